@@ -1,0 +1,50 @@
+#include "common/control/audit.h"
+
+#include <grpcpp/server_context.h>
+#include <sys/socket.h>
+
+#include "common/base/ascii.h"
+#include "common/control/convert.h"
+#include "common/log/log.h"
+
+namespace quartet::control {
+
+std::string peer_of(const grpc::CallbackServerContext& context) {
+  if (const auto auth = context.auth_context(); auth && auth->IsPeerAuthenticated()) {
+    const auto names = auth->GetPeerIdentity();
+    if (!names.empty()) return "tls:" + utf8({names.front().data(), names.front().size()}, 256);
+  }
+  auto peer = context.peer();
+  // Connections that our UnixSocket accepted are known to gRPC by their descriptor. It is looked at when the call
+  // begins; only a caller that hangs up within that moment could be mistaken for another one of those who may connect.
+  constexpr std::string_view kDescriptor = "fd:";
+  if (peer.starts_with(kDescriptor)) {
+    const auto descriptor = ascii::to_number<int>(std::string_view(peer).substr(kDescriptor.size()));
+    ucred who{};
+    socklen_t size = sizeof who;
+    if (descriptor && ::getsockopt(*descriptor, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0)
+      return "unix:uid=" + std::to_string(who.uid) + ",pid=" + std::to_string(who.pid);
+  }
+  return peer;
+}
+
+void audit(const Change& change) {
+  if (!change.refused.empty()) {
+    log::warn("control.refused", {{"verb", change.verb},
+                                  {"peer", change.peer},
+                                  {"selector", change.selector},
+                                  {"reason", change.reason},
+                                  {"error", change.refused}});
+    return;
+  }
+  log::info("control.change", {{"verb", change.verb},
+                               {"peer", change.peer},
+                               {"selector", change.selector},
+                               {"reason", change.reason},
+                               {"dry_run", change.dry_run},
+                               {"changed", change.changed},
+                               {"pending", change.pending},
+                               {"skipped", change.skipped}});
+}
+
+}  // namespace quartet::control

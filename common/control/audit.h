@@ -1,0 +1,30 @@
+// Who did what to the queue: one event in the log for each call that changes something.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace grpc {
+class CallbackServerContext;
+}
+
+namespace quartet::control {
+
+/// The name in the client's certificate ("tls:ops@a.example"), or the process at the other end of the UNIX socket
+/// ("unix:uid=1000,pid=77").
+std::string peer_of(const grpc::CallbackServerContext& context);
+
+struct Change {
+  std::string_view verb;      // "drop"
+  std::string_view peer;      // as peer_of() has it
+  std::string_view selector;  // text
+  std::string_view reason;
+  bool dry_run = false;
+  std::uint64_t changed = 0;
+  std::uint64_t pending = 0;
+  std::uint64_t skipped = 0;
+  std::string_view refused;  // why nothing was changed; empty: it was
+};
+void audit(const Change& change);
+
+}  // namespace quartet::control

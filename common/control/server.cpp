@@ -1,0 +1,209 @@
+#include "common/control/server.h"
+
+#include <grpc/support/log.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/security/tls_certificate_provider.h>
+#include <grpcpp/security/tls_credentials_options.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+#include <grpcpp/server_posix.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "common/control/calls.h"
+#include "common/control/services.h"
+#include "common/control/unix_socket.h"
+#include "common/log/log.h"
+#include "common/tls/server_context.h"
+
+namespace quartet::control {
+namespace {
+
+/// How soon health follows `trouble`, and how often streams that follow something look at it.
+constexpr std::chrono::milliseconds kTick{250};
+/// Calls of reflection, and those that did not end in their grace, are cut after this.
+constexpr std::chrono::milliseconds kForOthers{50};
+/// Certificates are read again this often.
+constexpr unsigned kReadCertificatesSeconds = 60;
+constexpr int kLargestRequest = 1 << 20;
+
+constexpr const char* kQueueService = "quartet.control.v1.QueueService";
+constexpr const char* kRemoteQueueService = "quartet.control.v1.RemoteQueueService";
+constexpr const char* kNodeService = "quartet.control.v1.NodeService";
+
+void log_grpc(gpr_log_func_args* line) {
+  if (line->severity == GPR_LOG_SEVERITY_ERROR) log::warn("control.grpc", {{"text", line->message}});
+}
+
+/// What gRPC has once for the whole process.
+void prepare_grpc() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    gpr_set_log_function(log_grpc);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  });
+}
+
+/// Only who shows a certificate of `client_ca` gets in. gRPC is silent about bad files, so our own TLS reads them
+/// first; then it reads them itself, again and again, so that a new certificate needs no restart.
+std::expected<std::shared_ptr<grpc::ServerCredentials>, std::string> credentials(const Options& options) {
+  if (options.certificate.empty() || options.key.empty() || options.client_ca.empty())
+    return std::unexpected("control plane at " + options.address +
+                           ": needs a certificate, its key and the authority of its clients");
+  const auto checked = tls::ServerContext::load({options.certificate, options.key, options.client_ca, true});
+  if (!checked) return std::unexpected("control plane at " + options.address + ": " + checked.error());
+  grpc::experimental::TlsServerCredentialsOptions tls(
+      std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(
+          options.key, options.certificate, options.client_ca, kReadCertificatesSeconds));
+  tls.watch_root_certs();
+  tls.watch_identity_key_cert_pairs();
+  tls.set_cert_request_type(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  return grpc::experimental::TlsServerCredentials(tls);
+}
+
+void set_limits(grpc::ServerBuilder& builder) {
+  builder.SetMaxReceiveMessageSize(kLargestRequest);
+  // A second process on the same port is an error, not a partner.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 100);
+  // A peer that is gone without a word is noticed within a minute and a half.
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
+  // Only reflection still uses threads of its own.
+  builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 2);
+}
+
+}  // namespace
+
+class Server::Impl {
+ public:
+  explicit Impl(Subject subject) : subject_(std::move(subject)) {}
+  ~Impl() { stop(std::chrono::milliseconds(0)); }
+
+  std::expected<void, std::string> start(const Options& options);
+  void stop(std::chrono::milliseconds grace);
+  const std::string& address() const { return address_; }
+
+ private:
+  void add_services(grpc::ServerBuilder& builder);
+  void log_trouble();
+  void run_ticks();
+
+  Subject subject_;
+  std::string address_;
+  Calls calls_;
+  std::vector<std::shared_ptr<grpc::Service>> services_;
+  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<UnixSocket> socket_;
+  std::string trouble_;
+
+  std::mutex mutex_;  // guards stopping_
+  std::condition_variable wake_;
+  bool stopping_ = false;
+  std::thread ticker_;
+  std::mutex stop_mutex_;  // one stop() at a time
+};
+
+void Server::Impl::add_services(grpc::ServerBuilder& builder) {
+  std::vector<std::string> names;
+  const auto add = [&](const char* name, std::shared_ptr<grpc::Service> service) {
+    builder.RegisterService(service.get());
+    services_.push_back(std::move(service));
+    names.push_back(name);
+  };
+  add(kNodeService, make_node_service(subject_, calls_));
+  if (subject_.spool != nullptr) add(kQueueService, make_queue_service(subject_, calls_));
+  if (subject_.relay != nullptr) add(kRemoteQueueService, make_remote_queue_service(subject_, calls_));
+  services_.push_back(make_health_service(subject_, calls_, std::move(names)));
+  builder.RegisterService(services_.back().get());
+}
+
+std::expected<void, std::string> Server::Impl::start(const Options& options) {
+  if (options.socket.empty() && options.address.empty())
+    return std::unexpected("control plane: neither a socket nor an address is given");
+  prepare_grpc();
+  grpc::ServerBuilder builder;
+  set_limits(builder);
+  add_services(builder);
+  int port = 0;
+  if (!options.address.empty()) {
+    auto tls = credentials(options);
+    if (!tls) return std::unexpected(std::move(tls.error()));
+    builder.AddListeningPort(options.address, *tls, &port);
+  }
+  if (!options.socket.empty()) {
+    auto socket = UnixSocket::open(options.socket, options.socket_mode);
+    if (!socket) return std::unexpected("control plane: " + socket.error());
+    socket_ = std::move(*socket);
+  }
+  server_ = builder.BuildAndStart();
+  if (!server_ || (!options.address.empty() && port == 0))
+    return std::unexpected("control plane: cannot listen on " + options.address);
+  if (!options.address.empty())
+    address_ = options.address.substr(0, options.address.rfind(':') + 1) + std::to_string(port);
+  if (socket_) socket_->start([this](int descriptor) { grpc::AddInsecureChannelFromFd(server_.get(), descriptor); });
+  ticker_ = std::thread([this] { run_ticks(); });
+  return {};
+}
+
+/// What health says, for those who read the log.
+void Server::Impl::log_trouble() {
+  auto trouble = subject_.trouble ? subject_.trouble() : std::string();
+  if (trouble == trouble_) return;
+  if (trouble.empty()) {
+    log::info("control.ready");
+  } else {
+    log::warn("control.not_ready", {{"trouble", trouble}});
+  }
+  trouble_ = std::move(trouble);
+}
+
+void Server::Impl::run_ticks() {
+  std::unique_lock lock(mutex_);
+  while (!wake_.wait_for(lock, kTick, [this] { return stopping_; })) {
+    lock.unlock();
+    log_trouble();
+    calls_.tick();
+    lock.lock();
+  }
+}
+
+void Server::Impl::stop(std::chrono::milliseconds grace) {
+  const std::lock_guard once(stop_mutex_);
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (ticker_.joinable()) ticker_.join();
+  socket_.reset();
+  if (!server_) return;
+  calls_.close(grace);
+  server_->Shutdown(std::chrono::system_clock::now() + kForOthers);
+  server_->Wait();
+  server_.reset();
+}
+
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Server::~Server() = default;
+
+std::expected<std::unique_ptr<Server>, std::string> Server::start(const Options& options, Subject subject) {
+  auto impl = std::make_unique<Impl>(std::move(subject));
+  if (auto started = impl->start(options); !started) return std::unexpected(std::move(started.error()));
+  return std::unique_ptr<Server>(new Server(std::move(impl)));
+}
+
+const std::string& Server::address() const { return impl_->address(); }
+
+void Server::stop(std::chrono::milliseconds grace) { impl_->stop(grace); }
+
+}  // namespace quartet::control

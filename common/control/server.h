@@ -1,0 +1,60 @@
+// The gRPC control plane of one agent: health (grpc.health.v1), reflection, and the services of
+// proto/quartet/control/v1 that the agent has something for. gRPC's threads never touch an agent's state: what they
+// call is safe from any thread, or posted to a loop.
+#pragma once
+#include <chrono>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace quartet::spool {
+class Spool;
+}
+namespace quartet::relay {
+class Relay;
+class Upstreams;
+}  // namespace quartet::relay
+
+namespace quartet::control {
+
+struct Options {
+  std::string socket;           // path of the UNIX socket; empty: none
+  unsigned socket_mode = 0600;  // its permissions
+  std::string address;          // "host:port" by mutual TLS; empty: none
+  std::string certificate;      // PEM files for `address`
+  std::string key;
+  std::string client_ca;
+};
+
+/// What is served. All of it outlives the server and may be used from any thread.
+struct Subject {
+  std::string agent;                      // "mta"
+  std::string hostname;                   // as in greetings
+  spool::Spool* spool = nullptr;          // null: no QueueService
+  relay::Relay* relay = nullptr;          // null: no RemoteQueueService; RetryNow and Release wake its dead sites
+  std::function<std::string()> trouble;   // why the agent is not ready; empty text: it is (health SERVING)
+  relay::Upstreams* upstreams = nullptr;  // null: asks nobody for mail
+};
+
+class Server {
+ public:
+  /// Listens at once. The error is one line for the operator. Not from a loop.
+  static std::expected<std::unique_ptr<Server>, std::string> start(const Options& options, Subject subject);
+  ~Server();  // stop(0)
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  /// Where `Options::address` is served: "host:port", with the port that the system chose if it was 0.
+  const std::string& address() const;
+
+  /// Health says NOT_SERVING, watches end, calls under way get `grace`. Blocks; not from a loop.
+  void stop(std::chrono::milliseconds grace);
+
+ private:
+  class Impl;
+  explicit Server(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace quartet::control

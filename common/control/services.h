@@ -1,0 +1,25 @@
+// The services by their constructors; each is a file of its own.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/control/server.h"
+
+namespace grpc {
+class Service;
+}
+
+namespace quartet::control {
+
+class Calls;
+
+/// `subject` and `calls` outlive the services.
+std::shared_ptr<grpc::Service> make_queue_service(const Subject& subject, Calls& calls);         // wants subject.spool
+std::shared_ptr<grpc::Service> make_remote_queue_service(const Subject& subject, Calls& calls);  // wants subject.relay
+/// grpc.health.v1: "" and each of `names` are SERVING as long as there is no trouble and the server is not stopping.
+std::shared_ptr<grpc::Service> make_health_service(const Subject& subject, Calls& calls,
+                                                   std::vector<std::string> names);
+std::shared_ptr<grpc::Service> make_node_service(const Subject& subject, Calls& calls);
+
+}  // namespace quartet::control

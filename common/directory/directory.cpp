@@ -1,0 +1,166 @@
+#include "common/directory/directory.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "quartet/config/v1/directory.pb.h"
+
+namespace quartet::directory {
+namespace {
+
+constexpr std::string_view kDefaultSeparator = "+";
+// Far more than a mailing by alias needs, and an end for a directory that multiplies.
+constexpr std::size_t kMaxExpansion = 10'000;
+
+/// A quoted local part (RFC 5321 section 4.1.2) means what it says without quotes and backslashes.
+std::string unquoted(std::string_view local) {
+  if (local.size() < 2 || local.front() != '"' || local.back() != '"') return std::string(local);
+  std::string result;
+  for (std::size_t n = 1; n + 1 < local.size(); ++n) {
+    if (local[n] == '\\' && n + 2 < local.size()) ++n;
+    result += local[n];
+  }
+  return result;
+}
+
+std::string_view domain_of(std::string_view canonical) { return canonical.substr(canonical.rfind('@') + 1); }
+std::string_view local_of(std::string_view canonical) { return canonical.substr(0, canonical.rfind('@')); }
+
+}  // namespace
+
+std::string canonical_address(std::string_view address) {
+  const std::size_t at = address.rfind('@');
+  if (at == std::string_view::npos || at == 0 || at + 1 == address.size()) return "";
+  const std::string local = unquoted(address.substr(0, at));
+  if (local.empty()) return "";
+  return ascii::lower(local) + "@" + ascii::lower(address.substr(at + 1));
+}
+
+Directory::Directory(const config::v1::Directory& source) : postmaster_(canonical_address(source.postmaster())) {
+  for (const auto& domain : source.domain()) {
+    const std::string name = ascii::lower(domain.name());
+    domain_names_.push_back(name);
+    domains_[name] = {
+        domain.has_subaddress_separator() ? domain.subaddress_separator() : std::string(kDefaultSeparator),
+        canonical_address(domain.catch_all())};
+  }
+  for (const auto& entry : source.account()) {
+    auto account = std::make_unique<Account>();
+    account->login = canonical_address(entry.login());
+    account->password_hash = entry.password_hash();
+    account->addresses.push_back(account->login);
+    for (const std::string& address : entry.address()) account->addresses.push_back(canonical_address(address));
+    account->quota_bytes = entry.quota_bytes();
+    account->quota_messages = entry.quota_messages();
+    account->enabled = !entry.disabled();
+    for (const std::string& address : account->addresses) by_address_[address] = account.get();
+    accounts_.push_back(std::move(account));
+  }
+  for (const auto& entry : source.alias()) {
+    Alias& alias = aliases_[canonical_address(entry.address())];
+    alias.targets.assign(entry.target().begin(), entry.target().end());
+    for (const std::string& sender : entry.sender()) alias.senders.push_back(canonical_address(sender));
+  }
+}
+
+const Account* Directory::find_account(std::string_view login) const {
+  const auto found = by_address_.find(canonical_address(login));
+  return found == by_address_.end() ? nullptr : found->second;
+}
+
+bool Directory::is_local(std::string_view domain) const { return domains_.contains(ascii::lower(domain)); }
+
+bool Directory::resolve_exactly(std::string_view canonical, Resolution& result) const {
+  if (const auto account = by_address_.find(canonical); account != by_address_.end()) {
+    result.kind = Resolution::Kind::kAccount;
+    result.account = account->second;
+    return true;
+  }
+  if (const auto alias = aliases_.find(canonical); alias != aliases_.end()) {
+    result.kind = Resolution::Kind::kAlias;
+    result.targets = &alias->second.targets;
+    return true;
+  }
+  return false;
+}
+
+bool Directory::resolve_user(std::string_view canonical, const Domain& domain, Resolution& result) const {
+  if (resolve_exactly(canonical, result)) return true;
+  if (domain.separator.empty()) return false;
+  const std::string_view local = local_of(canonical);
+  const std::size_t cut = local.find(domain.separator);
+  if (cut == std::string_view::npos || cut == 0) return false;
+  const std::string base = std::string(local.substr(0, cut)) + "@" + std::string(domain_of(canonical));
+  if (!resolve_exactly(base, result)) return false;
+  result.detail = local.substr(cut + domain.separator.size());
+  return true;
+}
+
+Resolution Directory::resolve(std::string_view address) const {
+  Resolution result;
+  if (ascii::iequals(address, "postmaster")) {
+    if (!postmaster_.empty()) (void)resolve_exactly(postmaster_, result);
+    if (result.kind == Resolution::Kind::kNotLocal && !domain_names_.empty())
+      return resolve("postmaster@" + domain_names_.front());
+    return result;
+  }
+  const std::string canonical = canonical_address(address);
+  if (canonical.empty()) return result;
+  const auto domain = domains_.find(domain_of(canonical));
+  if (domain == domains_.end()) return result;
+  if (resolve_user(canonical, domain->second, result)) return result;
+  if (local_of(canonical) == "postmaster" && !postmaster_.empty() && resolve_exactly(postmaster_, result))
+    return result;
+  if (!domain->second.catch_all.empty() && resolve_exactly(domain->second.catch_all, result)) return result;
+  result.kind = Resolution::Kind::kUnknownUser;
+  return result;
+}
+
+Expansion Directory::expand(std::string_view address) const {
+  Expansion expansion;
+  std::vector<std::string> open{std::string(address)};
+  std::unordered_set<std::string> seen;
+  std::unordered_set<const Account*> accounts;
+  for (std::size_t n = 0; n < open.size() && n < kMaxExpansion; ++n) {
+    const std::string canonical = canonical_address(open[n]);
+    if (!seen.insert(canonical.empty() ? open[n] : canonical).second) continue;
+    Resolution result = resolve(open[n]);
+    switch (result.kind) {
+      case Resolution::Kind::kAccount:
+        if (accounts.insert(result.account).second) expansion.accounts.push_back(std::move(result));
+        break;
+      case Resolution::Kind::kAlias:
+        open.insert(open.end(), result.targets->begin(), result.targets->end());
+        break;
+      case Resolution::Kind::kUnknownUser:
+        expansion.unknown.push_back(open[n]);
+        break;
+      case Resolution::Kind::kNotLocal:
+        expansion.elsewhere.push_back(open[n]);
+        break;
+    }
+  }
+  return expansion;
+}
+
+bool Directory::may_send_as(const Account& account, std::string_view address) const {
+  const std::string canonical = canonical_address(address);
+  if (canonical.empty()) return false;
+  const auto domain = domains_.find(domain_of(canonical));
+  if (domain == domains_.end()) return false;
+  Resolution result;
+  // Not by resolve(): a catch-all receives for everybody but speaks for nobody.
+  if (!resolve_user(canonical, domain->second, result)) return false;
+  if (result.kind == Resolution::Kind::kAccount) return result.account == &account;
+  const std::string name =
+      result.detail.empty()
+          ? canonical
+          : std::string(local_of(canonical).substr(
+                0, local_of(canonical).size() - result.detail.size() - domain->second.separator.size())) +
+                "@" + domain->first;
+  const Alias& alias = aliases_.find(name)->second;
+  if (std::find(alias.senders.begin(), alias.senders.end(), account.login) != alias.senders.end()) return true;
+  return alias.targets.size() == 1 && find_account(alias.targets.front()) == &account;
+}
+
+}  // namespace quartet::directory

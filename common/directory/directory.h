@@ -1,0 +1,117 @@
+// The directory: which domains are local, who has an account, and where an address leads. An immutable snapshot; a
+// reload makes a new one, and whoever still works with the old keeps it alive. Safe from any thread.
+//
+// Domains compare without regard to case (RFC 5321 section 2.4), and so do local parts here, as users expect. A local
+// part may carry a detail after the separator ('+' unless set otherwise; RFC 5233): ann+lists@example.org is
+// ann@example.org unless it has an entry of its own.
+#pragma once
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "common/base/ascii.h"
+#include "common/config/config.h"
+
+namespace quartet::config::v1 {
+class Directory;
+}  // namespace quartet::config::v1
+
+namespace quartet::directory {
+
+struct Account {
+  std::string login;                   // the primary address, lower case; also the name of the account in the store
+  std::string password_hash;           // as crypt(3) makes them; empty: nobody can log in
+  std::vector<std::string> addresses;  // all of its addresses, the primary one first; lower case
+  std::uint64_t quota_bytes = 0;       // 0: no limit
+  std::uint64_t quota_messages = 0;
+  bool enabled = true;  // false: mail is still accepted, but no login
+};
+
+/// Where an address leads.
+struct Resolution {
+  enum class Kind {
+    kAccount,      // `account`; `detail` is the subaddress
+    kAlias,        // `targets`: resolve each; they may be anywhere
+    kUnknownUser,  // the domain is local, the user is not: 550 5.1.1
+    kNotLocal,     // relay it, or refuse
+  };
+  Kind kind = Kind::kNotLocal;
+  const Account* account = nullptr;                   // of the directory asked
+  const std::vector<std::string>* targets = nullptr;  // of the directory asked
+  std::string detail;
+};
+
+/// Everything an address leads to.
+struct Expansion {
+  std::vector<Resolution> accounts;
+  std::vector<std::string> elsewhere;  // not local: to be relayed
+  std::vector<std::string> unknown;    // local, but without a user
+};
+
+class Directory {
+ public:
+  /// Of a source without faults, see load() and validate().
+  explicit Directory(const config::v1::Directory& source);
+
+  /// By login; an additional address is a login too. Without regard to case. Null if there is none.
+  const Account* find_account(std::string_view login) const;
+
+  /// `address` without angle brackets. First the address as it is, then without its detail, then the domain's
+  /// catch-all.
+  Resolution resolve(std::string_view address) const;
+
+  /// Follows aliases to the end, through loops and repetitions: each account and each outside address once.
+  Expansion expand(std::string_view address) const;
+
+  bool is_local(std::string_view domain) const;
+  /// In the order of the file, lower case.
+  const std::vector<std::string>& domains() const { return domain_names_; }
+
+  /// Whether the account may use the address as sender: its own ones, with any detail, and aliases that lead to it
+  /// alone or name it in `may_send_as`.
+  bool may_send_as(const Account& account, std::string_view address) const;
+
+  std::size_t account_count() const { return accounts_.size(); }
+  const std::vector<std::unique_ptr<Account>>& accounts() const { return accounts_; }
+
+ private:
+  struct Domain {
+    std::string separator;
+    std::string catch_all;
+  };
+  struct Alias {
+    std::vector<std::string> targets;
+    std::vector<std::string> senders;  // logins
+  };
+  template <typename T>
+  using Map = std::unordered_map<std::string, T, ascii::Hash, std::equal_to<>>;
+
+  bool resolve_exactly(std::string_view canonical, Resolution& result) const;
+  bool resolve_user(std::string_view canonical, const Domain& domain, Resolution& result) const;
+
+  std::vector<std::string> domain_names_;
+  std::string postmaster_;
+  Map<Domain> domains_;
+  std::vector<std::unique_ptr<Account>> accounts_;
+  Map<const Account*> by_address_;
+  Map<Alias> aliases_;
+};
+
+using DirectoryPtr = std::shared_ptr<const Directory>;
+
+/// The form addresses are compared in: lower case, the local part without needless quotes. "" if there is no '@' with
+/// something on both sides.
+std::string canonical_address(std::string_view address);
+
+/// What is wrong with a directory beyond its syntax.
+std::vector<config::Error> validate(const config::v1::Directory& source, const config::Positions& positions);
+
+/// Reads a directory in protobuf text form (proto/quartet/config/v1/directory.proto); all faults at once, with
+/// their places.
+std::expected<DirectoryPtr, std::vector<config::Error>> load(const std::string& path);
+
+}  // namespace quartet::directory

@@ -1,0 +1,171 @@
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <list>
+#include <mutex>
+#include <unordered_map>
+
+#include "common/base/ascii.h"
+#include "common/base/crc32c.h"
+#include "common/journal/journal.h"
+#include "common/journal/segments.h"
+
+namespace quartet::journal {
+
+/// Open segment files, the least recently used closed first. A descriptor in use stays open although it left the table.
+class Reader::Impl {
+ public:
+  Impl(std::filesystem::path directory, std::size_t open_files)
+      : directory_(std::move(directory)), open_files_(std::max<std::size_t>(open_files, 1)) {}
+
+  const std::filesystem::path& directory() const { return directory_; }
+
+  std::expected<std::shared_ptr<const Fd>, Error> open(SegmentId segment) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (const auto it = table_.find(segment); it != table_.end()) {
+        order_.splice(order_.begin(), order_, it->second);
+        return it->second->second;
+      }
+    }
+    auto fd = open_for_reading(directory_ / segment_name(segment));
+    if (!fd) return std::unexpected(fd.error());
+    auto shared = std::make_shared<const Fd>(std::move(*fd));
+    const std::lock_guard lock(mutex_);
+    forget_locked(segment);
+    order_.emplace_front(segment, shared);
+    table_[segment] = order_.begin();
+    while (order_.size() > open_files_) forget_locked(order_.back().first);
+    return shared;
+  }
+
+  void forget(SegmentId segment) {
+    const std::lock_guard lock(mutex_);
+    forget_locked(segment);
+  }
+
+ private:
+  void forget_locked(SegmentId segment) {
+    const auto it = table_.find(segment);
+    if (it == table_.end()) return;
+    order_.erase(it->second);
+    table_.erase(it);
+  }
+
+  using Entry = std::pair<SegmentId, std::shared_ptr<const Fd>>;
+  std::filesystem::path directory_;
+  std::size_t open_files_;
+  std::mutex mutex_;
+  std::list<Entry> order_;
+  std::unordered_map<SegmentId, std::list<Entry>::iterator> table_;
+};
+
+namespace {
+
+std::string describe(const Location& location) {
+  return fmt::format("record at {} of {}", location.offset, segment_name(location.segment));
+}
+
+std::expected<std::string, Error> read_file(const std::filesystem::path& directory, const Location& location,
+                                            std::string_view bytes) {
+  const auto reference = decode_payload_reference(bytes);
+  if (!reference || reference->file != location.file || reference->length != location.length)
+    return std::unexpected(Error{ErrorCode::kDamaged, describe(location) + " names another file"});
+  auto payload = read_whole(directory / payload_name(location.file));
+  if (!payload) return payload;
+  if (payload->size() != reference->length || crc32c(*payload) != reference->crc)
+    return std::unexpected(Error{ErrorCode::kDamaged, payload_name(location.file) + ": wrong checksum"});
+  return payload;
+}
+
+/// The payload of the record in `bytes`, which were read at the location.
+std::expected<std::string, Error> extract(const std::filesystem::path& directory, const Location& location,
+                                          std::string bytes) {
+  const auto header = decode_record_header(bytes);
+  if (!header || header->segment != location.segment || header->offset != location.offset)
+    return std::unexpected(Error{ErrorCode::kDamaged, describe(location) + " is not there"});
+  const auto payload = std::string_view(bytes).substr(kRecordHeaderSize);
+  if (header->in_file != (location.file != 0) || payload.size() < header->length ||
+      crc32c(payload.substr(0, header->length)) != header->payload_crc)
+    return std::unexpected(Error{ErrorCode::kDamaged, describe(location) + ": wrong checksum"});
+  if (header->in_file) return read_file(directory, location, payload.substr(0, header->length));
+  if (header->length != location.length)
+    return std::unexpected(Error{ErrorCode::kDamaged, describe(location) + " has another length"});
+  bytes.erase(0, kRecordHeaderSize);
+  return bytes;
+}
+
+}  // namespace
+
+Reader::Reader(std::filesystem::path directory, std::size_t open_files)
+    : impl_(std::make_unique<Impl>(std::move(directory), open_files)) {}
+Reader::~Reader() = default;
+
+std::expected<std::string, Error> Reader::read(const Location& location) const {
+  const auto size = kRecordHeaderSize + (location.file != 0 ? kPayloadReferenceSize : location.length);
+  for (bool again = false;; again = true) {
+    const auto fd = impl_->open(location.segment);
+    if (!fd) return std::unexpected(fd.error());
+    auto bytes = read_at(**fd, impl_->directory() / segment_name(location.segment), location.offset, size);
+    if (!bytes) return bytes;
+    auto payload = extract(impl_->directory(), location, std::move(*bytes));
+    if (payload || again || payload.error().code != ErrorCode::kDamaged) return payload;
+    // The file may have been recycled under a descriptor that was kept: look at it by its name.
+    impl_->forget(location.segment);
+  }
+}
+
+std::expected<ReplayReport, Error> Reader::scan(SegmentId segment, const ReplayHandler& handler) const {
+  const auto segments = segments_of(impl_->directory(), writer_of(segment));
+  if (!segments) return std::unexpected(segments.error());
+  for (std::size_t i = 0; i < segments->size(); ++i) {
+    if ((*segments)[i].id != segment) continue;
+    ReplayReport report;
+    const auto end = scan_segment(impl_->directory(), (*segments)[i], 0, known_end(*segments, i), handler, report);
+    if (!end) return std::unexpected(end.error());
+    return report;
+  }
+  return std::unexpected(Error{ErrorCode::kNotFound, segment_name(segment) + " does not exist"});
+}
+
+std::expected<std::vector<SegmentInfo>, Error> list_segments(const std::filesystem::path& directory) {
+  std::vector<SegmentInfo> infos;
+  for (const auto& name : Files(directory, {}).list("", ".log")) {
+    const auto id = parse_segment_name(name);
+    struct stat info{};
+    if (id && ::stat((directory / name).c_str(), &info) == 0)
+      infos.push_back({*id, static_cast<std::uint64_t>(info.st_blocks) * 512});
+  }
+  return infos;
+}
+
+bool writer_alive(const std::filesystem::path& directory, WriterId writer) {
+  return FileLock::held(directory / lock_name(writer));
+}
+
+std::expected<void, Error> retire(const std::filesystem::path& directory, SegmentId segment, std::size_t keep_free) {
+  const auto writer = writer_of(segment);
+  const Files files(directory, {});
+  const auto segments = files.list(writer_prefix(writer), ".log");
+  // The newest one carries the sequence number on, so it stays although nothing lives in it.
+  if (segments.empty() || segments.back() <= segment_name(segment)) return {};
+  if (writer_alive(directory, writer) && files.list(writer_prefix(writer), ".free").size() < keep_free) {
+    SegmentPool(files, writer, 0, keep_free).give(segment);
+  } else {
+    files.remove(segment_name(segment));
+  }
+  return {};
+}
+
+void remove_payload_file(const std::filesystem::path& directory, std::uint64_t file) {
+  Files(directory, {}).remove(payload_name(file));
+}
+
+std::vector<std::uint64_t> list_payload_files(const std::filesystem::path& directory) {
+  std::vector<std::uint64_t> ids;
+  for (const auto& name : Files(directory / "payload", {}).list("", ".body"))
+    if (const auto id = ascii::to_number(std::string_view(name).substr(0, name.size() - 5), 16)) ids.push_back(*id);
+  return ids;
+}
+
+}  // namespace quartet::journal

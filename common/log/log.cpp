@@ -1,0 +1,153 @@
+#include "common/log/log.h"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "common/base/time.h"
+
+namespace quartet::log {
+namespace {
+
+/// Past this the oldest promise of a log, that it is complete, yields to the newer one, that mail flows: lines are
+/// dropped and counted.
+constexpr std::size_t kMostBuffered = 16 * 1024 * 1024;
+
+/// What the two buffers keep of their room when they are empty.
+constexpr std::size_t kMostKept = 1024 * 1024;
+
+std::atomic<Level> current_level = Level::kInfo;
+
+class Writer {
+ public:
+  Writer() : thread_([this] { run(); }) {}
+
+  ~Writer() {
+    {
+      const std::lock_guard lock(mutex_);
+      closing_ = true;
+    }
+    wake_.notify_all();
+    thread_.join();
+  }
+
+  void configure(const Options& options) {
+    const std::lock_guard lock(mutex_);
+    options_ = options;
+    ++generation_;
+  }
+
+  void write(Level level, std::string_view event, std::initializer_list<Field> fields) {
+    const auto& options = options_here();
+    auto line = format_line(options.format, to_rfc3339(wall_now()), options.agent, level, event, fields);
+    line += '\n';
+    bool first;
+    {
+      const std::lock_guard lock(mutex_);
+      if (buffer_.size() > kMostBuffered) {
+        ++dropped_;
+        return;
+      }
+      first = buffer_.empty();
+      buffer_ += line;
+    }
+    if (first) wake_.notify_all();
+  }
+
+  void flush() {
+    std::unique_lock lock(mutex_);
+    flushing_ = true;
+    wake_.notify_all();
+    written_.wait(lock, [this] { return buffer_.empty() && !writing_; });
+  }
+
+ private:
+  /// This thread's copy, so that lines are made without a lock.
+  const Options& options_here() {
+    thread_local Options options;
+    thread_local std::uint64_t generation = 0;
+    if (generation != generation_.load(std::memory_order_acquire)) {
+      const std::lock_guard lock(mutex_);
+      options = options_;
+      generation = generation_;
+    }
+    return options;
+  }
+
+  void run() {
+    std::string lines;
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      wake_.wait(lock, [this] { return closing_ || !buffer_.empty(); });
+      if (buffer_.empty()) return;
+      // A few milliseconds gather the lines of a busy moment into one write.
+      if (!closing_ && !flushing_)
+        wake_.wait_for(lock, std::chrono::milliseconds(5), [this] { return closing_ || flushing_; });
+      lines.clear();
+      if (lines.capacity() > kMostKept) std::string().swap(lines);
+      lines.swap(buffer_);
+      if (dropped_ > 0) {
+        lines += format_line(options_.format, to_rfc3339(wall_now()), options_.agent, Level::kWarn, "log.dropped",
+                             {{"lines", std::exchange(dropped_, 0)}}) +
+                 "\n";
+      }
+      const int descriptor = options_.descriptor;
+      writing_ = true;
+      lock.unlock();
+      write_all(descriptor, lines);
+      lock.lock();
+      writing_ = false;
+      flushing_ = flushing_ && !buffer_.empty();
+      if (buffer_.empty()) written_.notify_all();
+    }
+  }
+
+  static void write_all(int descriptor, std::string_view bytes) {
+    while (!bytes.empty()) {
+      const auto written = ::write(descriptor, bytes.data(), bytes.size());
+      if (written < 0 && errno != EINTR) return;  // nobody reads the log any more
+      if (written > 0) bytes.remove_prefix(static_cast<std::size_t>(written));
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::condition_variable written_;
+  Options options_;
+  std::atomic<std::uint64_t> generation_ = 1;  // of options_
+  std::string buffer_;
+  std::uint64_t dropped_ = 0;
+  bool writing_ = false;
+  bool flushing_ = false;
+  bool closing_ = false;
+  std::thread thread_;
+};
+
+Writer& writer() {
+  static Writer instance;
+  return instance;
+}
+
+}  // namespace
+
+void configure(const Options& options) {
+  current_level = options.level;
+  writer().configure(options);
+}
+
+void set_level(Level level) { current_level = level; }
+
+bool enabled(Level level) { return level >= current_level.load(std::memory_order_relaxed); }
+
+void write(Level level, std::string_view event, std::initializer_list<Field> fields) {
+  writer().write(level, event, fields);
+}
+
+void flush() { writer().flush(); }
+
+}  // namespace quartet::log

@@ -1,0 +1,97 @@
+#include "common/mime/compose.h"
+
+#include <algorithm>
+#include <cstdint>
+
+#include "common/base/ascii.h"
+#include "common/mime/address.h"
+#include "common/mime/builder.h"
+#include "common/mime/charset.h"
+#include "common/mime/encoded_word.h"
+#include "common/mime/lexer.h"
+#include "common/mime/lines.h"
+#include "common/mime/transfer.h"
+
+namespace quartet::mime {
+namespace {
+
+/// FNV-1a: no secret is kept by it, a clash is looked for.
+std::uint64_t hash(std::span<const std::string_view> pieces) {
+  std::uint64_t value = 0xcbf29ce484222325U;
+  for (const std::string_view piece : pieces) {
+    for (const char c : piece) value = (value ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+    value = (value ^ 0x100U) * 0x100000001b3U;
+  }
+  return value;
+}
+
+/// CRLF line ends out of CRLF, LF or CR, and one at the end.
+std::string canonical(std::string_view text) {
+  std::string out;
+  out.reserve(text.size() + text.size() / 32 + 2);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\r' && i + 1 < text.size() && text[i + 1] == '\n') continue;
+    if (text[i] == '\r' || text[i] == '\n') {
+      out += "\r\n";
+    } else {
+      out.push_back(text[i]);
+    }
+  }
+  if (!out.empty() && !out.ends_with("\r\n")) out += "\r\n";
+  return out;
+}
+
+}  // namespace
+
+std::string pick_boundary(std::span<const std::string_view> pieces) {
+  constexpr std::string_view kDigits = "0123456789abcdefghijklmnopqrstuv";
+  for (std::uint64_t value = hash(pieces);; ++value) {
+    std::string boundary = "=_";  // occurs in no quoted-printable or base64 text (RFC 2045 section 6.7)
+    for (int shift = 0; shift < 64; shift += 5) boundary.push_back(kDigits[value >> shift & 31]);
+    if (std::ranges::none_of(pieces, [&](std::string_view piece) { return piece.contains(boundary); })) return boundary;
+  }
+}
+
+void append_text_entity(std::string& out, std::string_view text) {
+  const std::string body = canonical(text);
+  if (scan_lines(body).seven_bit()) {
+    out += "Content-Type: text/plain; charset=us-ascii\r\nContent-Transfer-Encoding: 7bit\r\n\r\n";
+    out += body;
+    return;
+  }
+  out += "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n";
+  append_quoted_printable(out, to_utf8(body, "utf-8"));
+}
+
+void append_address_field(std::string& out, std::string_view name, std::string_view value) {
+  if (is_ascii(value)) return append_field(out, name, value);
+  std::string text;
+  bool first = true;
+  for (const Address& address : parse_addresses(value)) {
+    if (address.kind == Address::Kind::kGroupEnd) {
+      text += ";";
+      first = false;
+      continue;
+    }
+    if (!first) text += ", ";
+    first = address.kind == Address::Kind::kGroupStart;
+    if (first) {
+      const std::string encoded = encode_words_unfolded(address.name);
+      const bool atoms = std::ranges::all_of(encoded, [](char c) { return c == ' ' || is_atext(c); });
+      text.append(atoms || encoded != address.name ? encoded : quote(encoded)).append(": ");
+    } else {
+      text += format_mailbox(address.name, address.address());
+    }
+  }
+  append_field(out, name, text);
+}
+
+void append_text_field(std::string& out, std::string_view name, std::string_view value) {
+  std::string clean(value);
+  std::ranges::replace_if(clean, [](char c) { return c == '\r' || c == '\n' || c == '\0'; }, ' ');
+  const std::string encoded = encode_words(clean, name.size() + 2);
+  if (encoded == clean) return append_field(out, name, clean);
+  out.append(name).append(": ").append(encoded).append("\r\n");
+}
+
+}  // namespace quartet::mime

@@ -1,0 +1,22 @@
+// Pieces that the builder of messages and that of notifications share; for this folder only.
+#pragma once
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace quartet::mime {
+
+/// A boundary that occurs in none of `pieces` and depends on nothing else.
+std::string pick_boundary(std::span<const std::string_view> pieces);
+
+/// Appends a text/plain entity: Content fields, empty line, body. 7bit if the text allows it, else quoted-printable.
+/// The body ends with a line end. `text` is UTF-8 with any line ends.
+void append_text_entity(std::string& out, std::string_view text);
+
+/// "From: ..." and the like of a UTF-8 value: display names are encoded, addresses are not.
+void append_address_field(std::string& out, std::string_view name, std::string_view value);
+
+/// A field of unstructured UTF-8 text, encoded words where needed.
+void append_text_field(std::string& out, std::string_view name, std::string_view value);
+
+}  // namespace quartet::mime

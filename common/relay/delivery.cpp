@@ -1,0 +1,305 @@
+// From a site to its hosts: connections, transactions, replies.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "common/log/log.h"
+#include "common/mime/seven_bit.h"
+#include "common/net/socket.h"
+#include "common/relay/impl.h"
+#include "common/relay/tls_choice.h"
+#include "common/smtp/client_session.h"
+
+namespace quartet::relay {
+namespace {
+
+/// For memory that other deliveries hold; a server waits longer than that for a command.
+constexpr auto kWaitForRoom = std::chrono::seconds(60);
+
+smtp::ClientOptions client_options(const Options& options, const NextHop& next_hop) {
+  smtp::ClientOptions client;
+  client.hostname = options.hostname;
+  client.lmtp = next_hop.protocol == Protocol::kLmtp;
+  if (next_hop.credentials)
+    client.login = smtp::ClientLogin{next_hop.credentials->user, next_hop.credentials->password};
+  return client;
+}
+
+spool::Reply reply_of(const smtp::ClientError& error, const std::string& host) {
+  if (error.reply) {
+    return {static_cast<std::uint16_t>(error.reply->code), error.reply->enhanced, error.reply->text(), host};
+  }
+  switch (error.kind) {
+    case smtp::ClientError::Kind::kTls:
+      return {0, "4.7.5", error.detail, ""};
+    case smtp::ClientError::Kind::kLogin:
+      return {0, "4.7.8", error.detail, ""};
+    case smtp::ClientError::Kind::kProtocol:
+      return {0, "4.5.0", error.detail, ""};
+    case smtp::ClientError::Kind::kNetwork:
+    case smtp::ClientError::Kind::kRefused:
+      break;
+  }
+  return {0, "4.4.2", error.detail, ""};
+}
+
+smtp::OutboundTransaction to_transaction(const Job& job, std::string_view body) {
+  static constexpr smtp::Body kBodies[] = {smtp::Body::k7Bit, smtp::Body::k8BitMime, smtp::Body::kBinaryMime};
+  static constexpr smtp::Ret kRets[] = {smtp::Ret::kDefault, smtp::Ret::kFull, smtp::Ret::kHeaders};
+  const auto& envelope = job.message->envelope;
+  smtp::OutboundTransaction out;
+  out.reverse_path = envelope.reverse_path;
+  out.body = kBodies[static_cast<int>(envelope.body_type)];
+  out.smtputf8 = envelope.smtputf8;
+  out.ret = kRets[static_cast<int>(envelope.ret)];
+  out.envid = envelope.envid;
+  out.trace = envelope.trace_id;
+  for (const auto& recipient : job.recipients)
+    out.recipients.push_back({recipient.address, recipient.notify, recipient.orcpt});
+  out.message = body;
+  out.to_seven_bit = [](std::string_view message) -> std::optional<std::string> {
+    auto converted = mime::to_seven_bit(message);
+    if (!converted) return std::nullopt;
+    return *std::move(converted);
+  };
+  return out;
+}
+
+/// RFC 5321 section 4.2.1: the first digit decides; what was not heard is transient.
+Attempt::Verdict verdict_of(const smtp::Reply& reply) {
+  if (reply.positive()) return Attempt::Verdict::kAccepted;
+  return reply.permanent() ? Attempt::Verdict::kPermanent : Attempt::Verdict::kTransient;
+}
+
+std::vector<Attempt> attempts_of(Job job, const smtp::TransactionResult& result, const NextHop& next_hop,
+                                 const std::string& host, const net::TlsInfo* tls) {
+  const auto security = describe_tls(tls);
+  std::vector<Attempt> attempts;
+  for (std::size_t i = 0; i < job.recipients.size(); ++i) {
+    const auto& reply = result.recipients[i];
+    Attempt attempt;
+    attempt.claim = std::move(job.recipients[i]);
+    attempt.final_delivery = next_hop.protocol == Protocol::kLmtp;
+    attempt.dsn_passed_on = result.dsn_passed_on;
+    attempt.tls = security;
+    if (reply.code != 0) {
+      attempt.verdict = verdict_of(reply);
+      attempt.reply = {static_cast<std::uint16_t>(reply.code), reply.enhanced, reply.text(), host};
+    } else {
+      attempt.reply =
+          result.broken ? reply_of(*result.broken, host) : spool::Reply{0, "4.4.2", "no reply was heard", ""};
+      if (result.sent == smtp::Sent::kEnd) attempt.reply.text += "; the message was sent and may have been accepted";
+    }
+    attempts.push_back(std::move(attempt));
+  }
+  return attempts;
+}
+
+std::vector<Attempt> unreadable(Job job, const spool::SpoolError& error) {
+  std::vector<Attempt> attempts;
+  for (auto& claim : job.recipients) {
+    Attempt attempt;
+    attempt.claim = std::move(claim);
+    attempt.reply = {0, "4.3.0", "the message cannot be read: " + error.detail, ""};
+    attempts.push_back(std::move(attempt));
+  }
+  return attempts;
+}
+
+/// Leaves `most` recipients in the job and gives the others.
+Job split(Job& job, std::size_t most) {
+  Job rest{job.message, {}};
+  const auto first = job.recipients.begin() + static_cast<std::ptrdiff_t>(most);
+  rest.recipients.assign(std::make_move_iterator(first), std::make_move_iterator(job.recipients.end()));
+  job.recipients.erase(first, job.recipients.end());
+  return rest;
+}
+
+/// The host for people and for Remote-MTA (RFC 3464 section 2.3.5).
+std::string describe(const Candidate& host) {
+  if (host.address.is_unix()) return host.name;
+  const auto literal = host.address.to_literal();
+  return host.address.host() == host.name ? literal : host.name + " " + literal;
+}
+
+bool during_tls(const smtp::ClientError& error) { return error.kind == smtp::ClientError::Kind::kTls; }
+
+}  // namespace
+
+async::Task<void> Relay::Impl::connection(Site& site) {
+  auto connection = co_await connect(site);
+  if (connection) {
+    const auto retire = async::Deadline::after(options_.connection_lifetime);
+    auto most = options_.messages_per_connection;
+    if (const auto limit = connection->session->capabilities().transactions_limit; limit != 0)
+      most = static_cast<unsigned>(std::min<std::uint64_t>(most, limit));
+    bool usable = true;
+    while (usable && !stopping_ && !retire.passed() && connection->carried < most) {
+      auto job = site.take();
+      if (!job) {
+        if (!in_line_.empty()) break;  // others need the place
+        ++site.waiting;
+        ++idle_connections_;
+        const auto waited = co_await site.work.wait(async::Deadline::after(options_.idle_timeout));
+        --site.waiting;
+        --idle_connections_;
+        if (waited != async::Wait::kReady) break;
+        continue;
+      }
+      usable = co_await deliver(site, *connection, *std::move(job));
+      ++connection->carried;
+    }
+    if (usable) co_await connection->session->quit();
+    connection.reset();
+  }
+  connection_ended(site);
+}
+
+async::Task<std::optional<Relay::Impl::Connection>> Relay::Impl::connect(Site& site) {
+  if (site.hosts_expire <= std::chrono::steady_clock::now()) {
+    auto found = co_await find_candidates(*resolver_, site.next_hop(), site.domain(), options_.lookup);
+    const bool signatures_count = by_dane(site.next_hop().tls) || options_.lookup.sts != nullptr;
+    if (found && signatures_count && found->site != site.key()) {
+      route_anew(site);
+      co_return std::nullopt;
+    }
+    if (!found && signatures_count) {  // what was known of TLSA records is out of date
+      site_failed(site, {0, "4.4.3", found.error().text, ""});
+      co_return std::nullopt;
+    }
+    // Hosts known before are better than none while the DNS is down.
+    if (found) {
+      site.hosts = std::move(found->hosts);
+      site.hosts_expire = found->expires;
+    }
+  }
+  const auto hosts = site.hosts;
+  for (std::size_t i = 0; i < hosts.size() && !stopping_; ++i) {
+    auto connection = co_await try_host(site, hosts[i], i + 1 == hosts.size());
+    if (connection) co_return connection;
+  }
+  co_return std::nullopt;
+}
+
+async::Task<std::optional<Relay::Impl::Connection>> Relay::Impl::try_host(Site& site, Candidate host, bool last) {
+  const auto timeout = last ? options_.connect_timeout : options_.connect_timeout_with_others;
+  auto options = client_options(options_, site.next_hop());
+  spool::Reply reason;
+  const auto allowed = choose_tls(host, options_.tls, options);
+  if (!allowed) reason = allowed.error();
+  for (bool again = false; allowed;) {
+    auto stream = co_await net::connect(host.address, {}, async::Deadline::after(timeout));
+    if (!stream) {
+      reason = {0, "4.4.1",
+                fmt::format("{} ({}): {}", host.name, host.address.to_string(), net::to_string(stream.error())), ""};
+      break;
+    }
+    auto session = co_await smtp::ClientSession::open(*std::move(stream), options);
+    if (session) co_return Connection{*std::move(session), describe(host), 0};
+    reason = reply_of(session.error(), describe(host));
+    if (host.sts == Sts::kTesting && options.tls == options_.tls.verified && during_tls(session.error())) {
+      log::warn("relay.sts_testing", {{"domain", site.domain()}, {"host", host.name}, {"reason", reason.text}});
+      host.sts = Sts::kNone;
+      (void)choose_tls(host, options_.tls, options);
+      again = false;
+      continue;
+    }
+    // Opportunistic TLS is better than none, but none is better than no mail (RFC 7435).
+    if (again || options.starttls != smtp::StartTls::kIfOffered || options.login || !during_tls(session.error())) break;
+    options.starttls = smtp::StartTls::kNever;
+    again = true;
+  }
+  log::warn("relay.host_failed", {{"site", site.key()},
+                                  {"host", host.name},
+                                  {"address", host.address.to_string()},
+                                  {"code", reason.code},
+                                  {"reason", reason.text}});
+  if (last) site_failed(site, std::move(reason));
+  co_return std::nullopt;
+}
+
+async::Task<bool> Relay::Impl::deliver(Site& site, Connection& connection, Job job) {
+  const auto size = job.message->size;
+  const bool room = co_await bodies_.enter(size, async::Deadline::after(kWaitForRoom));
+  if (!room) {
+    put_back(std::move(job.recipients), wall_now() + kWaitForRoom);
+    co_return true;
+  }
+  const bool usable = co_await transmit(site, connection, std::move(job));
+  bodies_.leave(size);
+  co_return usable;
+}
+
+async::Task<bool> Relay::Impl::transmit(Site& site, Connection& connection, Job job) {
+  const auto id = job.message->id;
+  spool::Spool::Body body = spool_.cached_body(id);
+  if (!body) {
+    auto read = co_await spool_.body(id);
+    if (!read) {
+      conclude(unreadable(std::move(job), read.error()));
+      co_return true;
+    }
+    body = *std::move(read);
+  }
+  auto& session = *connection.session;
+  if (const auto most = session.capabilities().recipients_limit; most != 0 && job.recipients.size() > most)
+    site.untake(split(job, static_cast<std::size_t>(most)));
+  const auto transaction = to_transaction(job, *body);
+  const auto result = co_await session.send(transaction);
+  const bool silent = std::ranges::all_of(result.recipients, [](const smtp::Reply& reply) { return reply.code == 0; });
+  // A kept connection that the peer had closed meanwhile says nothing about the mail: it goes on the next one. Not so
+  // once some of it went out: the peer may have choked on it, or have accepted it and not said so (RFC 1047).
+  const bool other_way = connection.carried > 0 || !site.dials;
+  if (result.broken && other_way && silent && result.sent == smtp::Sent::kNothing &&
+      result.broken->kind == smtp::ClientError::Kind::kNetwork) {
+    site.last_failure = result.broken->detail;
+    put_back(std::move(job.recipients), {});
+    co_return false;
+  }
+  const auto* tls = session.stream().tls();
+  count_tls(tls, static_cast<std::size_t>(std::ranges::count_if(result.recipients, &smtp::Reply::positive)));
+  site.note_done(job.recipients.size(), std::chrono::steady_clock::now());
+  conclude(attempts_of(std::move(job), result, site.next_hop(), connection.host, tls));
+  if (result.broken) {
+    site_failed(site, reply_of(*result.broken, connection.host));
+    co_return false;
+  }
+  site.concurrency().on_success();
+  open_connections(site);
+  co_return true;
+}
+
+void Relay::Impl::site_failed(Site& site, spool::Reply reason) {
+  site.concurrency().on_failure(std::chrono::steady_clock::now());
+  site.last_failure = reason.text;
+  // A connection that the site opened ends with the failure; what was ready for it waits for the next.
+  if (!site.dials || !site.concurrency().dead()) return;
+  log::warn("relay.site_dead", {{"site", site.key()}, {"reason", reason.text}, {"ready", site.ready()}});
+  defer_ready(site, reason);
+}
+
+/// The records of the site's domain no longer lead to it, and others count on what its hosts have to prove.
+void Relay::Impl::route_anew(Site& site) {
+  std::erase_if(resolved_, [&site](const auto& entry) { return entry.second.site == &site; });
+  for (auto& job : site.take_all()) put_back(std::move(job.recipients), wall_now() + std::chrono::seconds(1));
+}
+
+/// What waits for a dead site goes back to the queue; its attempt counts, for it would have ended the same way.
+void Relay::Impl::defer_ready(Site& site, const spool::Reply& reason) {
+  std::vector<Attempt> attempts;
+  // A refusal of the session says nothing about a recipient: the mail is put off even after a 5yz greeting.
+  auto reply = reason;
+  if (reply.enhanced.empty()) reply.enhanced = "4.4.1";
+  if (reply.enhanced.starts_with('5')) reply.enhanced.front() = '4';
+  for (auto& job : site.take_all()) {
+    for (auto& claim : job.recipients) {
+      Attempt attempt;
+      attempt.claim = std::move(claim);
+      attempt.reply = reply;
+      attempts.push_back(std::move(attempt));
+    }
+  }
+  if (!attempts.empty()) conclude(std::move(attempts));
+}
+
+}  // namespace quartet::relay

@@ -1,0 +1,155 @@
+// The inside of the relay; only the .cpp files of this folder include it.
+#pragma once
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "common/async/task_group.h"
+#include "common/relay/gate.h"
+#include "common/relay/links.h"
+#include "common/relay/relay.h"
+
+namespace quartet::smtp {
+class ClientSession;
+}
+
+namespace quartet::relay {
+
+/// What became of one recipient in one attempt.
+struct Attempt {
+  enum class Verdict { kAccepted, kTransient, kPermanent };
+  spool::Claim claim;
+  Verdict verdict = Verdict::kTransient;
+  spool::Reply reply;
+  bool counts = true;           // false: put off without having been tried
+  bool dsn_passed_on = false;   // kAccepted: the next hop took over the duty to notify (RFC 3461 section 5.2.1)
+  std::string tls{};            // of the session, for the log; empty if there was none
+  bool final_delivery = false;  // kAccepted: by LMTP, into a mailbox
+};
+
+/// Whether the end of an attempt that did not count is more than a time to come back: the message has expired, or its
+/// sender is to be told of the delay.
+bool says_something(const Attempt& attempt, const Options& options, WallTime now);
+
+/// What other threads may touch of a relay; shared, because the spool and the loop may call after the relay is gone.
+struct WakeUp : std::enable_shared_from_this<WakeUp> {
+  async::Event event;  // loop thread only
+  std::atomic<bool> posted = false;
+  std::mutex mutex;             // guards what follows
+  async::Loop* loop = nullptr;  // while run() runs
+  bool stopping = false;        // stop() came, maybe before run()
+  std::chrono::seconds grace{20};
+
+  void wake();
+  /// Runs `function` on the loop if the relay still runs then; false if it does not run.
+  bool post(std::move_only_function<void()> function);
+};
+
+class Relay::Impl {
+ public:
+  Impl(Options options, std::shared_ptr<const Router> router, spool::Spool& spool);
+
+  async::Task<void> run();
+  void stop(std::chrono::seconds grace);
+
+  async::Task<std::vector<SiteStatus>> sites();
+  StartAnswer start(const RoutingTable::Link& link);
+  void revive_sites();
+  bool running() const;
+  async::Task<void> deliver_over(std::unique_ptr<net::Stream> stream, Turn turn);
+
+  Options options_;
+  spool::Spool& spool_;
+  Links links_;
+
+  void set_router(std::shared_ptr<const Router> router);
+  std::shared_ptr<const Router> router() const;
+
+ private:
+  async::Task<std::vector<SiteStatus>> site_status() const;
+  void revive(const std::string& link);
+
+  // scheduler.cpp: from the spool to sites
+  async::Task<void> schedule();
+  std::chrono::microseconds time_to_sleep();
+  void dispatch(spool::Claim claim);
+  bool keep_waiting(spool::Claim& claim, const RoutingTable::Link& link);
+  void to_site(spool::Claim claim, const NextHop& next_hop);
+  async::Task<void> look_up(std::string key, NextHop next_hop, std::string domain);
+  Site& site(const std::string& key, const NextHop& next_hop, const std::string& domain);
+  void offer(Site& site, spool::Claim claim);
+  void open_connections(Site& site);
+  bool open_connection(Site& site);
+  void connection_ended(Site& site);
+  void end_an_idle_connection();
+  void postpone(Site& site, spool::Claim claim);
+  void put_back(std::vector<spool::Claim> claims, WallTime due);
+  void forget_idle_sites();
+
+  // delivery.cpp: from a site to its hosts
+  struct Connection {
+    std::unique_ptr<smtp::ClientSession> session;
+    std::string host;      // for people
+    unsigned carried = 0;  // transactions
+  };
+  async::Task<void> connection(Site& site);
+  async::Task<std::optional<Connection>> connect(Site& site);
+  async::Task<std::optional<Connection>> try_host(Site& site, Candidate host, bool last);
+  async::Task<bool> deliver(Site& site, Connection& connection, Job job);
+  async::Task<bool> transmit(Site& site, Connection& connection, Job job);
+  void site_failed(Site& site, spool::Reply reason);
+  void route_anew(Site& site);
+  void defer_ready(Site& site, const spool::Reply& reason);
+
+  // turn.cpp: over connections that a site opened itself
+  struct Turned;
+  async::Task<void> turned(std::unique_ptr<net::Stream> stream, Turn turn, async::Event& ended);
+  async::Task<void> replace_older(const Turned& state);
+  void stop_turned();
+  void attach(Turned& state);
+  void detach(Turned& state);
+  Turned* turned_for(const RoutingTable::Link& link, std::string_view domain);
+  void offer(Turned& state, spool::Claim claim);
+  bool expects_more(const Turned& state, SteadyTime now) const;
+  async::Task<void> drive(Turned& state, Connection& connection, bool& usable);
+
+  // outcome.cpp: from replies to records and notices
+  void conclude(std::vector<Attempt> attempts);
+  void notify(std::shared_ptr<const spool::Message> message, std::vector<spool::Outcome> outcomes,
+              std::vector<Notice> notices);
+  async::Task<void> notify_from_disk(std::shared_ptr<const spool::Message> message,
+                                     std::vector<spool::Outcome> outcomes, std::vector<Notice> notices);
+  void record_with_notice(const std::shared_ptr<const spool::Message>& message, std::vector<spool::Outcome> outcomes,
+                          const std::vector<Notice>& notices, std::string_view body);
+
+  std::shared_ptr<WakeUp> wake_up_ = std::make_shared<WakeUp>();
+  mutable std::mutex router_mutex_;
+  std::shared_ptr<const Router> router_;
+  std::unique_ptr<dns::Resolver> resolver_;
+  std::unique_ptr<sts::Finder> sts_;
+  Budget budget_;  // of what all sites have ready
+  std::unordered_map<std::string, std::unique_ptr<Site>> sites_;
+  struct Resolved {
+    Site* site = nullptr;
+    SteadyTime expires{};
+  };
+  std::unordered_map<std::string, Resolved> resolved_;                     // by next hop and domain
+  std::unordered_map<std::string, std::vector<spool::Claim>> looking_up_;  // claims that wait for a look-up
+  Budget look_up_budget_;                                                  // of those
+  Turns look_up_turns_;                                                    // of those beyond
+  Gate bodies_;
+  std::size_t connections_ = 0;  // of all sites
+  std::size_t idle_connections_ = 0;
+  std::deque<std::string> in_line_;  // keys of sites that want a connection when there is none left
+  std::vector<Turned*> turned_;      // the newest last
+  async::Event turn_over_;
+  std::uint64_t turns_ = 0;
+  async::TaskGroup tasks_;
+  bool stopping_ = false;  // the loop's copy
+  SteadyTime last_tidy_{};
+};
+
+}  // namespace quartet::relay

@@ -1,0 +1,212 @@
+// From replies to records: what an attempt means to each recipient, and the notices it calls for.
+#include <random>
+
+#include "common/log/log.h"
+#include "common/metrics/metrics.h"
+#include "common/relay/impl.h"
+
+namespace quartet::relay {
+namespace {
+
+constexpr auto kPauseAfterFault = std::chrono::seconds(30);
+
+std::uint64_t random_bits() {
+  thread_local std::mt19937_64 random(std::random_device{}());
+  return random();
+}
+
+metrics::Counter& deliveries(spool::Result result) {
+  static constexpr const char* kHelp = "Recipients by the result of their last attempt";
+  static metrics::Counter& delivered =
+      metrics::counter("quartet_relay_recipients_total", kHelp, {{"result", "delivered"}});
+  static metrics::Counter& deferred =
+      metrics::counter("quartet_relay_recipients_total", kHelp, {{"result", "deferred"}});
+  static metrics::Counter& bounced = metrics::counter("quartet_relay_recipients_total", kHelp, {{"result", "bounced"}});
+  static metrics::Counter& expired = metrics::counter("quartet_relay_recipients_total", kHelp, {{"result", "expired"}});
+  switch (result) {
+    case spool::Result::kDelivered:
+      return delivered;
+    case spool::Result::kBounced:
+      return bounced;
+    case spool::Result::kExpired:
+      return expired;
+    case spool::Result::kDropped:
+    case spool::Result::kDeferred:
+    case spool::Result::kHeld:
+      break;
+  }
+  return deferred;
+}
+
+const char* event_name(spool::Result result) {
+  switch (result) {
+    case spool::Result::kDelivered:
+      return "relay.delivered";
+    case spool::Result::kBounced:
+      return "relay.bounced";
+    case spool::Result::kExpired:
+      return "relay.expired";
+    case spool::Result::kDropped:
+    case spool::Result::kDeferred:
+    case spool::Result::kHeld:
+      break;
+  }
+  return "relay.deferred";
+}
+
+/// What to write down for one recipient, and the notice about it if there may be one.
+struct Decision {
+  spool::Outcome outcome;
+  std::optional<Notice> notice;
+};
+
+Notice notice_of(Notice::Action action, const Attempt& attempt, WallTime now) {
+  return {action, attempt.claim.address, attempt.claim.orcpt, attempt.reply, now, {}};
+}
+
+/// The duty to report a success ends here when the next hop did not take it over (RFC 3461 section 5.2.2).
+Decision accepted(const Attempt& attempt, WallTime now) {
+  Decision decision{{.recipient = attempt.claim.id(), .result = spool::Result::kDelivered, .reply = attempt.reply},
+                    std::nullopt};
+  if (attempt.dsn_passed_on) return decision;
+  const auto action = attempt.final_delivery ? Notice::Action::kDelivered : Notice::Action::kRelayed;
+  if (wanted(*attempt.claim.message, attempt.claim.notify, action)) decision.notice = notice_of(action, attempt, now);
+  return decision;
+}
+
+Decision failed(const Attempt& attempt, spool::Result result, WallTime now) {
+  Decision decision{{.recipient = attempt.claim.id(), .result = result, .reply = attempt.reply}, std::nullopt};
+  if (wanted(*attempt.claim.message, attempt.claim.notify, Notice::Action::kFailed)) {
+    decision.notice = notice_of(Notice::Action::kFailed, attempt, now);
+  }
+  return decision;
+}
+
+Decision deferred(const Attempt& attempt, const Options& options, WallTime now) {
+  const auto& envelope = attempt.claim.message->envelope;
+  const bool null_sender = envelope.reverse_path.empty();
+  const auto until = expiry(options.retry, envelope.received, null_sender);
+  if (now >= until) return failed(attempt, spool::Result::kExpired, now);
+  Decision decision{{.recipient = attempt.claim.id(), .result = spool::Result::kDeferred, .reply = attempt.reply},
+                    std::nullopt};
+  const unsigned attempts = attempt.claim.attempts + (attempt.counts ? 1u : 0u);
+  decision.outcome.counts = attempt.counts;
+  decision.outcome.next_attempt =
+      next_attempt(options.retry, envelope.received, null_sender, std::max(1u, attempts), now, random_bits());
+  decision.outcome.delay_notified = attempt.claim.delay_notified;
+  const bool late = options.notices.delay_after.count() > 0 && now - envelope.received >= options.notices.delay_after;
+  if (late && !attempt.claim.delay_notified &&
+      wanted(*attempt.claim.message, attempt.claim.notify, Notice::Action::kDelayed)) {
+    decision.notice = notice_of(Notice::Action::kDelayed, attempt, now);
+    decision.notice->retry_until = until;
+    decision.outcome.delay_notified = true;
+  }
+  return decision;
+}
+
+Decision decide(const Attempt& attempt, const Options& options, WallTime now) {
+  switch (attempt.verdict) {
+    case Attempt::Verdict::kAccepted:
+      return accepted(attempt, now);
+    case Attempt::Verdict::kPermanent:
+      return failed(attempt, spool::Result::kBounced, now);
+    case Attempt::Verdict::kTransient:
+      break;
+  }
+  return deferred(attempt, options, now);
+}
+
+void log_outcome(const spool::Outcome& outcome, const spool::Claim& claim, const std::string& tls) {
+  deliveries(outcome.result).add();
+  if (!log::enabled(log::Level::kInfo)) return;
+  const auto& envelope = claim.message->envelope;
+  log::info(event_name(outcome.result), {{"message", claim.message->id.to_string()},
+                                         {"trace", envelope.trace_id},
+                                         {"from", envelope.reverse_path},
+                                         {"to", claim.address},
+                                         {"host", outcome.reply.host},
+                                         {"tls", tls},
+                                         {"code", outcome.reply.code},
+                                         {"status", outcome.reply.enhanced},
+                                         {"reply", outcome.reply.text},
+                                         {"attempts", claim.attempts + 1}});
+}
+
+/// The log did not take outcomes with their notice, and nothing was changed. What the next hop has must not go there
+/// again: it is noted without the notice. All else is tried again, and makes its notice anew.
+void not_recorded(spool::Spool& spool, std::vector<spool::Outcome> outcomes, const spool::SpoolError& error) {
+  std::vector<spool::Outcome> delivered;
+  std::vector<spool::RecipientId> back;
+  for (auto& outcome : outcomes) {
+    log::error("relay.not_recorded", {{"message", outcome.recipient.message.to_string()}, {"reason", error.detail}});
+    if (outcome.result == spool::Result::kDelivered) {
+      delivered.push_back(std::move(outcome));
+    } else {
+      back.push_back(outcome.recipient);
+    }
+  }
+  if (!delivered.empty()) spool.record(std::move(delivered));
+  spool.unclaim(back, wall_now() + kPauseAfterFault);
+}
+
+}  // namespace
+
+bool says_something(const Attempt& attempt, const Options& options, WallTime now) {
+  const auto decision = deferred(attempt, options, now);
+  return decision.notice || decision.outcome.result != spool::Result::kDeferred;
+}
+
+/// Attempts of one call may belong to several messages (a look-up that failed); those of one are together.
+void Relay::Impl::conclude(std::vector<Attempt> attempts) {
+  const auto now = wall_now();
+  for (std::size_t next = 0; next < attempts.size();) {
+    const auto message = attempts[next].claim.message;
+    std::vector<spool::Outcome> outcomes;
+    std::vector<Notice> notices;
+    for (; next < attempts.size() && attempts[next].claim.message == message; ++next) {
+      auto decision = decide(attempts[next], options_, now);
+      log_outcome(decision.outcome, attempts[next].claim, attempts[next].tls);
+      outcomes.push_back(std::move(decision.outcome));
+      if (decision.notice) notices.push_back(*std::move(decision.notice));
+    }
+    if (notices.empty()) {
+      spool_.record(std::move(outcomes));
+    } else {
+      notify(message, std::move(outcomes), std::move(notices));
+    }
+  }
+}
+
+void Relay::Impl::notify(std::shared_ptr<const spool::Message> message, std::vector<spool::Outcome> outcomes,
+                         std::vector<Notice> notices) {
+  if (const auto body = spool_.cached_body(message->id)) {
+    record_with_notice(message, std::move(outcomes), notices, *body);
+  } else if (!tasks_.stop_requested()) {
+    tasks_.spawn(notify_from_disk(std::move(message), std::move(outcomes), std::move(notices)));
+  } else {
+    record_with_notice(message, std::move(outcomes), notices, {});
+  }
+}
+
+async::Task<void> Relay::Impl::notify_from_disk(std::shared_ptr<const spool::Message> message,
+                                                std::vector<spool::Outcome> outcomes, std::vector<Notice> notices) {
+  const auto body = co_await spool_.body(message->id);
+  // A body that cannot be read is no reason to keep the sender in the dark: the notice goes without it.
+  record_with_notice(message, std::move(outcomes), notices, body ? std::string_view(**body) : std::string_view());
+}
+
+void Relay::Impl::record_with_notice(const std::shared_ptr<const spool::Message>& message,
+                                     std::vector<spool::Outcome> outcomes, const std::vector<Notice>& notices,
+                                     std::string_view body) {
+  std::vector<spool::NewMessage> messages;
+  messages.push_back(make_notice(options_.notices, *message, body, notices));
+  auto kept = outcomes;
+  // The spool outlives us, and may call when we are gone.
+  spool_.record(
+      std::move(outcomes), std::move(messages),
+      [&spool = spool_, kept = std::move(kept)](const std::expected<void, spool::SpoolError>& recorded) mutable {
+        if (!recorded) not_recorded(spool, std::move(kept), recorded.error());
+      });
+}
+
+}  // namespace quartet::relay

@@ -1,0 +1,210 @@
+#include "common/relay/relay.h"
+
+#include "common/async/run_on.h"
+#include "common/log/log.h"
+#include "common/relay/impl.h"
+
+namespace quartet::relay {
+
+Relay::Impl::Impl(Options options, std::shared_ptr<const Router> router, spool::Spool& spool)
+    : options_(std::move(options)),
+      spool_(spool),
+      links_(spool),
+      router_(std::move(router)),
+      budget_(options_.ready_recipients, options_.ready_bytes),
+      look_up_budget_(options_.ready_recipients, ~std::uint64_t{0}),
+      bodies_(options_.bodies_in_memory) {}
+
+void WakeUp::wake() {
+  const std::lock_guard lock(mutex);
+  if (loop == nullptr || posted.exchange(true)) return;
+  loop->post([self = shared_from_this()] {
+    self->posted = false;
+    self->event.set();
+  });
+}
+
+bool WakeUp::post(std::move_only_function<void()> function) {
+  const std::lock_guard lock(mutex);
+  if (loop == nullptr) return false;
+  loop->post([self = shared_from_this(), function = std::move(function)]() mutable {
+    {
+      const std::lock_guard inner(self->mutex);
+      if (self->loop == nullptr) return;  // run() has ended, and the relay may be gone
+    }
+    function();
+  });
+  return true;
+}
+
+async::Task<void> Relay::Impl::run() {
+  resolver_ = std::make_unique<dns::Resolver>(options_.resolver, std::make_shared<dns::Cache>());
+  if (options_.sts) sts_ = std::make_unique<sts::Finder>(*options_.sts);
+  options_.lookup.sts = sts_.get();
+  {
+    const std::lock_guard lock(wake_up_->mutex);
+    wake_up_->loop = &async::Loop::current();
+    stopping_ = wake_up_->stopping;
+  }
+  spool_.on_change([wake_up = wake_up_] { wake_up->wake(); });
+  co_await schedule();
+  spool_.on_change({});
+  // Connections see the end of work, finish what they transmit and say QUIT; those that take too long are cut.
+  for (const auto& [key, site] : sites_) {
+    for (auto& job : site->take_all()) put_back(std::move(job.recipients), {});
+    site->work.set();
+  }
+  std::chrono::seconds grace;
+  {
+    const std::lock_guard lock(wake_up_->mutex);
+    grace = wake_up_->grace;
+  }
+  co_await tasks_.join(async::Deadline::after(grace));
+  stop_turned();
+  co_await tasks_.close();
+  for (const auto& [key, site] : sites_) {
+    for (auto& job : site->take_all()) put_back(std::move(job.recipients), {});
+  }
+  {
+    const std::lock_guard lock(wake_up_->mutex);
+    wake_up_->loop = nullptr;
+  }
+  options_.lookup.sts = nullptr;
+  sts_.reset();
+  resolver_.reset();
+}
+
+void Relay::Impl::stop(std::chrono::seconds grace) {
+  {
+    const std::lock_guard lock(wake_up_->mutex);
+    wake_up_->stopping = true;
+    wake_up_->grace = grace;
+  }
+  wake_up_->post([this] {
+    stopping_ = true;
+    wake_up_->event.set();
+  });
+}
+
+void Relay::Impl::set_router(std::shared_ptr<const Router> router) {
+  {
+    const std::lock_guard lock(router_mutex_);
+    router_ = std::move(router);
+  }
+  // What was resolved leads to sites as the old tables had them.
+  wake_up_->post([this] { resolved_.clear(); });
+}
+
+std::shared_ptr<const Router> Relay::Impl::router() const {
+  const std::lock_guard lock(router_mutex_);
+  return router_;
+}
+
+async::Task<std::vector<Relay::SiteStatus>> Relay::Impl::site_status() const {
+  std::vector<SiteStatus> out;
+  const auto now = std::chrono::steady_clock::now();
+  for (const auto& [key, site] : sites_) {
+    auto& concurrency = site->concurrency();
+    out.push_back(
+        {key, site->ready(), site->connections, concurrency.allowed(now), concurrency.dead(), site->last_failure});
+  }
+  co_return out;
+}
+
+async::Task<std::vector<Relay::SiteStatus>> Relay::Impl::sites() {
+  async::Loop* loop = nullptr;
+  {
+    const std::lock_guard lock(wake_up_->mutex);
+    loop = wake_up_->loop;
+  }
+  if (loop == nullptr) co_return std::vector<SiteStatus>();
+  co_return co_await async::run_on(*loop, site_status());
+}
+
+/// Who asks for its mail is there: its sites are alive again before its mail becomes due.
+StartAnswer Relay::Impl::start(const RoutingTable::Link& link) {
+  wake_up_->post([this, name = link.name] { revive(name); });
+  const auto answer = links_.start(link);
+  wake_up_->wake();
+  return answer;
+}
+
+bool Relay::Impl::running() const {
+  const std::lock_guard lock(wake_up_->mutex);
+  return wake_up_->loop != nullptr && !wake_up_->stopping;
+}
+
+void Relay::Impl::revive_sites() {
+  wake_up_->post([this] { revive({}); });
+}
+
+/// The sites of one link; of everybody if it has no name.
+void Relay::Impl::revive(const std::string& link) {
+  const auto current = router();
+  const RoutingTable::Link* wanted = nullptr;
+  for (const auto& candidate : current->table().links)
+    if (candidate.name == link) wanted = &candidate;
+  if (!link.empty() && wanted == nullptr) return;
+  for (const auto& [key, site] : sites_) {
+    const bool match = wanted == nullptr || (site->next_hop().kind == NextHop::Kind::kMx
+                                                 ? current->link_of(site->domain()) == wanted
+                                                 : site->next_hop().site_key() == wanted->next_hop.site_key());
+    if (match) site->concurrency().revive();
+  }
+}
+
+Relay::Relay(Options options, std::shared_ptr<const Router> router, spool::Spool& spool)
+    : impl_(std::make_unique<Impl>(std::move(options), std::move(router), spool)) {}
+
+Relay::~Relay() = default;
+
+async::Task<void> Relay::run() { co_await impl_->run(); }
+
+void Relay::stop(std::chrono::seconds grace) { impl_->stop(grace); }
+
+void Relay::set_router(std::shared_ptr<const Router> router) { impl_->set_router(std::move(router)); }
+
+std::shared_ptr<const Router> Relay::router() const { return impl_->router(); }
+
+StartAnswer Relay::start_link(const std::string& name) {
+  const auto router = impl_->router();
+  for (const auto& link : router->table().links) {
+    if (link.name == name) return impl_->start(link);
+  }
+  return {};
+}
+
+StartAnswer Relay::start_domain(const std::string& domain, bool with_subdomains) {
+  const auto router = impl_->router();
+  const auto lower = ascii::lower(domain);
+  const auto wanted = with_subdomains ? "." + lower : lower;
+  for (const auto& link : router->table().links) {
+    for (const auto& pattern : link.domains) {
+      if (pattern == wanted || (!with_subdomains && router->link_of(lower) == &link)) return impl_->start(link);
+    }
+  }
+  return {};
+}
+
+std::vector<LinkStatus> Relay::links() const {
+  const auto router = impl_->router();
+  return impl_->links_.status(router->table().links);
+}
+
+async::Task<void> Relay::deliver_over(std::unique_ptr<net::Stream> stream, Turn turn) {
+  co_await impl_->deliver_over(std::move(stream), std::move(turn));
+}
+
+std::optional<std::uint64_t> Relay::waiting_for(const std::vector<std::string>& domains) const {
+  if (!impl_->running()) return std::nullopt;
+  spool::Filter filter;
+  filter.recipient_domains = domains;
+  filter.states = {spool::State::kQueued, spool::State::kActive, spool::State::kDeferred};
+  return impl_->spool_.count(filter);
+}
+
+void Relay::revive_sites() { impl_->revive_sites(); }
+
+async::Task<std::vector<Relay::SiteStatus>> Relay::sites() { co_return co_await impl_->sites(); }
+
+}  // namespace quartet::relay

@@ -1,0 +1,129 @@
+// The relay: takes due recipients from a spool, finds their next hop, delivers them over reused connections, and writes
+// down what became of them, with notices to the sender (RFC 5321 sections 4.5.4 and 6.1, RFC 3461).
+//
+// It runs on one loop. Functions marked "any thread" may be called from elsewhere.
+#pragma once
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/async/task.h"
+#include "common/net/stream.h"
+#include "common/relay/bounce.h"
+#include "common/relay/candidates.h"
+#include "common/relay/retry.h"
+#include "common/relay/route.h"
+#include "common/relay/site.h"
+#include "common/relay/tls_choice.h"
+#include "common/spool/spool.h"
+
+namespace quartet::relay {
+
+struct Options {
+  std::string hostname;  // for EHLO and as Reporting-MTA
+  RetrySchedule retry;
+  SiteLimits site;
+  // For all sites together, claimed and waiting for a connection; what else is due stays in the spool's index.
+  std::size_t ready_recipients = 20'000;
+  std::uint64_t ready_bytes = 512u << 20;  // of message bodies, most of them on disk
+  // And under delivery: bodies in memory, and connections.
+  std::uint64_t bodies_in_memory = 256u << 20;
+  std::size_t connections = 1'000;
+  LookupOptions lookup;
+  dns::ResolverOptions resolver;
+  NoticeOptions notices;
+  TlsContexts tls;
+  std::optional<sts::FinderOptions> sts;  // for LookupOptions::sts, which the relay sets
+  std::chrono::seconds connect_timeout{30};
+  std::chrono::seconds connect_timeout_with_others{10};  // while other hosts of the site remain to be tried
+  std::chrono::seconds idle_timeout{10};                 // an open connection waits this long for more work
+  std::chrono::seconds connection_lifetime{300};
+  unsigned messages_per_connection = 1000;
+};
+
+/// A link: a site that connects only sometimes and asks for its mail (RFC 1985).
+struct LinkStatus {
+  std::string name;
+  std::vector<std::string> domains;
+  std::uint64_t pending = 0;  // recipients queued for it
+  bool running = false;       // a start is under way
+  bool attached = false;      // its site is connected to us and gets its mail over that connection (RFC 2645)
+};
+
+/// The answer to a request to start a queue, in the terms of RFC 1985 section 5.1.
+struct StartAnswer {
+  enum class Kind {
+    kStarted,         // 253, `pending` recipients; or 250 while a start is running already
+    kAlreadyRunning,  // 250
+    kNothing,         // 251
+    kUnable,          // 458
+    kUnknown,         // 459
+  };
+  Kind kind = Kind::kUnknown;
+  std::uint64_t pending = 0;
+  std::string link;  // for progress(), where started
+};
+
+/// A connection that the site of links opened itself and turned around (RFC 2645): the other side is a server from now
+/// on. Only mail goes over it that belongs to one of the links and is for one of the domains.
+struct Turn {
+  std::string peer;                               // for people, and in notices
+  std::vector<std::string> links;                 // by name
+  std::vector<std::string> domains;               // what was authorised: "x.org", or ".x.org" for all below it
+  std::chrono::milliseconds stay{0};              // after the queue was empty: new mail goes out at once
+  std::chrono::milliseconds keep_alive{120'000};  // NOOP after so long without a word
+};
+
+class Relay {
+ public:
+  /// `spool` outlives the relay.
+  Relay(Options options, std::shared_ptr<const Router> router, spool::Spool& spool);
+  ~Relay();
+  Relay(const Relay&) = delete;
+  Relay& operator=(const Relay&) = delete;
+
+  /// Works until stop(); then running transactions get `grace` to end. Awaited on the relay's loop.
+  async::Task<void> run();
+
+  /// Any thread, also before run() and more than once. No new work is taken; run() ends soon.
+  void stop(std::chrono::seconds grace = std::chrono::seconds(20));
+
+  /// New tables for all later routing. Any thread.
+  void set_router(std::shared_ptr<const Router> router);
+  std::shared_ptr<const Router> router() const;
+
+  /// Starts the queue of a link by its name, or of the link that owns a domain. Any thread.
+  StartAnswer start_link(const std::string& name);
+  StartAnswer start_domain(const std::string& domain, bool with_subdomains);
+  std::vector<LinkStatus> links() const;
+
+  /// Delivers over a connection of the relay's own loop, on which it is called, and says QUIT when it is done: the
+  /// queue is empty and the time to stay over, the relay stops, or the site came over another connection. Returns at
+  /// once if the relay does not run.
+  async::Task<void> deliver_over(std::unique_ptr<net::Stream> stream, Turn turn);
+  /// Recipients that wait for a site with these domains; nullopt while the relay does not run. Any thread.
+  std::optional<std::uint64_t> waiting_for(const std::vector<std::string>& domains) const;
+
+  /// Forgets that sites are dead, so that what is due is tried at once: after an operator's retry. Any thread.
+  void revive_sites();
+
+  /// What one would see of the relay's sites; none while it does not run. Any thread.
+  struct SiteStatus {
+    std::string key;
+    std::size_t ready = 0;
+    std::size_t connections = 0;
+    std::size_t allowed = 0;
+    bool dead = false;
+    std::string last_failure;
+  };
+  async::Task<std::vector<SiteStatus>> sites();
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace quartet::relay

@@ -1,0 +1,112 @@
+#include "common/relay/route.h"
+
+#include <fmt/format.h>
+
+#include "common/net/address.h"
+
+namespace quartet::relay {
+namespace {
+
+/// `domain` itself and then its parents as ".parent", the most specific first.
+template <typename Map>
+const typename Map::mapped_type* find_domain(const Map& map, std::string_view domain) {
+  if (const auto exact = map.find(domain); exact != map.end()) return &exact->second;
+  for (auto dot = domain.find('.'); dot != std::string_view::npos; dot = domain.find('.', dot + 1)) {
+    if (const auto parent = map.find(domain.substr(dot)); parent != map.end()) return &parent->second;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+std::expected<Host, std::string> parse_host(std::string_view text, std::uint16_t default_port) {
+  if (text.starts_with("unix:/")) return Host{std::string(text.substr(5)), 0};
+  auto name = text;
+  auto port = std::optional(default_port);
+  if (text.starts_with('[')) {
+    const auto close = text.find(']');
+    if (close == std::string_view::npos) return std::unexpected("a closing ] was expected");
+    name = text.substr(1, close - 1);
+    if (ascii::istarts_with(name, "IPv6:")) name.remove_prefix(5);
+    const auto rest = text.substr(close + 1);
+    if (!rest.empty()) port = rest.starts_with(':') ? ascii::to_number<std::uint16_t>(rest.substr(1)) : std::nullopt;
+  } else if (const auto colon = text.rfind(':'); colon != std::string_view::npos) {
+    name = text.substr(0, colon);
+    port = ascii::to_number<std::uint16_t>(text.substr(colon + 1));
+  }
+  if (name.empty() || !port || *port == 0 || name.find_first_of(" \t/@") != std::string_view::npos) {
+    return std::unexpected(fmt::format("expected host, host:port, [address]:port or unix:/path, not \"{}\"", text));
+  }
+  return Host{ascii::lower(name), *port};
+}
+
+std::string NextHop::site_key() const {
+  static constexpr const char* kTls[] = {"", "+may", "+encrypt", "+verify", "+dane", "+dane-only"};
+  std::string key = protocol == Protocol::kLmtp ? "lmtp" : "smtp";
+  key += kTls[static_cast<int>(tls)];
+  if (kind == Kind::kMx) return fmt::format("{}:mx:{}", key, mx_port);
+  for (const auto& host : hosts) {
+    key += fmt::format(":{}/{}", host.name, host.port);
+    if (host.tls) key += kTls[static_cast<int>(*host.tls)];
+  }
+  if (credentials) key += ":" + credentials->user;
+  return key;
+}
+
+Router::Router(RoutingTable table) : table_(std::move(table)) {
+  if (table_.tls_policies.empty()) return;
+  for (auto& link : table_.links) apply_tls_policies(link.next_hop);
+  for (auto& [match, next_hop] : table_.transports) apply_tls_policies(next_hop);
+  for (auto& [domain, next_hop] : table_.local_domains) apply_tls_policies(next_hop);
+  if (table_.smart_host) apply_tls_policies(*table_.smart_host);
+}
+
+void Router::apply_tls_policies(NextHop& next_hop) const {
+  for (auto& host : next_hop.hosts) {
+    if (!host.is_unix()) host.tls = listed(next_hop, host.name);
+  }
+}
+
+std::optional<TlsPolicy> Router::listed(const NextHop& next_hop, std::string_view name) const {
+  const auto* found = find_domain(table_.tls_policies, name);
+  if (found == nullptr) return std::nullopt;
+  // A password needs what its next hop was configured with, whatever is good enough for mail.
+  if (next_hop.credentials && !safe_for_login(*found)) return std::nullopt;
+  return *found;
+}
+
+TlsPolicy Router::tls_of(const NextHop& next_hop, std::string_view domain) const {
+  if (table_.tls_policies.empty()) return next_hop.tls;
+  return listed(next_hop, domain).value_or(next_hop.tls);
+}
+
+const RoutingTable::Link* Router::link_of(std::string_view domain) const {
+  for (const auto& link : table_.links) {
+    for (const auto& pattern : link.domains) {
+      if (covers(pattern, domain)) return &link;
+    }
+  }
+  return nullptr;
+}
+
+const NextHop& Router::route(std::string_view recipient) const {
+  const auto domain = domain_of(recipient);
+  if (const auto* link = link_of(domain)) return link->next_hop;
+  if (const auto exact = table_.transports.find(ascii::lower(recipient)); exact != table_.transports.end())
+    return exact->second;
+  if (const auto* next_hop = find_domain(table_.transports, domain)) return *next_hop;
+  if (const auto* next_hop = find_domain(table_.local_domains, domain)) return *next_hop;
+  return table_.smart_host ? *table_.smart_host : table_.mx;
+}
+
+bool covers(std::string_view pattern, std::string_view domain) {
+  if (pattern.starts_with('.')) return domain.size() > pattern.size() && domain.ends_with(pattern);
+  return pattern == domain;
+}
+
+std::string domain_of(std::string_view mailbox) {
+  const auto at = mailbox.rfind('@');
+  return at == std::string_view::npos ? std::string() : ascii::lower(mailbox.substr(at + 1));
+}
+
+}  // namespace quartet::relay

@@ -1,0 +1,121 @@
+// Where a recipient goes next, from the configured tables alone: no DNS, no clock. First match wins, in this order:
+// link domains, transport table (address, domain, parent domains), local domains, smart hosts, MX look-up.
+#pragma once
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "common/base/ascii.h"
+
+namespace quartet::relay {
+
+enum class Protocol { kSmtp, kLmtp };
+
+enum class TlsPolicy {
+  kNone,      // never STARTTLS
+  kMay,       // when offered; the certificate is not checked (opportunistic)
+  kEncrypt,   // always; the certificate is not checked
+  kVerify,    // always; the certificate must be valid for the host's name
+  kDane,      // as the host's TLSA records say (RFC 7672); without any as kMay
+  kDaneOnly,  // as the host's TLSA records say; without usable ones there is no delivery
+};
+constexpr bool by_dane(TlsPolicy policy) { return policy == TlsPolicy::kDane || policy == TlsPolicy::kDaneOnly; }
+
+/// Whether it takes what it gets, so that a domain may ask for more by MTA-STS.
+constexpr bool opportunistic(TlsPolicy policy) { return policy == TlsPolicy::kMay || policy == TlsPolicy::kDane; }
+
+/// Whether no password goes out in clear text or to whoever answers without TLS.
+constexpr bool safe_for_login(TlsPolicy policy) {
+  return policy == TlsPolicy::kEncrypt || policy == TlsPolicy::kVerify || policy == TlsPolicy::kDaneOnly;
+}
+
+/// A host name, an IP address without brackets, or the path of a UNIX socket (port 0).
+struct Host {
+  std::string name;
+  std::uint16_t port = 0;
+  std::optional<TlsPolicy> tls = std::nullopt;  // set by the router: what its table of policies says of this host
+  bool is_unix() const { return !name.empty() && name.front() == '/'; }
+  friend bool operator==(const Host&, const Host&) = default;
+};
+
+/// Reads "host", "host:port", "[2001:db8::1]:port", "unix:/path"; the error says what was expected.
+std::expected<Host, std::string> parse_host(std::string_view text, std::uint16_t default_port);
+
+struct Credentials {
+  std::string user;
+  std::string password;
+};
+
+/// What to do with a recipient.
+struct NextHop {
+  enum class Kind {
+    kHosts,    // the listed hosts, in order (fail-over)
+    kMx,       // the MX hosts of the recipient's domain
+    kHold,     // keep until an operator or a remote start releases it
+    kDiscard,  // drop without a notice
+    kError,    // bounce with `error`
+  };
+  Kind kind = Kind::kMx;
+  Protocol protocol = Protocol::kSmtp;
+  std::vector<Host> hosts;
+  bool shuffle = false;  // load sharing: the hosts in random order instead of fail-over
+  std::uint16_t mx_port = 25;
+  TlsPolicy tls = TlsPolicy::kMay;
+  std::optional<Credentials> credentials;
+  std::string error;  // e.g. "5.7.1 not accepted here"
+
+  /// Equal for next hops that share connections and limits; for kMx it still lacks the domain's MX set.
+  std::string site_key() const;
+};
+
+/// The tables; domains in lower case.
+struct RoutingTable {
+  struct Link {
+    std::string name;
+    std::vector<std::string> domains;  // "x.org", or ".x.org" for everything below it
+    NextHop next_hop;
+    bool on_request = false;   // nothing is tried by itself: the mail waits until the site (or an operator) starts it
+    bool turned_only = false;  // no route of ours leads there: mail goes over connections that the site opens (ATRN)
+  };
+  std::vector<Link> links;
+  std::unordered_map<std::string, NextHop, ascii::Hash, std::equal_to<>> transports;  // "a@x.org", "x.org", ".x.org"
+  std::unordered_map<std::string, NextHop, ascii::Hash, std::equal_to<>> local_domains;
+  std::optional<NextHop> smart_host;
+  NextHop mx;  // for all the rest
+  /// Of recipients' domains where MX records decide, else of hosts by their name: "x.org", ".x.org".
+  std::unordered_map<std::string, TlsPolicy, ascii::Hash, std::equal_to<>> tls_policies;
+};
+
+class Router {
+ public:
+  explicit Router(RoutingTable table);
+
+  /// `recipient` is a mailbox "local@domain". The reference lives as long as the router.
+  const NextHop& route(std::string_view recipient) const;
+
+  /// The policy for hosts of `next_hop` that MX records of `domain` name.
+  TlsPolicy tls_of(const NextHop& next_hop, std::string_view domain) const;
+
+  /// The link that owns `domain`, if any.
+  const RoutingTable::Link* link_of(std::string_view domain) const;
+  const RoutingTable& table() const { return table_; }
+
+ private:
+  void apply_tls_policies(NextHop& next_hop) const;
+  std::optional<TlsPolicy> listed(const NextHop& next_hop, std::string_view name) const;
+
+  RoutingTable table_;
+};
+
+/// Whether `pattern`, "x.org" or ".x.org" (all below it), has `domain`.
+bool covers(std::string_view pattern, std::string_view domain);
+
+/// What follows the last '@', in lower case; empty if there is none.
+std::string domain_of(std::string_view mailbox);
+
+}  // namespace quartet::relay

@@ -1,0 +1,277 @@
+// From the spool to sites: due recipients are claimed, routed and put into the ready queue of their site.
+#include <fmt/format.h>
+
+#include <random>
+
+#include "common/log/log.h"
+#include "common/relay/impl.h"
+
+namespace quartet::relay {
+namespace {
+
+constexpr std::size_t kClaimBatch = 512;
+constexpr auto kLongestSleep = std::chrono::seconds(30);
+constexpr auto kLookAtLinks = std::chrono::milliseconds(200);
+constexpr auto kTidyEvery = std::chrono::minutes(1);
+constexpr std::size_t kMostResolved = 100'000;
+constexpr std::size_t kMostLookUps = 200;          // at the same time
+constexpr std::size_t kMostWaitForLookUp = 1'000;  // recipients, for one of them
+constexpr double kLookUpRate = 500;                // a second, as a guess for those that find no place
+constexpr auto kProbeSpread = std::chrono::seconds(10);
+
+/// Up to `span`, so that what was put back together does not come back together.
+std::chrono::milliseconds jitter(std::chrono::milliseconds span) {
+  thread_local std::minstd_rand random(std::random_device{}());
+  std::uniform_int_distribution<std::int64_t> any(0, span.count());
+  return std::chrono::milliseconds(any(random));
+}
+
+WallTime wall_time_of(SteadyTime time) {
+  return wall_now() + std::chrono::duration_cast<std::chrono::microseconds>(time - std::chrono::steady_clock::now());
+}
+
+Attempt local_verdict(spool::Claim claim, Attempt::Verdict verdict, std::uint16_t code, std::string enhanced,
+                      std::string text) {
+  Attempt attempt;
+  attempt.claim = std::move(claim);
+  attempt.verdict = verdict;
+  attempt.reply = {code, std::move(enhanced), std::move(text), ""};
+  return attempt;
+}
+
+}  // namespace
+
+async::Task<void> Relay::Impl::schedule() {
+  while (!stopping_) {
+    wake_up_->event.reset();
+    auto claims = spool_.claim_due(wall_now(), kClaimBatch);
+    const bool more = claims.size() == kClaimBatch;
+    for (auto& claim : claims) dispatch(std::move(claim));
+    if (const auto now = std::chrono::steady_clock::now(); now - last_tidy_ > kTidyEvery) {
+      last_tidy_ = now;
+      forget_idle_sites();
+    }
+    if (more) {
+      co_await async::yield();
+      continue;
+    }
+    co_await wake_up_->event.wait(async::Deadline::after(time_to_sleep()));
+  }
+}
+
+std::chrono::microseconds Relay::Impl::time_to_sleep() {
+  // Nobody says when the queue of a link has become empty: while one is served we look.
+  const bool serving = links_.settle(router()->table().links);
+  auto sleep = std::chrono::microseconds(serving ? kLookAtLinks : kLongestSleep);
+  if (const auto due = spool_.next_due()) sleep = std::clamp(*due - wall_now(), std::chrono::microseconds(0), sleep);
+  return sleep;
+}
+
+void Relay::Impl::dispatch(spool::Claim claim) {
+  const auto router = this->router();
+  const auto domain = domain_of(claim.address);
+  const auto* link = router->link_of(domain);
+  if (link != nullptr) {
+    if (auto* turned = turned_for(*link, domain)) return offer(*turned, std::move(claim));
+    if (keep_waiting(claim, *link)) return;
+  }
+  const NextHop& next_hop = router->route(claim.address);
+  switch (next_hop.kind) {
+    case NextHop::Kind::kMx:
+      if (const auto tls = router->tls_of(next_hop, domain); tls != next_hop.tls) {
+        auto changed = next_hop;
+        changed.tls = tls;
+        to_site(std::move(claim), changed);
+        return;
+      }
+      [[fallthrough]];
+    case NextHop::Kind::kHosts:
+      to_site(std::move(claim), next_hop);
+      return;
+    case NextHop::Kind::kHold:
+      spool_.record({{.recipient = claim.id(),
+                      .result = spool::Result::kHeld,
+                      .reply = {0, "", "held by the transport table", ""}}});
+      return;
+    case NextHop::Kind::kDiscard:
+      spool_.record({{.recipient = claim.id(),
+                      .result = spool::Result::kDropped,
+                      .reply = {0, "", "discarded by the transport table", ""}}});
+      return;
+    case NextHop::Kind::kError: {
+      std::vector<Attempt> attempts;
+      attempts.push_back(local_verdict(std::move(claim), Attempt::Verdict::kPermanent, 550, "5.7.1", next_hop.error));
+      conclude(std::move(attempts));
+      return;
+    }
+  }
+}
+
+/// Puts the claim back until the site asks for its mail; or gives up what it never asked for and no route leads to.
+bool Relay::Impl::keep_waiting(spool::Claim& claim, const RoutingTable::Link& link) {
+  if (!link.turned_only && (!link.on_request || links_.running(link.name))) return false;
+  const auto& envelope = claim.message->envelope;
+  const auto until = expiry(options_.retry, envelope.received, envelope.reverse_path.empty());
+  if (until > wall_now()) {
+    std::vector<spool::Claim> waiting;
+    waiting.push_back(std::move(claim));
+    put_back(std::move(waiting), until);
+    return true;
+  }
+  if (!link.turned_only) return false;
+  std::vector<Attempt> attempts;
+  attempts.push_back(local_verdict(std::move(claim), Attempt::Verdict::kTransient, 0, "4.4.7",
+                                   "the site did not come for its mail in time"));
+  conclude(std::move(attempts));
+  return true;
+}
+
+void Relay::Impl::to_site(spool::Claim claim, const NextHop& next_hop) {
+  const auto domain = next_hop.kind == NextHop::Kind::kMx ? domain_of(claim.address) : std::string();
+  auto key = next_hop.site_key() + "|" + domain;
+  if (const auto found = resolved_.find(key);
+      found != resolved_.end() && found->second.expires > std::chrono::steady_clock::now()) {
+    offer(*found->second.site, std::move(claim));
+    return;
+  }
+  const auto running = looking_up_.find(key);
+  const bool full =
+      running == looking_up_.end() ? looking_up_.size() >= kMostLookUps : running->second.size() >= kMostWaitForLookUp;
+  if (full || !look_up_budget_.allows(running == looking_up_.end() ? 0 : running->second.size(), 0, 0)) {
+    std::vector<spool::Claim> back;
+    back.push_back(std::move(claim));
+    put_back(std::move(back), wall_time_of(look_up_turns_.next(std::chrono::steady_clock::now(), kLookUpRate, 0)));
+    return;
+  }
+  auto& waiting = looking_up_[key];
+  waiting.push_back(std::move(claim));
+  look_up_budget_.take(1, 0);
+  if (waiting.size() == 1) tasks_.spawn(look_up(std::move(key), next_hop, domain));
+}
+
+async::Task<void> Relay::Impl::look_up(std::string key, NextHop next_hop, std::string domain) {
+  auto found = co_await find_candidates(*resolver_, next_hop, domain, options_.lookup);
+  auto claims = std::move(looking_up_[key]);
+  looking_up_.erase(key);
+  look_up_budget_.give(claims.size(), 0);
+  if (!found) {
+    const auto& failure = found.error();
+    log::warn("relay.unroutable", {{"domain", domain}, {"status", failure.status}, {"reason", failure.text}});
+    std::vector<Attempt> attempts;
+    attempts.reserve(claims.size());
+    for (auto& claim : claims) {
+      attempts.push_back(local_verdict(std::move(claim),
+                                       failure.permanent ? Attempt::Verdict::kPermanent : Attempt::Verdict::kTransient,
+                                       failure.permanent ? 550 : 451, failure.status, failure.text));
+    }
+    conclude(std::move(attempts));
+    co_return;
+  }
+  Site& target = site(found->site, next_hop, domain);
+  target.set_domain(domain);
+  target.hosts = std::move(found->hosts);
+  target.hosts_expire = found->expires;
+  if (resolved_.size() > kMostResolved) resolved_.clear();
+  resolved_[key] = {&target, found->expires};
+  for (auto& claim : claims) offer(target, std::move(claim));
+}
+
+Site& Relay::Impl::site(const std::string& key, const NextHop& next_hop, const std::string& domain) {
+  auto& slot = sites_[key];
+  if (!slot) {
+    slot = std::make_unique<Site>(key, next_hop, domain, options_.site, budget_);
+  } else {
+    slot->set_next_hop(next_hop);
+  }
+  return *slot;
+}
+
+void Relay::Impl::offer(Site& site, spool::Claim claim) {
+  const auto now = std::chrono::steady_clock::now();
+  if (site.concurrency().dead() && now < site.concurrency().probe_at()) {
+    postpone(site, std::move(claim));
+    return;
+  }
+  if (stopping_ || !site.offer(claim.message, claim)) {
+    std::vector<spool::Claim> back;
+    back.push_back(std::move(claim));
+    put_back(std::move(back), stopping_ ? wall_now() : wall_time_of(site.turn(now)));
+    return;
+  }
+  open_connections(site);
+}
+
+/// For a dead site: until its probe, and without an attempt. But time goes on for the message, too.
+void Relay::Impl::postpone(Site& site, spool::Claim claim) {
+  std::vector<Attempt> attempts;
+  attempts.push_back(local_verdict(std::move(claim), Attempt::Verdict::kTransient, 0, "4.4.1", site.last_failure));
+  attempts[0].counts = false;
+  if (says_something(attempts[0], options_, wall_now())) {
+    conclude(std::move(attempts));
+    return;
+  }
+  std::vector<spool::Claim> back;
+  back.push_back(std::move(attempts[0].claim));
+  put_back(std::move(back), wall_time_of(site.concurrency().probe_at()) + jitter(kProbeSpread));
+}
+
+void Relay::Impl::open_connections(Site& site) {
+  while (!stopping_ && !site.in_line && site.wants_connection(std::chrono::steady_clock::now())) {
+    if (open_connection(site)) continue;
+    if (connections_ < options_.connections) return;
+    site.in_line = true;
+    in_line_.push_back(site.key());
+    end_an_idle_connection();
+  }
+}
+
+/// One that waits for work sees that others wait for its place.
+void Relay::Impl::end_an_idle_connection() {
+  if (idle_connections_ == 0) return;
+  for (const auto& [key, site] : sites_) {
+    if (site->waiting == 0 || site->ready() != 0) continue;
+    site->work.set();
+    return;
+  }
+}
+
+bool Relay::Impl::open_connection(Site& site) {
+  if (connections_ >= options_.connections) return false;
+  ++site.connections;
+  ++connections_;
+  if (tasks_.spawn(connection(site))) return true;
+  --site.connections;
+  --connections_;
+  return false;
+}
+
+/// Its place goes to the site that waits longest, and to this one again only in its turn.
+void Relay::Impl::connection_ended(Site& site) {
+  --site.connections;
+  --connections_;
+  while (!stopping_ && !in_line_.empty() && connections_ < options_.connections) {
+    const auto next = sites_.find(in_line_.front());
+    in_line_.pop_front();
+    if (next == sites_.end()) continue;
+    next->second->in_line = false;
+    open_connections(*next->second);
+  }
+  open_connections(site);
+}
+
+void Relay::Impl::put_back(std::vector<spool::Claim> claims, WallTime due) {
+  std::vector<spool::RecipientId> ids;
+  ids.reserve(claims.size());
+  for (const auto& claim : claims) ids.push_back(claim.id());
+  spool_.unclaim(ids, due);
+}
+
+void Relay::Impl::forget_idle_sites() {
+  const auto now = std::chrono::steady_clock::now();
+  // First the pointers, then what they point to: every site that goes is idle.
+  std::erase_if(resolved_,
+                [now](const auto& entry) { return entry.second.expires <= now || entry.second.site->idle(); });
+  std::erase_if(sites_, [](const auto& entry) { return entry.second->idle() && !entry.second->concurrency().dead(); });
+}
+
+}  // namespace quartet::relay

@@ -1,0 +1,195 @@
+// Connections that the site of a link opened itself and turned around (RFC 2645): delivery goes over them as over our
+// own, except that nobody dials again.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "common/base/scope.h"
+#include "common/log/log.h"
+#include "common/relay/impl.h"
+#include "common/smtp/client_session.h"
+
+namespace quartet::relay {
+namespace {
+
+constexpr auto kLookForMore = std::chrono::milliseconds(100);
+constexpr auto kParting = std::chrono::seconds(3);  // for the transaction of a connection that was replaced
+constexpr auto kNoopAnswer = std::chrono::seconds(60);
+
+spool::Filter queued_for(const std::vector<std::string>& domains) {
+  spool::Filter filter;
+  filter.recipient_domains = domains;
+  filter.states = {spool::State::kQueued, spool::State::kDeferred};
+  return filter;
+}
+
+bool share(const std::vector<std::string>& some, const std::vector<std::string>& others) {
+  return std::ranges::any_of(some,
+                             [&others](const auto& one) { return std::ranges::find(others, one) != others.end(); });
+}
+
+std::string joined(const std::vector<std::string>& words) { return fmt::format("{}", fmt::join(words, ",")); }
+
+}  // namespace
+
+/// One such connection while mail may go over it.
+struct Relay::Impl::Turned {
+  Site& site;
+  const Turn& turn;
+  bool replaced = false;  // the site came back over another connection
+  async::TaskGroup delivery{};
+  SteadyTime more_until{};  // there was no room for all: by then the rest has been offered again
+};
+
+async::Task<void> Relay::Impl::deliver_over(std::unique_ptr<net::Stream> stream, Turn turn) {
+  {
+    const std::lock_guard lock(wake_up_->mutex);
+    if (wake_up_->loop != &async::Loop::current()) co_return;
+  }
+  async::Event ended;
+  if (stopping_ || !tasks_.spawn(turned(std::move(stream), std::move(turn), ended))) co_return;
+  co_await ended.wait_uncancellable();
+}
+
+async::Task<void> Relay::Impl::turned(std::unique_ptr<net::Stream> stream, Turn turn, async::Event& ended) {
+  const ScopeExit end([&ended] { ended.set(); });
+  smtp::ClientOptions options;
+  options.hostname = options_.hostname;
+  options.starttls = smtp::StartTls::kNever;  // it is there, or it was not wanted
+  auto session = co_await smtp::ClientSession::open(std::move(stream), std::move(options));
+  if (!session) {
+    log::warn("relay.turn_failed", {{"peer", turn.peer}, {"reason", session.error().detail}});
+    co_return;
+  }
+  Connection connection{*std::move(session), turn.peer, 0};
+  NextHop nowhere;
+  nowhere.kind = NextHop::Kind::kHosts;
+  nowhere.tls = TlsPolicy::kNone;
+  Site& site = this->site(fmt::format("turned:{}:{}", joined(turn.links), ++turns_), nowhere, {});
+  site.dials = false;
+  site.connections = 1;
+  Turned state{.site = site, .turn = turn};
+  co_await replace_older(state);
+  attach(state);
+  bool usable = false;
+  state.delivery.spawn(drive(state, connection, usable));
+  co_await state.delivery.join();
+  detach(state);
+  if (usable) co_await connection.session->quit();
+  log::info("relay.turn_ended", {{"peer", turn.peer},
+                                 {"links", joined(turn.links)},
+                                 {"transactions", connection.carried},
+                                 {"reason", usable ? "done" : site.last_failure}});
+  site.connections = 0;
+}
+
+/// Who comes again has most likely lost the older connection without our knowing. What is under way there gets a moment
+/// to end, so that nothing is sent twice without need; then its mail is free for the new one.
+async::Task<void> Relay::Impl::replace_older(const Turned& state) {
+  const auto same = [&state](const Turned* other) {
+    return share(other->turn.links, state.turn.links) && share(other->turn.domains, state.turn.domains);
+  };
+  for (auto* other : turned_) {
+    if (!same(other)) continue;
+    other->replaced = true;
+    other->site.work.set();
+  }
+  for (auto until = async::Deadline::after(kParting);;) {
+    turn_over_.reset();
+    if (std::ranges::none_of(turned_, same)) co_return;
+    const auto waited = co_await turn_over_.wait(until);
+    if (waited == async::Wait::kCancelled) co_return;
+    if (waited != async::Wait::kTimedOut) continue;
+    for (auto* other : turned_) {
+      if (same(other)) other->delivery.request_stop();
+    }
+    until = async::Deadline::never();  // what was stopped ends
+  }
+}
+
+void Relay::Impl::stop_turned() {
+  for (auto* state : turned_) state->delivery.request_stop();
+}
+
+void Relay::Impl::attach(Turned& state) {
+  log::info("relay.turned", {{"peer", state.turn.peer}, {"links", joined(state.turn.links)}});
+  turned_.push_back(&state);
+  for (const auto& link : state.turn.links) links_.attach(link);
+  spool_.retry_now(queued_for(state.turn.domains));
+  wake_up_->event.set();
+}
+
+void Relay::Impl::detach(Turned& state) {
+  std::erase(turned_, &state);
+  turn_over_.set();
+  for (const auto& link : state.turn.links) links_.detach(link);
+  for (auto& job : state.site.take_all()) put_back(std::move(job.recipients), {});
+}
+
+/// The newest connection over which mail for `domain` may go; null if there is none.
+Relay::Impl::Turned* Relay::Impl::turned_for(const RoutingTable::Link& link, std::string_view domain) {
+  for (auto candidate = turned_.rbegin(); candidate != turned_.rend(); ++candidate) {
+    const auto& turn = (*candidate)->turn;
+    const bool authorised =
+        std::ranges::find(turn.links, link.name) != turn.links.end() &&
+        std::ranges::any_of(turn.domains, [domain](const auto& pattern) { return covers(pattern, domain); });
+    if (authorised && !(*candidate)->replaced) return *candidate;
+  }
+  return nullptr;
+}
+
+void Relay::Impl::offer(Turned& state, spool::Claim claim) {
+  if (!stopping_ && state.site.offer(claim.message, claim)) return;
+  const auto again = state.site.turn(std::chrono::steady_clock::now());
+  state.more_until = std::max(state.more_until, again);
+  std::vector<spool::Claim> back;
+  back.push_back(std::move(claim));
+  put_back(std::move(back), wall_now() + std::chrono::duration_cast<std::chrono::microseconds>(
+                                             again - std::chrono::steady_clock::now()));
+}
+
+/// Whether the site has mail that the scheduler is about to bring.
+bool Relay::Impl::expects_more(const Turned& state, SteadyTime now) const {
+  if (now <= state.more_until) return true;
+  auto due = queued_for(state.turn.domains);
+  due.next_attempt_before = wall_now();
+  return spool_.count(due) != 0;
+}
+
+/// Delivers until the site's queue is empty and its time to stay is over. Not usable: the connection is broken.
+async::Task<void> Relay::Impl::drive(Turned& state, Connection& connection, bool& usable) {
+  using std::chrono::steady_clock;
+  auto& site = state.site;
+  const auto most = connection.session->capabilities().transactions_limit;
+  auto busy = steady_clock::now();
+  auto heard = busy;
+  usable = true;
+  while (!stopping_ && !state.replaced && (most == 0 || connection.carried < most)) {
+    if (auto job = site.take()) {
+      usable = co_await deliver(site, connection, *std::move(job));
+      ++connection.carried;
+      if (!usable) co_return;
+      busy = heard = steady_clock::now();
+      continue;
+    }
+    site.work.reset();
+    const auto now = steady_clock::now();
+    const bool more = expects_more(state, now);
+    if (more) busy = now;
+    if (!more && now - busy >= state.turn.stay) co_return;
+    const auto next = more ? now + kLookForMore : busy + state.turn.stay;
+    const auto waited =
+        co_await site.work.wait(async::Deadline::at(std::min<SteadyTime>(next, heard + state.turn.keep_alive)));
+    if (waited == async::Wait::kCancelled) co_return;
+    if (waited == async::Wait::kReady || steady_clock::now() < heard + state.turn.keep_alive) continue;
+    const auto alive = co_await connection.session->ask("NOOP\r\n", kNoopAnswer);
+    heard = steady_clock::now();
+    if (!alive || alive->code != 250) {
+      site.last_failure = alive ? fmt::format("NOOP: {} {}", alive->code, alive->text()) : alive.error().detail;
+      usable = false;
+      co_return;
+    }
+  }
+}
+
+}  // namespace quartet::relay

@@ -1,0 +1,64 @@
+// What the frame of a daemon needs of an agent.
+#pragma once
+#include <chrono>
+#include <expected>
+#include <string>
+#include <vector>
+
+#include "common/async/loop_threads.h"
+#include "common/config/config.h"
+
+namespace quartet::config::v1 {
+class Agent;
+}
+namespace quartet::spool {
+class Spool;
+}
+namespace quartet::relay {
+class Relay;
+class Upstreams;
+}  // namespace quartet::relay
+
+namespace quartet::service {
+
+/// An error is one line for the operator.
+using Status = std::expected<void, std::string>;
+
+/// Paths of an agent.
+struct Belongings {
+  std::vector<std::string> sockets;      // files that bind() made
+  std::vector<std::string> directories;  // that the agent makes if they are missing; "" for none
+};
+
+/// Made from a configuration that was found good. The frame calls bind(), then start(), then any number of reload()s,
+/// then drain(), all from the main thread; each may block.
+class Agent {
+ public:
+  virtual ~Agent() = default;
+
+  /// Of the last configuration that was taken. Main thread.
+  virtual const config::v1::Agent& settings() const = 0;
+
+  /// Opens the listening sockets, maybe as root; nothing is accepted yet.
+  virtual Status bind(async::LoopThreads& loops) = 0;
+  /// What the user that the agent becomes must own for start() and all that follows. Asked after bind().
+  virtual Belongings belongings() const { return {}; }
+  /// Opens files and begins to work, as the user that the agent runs as.
+  virtual Status start() = 0;
+  /// Reads the configuration again; on errors everything stays as it was. Sessions go on. What can only change at a
+  /// start is logged ("reload.ignored"), or an error where going on with the rest would lose mail's way.
+  virtual std::vector<config::Error> reload(const std::string& path) = 0;
+  /// Takes nothing new, lets transactions end for up to `grace`, then ends them. Also after a bind() or start() that
+  /// failed; nothing of the agent uses the loops afterwards.
+  virtual void drain(std::chrono::seconds grace) = 0;
+
+  /// Why the agent is not ready for work; empty if it is. Any thread.
+  virtual std::string trouble() const { return {}; }
+
+  /// For the control plane; null if the agent has none. Valid between start() and drain().
+  virtual spool::Spool* spool() { return nullptr; }
+  virtual relay::Relay* relay() { return nullptr; }
+  virtual relay::Upstreams* upstreams() { return nullptr; }
+};
+
+}  // namespace quartet::service

@@ -1,0 +1,220 @@
+#include "common/service/intake.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "common/log/log.h"
+#include "common/metrics/metrics.h"
+#include "common/mime/trace.h"
+
+namespace quartet::service {
+namespace {
+
+constexpr std::size_t kMostHeader = mime::HeaderLimits().bytes;
+
+spool::Ret ret_of(smtp::Ret ret) {
+  switch (ret) {
+    case smtp::Ret::kFull:
+      return spool::Ret::kFull;
+    case smtp::Ret::kHeaders:
+      return spool::Ret::kHeaders;
+    case smtp::Ret::kDefault:
+      break;
+  }
+  return spool::Ret::kDefault;
+}
+
+spool::BodyType body_type_of(smtp::Body body) {
+  switch (body) {
+    case smtp::Body::k8BitMime:
+      return spool::BodyType::k8BitMime;
+    case smtp::Body::kBinaryMime:
+      return spool::BodyType::kBinaryMime;
+    case smtp::Body::k7Bit:
+      break;
+  }
+  return spool::BodyType::k7Bit;
+}
+
+class Intake final : public smtp::MessageSink {
+ public:
+  Intake(const IntakeOptions& options, const smtp::Peer& peer, smtp::Transaction transaction)
+      : options_(options), peer_(peer), transaction_(std::move(transaction)) {}
+
+  ~Intake() override { options_.budget->give_back(taken_); }
+
+  async::Task<std::expected<void, smtp::Reply>> write(std::string bytes) override {
+    if (!options_.budget->take(bytes.size())) {
+      static auto& refused =
+          metrics::counter("quartet_intake_over_budget_total", "Messages refused for lack of memory for them");
+      refused.add();
+      log::warn("intake.over_budget", {{"peer", peer_.address.to_string()}, {"taken", options_.budget->taken()}});
+      drop();
+      co_return std::unexpected(smtp::Reply(452, "4.3.1", "too many messages at once, try again later"));
+    }
+    taken_ += bytes.size();
+    size_ += bytes.size();
+    if (head_complete_) {
+      rest_.push_back(std::move(bytes));
+      co_return std::expected<void, smtp::Reply>();
+    }
+    // The header in one piece; its end may lie across two.
+    const auto seen = head_.size() < 3 ? 0 : head_.size() - 3;
+    if (head_.empty())
+      head_ = std::move(bytes);
+    else
+      head_ += bytes;
+    head_complete_ =
+        head_.starts_with("\r\n") || head_.find("\r\n\r\n", seen) != std::string::npos || head_.size() >= kMostHeader;
+    co_return std::expected<void, smtp::Reply>();
+  }
+
+  async::Task<std::vector<smtp::Reply>> finish() override {
+    auto message = build();
+    if (!message) co_return one(std::move(message.error()));
+    const auto trace = message->envelope.trace_id;
+    auto queued = co_await options_.enqueue(*std::move(message));
+    if (!queued) {
+      log::error(options_.agent + ".not_queued", {{"trace", trace},
+                                                  {"peer", peer_.address.to_string()},
+                                                  {"from", transaction_.mail.reverse_path},
+                                                  {"error", queued.error().detail}});
+      co_return one(reply_to(queued.error()));
+    }
+    report(*queued, trace);
+    co_return one(smtp::Reply(250, "2.0.0", "queued as " + queued->to_string()));
+  }
+
+ private:
+  static std::vector<smtp::Reply> one(smtp::Reply reply) {
+    std::vector<smtp::Reply> replies;
+    replies.push_back(std::move(reply));
+    return replies;
+  }
+
+  void drop() {
+    head_ = {};
+    rest_ = {};
+    options_.budget->give_back(std::exchange(taken_, 0));
+  }
+
+  std::expected<spool::NewMessage, smtp::Reply> build() {
+    const mime::Header header(head_);
+    if (const auto hops = mime::received_hops(header); hops > options_.hops) {
+      log::warn(options_.agent + ".loop",
+                {{"peer", peer_.address.to_string()}, {"from", transaction_.mail.reverse_path}, {"hops", hops}});
+      return std::unexpected(smtp::Reply(554, "5.4.6", fmt::format("a loop: {} Received fields", hops)));
+    }
+    spool::NewMessage message;
+    message.id = spool::MessageId::make();
+    message.envelope = envelope();
+    for (auto& recipient : transaction_.recipients) {
+      message.recipients.push_back({with_domain(recipient.forward_path), recipient.notify, recipient.orcpt});
+    }
+    std::string added = received(message);
+    if (options_.complete) added += options_.complete(header, peer_, transaction_.mail);
+    // A message without a header would begin with a line that is no field, right after ours.
+    if (header.size() == 0 && size_ != 0) added += "\r\n";
+    message.body.reserve(rest_.size() + 2);
+    message.body.push_back(std::move(added));
+    message.body.push_back(std::move(head_));
+    std::ranges::move(rest_, std::back_inserter(message.body));
+    rest_.clear();
+    return message;
+  }
+
+  spool::Envelope envelope() const {
+    const auto& mail = transaction_.mail;
+    spool::Envelope out;
+    out.reverse_path = mail.reverse_path;
+    out.ret = ret_of(mail.ret);
+    out.envid = mail.envid;
+    out.body_type = body_type_of(mail.body);
+    out.smtputf8 = mail.smtputf8;
+    out.auth_id = peer_.login;
+    out.client = peer_.address.to_string();
+    // The first of our agents to see a message names it for all.
+    out.trace_id = mail.trace.empty() ? Id::make().to_string() : mail.trace;
+    out.received = wall_now();
+    return out;
+  }
+
+  std::string with_domain(const std::string& forward_path) const {
+    return forward_path.contains('@') ? forward_path : forward_path + "@" + options_.postmaster_domain;
+  }
+
+  std::string received(const spool::NewMessage& message) const {
+    mime::Received field;
+    field.helo = peer_.hello;
+    field.client = peer_.address.to_literal();
+    field.by = options_.hostname;
+    field.protocol = with_protocol(peer_, transaction_.mail.smtputf8);
+    if (peer_.tls != nullptr) field.tls = peer_.tls->version + " " + peer_.tls->cipher;
+    field.id = message.id.to_string();
+    // With more of them it would tell each who else got the message.
+    if (message.recipients.size() == 1) field.for_address = message.recipients.front().address;
+    field.time = message.envelope.received;
+    return mime::received_field(field);
+  }
+
+  void report(const spool::MessageId& id, const std::string& trace) const {
+    static auto& messages = metrics::counter("quartet_messages_accepted_total", "Messages put into the queue");
+    static auto& octets = metrics::counter("quartet_octets_accepted_total", "Octets of messages put into the queue");
+    messages.add();
+    octets.add(size_);
+    const auto& recipients = transaction_.recipients;
+    log::info(options_.agent + ".accepted", {{"message", id.to_string()},
+                                             {"trace", trace},
+                                             {"from", transaction_.mail.reverse_path},
+                                             {"to", recipients.front().forward_path},
+                                             {"recipients", recipients.size()},
+                                             {"size", size_},
+                                             {"peer", peer_.address.to_string()},
+                                             {"helo", peer_.hello},
+                                             {"tls", peer_.tls != nullptr ? peer_.tls->version : std::string()},
+                                             {"login", peer_.login}});
+  }
+
+  const IntakeOptions& options_;
+  const smtp::Peer& peer_;
+  smtp::Transaction transaction_;
+  std::string head_;  // the header, with what came along with it
+  bool head_complete_ = false;
+  std::vector<std::string> rest_;
+  std::uint64_t size_ = 0;   // octets of the message
+  std::uint64_t taken_ = 0;  // of the budget
+};
+
+}  // namespace
+
+std::unique_ptr<smtp::MessageSink> open_intake(const IntakeOptions& options, const smtp::Peer& peer,
+                                               smtp::Transaction transaction) {
+  return std::make_unique<Intake>(options, peer, std::move(transaction));
+}
+
+smtp::Reply reply_to(const spool::SpoolError& error) {
+  switch (error.code) {
+    case spool::ErrorCode::kNoSpace:
+      return {452, "4.3.1", "no room for the message, try again later"};
+    case spool::ErrorCode::kTooLarge:
+      // Another division into transactions helps (RFC 5321 section 4.5.3.1.10).
+      return {452, "4.5.3", "too many recipients for one message"};
+    case spool::ErrorCode::kClosed:
+      return {451, "4.3.2", "the server is closing"};
+    default:
+      return {451, "4.3.0", "the message could not be stored, try again later"};
+  }
+}
+
+std::string with_protocol(const smtp::Peer& peer, bool smtputf8, bool lmtp) {
+  if (!peer.esmtp && !lmtp) return "SMTP";
+  std::string name = lmtp ? "LMTP" : smtputf8 ? "SMTP" : "ESMTP";
+  if (smtputf8) name.insert(0, "UTF8");
+  if (peer.tls != nullptr) name += 'S';
+  if (!peer.login.empty()) name += 'A';
+  return name;
+}
+
+}  // namespace quartet::service

@@ -1,0 +1,45 @@
+// How a message comes into the queue of an msa or mta: octets within limits, the loop check, the trace field, the
+// envelope with all its parameters, one durable write, one line in the log.
+#pragma once
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/mime/header.h"
+#include "common/service/byte_budget.h"
+#include "common/smtp/server_session.h"
+#include "common/spool/spool.h"
+
+namespace quartet::service {
+
+/// What the sinks of an agent share; outlives them.
+struct IntakeOptions {
+  std::string agent;              // "mta": its line in the log is "mta.accepted"
+  std::string hostname;           // for Received
+  std::string postmaster_domain;  // of "postmaster" without one
+  std::size_t hops = 50;          // Received fields; more are a loop (RFC 5321 section 6.3)
+  ByteBudget* budget = nullptr;
+
+  using Enqueue = std::function<async::Task<std::expected<spool::MessageId, spool::SpoolError>>(spool::NewMessage)>;
+  /// Spool::enqueue or HandOff::enqueue; any loop.
+  Enqueue enqueue;
+
+  /// Header fields, each with its CRLF, that the agent adds to a message with this header (RFC 6409 section 8).
+  std::function<std::string(const mime::Header& header, const smtp::Peer& peer, const smtp::MailParameters& mail)>
+      complete;
+};
+
+/// A sink for one message; `options` and `peer` outlive it. One reply, whatever the number of recipients.
+std::unique_ptr<smtp::MessageSink> open_intake(const IntakeOptions& options, const smtp::Peer& peer,
+                                               smtp::Transaction transaction);
+
+/// Of a fault of ours: always 4yz.
+smtp::Reply reply_to(const spool::SpoolError& error);
+
+/// RFC 3848, RFC 6531 section 4.3: "ESMTPSA", "UTF8SMTP" ...
+std::string with_protocol(const smtp::Peer& peer, bool smtputf8, bool lmtp = false);
+
+}  // namespace quartet::service

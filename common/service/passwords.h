@@ -1,0 +1,35 @@
+// Logins checked against the directory, on threads of their own: a hash keeps a processor busy for some 100 ms. Any
+// thread.
+#pragma once
+#include <chrono>
+#include <string>
+
+#include "common/async/thread_pool.h"
+#include "common/directory/directory.h"
+
+namespace quartet::service {
+
+/// Before the answer to a failed login, from the second of a session on: guessing is slow.
+inline constexpr std::chrono::seconds kLoginPause{2};
+
+class Passwords {
+ public:
+  explicit Passwords(std::size_t threads, std::chrono::milliseconds pause = kLoginPause)
+      : pool_("password", threads), pause_(pause) {}
+
+  /// The account, which `directory` keeps alive, or null: no such user, wrong password, disabled, or `authorization`
+  /// (RFC 4616 section 2; empty: the user itself) names somebody else. Takes as long for users who do not exist, so
+  /// that time does not tell which do. Resumes on the caller's loop.
+  async::Task<const directory::Account*> authenticate(directory::DirectoryPtr directory, std::string user,
+                                                      std::string authorization, std::string password);
+  std::chrono::milliseconds pause() const { return pause_; }
+
+ private:
+  async::ThreadPool pool_;
+  std::chrono::milliseconds pause_;
+};
+
+/// quartet_logins_total, by protocol ("smtp", "imap") and result. Any thread.
+void count_login(const std::string& protocol, bool good);
+
+}  // namespace quartet::service

@@ -1,0 +1,280 @@
+#include "common/service/program.h"
+
+#include <fmt/format.h>
+#include <google/protobuf/message.h>
+#include <google/protobuf/util/message_differencer.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <ctime>
+#include <mutex>
+#include <optional>
+#include <string_view>
+#include <thread>
+
+#include "common/async/task_group.h"
+#include "common/control/server.h"
+#include "common/log/log.h"
+#include "common/service/figures.h"
+#include "common/service/process.h"
+#include "common/service/settings.h"
+#include "common/service/status_server.h"
+
+namespace quartet::service {
+namespace {
+
+enum Exit { kEnded = 0, kNotStarted = 1, kBadUsage = 2 };
+
+constexpr std::chrono::seconds kDefaultGrace{20};
+constexpr std::chrono::milliseconds kControlGrace{1000};
+
+struct CommandLine {
+  std::string config;
+  bool check = false;
+  bool help = false;
+  bool version = false;
+  const Program::Action* action = nullptr;
+};
+
+std::expected<CommandLine, std::string> parse(const Program& program, int argc, char** argv) {
+  CommandLine line;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    const auto action = std::ranges::find(program.actions, word, &Program::Action::option);
+    if (word == "--config" || word == "-c") {
+      if (++i == argc) return std::unexpected(fmt::format("{} needs a file", word));
+      line.config = argv[i];
+    } else if (word.starts_with("--config=")) {
+      line.config = word.substr(9);
+    } else if (word == "--check") {
+      line.check = true;
+    } else if (word == "--help" || word == "-h") {
+      line.help = true;
+    } else if (word == "--version") {
+      line.version = true;
+    } else if (action != program.actions.end()) {
+      line.action = &*action;
+    } else {
+      return std::unexpected(fmt::format("unknown option {}", word));
+    }
+  }
+  if (line.config.empty() && !line.help && !line.version) return std::unexpected("--config FILE is required");
+  return line;
+}
+
+std::string help(const Program& program) {
+  std::string text = fmt::format(
+      "{}\n\nUsage: {} --config FILE [OPTION]\n\n"
+      "  --config FILE   configuration, protobuf text\n"
+      "  --check         find every fault in the configuration, then end\n"
+      "  --help          this\n"
+      "  --version       the version\n",
+      program.summary, program.name);
+  for (const auto& action : program.actions) text += fmt::format("  {:<14}  {}\n", action.option, action.help);
+  return text +
+         "\nSIGHUP reads the configuration again and keeps sessions; SIGTERM and SIGINT let them end, a second one "
+         "does "
+         "not wait.\nExit code: 0 ended as asked, 1 could not start, 2 options or configuration are wrong.\n";
+}
+
+void print(const std::vector<config::Error>& errors) {
+  for (const auto& error : errors) fmt::print(stderr, "{}\n", config::to_string(error));
+}
+
+log::Options log_options(const Program& program, const v1::Log& settings) {
+  log::Options options;
+  options.agent = program.name;
+  constexpr log::Level kLevels[] = {log::Level::kInfo, log::Level::kDebug, log::Level::kInfo, log::Level::kWarn,
+                                    log::Level::kError};
+  if (v1::Log::Level_IsValid(settings.level())) options.level = kLevels[settings.level()];
+  const bool for_people = settings.format() == v1::Log::LOGFMT ||
+                          (settings.format() == v1::Log::FORMAT_UNSPECIFIED && isatty(STDOUT_FILENO) == 1);
+  options.format = for_people ? log::Format::kLogfmt : log::Format::kJson;
+  return options;
+}
+
+/// What health checks and metrics are told; the agent is asked no more once it ends.
+class Health {
+ public:
+  explicit Health(Agent& agent) : agent_(agent) {}
+  std::string trouble() const {
+    const std::lock_guard lock(mutex_);
+    return draining_ ? "draining" : agent_.trouble();
+  }
+  /// The queue's figures stay as they were once the agent ends.
+  void collect() const {
+    const std::lock_guard lock(mutex_);
+    show_ready(!draining_ && agent_.trouble().empty());
+    if (!draining_ && agent_.spool() != nullptr) show_queue(*agent_.spool());
+  }
+  void set_draining() {
+    const std::lock_guard lock(mutex_);
+    draining_ = true;
+  }
+
+ private:
+  Agent& agent_;
+  mutable std::mutex mutex_;
+  bool draining_ = false;
+};
+
+std::expected<std::unique_ptr<control::Server>, std::string> start_control(const Program& program, Agent& agent,
+                                                                           const Health& health) {
+  const auto& settings = agent.settings().control();
+  if (settings.socket().empty() && settings.address().empty()) return nullptr;
+  control::Options options;
+  options.socket = settings.socket();
+  // check_agent() has seen that it is octal.
+  if (!settings.socket_mode().empty())
+    options.socket_mode = static_cast<unsigned>(std::stoul(settings.socket_mode(), nullptr, 8));
+  options.address = settings.address();
+  options.certificate = settings.tls().certificate();
+  options.key = settings.tls().key();
+  options.client_ca = settings.client_ca();
+  return control::Server::start(options, {.agent = program.name,
+                                          .hostname = hostname(agent.settings()),
+                                          .spool = agent.spool(),
+                                          .relay = agent.relay(),
+                                          .trouble = [&health] { return health.trouble(); },
+                                          .upstreams = agent.upstreams()});
+}
+
+/// Signals come to the main thread alone, by sigwait(): blocked here before any other thread begins.
+class Signals {
+ public:
+  Signals() {
+    sigemptyset(&set_);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set_, signal);
+    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+  }
+  int wait() const {
+    int signal = 0;
+    while (sigwait(&set_, &signal) != 0) {
+    }
+    return signal;
+  }
+  /// From here on a signal ends the process at once: nothing that was promised is lost by that.
+  void let_through() const { pthread_sigmask(SIG_UNBLOCK, &set_, nullptr); }
+
+ private:
+  sigset_t set_;
+};
+
+/// What reload cannot change, since it was used at the start.
+void report_changes(const v1::Agent& before, const v1::Agent& after) {
+  using google::protobuf::util::MessageDifferencer;
+  service::report_ignored("agent.hostname", before.hostname() != after.hostname());
+  service::report_ignored("agent.control", !MessageDifferencer::Equals(before.control(), after.control()));
+  service::report_ignored("agent.metrics", before.metrics() != after.metrics());
+  service::report_ignored("agent.threads", before.threads() != after.threads());
+  service::report_ignored("agent.user", before.user() != after.user());
+}
+
+void reload(const Program& program, Agent& agent, const std::string& path) {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  notify_manager(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", now.tv_sec * 1'000'000LL + now.tv_nsec / 1000));
+  const v1::Agent before = agent.settings();
+  const auto errors = agent.reload(path);
+  for (const auto& error : errors) log::error("reload.fault", {{"at", config::to_string(error)}});
+  if (errors.empty()) {
+    log::configure(log_options(program, agent.settings().log()));
+    report_changes(before, agent.settings());
+    log::info("reload.done", {{"config", path}});
+  } else {
+    log::error("reload.refused", {{"config", path}, {"faults", errors.size()}});
+  }
+  notify_manager("READY=1");
+}
+
+int not_started(Agent& agent, const std::string& error, Health* health = nullptr) {
+  log::error("start.failed", {{"error", error}});
+  if (health != nullptr) health->set_draining();
+  agent.drain(std::chrono::seconds(0));
+  return kNotStarted;
+}
+
+std::size_t thread_count(const v1::Agent& settings) {
+  return settings.threads() != 0 ? settings.threads() : std::max(1U, std::thread::hardware_concurrency());
+}
+
+/// From a good configuration to the end of the process.
+int serve(const Program& program, Agent& agent, const std::string& path, const Signals& signals) {
+  async::LoopThreads loops(thread_count(agent.settings()));
+  if (const auto bound = agent.bind(loops); !bound) return not_started(agent, bound.error());
+  if (const auto handed = hand_over(agent.belongings(), agent.settings().user()); !handed)
+    return not_started(agent, handed.error());
+  if (const auto became = become(agent.settings().user()); !became) return not_started(agent, became.error());
+  if (const auto started = agent.start(); !started) return not_started(agent, started.error());
+
+  Health health(agent);
+  StatusServer status(loops, [&health] { return health.trouble(); }, [&health] { health.collect(); });
+  show_build(program.name);
+  if (const auto& address = agent.settings().metrics(); !address.empty()) {
+    // The address was parsed by check_agent().
+    if (const auto started = status.start(*net::Address::parse(address)); !started)
+      return not_started(agent, started.error(), &health);
+  }
+  auto control = start_control(program, agent, health);
+  if (!control) return not_started(agent, control.error(), &health);
+
+  log::info("started", {{"version", QUARTET_VERSION}, {"config", path}, {"threads", loops.size()}});
+  notify_manager("READY=1");
+  int signal = signals.wait();
+  for (; signal == SIGHUP; signal = signals.wait()) reload(program, agent, path);
+
+  log::info("draining", {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
+  notify_manager("STOPPING=1");
+  signals.let_through();
+  // Whoever asks for health learns first, then the agent ends; the control plane refers to what the agent owns.
+  health.set_draining();
+  if (*control) (*control)->stop(kControlGrace);
+  control->reset();
+  const auto seconds = agent.settings().drain_seconds();
+  agent.drain(seconds != 0 ? std::chrono::seconds(seconds) : kDefaultGrace);
+  status.stop();
+  log::info("ended");
+  return kEnded;
+}
+
+}  // namespace
+
+int run(const Program& program, int argc, char** argv) {
+  const auto line = parse(program, argc, argv);
+  if (!line) {
+    fmt::print(stderr, "{}: {}; see --help\n", program.name, line.error());
+    return kBadUsage;
+  }
+  if (line->help) {
+    fmt::print("{}", help(program));
+    return kEnded;
+  }
+  if (line->version) {
+    fmt::print("{} (Quartet) {}\n", program.name, QUARTET_VERSION);
+    return kEnded;
+  }
+  if (line->action != nullptr) return line->action->run(line->config);
+
+  const Signals signals;
+  auto agent = program.load(line->config);
+  if (!agent) {
+    print(agent.error());
+    return kBadUsage;
+  }
+  if (line->check) {
+    fmt::print("{}: no faults\n", line->config);
+    return kEnded;
+  }
+  log::configure(log_options(program, (*agent)->settings().log()));
+  async::TaskGroup::set_exception_handler(
+      [](const std::string& text) { log::error("internal.error", {{"what", text}}); });
+  raise_file_limit();
+  const int code = serve(program, **agent, line->config, signals);
+  log::flush();
+  return code;
+}
+
+}  // namespace quartet::service

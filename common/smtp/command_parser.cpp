@@ -1,0 +1,106 @@
+#include "common/smtp/command_parser.h"
+
+#include <array>
+#include <utility>
+
+#include "common/base/ascii.h"
+#include "common/base/check.h"
+
+namespace quartet::smtp {
+namespace {
+
+constexpr std::array<std::pair<std::string_view, Verb>, 17> kVerbs = {{{"EHLO", Verb::kEhlo},
+                                                                       {"HELO", Verb::kHelo},
+                                                                       {"LHLO", Verb::kLhlo},
+                                                                       {"MAIL", Verb::kMail},
+                                                                       {"RCPT", Verb::kRcpt},
+                                                                       {"DATA", Verb::kData},
+                                                                       {"BDAT", Verb::kBdat},
+                                                                       {"RSET", Verb::kRset},
+                                                                       {"NOOP", Verb::kNoop},
+                                                                       {"VRFY", Verb::kVrfy},
+                                                                       {"EXPN", Verb::kExpn},
+                                                                       {"HELP", Verb::kHelp},
+                                                                       {"QUIT", Verb::kQuit},
+                                                                       {"STARTTLS", Verb::kStartTls},
+                                                                       {"AUTH", Verb::kAuth},
+                                                                       {"ETRN", Verb::kEtrn},
+                                                                       {"ATRN", Verb::kAtrn}}};
+
+Command to_command(std::string_view line) {
+  const auto space = line.find(' ');
+  const auto word = line.substr(0, space);
+  Command command;
+  for (const auto& [name, verb] : kVerbs) {
+    if (ascii::iequals(word, name)) command.verb = verb;
+  }
+  if (space != std::string_view::npos) command.argument = line.substr(space + 1);
+  return command;
+}
+
+}  // namespace
+
+const char* to_string(Verb verb) {
+  for (const auto& [name, value] : kVerbs) {
+    if (value == verb) return name.data();
+  }
+  return "unknown";
+}
+
+std::optional<std::expected<std::string, LineError>> CommandParser::next_line(std::size_t limit) {
+  for (;;) {
+    const auto rest = unconsumed();
+    const auto end = rest.find('\n');
+    if (end == std::string_view::npos) {
+      const bool too_long = rest.size() >= limit;
+      if (too_long && !skipping_) {
+        skipping_ = true;
+        consume(rest.size());
+        return std::unexpected(LineError::kTooLong);
+      }
+      if (skipping_) consume(rest.size());
+      return std::nullopt;
+    }
+    const auto line = rest.substr(0, end + 1);
+    if (skipping_) {
+      skipping_ = false;
+      consume(line.size());
+      continue;
+    }
+    if (line.size() > limit) {
+      consume(line.size());
+      return std::unexpected(LineError::kTooLong);
+    }
+    // Exactly one CR, right before the LF.
+    if (const auto cr = line.find('\r'); cr == std::string_view::npos || cr + 2 != line.size()) {
+      consume(line.size());
+      return std::unexpected(LineError::kBareCrOrLf);
+    }
+    std::string text(line.substr(0, line.size() - 2));
+    consume(line.size());
+    return text;
+  }
+}
+
+std::optional<std::expected<Command, LineError>> CommandParser::next() {
+  auto line = next_line(limit_);
+  if (!line) return std::nullopt;
+  if (!*line) return std::unexpected(line->error());
+  return to_command(**line);
+}
+
+void CommandParser::consume(std::size_t count) {
+  taken_ += count;
+  QUARTET_CHECK(taken_ <= buffer_.size());
+  if (taken_ == buffer_.size()) {
+    // A big message passed through here: an idle session keeps no memory of it.
+    if (buffer_.capacity() > 4096) std::string().swap(buffer_);
+    buffer_.clear();
+    taken_ = 0;
+  } else if (taken_ > 64 * 1024) {
+    buffer_.erase(0, taken_);
+    taken_ = 0;
+  }
+}
+
+}  // namespace quartet::smtp

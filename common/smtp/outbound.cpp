@@ -1,0 +1,67 @@
+#include "common/smtp/outbound.h"
+
+#include <fmt/format.h>
+
+namespace quartet::smtp {
+namespace {
+
+std::string notify_text(std::uint8_t notify) {
+  if ((notify & kNotifyNever) != 0) return "NEVER";
+  std::string text;
+  if ((notify & kNotifySuccess) != 0) text += ",SUCCESS";
+  if ((notify & kNotifyFailure) != 0) text += ",FAILURE";
+  if ((notify & kNotifyDelay) != 0) text += ",DELAY";
+  return text.substr(1);
+}
+
+}  // namespace
+
+std::expected<void, Reply> prepare(const OutboundTransaction& transaction, const Capabilities& offered, Prepared& out) {
+  out.message = transaction.message;
+  out.body = transaction.body;
+  // RFC 6531 section 3.1.
+  if (transaction.smtputf8 && !offered.smtputf8)
+    return std::unexpected(Reply(553, "5.6.7", "the server does not take internationalized mail"));
+  const bool cannot_binary = out.body == Body::kBinaryMime && !(offered.binary && offered.chunking);
+  const bool cannot_eight_bit = out.body == Body::k8BitMime && !offered.eight_bit;
+  if (cannot_binary || cannot_eight_bit) {
+    auto converted = transaction.to_seven_bit ? transaction.to_seven_bit(transaction.message) : std::nullopt;
+    if (!converted) {
+      return std::unexpected(
+          Reply(554, "5.6.3", "the server takes 7-bit mail only, and this message cannot be converted"));
+    }
+    out.converted = *std::move(converted);
+    out.message = out.converted;
+    out.body = Body::k7Bit;
+  }
+  if (offered.size_limit != 0 && out.message.size() > offered.size_limit)
+    return std::unexpected(Reply(552, "5.3.4", fmt::format("the server takes {} octets at most", offered.size_limit)));
+  return {};
+}
+
+std::string mail_command(const OutboundTransaction& transaction, const Capabilities& offered,
+                         const Prepared& prepared) {
+  std::string line = fmt::format("MAIL FROM:<{}>", transaction.reverse_path);
+  if (offered.size) line += fmt::format(" SIZE={}", prepared.message.size());
+  if (prepared.body == Body::k8BitMime) line += " BODY=8BITMIME";
+  if (prepared.body == Body::kBinaryMime) line += " BODY=BINARYMIME";
+  if (transaction.smtputf8) line += " SMTPUTF8";
+  if (offered.dsn && transaction.ret != Ret::kDefault)
+    line += transaction.ret == Ret::kFull ? " RET=FULL" : " RET=HDRS";
+  if (offered.dsn && !transaction.envid.empty()) line += " ENVID=" + xtext_encode(transaction.envid);
+  if (offered.trace && !transaction.trace.empty()) line += " XTRACE=" + xtext_encode(transaction.trace);
+  return line + "\r\n";
+}
+
+std::string rcpt_command(const OutboundRecipient& recipient, const Capabilities& offered) {
+  std::string line = fmt::format("RCPT TO:<{}>", recipient.address);
+  if (offered.dsn && recipient.notify != 0) line += " NOTIFY=" + notify_text(recipient.notify);
+  if (offered.dsn && !recipient.orcpt.empty()) {
+    const auto semicolon = recipient.orcpt.find(';');
+    line += " ORCPT=" + recipient.orcpt.substr(0, semicolon + 1) +
+            xtext_encode(std::string_view(recipient.orcpt).substr(semicolon + 1));
+  }
+  return line + "\r\n";
+}
+
+}  // namespace quartet::smtp

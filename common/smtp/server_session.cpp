@@ -1,0 +1,450 @@
+#include "common/smtp/server_session.h"
+
+#include <algorithm>
+
+#include "common/async/wait.h"
+#include "common/base/encoding.h"
+#include "common/sasl/server.h"
+#include "common/smtp/data_decoder.h"
+#include "common/tls/stream.h"
+
+namespace quartet::smtp {
+namespace {
+
+/// Pieces in which a message goes to its sink.
+constexpr std::size_t kPiece = 256 * 1024;
+constexpr std::size_t kMostAuthLine = 12288;  // RFC 4954 section 4
+/// For a reply after which the session ends anyway.
+constexpr std::chrono::seconds kLastWords{5};
+/// An idle session looks this often whether the server is draining.
+constexpr std::chrono::seconds kDrainCheck{1};
+
+/// Room for a message of the size that the client tells, as far as its word is worth memory.
+std::size_t first_reserve(std::uint64_t told) { return std::min<std::uint64_t>(told, 64 * 1024); }
+
+struct Ended {
+  SessionEnd why;
+};
+
+class Session {
+ public:
+  Session(std::unique_ptr<net::Stream> stream, const ServerOptions& options, Handler& handler)
+      : stream_(std::move(stream)), options_(options), handler_(handler), machine_(features(options)) {
+    peer_.address = stream_->peer();
+    peer_.local = stream_->local();
+  }
+
+  async::Task<SessionEnd> run() {
+    if (options_.implicit_tls) {
+      const bool secured = co_await start_tls();
+      if (!secured) co_return SessionEnd::kTlsFailed;
+      machine_.set_secure();
+    }
+    const auto welcome = co_await handler_.on_open(peer_);
+    if (!welcome.positive()) {
+      co_await close_with(welcome, SessionEnd::kRefused);
+      co_return SessionEnd::kRefused;
+    }
+    say(machine_.greeting());
+    while (!end_) {
+      const auto command = co_await next_command();
+      if (!command) break;
+      co_await act(machine_.on_command(*command));
+    }
+    co_return end_->why;
+  }
+
+ private:
+  static ServerFeatures features(const ServerOptions& options) {
+    auto features = options.features;
+    features.starttls = options.tls != nullptr && !options.implicit_tls;
+    return features;
+  }
+
+  void say(const Reply& reply) { output_ += format(reply); }
+  void end(SessionEnd why) {
+    if (!end_) end_ = Ended{why};
+  }
+
+  async::Task<bool> flush() {
+    if (output_.empty()) co_return true;
+    const std::string output = std::exchange(output_, {});
+    const auto sent =
+        co_await stream_->write(output, async::Deadline::after(closing_ ? kLastWords : options_.command_timeout));
+    if (!sent) end(SessionEnd::kPeerLost);
+    co_return sent.has_value();
+  }
+
+  /// The session's last reply.
+  async::Task<void> close_with(Reply reply, SessionEnd why) {
+    say(reply);
+    closing_ = true;
+    co_await flush();  // if the group is stopping: what the kernel takes at once, for waits are over
+    end(why);
+  }
+
+  /// Octets of the peer, valid until the next use of the stream; nullopt when the session is over. What was said is
+  /// sent first, so that the replies to a pipelined batch leave together.
+  async::Task<std::optional<std::string_view>> receive(std::chrono::milliseconds timeout) {
+    const bool sent = co_await flush();
+    if (!sent) co_return std::nullopt;
+    const auto deadline = async::Deadline::after(timeout);
+    for (;;) {
+      const bool watch = options_.draining != nullptr && !machine_.in_transaction();
+      const auto slice = watch ? earlier(deadline, async::Deadline::after(kDrainCheck)) : deadline;
+      const auto bytes = co_await stream_->read_some(slice);
+      if (bytes) co_return *bytes;
+      if (bytes.error().code == net::IoCode::kTimedOut && watch && !deadline.passed() && !draining()) continue;
+      co_await read_failed(bytes.error().code);
+      co_return std::nullopt;
+    }
+  }
+
+  /// The next octets of a message, within the time that its rate leaves (ServerOptions::data_rate).
+  async::Task<std::optional<std::string_view>> receive_message() {
+    using std::chrono::milliseconds;
+    if (options_.data_rate == 0) co_return co_await receive(options_.data_timeout);
+    const auto due = std::min<std::uint64_t>(message_octets_ / options_.data_rate, 100'000'000);
+    const auto left = options_.data_grace + std::chrono::seconds(due) - message_waited_;
+    too_slow_ = left < options_.data_timeout;
+    const auto begin = std::chrono::steady_clock::now();
+    const auto bytes = co_await receive(std::clamp<milliseconds>(left, milliseconds(1), options_.data_timeout));
+    message_waited_ += std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - begin);
+    if (bytes) message_octets_ += bytes->size();
+    if (bytes) too_slow_ = false;
+    co_return bytes;
+  }
+
+  async::Task<void> read_failed(net::IoCode code) {
+    if (code == net::IoCode::kCancelled || (code == net::IoCode::kTimedOut && draining() && !machine_.in_transaction()))
+      co_return co_await close_with(stopped(), SessionEnd::kStopped);
+    if (code == net::IoCode::kTimedOut && too_slow_)
+      co_return co_await close_with(Reply(421, "4.4.2", "the message comes too slowly"), SessionEnd::kTimedOut);
+    if (code == net::IoCode::kTimedOut)
+      co_return co_await close_with(Reply(421, "4.4.2", "too long without a command"), SessionEnd::kTimedOut);
+    end(SessionEnd::kPeerLost);
+  }
+
+  /// More input into the parser; false when the session is over.
+  async::Task<bool> fill(std::chrono::seconds timeout) {
+    const auto bytes = co_await receive(timeout);
+    if (bytes) parser_.feed(*bytes);
+    co_return bytes.has_value();
+  }
+
+  bool draining() const { return options_.draining != nullptr && options_.draining->load(std::memory_order_relaxed); }
+  static Reply stopped() { return {421, "4.3.2", "the server is closing"}; }
+
+  /// The agent's reply, in the pace that errors deserve; too many of them end the session.
+  async::Task<void> answer(Reply reply) {
+    const bool error = !reply.positive();
+    if (error && machine_.slow()) co_await async::sleep_for(std::chrono::seconds(1));
+    // An agent that says 421 closes the channel (RFC 5321 section 3.8).
+    if (reply.code == 421) co_return co_await close_with(std::move(reply), SessionEnd::kRefused);
+    say(reply);
+    if (error && machine_.too_many_errors())
+      co_await close_with(Reply(421, "4.7.0", "too many errors"), SessionEnd::kRefused);
+  }
+
+  async::Task<std::optional<Command>> next_command() {
+    for (;;) {
+      if (draining() && !machine_.in_transaction()) {
+        co_await close_with(stopped(), SessionEnd::kStopped);
+        co_return std::nullopt;
+      }
+      if (auto event = parser_.next()) {
+        if (*event) co_return **std::move(event);
+        co_await act(machine_.on_line_error(event->error()));
+        if (end_) co_return std::nullopt;
+        continue;
+      }
+      const bool filled = co_await fill(options_.command_timeout);
+      if (!filled) co_return std::nullopt;
+    }
+  }
+
+  async::Task<void> act(ServerMachine::Action action) {
+    if (auto* said = std::get_if<ServerMachine::Say>(&action)) co_return co_await on_say(std::move(*said));
+    if (auto* hello = std::get_if<ServerMachine::Hello>(&action)) co_return on_hello(*hello);
+    if (auto* mail = std::get_if<ServerMachine::Mail>(&action)) co_return co_await on_mail(std::move(mail->parameters));
+    if (auto* rcpt = std::get_if<ServerMachine::Rcpt>(&action)) co_return co_await on_rcpt(std::move(rcpt->parameters));
+    if (std::holds_alternative<ServerMachine::Data>(action)) co_return co_await on_data();
+    if (auto* chunk = std::get_if<ServerMachine::Bdat>(&action)) co_return co_await on_bdat(std::move(*chunk));
+    if (auto* tls = std::get_if<ServerMachine::StartTls>(&action))
+      co_return co_await on_starttls(std::move(tls->reply));
+    if (auto* auth = std::get_if<ServerMachine::Auth>(&action)) co_return co_await on_auth(std::move(*auth));
+    if (auto* etrn = std::get_if<ServerMachine::Etrn>(&action)) {
+      auto reply = co_await handler_.on_etrn(peer_, etrn->argument);
+      say(reply);
+    }
+    if (auto* atrn = std::get_if<ServerMachine::Atrn>(&action)) co_return co_await on_atrn(std::move(atrn->domains));
+  }
+
+  async::Task<void> on_atrn(std::vector<std::string> domains) {
+    // What came along with the command would be taken for the words of a server: whoever sent it meant to deceive.
+    if (!parser_.unconsumed().empty())
+      co_return co_await close_with(Reply(503, "5.5.1", "nothing may follow ATRN"), SessionEnd::kPlaintextInjected);
+    auto reply = co_await handler_.on_atrn(peer_, domains);
+    machine_.atrn_answered(reply);
+    if (!reply.positive()) co_return co_await answer(std::move(reply));
+    say(reply);
+    const bool sent = co_await flush();
+    if (!sent) co_return;
+    end(SessionEnd::kTurned);
+    co_await handler_.on_turned(peer_, std::move(stream_));
+  }
+
+  async::Task<void> on_say(ServerMachine::Say said) {
+    if (machine_.slow() && !said.reply.positive()) co_await async::sleep_for(std::chrono::seconds(1));
+    if (!machine_.in_transaction()) sink_.reset();  // RSET
+    const auto why = said.reply.code == 221 ? SessionEnd::kQuit : SessionEnd::kRefused;
+    if (said.close) co_return co_await close_with(std::move(said.reply), why);
+    say(said.reply);
+  }
+
+  void on_hello(const ServerMachine::Hello& hello) {
+    machine_.hello_answered(hello, hello.reply);
+    sink_.reset();
+    peer_.hello = hello.domain;
+    peer_.esmtp = machine_.esmtp();
+    say(hello.reply);
+  }
+
+  async::Task<void> on_mail(MailParameters parameters) {
+    auto reply = co_await handler_.on_mail(peer_, parameters);
+    machine_.mail_answered(std::move(parameters), reply);
+    sink_.reset();
+    received_ = 0;
+    message_octets_ = 0;
+    message_waited_ = {};
+    refusal_.reset();
+    line_ends_ = {};
+    co_await answer(std::move(reply));
+  }
+
+  async::Task<void> on_rcpt(RcptParameters parameters) {
+    auto reply = co_await handler_.on_rcpt(peer_, machine_.transaction(), parameters);
+    machine_.rcpt_answered(std::move(parameters), reply);
+    co_await answer(std::move(reply));
+  }
+
+  /// A sink for the message that begins; the refusal is kept for after its end if the agent has none.
+  async::Task<void> open_sink() {
+    auto opened = co_await handler_.on_message(peer_, machine_.transaction());
+    if (opened)
+      sink_ = *std::move(opened);
+    else
+      refusal_ = opened.error();
+  }
+
+  /// Octets of the message on their way to the sink, within the size limit.
+  async::Task<void> take(std::string bytes) {
+    received_ += bytes.size();
+    if (received_ > machine_.features().limits.message_size) {
+      if (!refusal_) refusal_ = Reply(552, "5.3.4", "message too large");
+    }
+    if (refusal_ || bytes.empty()) co_return;
+    auto written = co_await sink_->write(std::move(bytes));
+    if (!written) refusal_ = std::move(written.error());
+  }
+
+  async::Task<void> on_data() {
+    co_await open_sink();
+    if (refusal_) {
+      // 354 was not said: the client does not send the message.
+      say(*refusal_);
+      finish_transaction();
+      co_return;
+    }
+    say(Reply(354, "", "send the message, end with <CRLF>.<CRLF>"));
+    DataDecoder decoder;
+    std::string piece;
+    piece.reserve(first_reserve(machine_.transaction().mail.size.value_or(0)));
+    while (!decoder.done()) {
+      if (parser_.unconsumed().empty()) {
+        // Straight from the stream: a message is not copied through the parser.
+        const auto bytes = co_await receive_message();
+        if (!bytes) co_return sink_.reset();
+        parser_.feed(bytes->substr(decoder.decode(*bytes, piece)));
+      } else {
+        parser_.consume(decoder.decode(parser_.unconsumed(), piece));
+      }
+      if (piece.size() >= kPiece || decoder.done()) co_await take(std::exchange(piece, {}));
+    }
+    if (decoder.bare_cr_or_lf()) refusal_ = bare();
+    co_await finish_message();
+  }
+
+  static Reply bare() { return {554, "5.6.0", "the message has a CR or LF by itself"}; }
+
+  async::Task<void> on_bdat(ServerMachine::Bdat chunk) {
+    if (!chunk.refusal && !sink_ && !refusal_) co_await open_sink();
+    auto left = chunk.size;
+    std::string piece;
+    piece.reserve(first_reserve(left));
+    while (left > 0) {
+      if (parser_.unconsumed().empty()) {
+        const auto bytes = co_await receive_message();
+        if (!bytes) co_return sink_.reset();
+        const auto part = bytes->substr(0, left);
+        piece.append(part);
+        parser_.feed(bytes->substr(part.size()));
+        left -= part.size();
+      } else {
+        const auto part = parser_.unconsumed().substr(0, left);
+        piece.append(part);
+        left -= part.size();
+        parser_.consume(part.size());
+      }
+      if (piece.size() < kPiece && left > 0) continue;
+      if (chunk.refusal)
+        piece.clear();
+      else
+        co_await take_chunk(std::exchange(piece, {}));
+    }
+    if (chunk.refusal) co_return co_await answer(*std::move(chunk.refusal));
+    if (chunk.last) {
+      if (!binary() && line_ends_.bare_cr_or_lf() && !refusal_) refusal_ = bare();
+      co_return co_await finish_message();
+    }
+    // RFC 3030 section 2: after a refused chunk the transaction has failed, and later chunks are refused as well.
+    say(refusal_ ? *refusal_ : Reply(250, "2.0.0", std::to_string(chunk.size) + " octets received"));
+  }
+
+  bool binary() const { return machine_.transaction().mail.body == Body::kBinaryMime; }
+
+  async::Task<void> take_chunk(std::string bytes) {
+    if (!binary()) line_ends_.feed(bytes);
+    co_await take(std::move(bytes));
+  }
+
+  async::Task<void> finish_message() {
+    const auto recipients = machine_.transaction().recipients.size();
+    std::vector<Reply> replies;
+    if (refusal_)
+      replies.assign(machine_.features().lmtp ? recipients : 1, *refusal_);
+    else
+      replies = co_await sink_->finish();
+    for (const auto& reply : replies) say(reply);
+    finish_transaction();
+  }
+
+  void finish_transaction() {
+    sink_.reset();
+    refusal_.reset();
+    received_ = 0;
+    line_ends_ = {};
+    machine_.message_ended();
+  }
+
+  async::Task<void> on_starttls(Reply reply) {
+    // Bytes that came along with the command were sent in clear text and must not count as if they were protected.
+    if (!parser_.unconsumed().empty()) {
+      co_return co_await close_with(Reply(501, "5.5.2", "nothing may follow STARTTLS"), SessionEnd::kPlaintextInjected);
+    }
+    say(reply);
+    const bool sent = co_await flush();
+    if (!sent) co_return;
+    const bool secured = co_await start_tls();
+    if (!secured) co_return end(SessionEnd::kTlsFailed);
+    machine_.tls_started();
+    peer_.hello.clear();
+    peer_.login.clear();
+  }
+
+  async::Task<bool> start_tls() {
+    auto secured = co_await tls::accept(std::move(stream_), options_.tls, async::Deadline::after(options_.tls_timeout));
+    if (!secured) co_return false;
+    stream_ = *std::move(secured);
+    peer_.tls = stream_->tls();
+    co_return true;
+  }
+
+  async::Task<std::optional<std::string>> next_response() {
+    for (;;) {
+      if (auto line = parser_.next_line(kMostAuthLine))
+        co_return *line ? std::optional(**std::move(line)) : std::optional<std::string>("!");
+      const bool filled = co_await fill(options_.command_timeout);
+      if (!filled) co_return std::nullopt;
+    }
+  }
+
+  async::Task<void> on_auth(ServerMachine::Auth auth) {
+    const auto mechanism = sasl::make_server(auth.mechanism);
+    auto encoded = std::move(auth.initial);
+    std::optional<std::string> response;
+    for (;;) {
+      if (encoded) {
+        response = base64_decode(*encoded);
+        if (!response) co_return co_await answer_auth(Reply(501, "5.5.2", "not base64"));
+      }
+      auto step = mechanism->step(response ? std::optional<std::string_view>(*response) : std::nullopt);
+      if (auto* credentials = std::get_if<sasl::Credentials>(&step)) co_return co_await check(std::move(*credentials));
+      if (const auto* malformed = std::get_if<sasl::Malformed>(&step))
+        co_return co_await answer_auth(Reply(501, "5.5.2", malformed->reason));
+      say(Reply(334, "", base64_encode(std::get<sasl::Challenge>(step).text)));
+      encoded = co_await next_response();
+      if (!encoded) co_return;
+      if (*encoded == "*") co_return co_await answer_auth(Reply(501, "5.7.0", "authentication cancelled"));
+    }
+  }
+
+  async::Task<void> check(sasl::Credentials credentials) {
+    const Login login{std::move(credentials.authentication), std::move(credentials.authorization),
+                      std::move(credentials.password)};
+    const auto reply = co_await handler_.on_auth(peer_, login);
+    if (reply.code == 235) peer_.login = login.authorization.empty() ? login.user : login.authorization;
+    co_await answer_auth(reply);
+  }
+
+  async::Task<void> answer_auth(Reply reply) {
+    machine_.auth_answered(reply);
+    co_await answer(std::move(reply));
+  }
+
+  std::unique_ptr<net::Stream> stream_;
+  const ServerOptions& options_;
+  Handler& handler_;
+  ServerMachine machine_;
+  CommandParser parser_;
+  Peer peer_;
+  std::string output_;
+  std::unique_ptr<MessageSink> sink_;
+  std::optional<Reply> refusal_;  // of the message under way
+  std::uint64_t received_ = 0;    // octets of it
+  LineEndChecker line_ends_;      // of a message by BDAT
+  // Of the message under way: what came after we asked for it, how long we waited, and whether the next time-out would
+  // be for its rate.
+  std::uint64_t message_octets_ = 0;
+  std::chrono::milliseconds message_waited_{0};
+  bool too_slow_ = false;
+  bool closing_ = false;  // no more than kLastWords are spent on this peer
+  std::optional<Ended> end_;
+};
+
+}  // namespace
+
+async::Task<Reply> Handler::on_auth(const Peer&, const Login&) { co_return Reply(502, "5.5.1", "AUTH is not offered"); }
+
+async::Task<Reply> Handler::on_etrn(const Peer&, const std::string&) {
+  co_return Reply(502, "5.5.1", "ETRN is not offered");
+}
+
+async::Task<Reply> Handler::on_atrn(const Peer&, const std::vector<std::string>&) {
+  co_return Reply(502, "5.5.1", "ATRN is not offered");
+}
+
+async::Task<void> Handler::on_turned(const Peer&, std::unique_ptr<net::Stream>) { co_return; }
+
+async::Task<SessionEnd> serve(std::unique_ptr<net::Stream> stream, const ServerOptions& options, Handler& handler) {
+  Session session(std::move(stream), options, handler);
+  co_return co_await session.run();
+}
+
+const char* to_string(SessionEnd end) {
+  static constexpr const char* kNames[] = {"quit",    "peer lost",  "timed out",          "refused",
+                                           "stopped", "tls failed", "plaintext injected", "turned"};
+  return kNames[static_cast<int>(end)];
+}
+
+}  // namespace quartet::smtp

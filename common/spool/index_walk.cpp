@@ -1,0 +1,165 @@
+// Filters over the index: what matches, and how to get at it without looking at everything.
+#include <algorithm>
+
+#include "common/base/ascii.h"
+#include "common/spool/index.h"
+
+namespace quartet::spool {
+namespace {
+
+template <typename T>
+bool in_range(const T& value, const std::optional<T>& from, const std::optional<T>& before) {
+  return (!from || value >= *from) && (!before || value < *before);
+}
+
+bool domain_matches(std::string_view domain, std::string_view wanted) {
+  if (wanted.starts_with('.')) return domain.size() > wanted.size() && ascii::iends_with(domain, wanted);
+  return ascii::iequals(domain, wanted);
+}
+
+/// Addresses are compared without regard to case, and most of the local part's users expect that too.
+bool address_matches(const std::string& address, const std::string& wanted) { return ascii::iequals(address, wanted); }
+
+std::string reversed_prefix(std::string_view subtree) {  // "org.x." for ".x.org"
+  std::string out;
+  for (subtree.remove_prefix(1);;) {
+    const auto dot = subtree.rfind('.');
+    out += subtree.substr(dot == std::string_view::npos ? 0 : dot + 1);
+    out += '.';
+    if (dot == std::string_view::npos) return out;
+    subtree = subtree.substr(0, dot);
+  }
+}
+
+}  // namespace
+
+bool Filter::empty() const {
+  return ids.empty() && recipient_ids.empty() && !sender && !sender_domain && !recipient && recipient_domains.empty() &&
+         states.empty() && !received_from && !received_before && !next_attempt_from && !next_attempt_before &&
+         !last_code && !attempts_from && !auth_id && !trace_id;
+}
+
+bool Index::matches(const Filter& filter, Slot slot) const {
+  const auto& recipient = recipients_[slot];
+  const auto& message = messages_[recipient.message];
+  if (!filter.states.empty() && std::ranges::find(filter.states, recipient.state) == filter.states.end()) return false;
+  if (!filter.ids.empty() && !std::ranges::binary_search(filter.ids, message.id)) return false;
+  if (!filter.recipient_ids.empty() &&
+      !std::ranges::binary_search(filter.recipient_ids, RecipientId{message.id, recipient.ordinal}))
+    return false;
+  if (!in_range(from_micros(message.received), filter.received_from, filter.received_before)) return false;
+  if (!in_range(from_micros(recipient.due), filter.next_attempt_from, filter.next_attempt_before)) return false;
+  if (filter.last_code && recipient.code != *filter.last_code) return false;
+  if (filter.attempts_from && recipient.attempts < *filter.attempts_from) return false;
+  if (!filter.recipient_domains.empty() && std::ranges::none_of(filter.recipient_domains, [&](const auto& wanted) {
+        return domain_matches(domain(slot), wanted);
+      }))
+    return false;
+  if (filter.sender && !address_matches(sender(recipient.message), *filter.sender)) return false;
+  if (filter.sender_domain && !domain_matches(domain_of(sender(recipient.message)), *filter.sender_domain))
+    return false;
+  if (filter.recipient && !address_matches(address(slot), *filter.recipient)) return false;
+  if (!filter.auth_id && !filter.trace_id) return true;
+  const auto envelope = this->envelope(recipient.message);
+  return (!filter.auth_id || envelope.auth_id == *filter.auth_id) &&
+         (!filter.trace_id || envelope.trace_id == *filter.trace_id);
+}
+
+void Index::each_domain(std::string_view wanted, const std::function<void(Slot)>& visitor) const {
+  const auto lower = ascii::lower(wanted);
+  if (!lower.starts_with('.')) {
+    if (const auto domain = domains_.find(lower); domain != kNoSlot) visitor(domain);
+    return;
+  }
+  const auto prefix = reversed_prefix(lower);
+  for (auto it = reversed_domains_.lower_bound(prefix); it != reversed_domains_.end() && it->first.starts_with(prefix);
+       ++it)
+    visitor(it->second);
+}
+
+void Index::add_domain_recipients(std::string_view wanted, std::vector<Slot>& found) const {
+  each_domain(wanted, [&](Slot domain) {
+    for (Slot slot = domains_.head(domain); slot != kNoSlot; slot = recipients_[slot].domain_next)
+      found.push_back(slot);
+  });
+}
+
+std::optional<std::vector<Slot>> Index::candidates(const Filter& filter) const {
+  std::vector<Slot> found;
+  const auto add_message = [&](Slot message) {
+    if (message == kNoSlot) return;
+    for (Slot slot = messages_[message].first; slot != kNoSlot; slot = recipients_[slot].next) found.push_back(slot);
+  };
+  if (!filter.ids.empty()) {
+    for (const auto& id : filter.ids) add_message(find(id));
+  } else if (!filter.recipient_ids.empty()) {
+    for (const auto& id : filter.recipient_ids)
+      if (const auto slot = find(id); slot != kNoSlot) found.push_back(slot);
+  } else if (!filter.recipient_domains.empty() || filter.recipient) {
+    auto domains = filter.recipient_domains;
+    if (domains.empty()) domains.push_back(domain_of(*filter.recipient));
+    for (const auto& domain : domains) add_domain_recipients(domain, found);
+  } else if (filter.sender || filter.sender_domain) {
+    senders_.each([&](Slot sender) {
+      const auto& text = senders_.text(sender);
+      if (filter.sender && !address_matches(text, *filter.sender)) return;
+      if (filter.sender_domain && !domain_matches(domain_of(text), *filter.sender_domain)) return;
+      for (Slot slot = senders_.head(sender); slot != kNoSlot; slot = messages_[slot].sender_next) add_message(slot);
+    });
+  } else {
+    return std::nullopt;
+  }
+  std::ranges::sort(found, [&](Slot a, Slot b) { return id_of(a) < id_of(b); });
+  found.erase(std::ranges::unique(found).begin(), found.end());
+  return found;
+}
+
+std::optional<std::uint64_t> Index::quick_count(const Filter& filter) const {
+  auto rest = filter;
+  rest.recipient_domains.clear();
+  rest.states.clear();
+  if (filter.recipient_domains.empty() || !rest.empty()) return std::nullopt;
+  for (std::size_t i = 0; i < kStates && !filter.states.empty(); ++i)
+    if (counts_.recipients[i] != 0 && std::ranges::find(filter.states, static_cast<State>(i)) == filter.states.end())
+      return std::nullopt;
+  std::vector<Slot> domains;
+  for (const auto& wanted : filter.recipient_domains)
+    each_domain(wanted, [&](Slot domain) { domains.push_back(domain); });
+  std::ranges::sort(domains);
+  domains.erase(std::ranges::unique(domains).begin(), domains.end());
+  std::uint64_t count = 0;
+  for (const auto domain : domains) count += domains_.uses(domain);
+  return count;
+}
+
+std::vector<Slot> Index::walk(const std::optional<RecipientId>& after, std::size_t count) const {
+  std::vector<Slot> found;
+  for (auto place = lower_bound(after ? after->message : MessageId{}); !order_.at_end(place) && found.size() < count;
+       place = order_.next(place)) {
+    const auto& message = messages_[order_[place]];
+    for (Slot slot = message.first; slot != kNoSlot && found.size() < count; slot = recipients_[slot].next)
+      if (!after || RecipientId{message.id, recipients_[slot].ordinal} > *after) found.push_back(slot);
+  }
+  return found;
+}
+
+std::vector<Slot> Index::walk_messages(MessageId after, std::size_t count) const {
+  std::vector<Slot> found;
+  for (auto place = lower_bound(after); !order_.at_end(place) && found.size() < count; place = order_.next(place))
+    if (messages_[order_[place]].id > after) found.push_back(order_[place]);
+  return found;
+}
+
+std::vector<DomainCount> Index::domain_counts(std::size_t limit) const {
+  std::vector<DomainCount> counts;
+  domains_.each([&](Slot slot) { counts.push_back({domains_.text(slot), domains_.uses(slot)}); });
+  const auto more = [](const DomainCount& a, const DomainCount& b) {
+    return a.recipients != b.recipients ? a.recipients > b.recipients : a.domain < b.domain;
+  };
+  const auto end = counts.begin() + static_cast<std::ptrdiff_t>(std::min(limit, counts.size()));
+  std::ranges::partial_sort(counts, end, more);
+  counts.erase(end, counts.end());
+  return counts;
+}
+
+}  // namespace quartet::spool

@@ -1,0 +1,126 @@
+#include "common/store/body_log.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+
+#include "common/base/encoding.h"
+
+namespace quartet::store {
+namespace {
+
+constexpr std::uint8_t kMessageRecord = 1;
+constexpr std::size_t kTrailer = 24;
+
+StoreError to_store_error(journal::Error error) {
+  switch (error.code) {
+    case journal::ErrorCode::kDamaged:
+      return {ErrorCode::kCorrupt, std::move(error.detail)};
+    case journal::ErrorCode::kNotFound:
+      return {ErrorCode::kNoMessage, std::move(error.detail)};
+    case journal::ErrorCode::kTooLarge:
+      return {ErrorCode::kTooLarge, std::move(error.detail)};
+    case journal::ErrorCode::kClosed:
+      return {ErrorCode::kClosed, std::move(error.detail)};
+    default:
+      return {ErrorCode::kIo, std::move(error.detail)};
+  }
+}
+
+}  // namespace
+
+BodyLog::BodyLog(std::string directory, std::unique_ptr<journal::Writer> writer)
+    : directory_(std::move(directory)), writer_(std::move(writer)), reader_(directory_) {}
+
+std::expected<std::unique_ptr<BodyLog>, StoreError> BodyLog::open(const std::string& directory) {
+  journal::Options options;
+  options.directory = directory;
+  options.publish = false;  // nobody follows this log
+  // Nothing is replayed: the index is the truth.
+  auto writer = journal::Writer::open(std::move(options));
+  if (!writer) return std::unexpected(to_store_error(std::move(writer.error())));
+  return std::unique_ptr<BodyLog>(new BodyLog(directory, std::move(*writer)));
+}
+
+BodyLog::Guard::Guard(BodyLog& log) : log_(log) {
+  const std::lock_guard lock(log_.mutex_);
+  place_ = log_.guards_.emplace(log_.writer_->applied().segment, 0);
+}
+
+BodyLog::Guard::~Guard() {
+  const std::lock_guard lock(log_.mutex_);
+  log_.guards_.erase(place_);
+}
+
+async::Task<Result<std::vector<journal::Location>>> BodyLog::write(std::vector<Body> bodies) {
+  std::vector<journal::NewRecord> unit;
+  unit.reserve(bodies.size());
+  for (Body& body : bodies) {
+    std::string trailer;
+    put_le(trailer, body.email_id.high());
+    put_le(trailer, body.email_id.low());
+    put_le(trailer, to_micros(body.internaldate));
+    journal::NewRecord record;
+    record.type = kMessageRecord;
+    record.pieces.emplace_back(std::move(body.bytes));
+    record.pieces.emplace_back(std::move(trailer));
+    unit.push_back(std::move(record));
+  }
+  auto written = co_await writer_->write(std::move(unit));
+  if (!written) co_return std::unexpected(to_store_error(std::move(written.error())));
+  co_return std::move(*written);
+}
+
+Result<std::string> BodyLog::read(const journal::Location& location, std::uint64_t size) const {
+  auto payload = reader_.read(location);
+  if (!payload) return std::unexpected(to_store_error(std::move(payload.error())));
+  if (payload->size() != size + kTrailer)
+    return std::unexpected(StoreError{ErrorCode::kCorrupt, "a record of another size than its row says"});
+  payload->resize(size);
+  return std::move(*payload);
+}
+
+std::vector<journal::SegmentId> BodyLog::removable() const {
+  journal::SegmentId limit = writer_->applied().segment;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!guards_.empty()) limit = std::min(limit, guards_.begin()->first);
+  }
+  std::vector<journal::SegmentId> result;
+  for (const journal::SegmentId segment : writer_->segments())
+    if (segment < limit) result.push_back(segment);
+  const auto all = journal::list_segments(directory_);
+  if (!all) return result;
+  for (const journal::SegmentInfo& info : *all) {
+    const journal::WriterId writer = journal::writer_of(info.id);
+    if (writer != writer_->id() && !journal::writer_alive(directory_, writer)) result.push_back(info.id);
+  }
+  return result;
+}
+
+bool BodyLog::settled(journal::SegmentId segment) const {
+  const std::lock_guard lock(mutex_);
+  return journal::writer_of(segment) != writer_->id() || guards_.empty() || segment < guards_.begin()->first;
+}
+
+std::vector<std::uint64_t> BodyLog::old_files(std::chrono::seconds age) const {
+  std::vector<std::uint64_t> old;
+  const auto before = std::filesystem::file_time_type::clock::now() - age;
+  for (const std::uint64_t file : journal::list_payload_files(directory_)) {
+    std::error_code error;
+    const auto time = std::filesystem::last_write_time(fmt::format("{}/payload/{:016x}.body", directory_, file), error);
+    if (!error && time < before) old.push_back(file);
+  }
+  return old;
+}
+
+void BodyLog::remove(journal::SegmentId segment) {
+  if (journal::writer_of(segment) == writer_->id())
+    writer_->recycle(segment);
+  else
+    (void)journal::retire(directory_, segment);  // what fails is tried again at the next collection
+}
+
+}  // namespace quartet::store

@@ -1,0 +1,135 @@
+// Opening and closing, accounts, quota, watchers.
+#include "common/store/engine.h"
+
+#include "common/base/crc32c.h"
+
+namespace quartet::store {
+
+std::unexpected<StoreError> no_mailbox() { return std::unexpected(StoreError{ErrorCode::kNoMailbox, ""}); }
+
+std::unexpected<StoreError> database_error(Database& database) {
+  // The transaction will be undone and the caller gets the error latched in the database; this one only fills the
+  // place.
+  return std::unexpected(database.failed() ? database.error() : StoreError{ErrorCode::kCorrupt, "a row is missing"});
+}
+
+std::expected<std::unique_ptr<Store>, StoreError> open_sqlite(Options options) {
+  return Engine::open(std::move(options));
+}
+
+Engine::Engine(Options options) : options_(std::move(options)) {}
+
+std::expected<std::unique_ptr<Store>, StoreError> Engine::open(Options options) {
+  for (const DefaultMailbox& mailbox : options.default_mailboxes)
+    if (const auto name = canonical_name(mailbox.name); !name)
+      return std::unexpected(StoreError{ErrorCode::kInvalidName, mailbox.name + ": " + name.error().detail});
+  std::unique_ptr<Engine> engine(new Engine(std::move(options)));
+  if (auto error = engine->start()) return std::unexpected(std::move(*error));
+  return engine;
+}
+
+std::optional<StoreError> Engine::start() {
+  const auto layout = Layout::open(options_.directory, options_.shards);
+  if (!layout) return layout.error();
+  auto bodies = BodyLog::open(layout->bytes_directory());
+  if (!bodies) return bodies.error();
+  bodies_ = std::move(*bodies);
+  hub_ = std::make_shared<Hub>(layout->hints_directory(), options_.poll_interval,
+                               [this](std::uint32_t number, std::int64_t account) -> std::uint64_t {
+                                 auto reader = shard(number).reader();
+                                 if (!reader.ok()) return 0;
+                                 const auto row = read_account(*reader, account);
+                                 return row ? row->modseq : 0;
+                               });
+  for (std::size_t n = 0; n < layout->shards(); ++n) {
+    auto opened = Shard::open(layout->shard_path(n), static_cast<std::uint32_t>(n), options_, hub_);
+    if (!opened) return opened.error();
+    shards_.push_back(std::move(*opened));
+  }
+  pool_ = std::make_unique<async::ThreadPool>("store-read", std::max<std::size_t>(options_.reader_threads, 1));
+  for (const auto& shard : shards_)
+    shard->on_releases([this] {
+      const std::lock_guard lock(upkeep_mutex_);
+      upkeep_due_ = true;
+      upkeep_wake_.notify_one();
+    });
+  upkeep_thread_ = std::thread([this] { upkeep(); });
+  return std::nullopt;
+}
+
+Engine::~Engine() {
+  {
+    const std::lock_guard lock(upkeep_mutex_);
+    closing_ = true;
+    upkeep_wake_.notify_one();
+  }
+  if (upkeep_thread_.joinable()) upkeep_thread_.join();
+  if (hub_ != nullptr) hub_->stop();
+  pool_.reset();
+  shards_.clear();
+}
+
+std::uint32_t Engine::shard_of(std::string_view account) const {
+  return crc32c(account) % static_cast<std::uint32_t>(shards_.size());
+}
+
+Shard* Engine::shard(const MailboxRef& mailbox) {
+  return mailbox.shard < shards_.size() ? shards_[mailbox.shard].get() : nullptr;
+}
+
+Store::Async<std::int64_t> Engine::account_id(std::string account) {
+  {
+    const std::lock_guard lock(accounts_mutex_);
+    if (const auto known = account_ids_.find(account); known != account_ids_.end()) co_return known->second;
+  }
+  Shard& home = shard(shard_of(account));
+  auto id = co_await read_from<std::int64_t>(*pool_, home, [&account](Database& database) -> Result<std::int64_t> {
+    const auto row = read_account(database, account);
+    return row ? row->id : 0;
+  });
+  if (id && *id == 0) {
+    id = co_await write_to<std::int64_t>(home, [&account](Transaction& transaction) -> Result<std::int64_t> {
+      const AccountRow* const row = transaction.account(account);
+      if (row == nullptr) return database_error(transaction.database());
+      return row->id;
+    });
+  }
+  if (id) {
+    const std::lock_guard lock(accounts_mutex_);
+    account_ids_.emplace(account, *id);
+  }
+  co_return id;
+}
+
+Store::Async<QuotaUsage> Engine::quota(std::string account) {
+  const auto id = co_await account_id(account);
+  if (!id) co_return std::unexpected(id.error());
+  auto usage =
+      co_await read_from<QuotaUsage>(*pool_, shard(shard_of(account)), [&id](Database& database) -> Result<QuotaUsage> {
+        const auto row = read_account(database, *id);
+        if (!row) return database_error(database);
+        return QuotaUsage{row->used_bytes, row->used_messages, {}};
+      });
+  if (usage && options_.quota) usage->limit = options_.quota(account);
+  co_return usage;
+}
+
+Store::Done Engine::check_quota(std::string account, std::uint64_t bytes) {
+  const auto usage = co_await quota(std::move(account));
+  if (!usage) co_return std::unexpected(usage.error());
+  const QuotaLimit& limit = usage->limit;
+  if ((limit.bytes != 0 && usage->bytes + bytes > limit.bytes) ||
+      (limit.messages != 0 && usage->messages + 1 > limit.messages))
+    co_return std::unexpected(StoreError{ErrorCode::kOverQuota, ""});
+  co_return Result<void>();
+}
+
+std::unique_ptr<Watcher> Engine::watch(MailboxRef mailbox) { return hub_->watch(mailbox); }
+
+Store::Async<std::unique_ptr<Watcher>> Engine::watch_account(std::string account) {
+  const auto id = co_await account_id(account);
+  if (!id) co_return std::unexpected(id.error());
+  co_return hub_->watch({shard_of(account), *id, 0});
+}
+
+}  // namespace quartet::store

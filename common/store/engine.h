@@ -1,0 +1,126 @@
+// The embedded engine: Store on SQLite shards for the index and journal segments for the bytes.
+#pragma once
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "common/async/thread_pool.h"
+#include "common/base/ascii.h"
+#include "common/mime/digest.h"
+#include "common/store/body_log.h"
+#include "common/store/hub.h"
+#include "common/store/layout.h"
+#include "common/store/shard.h"
+#include "common/store/snapshot_cache.h"
+#include "common/store/store.h"
+
+namespace quartet::store {
+
+/// A message whose bytes are durable and whose rows are still to be written.
+struct NewMessage {
+  Id email_id;
+  std::uint64_t size = 0;
+  mime::MessageDigest digest;
+  journal::Location location;
+};
+
+class Engine final : public Store {
+ public:
+  static std::expected<std::unique_ptr<Store>, StoreError> open(Options options);
+  ~Engine() override;
+
+  Async<std::vector<MailboxInfo>> list(std::string account) override;
+  Async<MailboxInfo> find(std::string account, std::string name) override;
+  Async<MailboxInfo> create(std::string account, std::string name, std::string special_use) override;
+  Done remove(std::string account, std::string name) override;
+  Done rename(std::string account, std::string from, std::string to) override;
+  Done subscribe(std::string account, std::string name, bool subscribed) override;
+  Async<Status> status(MailboxRef mailbox) override;
+
+  async::Task<std::vector<Result<Stored>>> deliver(std::vector<DeliveryTarget> targets, Bytes message,
+                                                   WallTime internaldate) override;
+  Async<Appended> append(MailboxRef mailbox, std::vector<AppendMessage> messages) override;
+  Async<Copied> copy(MailboxRef from, UidSet uids, MailboxRef to) override;
+  Async<Copied> move(MailboxRef from, UidSet uids, MailboxRef to) override;
+
+  Async<FlagsStored> store_flags(MailboxRef mailbox, UidSet uids, FlagChange change) override;
+  Async<Expunged> expunge(MailboxRef mailbox, std::optional<UidSet> uids) override;
+
+  Async<SnapshotPtr> snapshot(MailboxRef mailbox) override;
+  Async<Changes> changes(MailboxRef mailbox, std::uint64_t since_modseq) override;
+  Async<RecentRange> claim_recent(MailboxRef mailbox) override;
+  Async<CachedBatch> fetch_cached(MailboxRef mailbox, std::vector<ObjectId> objects, unsigned fields) override;
+  Async<Bytes> read(MailboxRef mailbox, ObjectId object) override;
+  Async<std::string> read_range(MailboxRef mailbox, ObjectId object, std::uint64_t offset,
+                                std::uint64_t length) override;
+  Async<std::vector<Bytes>> read_many(MailboxRef mailbox, std::vector<ObjectId> objects) override;
+
+  Async<QuotaUsage> quota(std::string account) override;
+  Done check_quota(std::string account, std::uint64_t bytes) override;
+
+  std::unique_ptr<Watcher> watch(MailboxRef mailbox) override;
+  Async<std::unique_ptr<Watcher>> watch_account(std::string account) override;
+
+  Async<GcReport> gc() override;
+
+ private:
+  explicit Engine(Options options);
+  std::optional<StoreError> start();
+
+  std::uint32_t shard_of(std::string_view account) const;
+  Shard& shard(std::uint32_t number) { return *shards_[number]; }
+  /// Null for a reference that cannot be of this store.
+  Shard* shard(const MailboxRef& mailbox);
+  /// The account's number; makes the account if need be.
+  Async<std::int64_t> account_id(std::string account);
+
+  Async<Copied> transfer(MailboxRef from, UidSet uids, MailboxRef to, bool moves);
+  /// Computes digests and writes the bytes; a guard must be held.
+  Async<std::vector<NewMessage>> take_in(std::vector<BodyLog::Body> bodies);
+  Result<Bytes> read_object(Database& database, ObjectId object);
+
+  void upkeep();
+  GcReport collect();
+  Result<bool> purge_some(Shard& shard);
+  Result<bool> release_some(Shard& shard, GcReport& report);
+  void remove_dead_segments(GcReport& report);
+  bool file_in_use(std::uint64_t file);
+  void sweep_files();
+
+  const Options options_;
+  std::unique_ptr<BodyLog> bodies_;
+  std::shared_ptr<Hub> hub_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+  SnapshotCache snapshots_;
+
+  std::mutex accounts_mutex_;
+  std::unordered_map<std::string, std::int64_t, ascii::Hash, std::equal_to<>> account_ids_;
+
+  std::mutex large_mutex_;
+  struct Large {
+    std::uint32_t shard;
+    ObjectId object;
+    Bytes bytes;
+  };
+  std::vector<Large> large_;  // whole messages that are being fetched in ranges, newest last
+
+  std::mutex collecting_;                                            // one collection at a time
+  std::optional<std::chrono::steady_clock::time_point> last_sweep_;  // guarded by collecting_
+  std::mutex upkeep_mutex_;
+  std::condition_variable upkeep_wake_;
+  bool upkeep_due_ = false;
+  bool closing_ = false;
+  std::thread upkeep_thread_;
+  std::unique_ptr<async::ThreadPool> pool_;  // last: its threads end before what they use
+};
+
+/// Ready-made errors.
+std::unexpected<StoreError> no_mailbox();
+std::unexpected<StoreError> database_error(Database& database);
+
+}  // namespace quartet::store

@@ -1,0 +1,239 @@
+// What sessions look at: snapshots, changes, cached data, bytes.
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "common/store/engine.h"
+
+namespace quartet::store {
+namespace {
+
+// A message is kept whole while a client fetches it range by range; smaller ones are read again.
+constexpr std::size_t kLargeFrom = 64 << 10;
+constexpr std::size_t kLargeKept = 64 << 20;
+
+/// One statement for each mask of fields: a column not asked for is not read from its overflow pages.
+const char* cache_query(unsigned fields) {
+  static const std::array<std::string, 64> queries = [] {
+    constexpr const char* kColumns[] = {"envelope", "body", "bodystructure", "headers", "parts", "preview"};
+    std::array<std::string, 64> made;
+    for (unsigned mask = 0; mask < made.size(); ++mask) {
+      made[mask] = "SELECT ";
+      for (unsigned n = 0; n < std::size(kColumns); ++n)
+        made[mask] += std::string(n == 0 ? "" : ",") + ((mask >> n & 1) != 0 ? kColumns[n] : "NULL");
+      made[mask] += " FROM cache WHERE id=?";
+    }
+    return made;
+  }();
+  return queries[fields & 63].c_str();
+}
+
+/// Fills one growing block; its views are made at the end, when it no longer moves.
+class BatchBuilder {
+ public:
+  void add(ObjectId object, const Statement* row) {
+    Draft draft;
+    draft.object = object;
+    draft.found = row != nullptr;
+    for (int column = 0; row != nullptr && column < 6; ++column) {
+      const std::string_view bytes = row->bytes(column);
+      draft.lengths[static_cast<std::size_t>(column)] = bytes.size();
+      text_.append(bytes);
+    }
+    drafts_.push_back(draft);
+  }
+
+  CachedBatch take() {
+    auto memory = std::make_unique_for_overwrite<char[]>(text_.size());
+    std::memcpy(memory.get(), text_.data(), text_.size());
+    std::string_view rest(memory.get(), text_.size());
+    const auto next = [&rest](std::size_t length) {
+      const std::string_view piece = rest.substr(0, length);
+      rest.remove_prefix(length);
+      return piece;
+    };
+    std::vector<CachedItem> items;
+    items.reserve(drafts_.size());
+    for (const Draft& draft : drafts_) {
+      CachedItem item;
+      item.object = draft.object;
+      item.found = draft.found;
+      std::string_view* const fields[] = {&item.envelope, &item.body,  &item.bodystructure,
+                                          &item.headers,  &item.parts, &item.preview};
+      for (std::size_t n = 0; n < std::size(fields); ++n) *fields[n] = next(draft.lengths[n]);
+      items.push_back(item);
+    }
+    return {std::move(memory), std::move(items)};
+  }
+
+ private:
+  struct Draft {
+    ObjectId object = 0;
+    bool found = false;
+    std::array<std::size_t, 6> lengths{};
+  };
+  std::string text_;
+  std::vector<Draft> drafts_;
+};
+
+/// Every UID below `uidnext` that is not in the mailbox.
+UidSet absent_uids(Database& database, std::int64_t mailbox, std::uint32_t uidnext) {
+  auto query = database.prepare("SELECT uid FROM message WHERE mailbox=? ORDER BY uid");
+  query.bind(mailbox);
+  UidSet absent;
+  std::uint32_t next = 1;
+  const auto gap = [&](std::uint32_t until) {
+    if (next < until) absent.push_back({next, until - 1});
+  };
+  while (query.step()) {
+    gap(query.number32(0));
+    next = query.number32(0) + 1;
+  }
+  gap(uidnext);
+  return absent;
+}
+
+UidSet vanished_since(Database& database, std::int64_t mailbox, std::uint64_t modseq) {
+  auto query = database.prepare("SELECT uid_first,uid_last FROM expunge WHERE mailbox=? AND modseq>?");
+  query.bind(mailbox).bind(modseq);
+  UidSet ranges;
+  while (query.step()) ranges.push_back({query.number32(0), query.number32(1)});
+  std::sort(ranges.begin(), ranges.end(), [](const UidRange& a, const UidRange& b) { return a.first < b.first; });
+  UidSet joined;
+  for (const UidRange& range : ranges) {
+    if (!joined.empty() && joined.back().last + 1 == range.first)
+      joined.back().last = range.last;
+    else
+      joined.push_back(range);
+  }
+  return joined;
+}
+
+}  // namespace
+
+Store::Async<SnapshotPtr> Engine::snapshot(MailboxRef mailbox) {
+  Shard* const home = shard(mailbox);
+  if (home == nullptr) co_return no_mailbox();
+  co_return co_await read_from<SnapshotPtr>(*pool_, *home,
+                                            [&](Database& database) { return snapshots_.get(database, mailbox); });
+}
+
+Store::Async<Changes> Engine::changes(MailboxRef mailbox, std::uint64_t since_modseq) {
+  Shard* const home = shard(mailbox);
+  if (home == nullptr) co_return no_mailbox();
+  co_return co_await read_from<Changes>(*pool_, *home, [&](Database& database) -> Result<Changes> {
+    const auto row = read_mailbox(database, mailbox.mailbox);
+    if (!row || row->account != mailbox.account) return no_mailbox();
+    Changes result;
+    result.highest_modseq = row->status.highest_modseq;
+    result.complete = since_modseq >= row->expunge_floor;
+    auto query =
+        database.prepare("SELECT uid,flags,modseq FROM message INDEXED BY message_modseq WHERE mailbox=? AND modseq>?");
+    query.bind(mailbox.mailbox).bind(since_modseq);
+    while (query.step()) result.changed.push_back({query.number32(0), query.number(1), query.number(2)});
+    std::sort(result.changed.begin(), result.changed.end(),
+              [](const FlagState& a, const FlagState& b) { return a.uid < b.uid; });
+    result.vanished = result.complete ? vanished_since(database, mailbox.mailbox, since_modseq)
+                                      : absent_uids(database, mailbox.mailbox, row->status.uidnext);
+    return result;
+  });
+}
+
+Store::Async<RecentRange> Engine::claim_recent(MailboxRef mailbox) {
+  const auto now = co_await status(mailbox);
+  if (!now) co_return std::unexpected(now.error());
+  if (now->recent == 0) co_return RecentRange{};
+  co_return co_await write_to<RecentRange>(shard(mailbox.shard), [&](Transaction& transaction) -> Result<RecentRange> {
+    MailboxRow* const row = transaction.mailbox(mailbox.mailbox);
+    if (row == nullptr || row->account != mailbox.account) return no_mailbox();
+    const RecentRange range{row->recent_uid + 1, row->status.uidnext - 1};
+    row->recent_uid = row->status.uidnext - 1;
+    row->status.recent = 0;
+    row->dirty = true;
+    return range;
+  });
+}
+
+Store::Async<CachedBatch> Engine::fetch_cached(MailboxRef mailbox, std::vector<ObjectId> objects, unsigned fields) {
+  Shard* const home = shard(mailbox);
+  if (home == nullptr) co_return no_mailbox();
+  co_return co_await read_from<CachedBatch>(*pool_, *home, [&](Database& database) -> Result<CachedBatch> {
+    BatchBuilder builder;
+    auto query = database.prepare(cache_query(fields));
+    for (const ObjectId object : objects) {
+      query.again().bind(object);
+      builder.add(object, query.step() ? &query : nullptr);
+    }
+    return builder.take();
+  });
+}
+
+Result<Bytes> Engine::read_object(Database& database, ObjectId object) {
+  journal::Location location;
+  std::uint64_t size = 0;
+  {
+    auto query = database.prepare("SELECT segment,offset,length,file,size FROM object WHERE id=?");
+    query.bind(object);
+    if (!query.step())
+      return std::unexpected(database.failed() ? database.error() : StoreError{ErrorCode::kNoMessage, ""});
+    location = {query.number(0), query.number32(1), query.number32(2), query.number(3)};
+    size = query.number(4);
+  }
+  auto bytes = bodies_->read(location, size);
+  if (!bytes) return std::unexpected(std::move(bytes.error()));
+  return std::make_shared<const std::string>(std::move(*bytes));
+}
+
+Store::Async<Bytes> Engine::read(MailboxRef mailbox, ObjectId object) {
+  Shard* const home = shard(mailbox);
+  if (home == nullptr) co_return no_mailbox();
+  co_return co_await read_from<Bytes>(*pool_, *home, [&](Database& database) { return read_object(database, object); });
+}
+
+Store::Async<std::vector<Bytes>> Engine::read_many(MailboxRef mailbox, std::vector<ObjectId> objects) {
+  Shard* const home = shard(mailbox);
+  if (home == nullptr) co_return no_mailbox();
+  co_return co_await read_from<std::vector<Bytes>>(*pool_, *home,
+                                                   [&](Database& database) -> Result<std::vector<Bytes>> {
+                                                     std::vector<Bytes> result;
+                                                     result.reserve(objects.size());
+                                                     for (const ObjectId object : objects) {
+                                                       auto bytes = read_object(database, object);
+                                                       if (!bytes && bytes.error().code != ErrorCode::kNoMessage)
+                                                         return std::unexpected(std::move(bytes.error()));
+                                                       result.push_back(bytes ? std::move(*bytes) : nullptr);
+                                                     }
+                                                     return result;
+                                                   });
+}
+
+Store::Async<std::string> Engine::read_range(MailboxRef mailbox, ObjectId object, std::uint64_t offset,
+                                             std::uint64_t length) {
+  const auto cut = [&](const std::string& bytes) {
+    return offset >= bytes.size() ? std::string() : bytes.substr(offset, length);
+  };
+  Bytes bytes;
+  {
+    const std::lock_guard lock(large_mutex_);
+    for (const Large& large : large_)
+      if (large.shard == mailbox.shard && large.object == object) bytes = large.bytes;
+  }
+  if (bytes == nullptr) {
+    auto whole = co_await read(mailbox, object);
+    if (!whole) co_return std::unexpected(std::move(whole.error()));
+    bytes = std::move(*whole);
+    if (bytes->size() >= kLargeFrom) {
+      const std::lock_guard lock(large_mutex_);
+      large_.push_back({mailbox.shard, object, bytes});
+      std::size_t kept = 0;
+      for (const Large& large : large_) kept += large.bytes->size();
+      while (large_.size() > 1 && kept > kLargeKept) {
+        kept -= large_.front().bytes->size();
+        large_.erase(large_.begin());
+      }
+    }
+  }
+  co_return cut(*bytes);
+}
+
+}  // namespace quartet::store

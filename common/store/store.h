@@ -1,0 +1,143 @@
+// The mailbox store: mailboxes, their messages and flags, quota, and what is cached of each message (design.md section
+// 6).
+//
+// Every call may be made from any loop and resumes there; what blocks runs on the store's own threads. A call that
+// changes something answers when the change is on disk. Calls are not cancellable: once begun they are carried out.
+// A read never holds a transaction while its caller waits for a client: everything returned is a copy.
+//
+// Accounts are named by the login the directory gives and come into being when first used, with INBOX and the default
+// mailboxes of the options. Mailbox names are given in UTF-8 in any normal form, '/' between levels; INBOX in any case.
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "common/async/task.h"
+#include "common/store/snapshot.h"
+#include "common/store/types.h"
+#include "common/store/watcher.h"
+
+namespace quartet::store {
+
+struct DefaultMailbox {
+  std::string name;
+  std::string special_use;  // "\\Drafts"; "" for none
+  bool subscribed = true;
+};
+
+struct Options {
+  std::string directory;    // made if missing; on a local file system (network ones are refused)
+  std::size_t shards = 16;  // fixed when the store is made; an existing store keeps its own number
+  std::size_t reader_threads = 4;
+  std::vector<DefaultMailbox> default_mailboxes;  // beside INBOX, for new accounts
+  /// The limits of an account; empty function: none. Called from the store's threads.
+  std::function<QuotaLimit(std::string_view account)> quota;
+  std::chrono::milliseconds busy_timeout{10'000};   // for the lock of a shard that another process holds
+  std::chrono::milliseconds poll_interval{10'000};  // watched mailboxes are looked at so often in case a hint was lost
+  std::chrono::seconds release_after{3'600};  // bytes of expunged messages stay readable for other processes that long
+  std::chrono::seconds gc_interval{300};      // 0: only gc() collects
+};
+
+struct GcReport {
+  std::uint64_t objects_released = 0;
+  std::uint64_t segments_removed = 0;
+  std::uint64_t bytes_released = 0;
+};
+
+/// No parameter may refer to memory that dies before the call has returned.
+class Store {
+ public:
+  virtual ~Store() = default;  // all calls have ended; pending background work is finished
+
+  template <typename T>
+  using Async = async::Task<Result<T>>;
+  using Done = async::Task<std::expected<void, StoreError>>;
+
+  // --- mailbox tree (list.cpp of the engine) ---
+
+  /// All mailboxes, subscribed names and parents of either, sorted by name with INBOX first.
+  virtual Async<std::vector<MailboxInfo>> list(std::string account) = 0;
+  /// One mailbox by name; kNoMailbox if it does not exist, kNoSelect if only its children do.
+  virtual Async<MailboxInfo> find(std::string account, std::string name) = 0;
+  /// Parents that are missing are made too. `special_use` as in MailboxInfo.
+  virtual Async<MailboxInfo> create(std::string account, std::string name, std::string special_use) = 0;
+  /// Messages are gone at once; with children the name stays as \Noselect. The subscription stays.
+  virtual Done remove(std::string account, std::string name) = 0;
+  /// With children. INBOX: its messages move to the new mailbox and INBOX stays, empty (RFC 9051 section 6.3.6).
+  virtual Done rename(std::string account, std::string from, std::string to) = 0;
+  /// Names that do not exist may be subscribed to.
+  virtual Done subscribe(std::string account, std::string name, bool subscribed) = 0;
+  virtual Async<Status> status(MailboxRef mailbox) = 0;
+
+  // --- messages in ---
+
+  /// One result per target, in order; the bytes are written once. A target that fails does not hinder the others.
+  virtual async::Task<std::vector<Result<Stored>>> deliver(std::vector<DeliveryTarget> targets, Bytes message,
+                                                           WallTime internaldate) = 0;
+  /// All messages or none (RFC 3502).
+  virtual Async<Appended> append(MailboxRef mailbox, std::vector<AppendMessage> messages) = 0;
+  /// Rows only, the bytes are shared; all or none. Keeps flags and internal date. UIDs that do not exist are skipped.
+  /// Between accounts of different shards: kUnsupported.
+  virtual Async<Copied> copy(MailboxRef from, UidSet uids, MailboxRef to) = 0;
+  virtual Async<Copied> move(MailboxRef from, UidSet uids, MailboxRef to) = 0;
+
+  // --- flags and expunge ---
+
+  virtual Async<FlagsStored> store_flags(MailboxRef mailbox, UidSet uids, FlagChange change) = 0;
+  /// Expunges those of `uids` that have \Deleted; nullopt: all that have it.
+  virtual Async<Expunged> expunge(MailboxRef mailbox, std::optional<UidSet> uids) = 0;
+
+  // --- views ---
+
+  /// The mailbox now. Cheap when nothing changed; else costs what changed.
+  virtual Async<SnapshotPtr> snapshot(MailboxRef mailbox) = 0;
+  virtual Async<Changes> changes(MailboxRef mailbox, std::uint64_t since_modseq) = 0;
+  /// For a session that selects read-write (not EXAMINE), and again when it tells its client of new messages. Each
+  /// message is given to exactly one caller.
+  virtual Async<RecentRange> claim_recent(MailboxRef mailbox) = 0;
+
+  /// What `fields` (a mask of cached::k...) names, for these messages of the mailbox's shard. Ask for some hundred at a
+  /// time: the answer is one block of memory.
+  virtual Async<CachedBatch> fetch_cached(MailboxRef mailbox, std::vector<ObjectId> objects, unsigned fields) = 0;
+  /// The whole message, or kNoMessage when it was expunged and released.
+  virtual Async<Bytes> read(MailboxRef mailbox, ObjectId object) = 0;
+  /// A range of it; shorter at its end.
+  virtual Async<std::string> read_range(MailboxRef mailbox, ObjectId object, std::uint64_t offset,
+                                        std::uint64_t length) = 0;
+  /// Several at once, in order; a null pointer for each that is gone.
+  virtual Async<std::vector<Bytes>> read_many(MailboxRef mailbox, std::vector<ObjectId> objects) = 0;
+
+  // --- accounts ---
+
+  virtual Async<QuotaUsage> quota(std::string account) = 0;
+  /// Whether `bytes` more would be refused now: for RCPT and for APPEND before its literal is taken.
+  virtual Done check_quota(std::string account, std::uint64_t bytes) = 0;
+
+  // --- change notices; on the loop of the caller ---
+
+  /// Wakes for changes in one mailbox by this or any other process on the store.
+  virtual std::unique_ptr<Watcher> watch(MailboxRef mailbox) = 0;
+  /// Wakes for any change in the account: mailboxes made or removed, messages and flags in each.
+  virtual Async<std::unique_ptr<Watcher>> watch_account(std::string account) = 0;
+
+  // --- upkeep ---
+
+  /// Releases the bytes of messages that were expunged long enough ago, and segments nothing refers to. Also runs by
+  /// itself every gc_interval.
+  virtual Async<GcReport> gc() = 0;
+};
+
+/// Opens or makes a store of the embedded engine. Blocks: call it at start, before sessions.
+std::expected<std::unique_ptr<Store>, StoreError> open_sqlite(Options options);
+
+/// The canonical form of a mailbox name (NFC, INBOX in capitals, also as first level), or kInvalidName.
+std::expected<std::string, StoreError> canonical_name(std::string_view name);
+
+}  // namespace quartet::store

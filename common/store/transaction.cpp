@@ -1,0 +1,353 @@
+#include "common/store/transaction.h"
+
+#include <algorithm>
+
+#include "common/base/ascii.h"
+#include "common/base/check.h"
+#include "common/base/encoding.h"
+#include "common/mime/digest.h"
+
+namespace quartet::store {
+namespace {
+
+/// Counts a message with these flags in (+1) or out (-1) of the mailbox.
+void count_flags(Status& status, std::uint64_t flags, int by) {
+  const auto add = [by](std::uint32_t& counter) {
+    counter = static_cast<std::uint32_t>(static_cast<int>(counter) + by);
+  };
+  if ((flags & flag::kSeen) == 0) add(status.unseen);
+  if ((flags & flag::kDeleted) != 0) add(status.deleted);
+}
+
+}  // namespace
+
+AccountRow* Transaction::keep(std::optional<AccountRow> row) {
+  if (!row) return nullptr;
+  auto& place = accounts_[row->id];
+  if (place == nullptr) place = std::make_unique<AccountRow>(std::move(*row));
+  accounts_by_name_[place->name] = place.get();
+  return place.get();
+}
+
+MailboxRow* Transaction::keep(std::optional<MailboxRow> row) {
+  if (!row) return nullptr;
+  auto& place = mailboxes_[row->id];
+  if (place == nullptr) place = std::make_unique<MailboxRow>(std::move(*row));
+  if (place->gone) return nullptr;
+  mailboxes_by_name_[{place->account, place->name}] = place.get();
+  return place.get();
+}
+
+AccountRow* Transaction::account(std::string_view name) {
+  if (const auto known = accounts_by_name_.find(name); known != accounts_by_name_.end()) return known->second;
+  if (AccountRow* const row = keep(read_account(database_, name))) return row;
+  return database_.failed() ? nullptr : create_account(name);
+}
+
+AccountRow* Transaction::account(std::int64_t id) {
+  if (const auto known = accounts_.find(id); known != accounts_.end()) return known->second.get();
+  return keep(read_account(database_, id));
+}
+
+MailboxRow* Transaction::mailbox(const AccountRow& account, std::string_view name) {
+  if (const auto known = mailboxes_by_name_.find({account.id, std::string(name)}); known != mailboxes_by_name_.end())
+    return known->second;
+  return keep(read_mailbox(database_, account.id, name));
+}
+
+MailboxRow* Transaction::mailbox(std::int64_t id) {
+  if (const auto known = mailboxes_.find(id); known != mailboxes_.end())
+    return known->second->gone ? nullptr : known->second.get();
+  return keep(read_mailbox(database_, id));
+}
+
+AccountRow* Transaction::create_account(std::string_view name) {
+  AccountRow row;
+  row.name = name;
+  // From the clock, so that an account deleted and made again does not repeat the UIDVALIDITYs of its first life.
+  row.uidvalidity_next = static_cast<std::uint32_t>(now_ / 1'000'000);
+  database_.prepare("INSERT INTO account(name,uidvalidity_next,modseq,created) VALUES(?,?,?,?)")
+      .bind(name)
+      .bind(row.uidvalidity_next)
+      .bind(row.modseq)
+      .bind(now_)
+      .run();
+  row.id = database_.last_insert_id();
+  AccountRow* const account = keep(std::move(row));
+  create_mailbox(*account, "INBOX", "");
+  for (const DefaultMailbox& mailbox : options_.default_mailboxes) {
+    const auto mailbox_name = canonical_name(mailbox.name);
+    QUARTET_CHECK(mailbox_name.has_value());  // open_sqlite looked at them
+    if (this->mailbox(*account, *mailbox_name) == nullptr) create_mailbox(*account, *mailbox_name, mailbox.special_use);
+    if (mailbox.subscribed)
+      database_.prepare("INSERT OR IGNORE INTO subscription VALUES(?,?)").bind(account->id).bind(*mailbox_name).run();
+  }
+  return database_.failed() ? nullptr : account;
+}
+
+std::uint64_t Transaction::next_modseq(AccountRow& account, MailboxRow& mailbox) {
+  account.dirty = mailbox.dirty = true;
+  mailbox.status.highest_modseq = ++account.modseq;
+  hints_.insert({account.id, mailbox.id});
+  return account.modseq;
+}
+
+std::uint64_t Transaction::next_modseq(AccountRow& account) {
+  account.dirty = true;
+  hints_.insert({account.id, 0});
+  return ++account.modseq;
+}
+
+MailboxRow* Transaction::create_mailbox(AccountRow& account, std::string_view name, std::string_view special_use) {
+  MailboxRow row;
+  row.account = account.id;
+  row.name = name;
+  row.guid = Id::make().to_string();
+  row.special_use = special_use;
+  row.created_modseq = row.status.highest_modseq = row.expunge_floor = next_modseq(account);
+  row.status.uidvalidity = account.uidvalidity_next++;
+  database_
+      .prepare(
+          "INSERT INTO mailbox(account,name,guid,uidvalidity,highest_modseq,special_use,created_modseq,expunge_floor)"
+          " VALUES(?,?,?,?,?,?,?,?)")
+      .bind(account.id)
+      .bind(name)
+      .bind(row.guid)
+      .bind(row.status.uidvalidity)
+      .bind(row.status.highest_modseq)
+      .bind(special_use)
+      .bind(row.created_modseq)
+      .bind(row.expunge_floor)
+      .run();
+  row.id = database_.last_insert_id();
+  return keep(std::move(row));
+}
+
+void Transaction::remove_mailbox(AccountRow& account, MailboxRow& mailbox) {
+  const std::uint64_t modseq = next_modseq(account, mailbox);
+  next_modseq(account);
+  database_.prepare("INSERT INTO mailbox_gone(id,account,name,guid,uidvalidity,modseq) VALUES(?,?,?,?,?,?)")
+      .bind(mailbox.id)
+      .bind(account.id)
+      .bind(mailbox.name)
+      .bind(mailbox.guid)
+      .bind(mailbox.status.uidvalidity)
+      .bind(modseq)
+      .run();
+  database_.prepare("DELETE FROM mailbox WHERE id=?").bind(mailbox.id).run();
+  account.used_bytes -= std::min(account.used_bytes, mailbox.status.size);
+  account.used_messages -= std::min<std::uint64_t>(account.used_messages, mailbox.status.messages);
+  mailboxes_by_name_.erase({account.id, mailbox.name});
+  mailbox.gone = true;
+  mailbox.dirty = false;
+  has_releases_ = true;
+}
+
+void Transaction::rename_mailbox(MailboxRow& mailbox, std::string_view name) {
+  mailboxes_by_name_.erase({mailbox.account, mailbox.name});
+  mailbox.name = name;
+  database_.prepare("UPDATE mailbox SET name=? WHERE id=?").bind(name).bind(mailbox.id).run();
+  mailboxes_by_name_[{mailbox.account, mailbox.name}] = &mailbox;
+  hints_.insert({mailbox.account, mailbox.id});
+}
+
+bool Transaction::fits(AccountRow& account, std::uint64_t bytes, std::uint64_t messages) {
+  if (!account.limit) account.limit = options_.quota ? options_.quota(account.name) : QuotaLimit{};
+  const QuotaLimit& limit = *account.limit;
+  return (limit.bytes == 0 || account.used_bytes + bytes <= limit.bytes) &&
+         (limit.messages == 0 || account.used_messages + messages <= limit.messages);
+}
+
+std::optional<std::uint64_t> Transaction::keyword_bits(AccountRow& account, const std::vector<std::string>& names,
+                                                       bool create) {
+  if (names.empty()) return 0;
+  if (!account.keywords) account.keywords = read_keywords(database_, account.id);
+  auto& known = *account.keywords;
+  const auto find = [&known](const std::string& name) {
+    return static_cast<std::size_t>(
+        std::find_if(known.begin(), known.end(), [&](const std::string& k) { return ascii::iequals(k, name); }) -
+        known.begin());
+  };
+  // All or none: count first.
+  std::vector<std::string> missing;
+  for (const std::string& name : names) {
+    const auto same = [&](const std::string& other) { return ascii::iequals(other, name); };
+    if (find(name) == known.size() && std::none_of(missing.begin(), missing.end(), same)) missing.push_back(name);
+  }
+  if (create && known.size() + missing.size() > kMaxKeywords) return std::nullopt;
+  for (const std::string& name : create ? missing : std::vector<std::string>{}) {
+    database_.prepare("INSERT INTO keyword(account,id,name) VALUES(?,?,?)")
+        .bind(account.id)
+        .bind(static_cast<std::int64_t>(known.size()))
+        .bind(name)
+        .run();
+    known.push_back(name);
+  }
+  std::uint64_t bits = 0;
+  for (const std::string& name : names)
+    if (const std::size_t n = find(name); n < known.size()) bits |= std::uint64_t{1} << (kFirstKeywordBit + n);
+  return bits;
+}
+
+ObjectId Transaction::insert_object(const Id& email_id, std::uint64_t size, const journal::Location& location,
+                                    const mime::MessageDigest& digest, std::uint64_t refs) {
+  std::string id_bytes;
+  put_le(id_bytes, email_id.high());
+  put_le(id_bytes, email_id.low());
+  database_.prepare("INSERT INTO object(email_id,size,refs,segment,offset,length,file) VALUES(?,?,?,?,?,?,?)")
+      .bind_blob(id_bytes)
+      .bind(size)
+      .bind(refs)
+      .bind(location.segment)
+      .bind(location.offset)
+      .bind(location.length)
+      .bind(location.file)
+      .run();
+  const ObjectId object = database_.last_insert_id();
+  database_
+      .prepare(
+          "INSERT INTO cache(id,version,envelope,body,bodystructure,headers,parts,preview) "
+          "VALUES(?,?,?,?,?,?,?,?)")
+      .bind(object)
+      .bind(mime::kDigestVersion)
+      .bind_blob(digest.envelope)
+      .bind_blob(digest.body)
+      .bind_blob(digest.bodystructure)
+      .bind_blob(digest.headers)
+      .bind_blob(digest.parts)
+      .bind_blob(digest.preview)
+      .run();
+  count_segment(location.segment, 1, location.footprint());
+  return object;
+}
+
+void Transaction::share_object(ObjectId object) {
+  database_.prepare("UPDATE object SET refs=refs+1 WHERE id=?").bind(object).run();
+}
+
+void Transaction::drop_object(ObjectId object) {
+  auto update = database_.prepare("UPDATE object SET refs=refs-1 WHERE id=? RETURNING refs");
+  update.bind(object);
+  const bool last = update.step() && update.integer(0) == 0;
+  update.run();
+  if (!last) return;
+  database_.prepare("INSERT INTO released(time,object) VALUES(?,?)").bind(now_).bind(object).run();
+  has_releases_ = true;
+}
+
+std::uint32_t Transaction::insert_message(AccountRow& account, MailboxRow& mailbox, MessageRow message) {
+  const std::uint32_t uid = mailbox.status.uidnext++;
+  account.dirty = mailbox.dirty = true;
+  database_
+      .prepare(
+          "INSERT INTO message(mailbox,uid,object,modseq,flags,size,internaldate,save_date) VALUES(?,?,?,?,?,?,?,?)")
+      .bind(mailbox.id)
+      .bind(uid)
+      .bind(message.object)
+      .bind(message.modseq)
+      .bind(message.flags)
+      .bind(message.size)
+      .bind(message.internaldate)
+      .bind(now_)
+      .run();
+  ++mailbox.status.messages;
+  ++mailbox.status.recent;
+  mailbox.status.size += message.size;
+  count_flags(mailbox.status, message.flags, +1);
+  account.used_bytes += message.size;
+  ++account.used_messages;
+  return uid;
+}
+
+void Transaction::update_flags(MailboxRow& mailbox, const MessageRow& before, std::uint64_t flags,
+                               std::uint64_t modseq) {
+  database_.prepare("UPDATE message SET flags=?,modseq=? WHERE mailbox=? AND uid=?")
+      .bind(flags)
+      .bind(modseq)
+      .bind(mailbox.id)
+      .bind(before.uid)
+      .run();
+  count_flags(mailbox.status, before.flags, -1);
+  count_flags(mailbox.status, flags, +1);
+}
+
+std::uint64_t Transaction::expunge(AccountRow& account, MailboxRow& mailbox, const std::vector<MessageRow>& messages) {
+  if (messages.empty()) return 0;
+  const std::uint64_t modseq = next_modseq(account, mailbox);
+  UidRange range{messages.front().uid, messages.front().uid};
+  const auto log = [&] {
+    database_.prepare("INSERT INTO expunge(mailbox,modseq,uid_first,uid_last) VALUES(?,?,?,?)")
+        .bind(mailbox.id)
+        .bind(modseq)
+        .bind(range.first)
+        .bind(range.last)
+        .run();
+  };
+  for (const MessageRow& message : messages) {
+    database_.prepare("DELETE FROM message WHERE mailbox=? AND uid=?").bind(mailbox.id).bind(message.uid).run();
+    drop_object(message.object);
+    --mailbox.status.messages;
+    if (message.uid > mailbox.recent_uid) --mailbox.status.recent;
+    mailbox.status.size -= message.size;
+    count_flags(mailbox.status, message.flags, -1);
+    account.used_bytes -= std::min<std::uint64_t>(account.used_bytes, message.size);
+    account.used_messages -= account.used_messages > 0 ? 1 : 0;
+    if (message.uid > range.last + 1) {
+      log();
+      range.first = message.uid;
+    }
+    range.last = message.uid;
+  }
+  log();
+  return modseq;
+}
+
+void Transaction::count_segment(journal::SegmentId segment, std::int64_t objects, std::int64_t bytes) {
+  SegmentCount& count = segments_[segment];
+  count.objects += objects;
+  count.bytes += bytes;
+}
+
+void Transaction::flush() {
+  for (const auto& [id, account] : accounts_) {
+    if (!account->dirty) continue;
+    database_.prepare("UPDATE account SET uidvalidity_next=?,modseq=?,used_bytes=?,used_messages=? WHERE id=?")
+        .bind(account->uidvalidity_next)
+        .bind(account->modseq)
+        .bind(account->used_bytes)
+        .bind(account->used_messages)
+        .bind(id)
+        .run();
+  }
+  for (const auto& [id, mailbox] : mailboxes_) {
+    if (!mailbox->dirty || mailbox->gone) continue;
+    const Status& status = mailbox->status;
+    database_
+        .prepare(
+            "UPDATE mailbox SET uidnext=?,highest_modseq=?,messages=?,unseen=?,deleted=?,bytes=?,recent_uid=?,"
+            "recent=? WHERE id=?")
+        .bind(status.uidnext)
+        .bind(status.highest_modseq)
+        .bind(status.messages)
+        .bind(status.unseen)
+        .bind(status.deleted)
+        .bind(status.size)
+        .bind(mailbox->recent_uid)
+        .bind(status.recent)
+        .bind(id)
+        .run();
+  }
+  for (const auto& [segment, count] : segments_) {
+    database_
+        .prepare(
+            "INSERT INTO segment(id,live,bytes) VALUES(?1,?2,?3) ON CONFLICT(id) DO UPDATE SET live=live+?2,"
+            "bytes=bytes+?3")
+        .bind(segment)
+        .bind(count.objects)
+        .bind(count.bytes)
+        .run();
+    if (count.objects < 0) database_.prepare("DELETE FROM segment WHERE id=? AND live=0").bind(segment).run();
+  }
+}
+
+}  // namespace quartet::store

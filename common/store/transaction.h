@@ -1,0 +1,97 @@
+// Transaction: what the operations of one batch see and change. Counters are read once and written once per batch, so
+// fifty deliveries to one mailbox cost one update of its row and of its account's.
+#pragma once
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "common/base/id.h"
+#include "common/journal/types.h"
+#include "common/mime/digest.h"
+#include "common/store/hub.h"
+#include "common/store/rows.h"
+#include "common/store/store.h"
+
+namespace quartet::store {
+
+/// Lives between BEGIN IMMEDIATE and COMMIT on a shard's writer thread. An operation checks everything that can be
+/// wrong with its request before its first change; a failing database is latched in `database()` and undoes the batch.
+class Transaction {
+ public:
+  Transaction(Database& database, const Options& options, std::uint32_t shard)
+      : database_(database), options_(options), shard_(shard) {}
+
+  Database& database() { return database_; }
+  std::uint32_t shard() const { return shard_; }
+
+  // Null with a failed database only.
+  AccountRow* account(std::string_view name);  // made if missing
+  // Null also when there is none. Rows live as long as the transaction.
+  AccountRow* account(std::int64_t id);
+  MailboxRow* mailbox(const AccountRow& account, std::string_view name);
+  MailboxRow* mailbox(std::int64_t id);
+
+  /// The next mod-sequence of the account, which becomes the mailbox's highest; and a hint for its watchers.
+  std::uint64_t next_modseq(AccountRow& account, MailboxRow& mailbox);
+  /// For a change to the tree of mailboxes.
+  std::uint64_t next_modseq(AccountRow& account);
+
+  MailboxRow* create_mailbox(AccountRow& account, std::string_view name, std::string_view special_use);
+  /// The row goes at once, its messages are purged later, in pieces.
+  void remove_mailbox(AccountRow& account, MailboxRow& mailbox);
+  void rename_mailbox(MailboxRow& mailbox, std::string_view name);
+
+  /// Whether so much more fits into the account's quota.
+  bool fits(AccountRow& account, std::uint64_t bytes, std::uint64_t messages);
+
+  /// The bits of these keywords; new ones are made if `create`, else left out. nullopt: too many.
+  std::optional<std::uint64_t> keyword_bits(AccountRow& account, const std::vector<std::string>& names, bool create);
+
+  ObjectId insert_object(const Id& email_id, std::uint64_t size, const journal::Location& location,
+                         const mime::MessageDigest& digest, std::uint64_t refs);
+  /// One more message for an object.
+  void share_object(ObjectId object);
+  /// One less; without any it is listed for release.
+  void drop_object(ObjectId object);
+
+  /// Inserts with the mailbox's next UID, counts it everywhere, gives the UID.
+  std::uint32_t insert_message(AccountRow& account, MailboxRow& mailbox, MessageRow message);
+  void update_flags(MailboxRow& mailbox, const MessageRow& before, std::uint64_t flags, std::uint64_t modseq);
+  /// Deletes ascending `messages`, logs them as expunged with one mod-sequence, gives that.
+  std::uint64_t expunge(AccountRow& account, MailboxRow& mailbox, const std::vector<MessageRow>& messages);
+
+  /// Counts into segment.live, for garbage collection.
+  void count_segment(journal::SegmentId segment, std::int64_t objects, std::int64_t bytes);
+
+  /// Writes the rows that changed. Before COMMIT.
+  void flush();
+  std::vector<Hint> hints() const { return {hints_.begin(), hints_.end()}; }
+  bool has_releases() const { return has_releases_; }
+
+ private:
+  AccountRow* keep(std::optional<AccountRow> row);
+  MailboxRow* keep(std::optional<MailboxRow> row);
+  AccountRow* create_account(std::string_view name);
+
+  Database& database_;
+  const Options& options_;
+  const std::uint32_t shard_;
+  std::map<std::int64_t, std::unique_ptr<AccountRow>> accounts_;
+  std::map<std::string, AccountRow*, std::less<>> accounts_by_name_;
+  std::map<std::int64_t, std::unique_ptr<MailboxRow>> mailboxes_;
+  std::map<std::pair<std::int64_t, std::string>, MailboxRow*> mailboxes_by_name_;
+  struct SegmentCount {
+    std::int64_t objects = 0;
+    std::int64_t bytes = 0;
+  };
+  std::map<journal::SegmentId, SegmentCount> segments_;
+  std::set<Hint> hints_;
+  std::int64_t now_ = to_micros(wall_now());
+  bool has_releases_ = false;
+};
+
+}  // namespace quartet::store

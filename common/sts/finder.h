@@ -1,0 +1,49 @@
+// The policy that holds for a domain now: from memory, from disk, or fetched because the domain's TXT record names a
+// new one (RFC 8461 sections 3.3 and 5.1).
+#pragma once
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "common/async/task.h"
+#include "common/async/thread_pool.h"
+#include "common/dns/mx.h"
+#include "common/dns/resolver.h"
+#include "common/sts/fetch.h"
+#include "common/sts/store.h"
+
+namespace quartet::sts {
+
+struct FinderOptions {
+  std::filesystem::path directory;  // for policies
+  FetchOptions fetch;
+  dns::Families families = dns::Families::kPreferIpv6;
+};
+
+/// Loop thread only; it outlives its look-ups.
+class Finder {
+ public:
+  explicit Finder(FinderOptions options);
+
+  /// Null if there is none, or none can be had: then MTA-STS says nothing (it is trust on first use). Never of mode
+  /// kNone. A policy that was had before holds for its max_age, whatever DNS and HTTPS say meanwhile.
+  async::Task<std::shared_ptr<const Policy>> find(dns::Resolver& resolver, std::string domain,
+                                                  async::Deadline deadline);
+
+ private:
+  struct Known {
+    std::shared_ptr<const Entry> entry;  // null: none on disk either
+    SteadyTime no_fetch_until{};         // after a failure
+  };
+  /// Null after a failure.
+  async::Task<std::shared_ptr<const Entry>> refresh(dns::Resolver& resolver, std::string domain, std::string id,
+                                                    async::Deadline deadline);
+
+  FinderOptions options_;
+  Store store_;
+  async::ThreadPool pool_;
+  std::unordered_map<std::string, Known> known_;
+};
+
+}  // namespace quartet::sts

@@ -1,0 +1,145 @@
+#include "common/tls/stream.h"
+
+#include "common/async/wait.h"
+#include "common/tls/engine.h"
+
+namespace quartet::tls {
+namespace {
+
+using net::IoCode;
+using net::IoError;
+
+constexpr std::size_t kReadSize = 16 * 1024;
+
+class TlsStream final : public net::Stream {
+ public:
+  TlsStream(std::unique_ptr<net::Stream> under, std::shared_ptr<const void> context, Engine engine)
+      : context_(std::move(context)), under_(std::move(under)), engine_(std::move(engine)) {}
+
+  async::Task<std::expected<void, IoError>> handshake(async::Deadline deadline) {
+    for (;;) {
+      const auto status = engine_.handshake();
+      const auto sent = co_await flush(deadline);
+      if (status == Status::kFailed) co_return std::unexpected(IoError{IoCode::kTls, engine_.error()});
+      if (status == Status::kClosed) co_return std::unexpected(IoError{IoCode::kTls, "closed during the handshake"});
+      if (!sent) co_return std::unexpected(sent.error());
+      if (status == Status::kDone) break;
+      const auto bytes = co_await under_->read_some(deadline);
+      if (!bytes) co_return std::unexpected(bytes.error());
+      engine_.feed(*bytes);
+    }
+    info_ = engine_.info();
+    co_return std::expected<void, IoError>();
+  }
+
+  async::Task<std::expected<std::string_view, IoError>> read_some(async::Deadline deadline) override {
+    std::string().swap(shown_);
+    for (;;) {
+      const auto status = engine_.read(shown_, kReadSize);
+      if (status == Status::kDone && !shown_.empty()) co_return std::string_view(shown_);
+      if (status == Status::kClosed) co_return std::unexpected(IoError{IoCode::kEndOfStream, ""});
+      if (status == Status::kFailed) {
+        if (!writing_) co_await flush(deadline);  // the alert; whether it arrives does not matter
+        co_return std::unexpected(IoError{IoCode::kTls, engine_.error()});
+      }
+      // A key update of the peer may ask for an answer; a write under way sends it along.
+      if (engine_.has_output() && !writing_) {
+        const auto sent = co_await flush(deadline);
+        if (!sent) co_return std::unexpected(sent.error());
+      }
+      std::string().swap(shown_);
+      const auto bytes = co_await under_->read_some(deadline);
+      if (!bytes) {
+        // Without close_notify the end may be an attacker's: it is not the end of the stream.
+        const bool cut = bytes.error().code == IoCode::kEndOfStream;
+        co_return std::unexpected(cut ? IoError{IoCode::kReset, "closed without close_notify"} : bytes.error());
+      }
+      engine_.feed(*bytes);
+    }
+  }
+
+  async::Task<std::expected<void, IoError>> write(std::string_view bytes, async::Deadline deadline) override {
+    while (!bytes.empty()) {
+      if (engine_.write(bytes) != Status::kDone) co_return std::unexpected(IoError{IoCode::kTls, engine_.error()});
+      // Several records go out in one write, but not so many that a large message is held twice in memory.
+      if (bytes.empty() || ++unsent_records_ >= 4) {
+        unsent_records_ = 0;
+        const auto sent = co_await flush(deadline);
+        if (!sent) co_return std::unexpected(sent.error());
+      }
+    }
+    co_return std::expected<void, IoError>();
+  }
+
+  async::Task<std::expected<void, IoError>> shutdown(async::Deadline deadline) override {
+    engine_.close();
+    const auto sent = co_await flush(deadline);
+    if (!sent) co_return std::unexpected(sent.error());
+    co_return co_await under_->shutdown(deadline);
+  }
+
+  const net::Address& local() const override { return under_->local(); }
+  const net::Address& peer() const override { return under_->peer(); }
+  const net::TlsInfo* tls() const override { return &info_; }
+
+ private:
+  /// A writer and a reader that answers a key update may meet here: one at a time, in the order of encryption.
+  async::Task<std::expected<void, IoError>> flush(async::Deadline deadline) {
+    while (writing_) {
+      const auto waited = co_await idle_.wait(deadline);
+      if (waited == async::Wait::kReady) continue;
+      const bool late = waited == async::Wait::kTimedOut;
+      co_return std::unexpected(IoError{late ? IoCode::kTimedOut : IoCode::kCancelled, ""});
+    }
+    if (!engine_.has_output()) co_return std::expected<void, IoError>();
+    const std::string output = engine_.take_output();
+    writing_ = true;
+    idle_.reset();
+    const auto sent = co_await under_->write(output, deadline);
+    writing_ = false;
+    idle_.set();
+    co_return sent;
+  }
+
+  std::shared_ptr<const void> context_;  // keys live as long as the session
+  std::unique_ptr<net::Stream> under_;
+  Engine engine_;
+  net::TlsInfo info_;
+  std::string shown_;
+  int unsent_records_ = 0;
+  bool writing_ = false;
+  async::Event idle_;  // set when writing_ ends
+};
+
+async::Task<net::StreamResult> secured(std::unique_ptr<TlsStream> stream, async::Deadline deadline) {
+  const auto done = co_await stream->handshake(deadline);
+  if (!done) co_return std::unexpected(done.error());
+  co_return std::unique_ptr<net::Stream>(std::move(stream));
+}
+
+}  // namespace
+
+async::Task<net::StreamResult> accept(std::unique_ptr<net::Stream> stream, std::shared_ptr<const ServerContext> context,
+                                      async::Deadline deadline) {
+  auto engine = Engine::server(*context);
+  co_return co_await secured(std::make_unique<TlsStream>(std::move(stream), std::move(context), std::move(engine)),
+                             deadline);
+}
+
+async::Task<net::StreamResult> connect(std::unique_ptr<net::Stream> stream,
+                                       std::shared_ptr<const ClientContext> context, std::string server_name,
+                                       async::Deadline deadline) {
+  auto engine = Engine::client(*context, server_name);
+  co_return co_await secured(std::make_unique<TlsStream>(std::move(stream), std::move(context), std::move(engine)),
+                             deadline);
+}
+
+async::Task<net::StreamResult> connect(std::unique_ptr<net::Stream> stream,
+                                       std::shared_ptr<const ClientContext> context, std::shared_ptr<const Dane> dane,
+                                       async::Deadline deadline) {
+  auto engine = Engine::client(*context, *dane);
+  co_return co_await secured(std::make_unique<TlsStream>(std::move(stream), std::move(context), std::move(engine)),
+                             deadline);
+}
+
+}  // namespace quartet::tls

@@ -1,0 +1,27 @@
+// TLS on a connection.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "common/net/stream.h"
+#include "common/tls/client_context.h"
+#include "common/tls/dane.h"
+#include "common/tls/server_context.h"
+
+namespace quartet::tls {
+
+/// The server's side of a handshake on `stream`. Errors: kTls with the reason (after the alert was sent), or the
+/// stream's.
+async::Task<net::StreamResult> accept(std::unique_ptr<net::Stream> stream, std::shared_ptr<const ServerContext> context,
+                                      async::Deadline deadline);
+
+/// The client's side; `server_name` as Engine::client.
+async::Task<net::StreamResult> connect(std::unique_ptr<net::Stream> stream,
+                                       std::shared_ptr<const ClientContext> context, std::string server_name,
+                                       async::Deadline deadline);
+/// The same by TLSA records.
+async::Task<net::StreamResult> connect(std::unique_ptr<net::Stream> stream,
+                                       std::shared_ptr<const ClientContext> context, std::shared_ptr<const Dane> dane,
+                                       async::Deadline deadline);
+
+}  // namespace quartet::tls

@@ -1,0 +1,105 @@
+#include "ctl/client.h"
+
+#include <grpc/support/log.h>
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+#include <signal.h>
+
+#include <atomic>
+#include <fstream>
+#include <iterator>
+#include <mutex>
+#include <ostream>
+#include <thread>
+
+#include "ctl/values.h"
+
+namespace quartet::ctl {
+namespace {
+
+constexpr std::chrono::seconds kPatience{10};
+constexpr int kLargestResponse = 64 << 20;
+
+std::expected<std::string, std::string> read_file(const std::string& path) {
+  if (path.empty()) return std::string();
+  std::ifstream file(path, std::ios::binary);
+  std::string content{std::istreambuf_iterator<char>(file), {}};
+  if (!file.is_open() || file.bad() || content.empty()) return std::unexpected(path + ": cannot be read, or is empty");
+  return content;
+}
+
+/// gRPC says what every failed connection attempt was about; the status of the call says it well enough.
+void be_silent(gpr_log_func_args*) {}
+
+}  // namespace
+
+std::expected<std::shared_ptr<grpc::Channel>, std::string> connect(const Invocation& invocation) {
+  static std::once_flag once;
+  std::call_once(once, [] { gpr_set_log_function(be_silent); });
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kLargestResponse);
+  arguments.SetString(GRPC_ARG_PRIMARY_USER_AGENT_STRING, "quartetctl/" QUARTET_VERSION);
+  // A proxy of the environment has no business between an operator and an agent.
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  if (invocation.target.starts_with("unix:"))
+    return grpc::CreateCustomChannel(invocation.target, grpc::InsecureChannelCredentials(), arguments);
+
+  auto ca = read_file(invocation.ca), certificate = read_file(invocation.certificate), key = read_file(invocation.key);
+  for (const auto* file : {&ca, &certificate, &key})
+    if (!*file) return std::unexpected(file->error());
+  return grpc::CreateCustomChannel(invocation.target, grpc::SslCredentials({*ca, *key, *certificate}), arguments);
+}
+
+void set_deadline(grpc::ClientContext& context, const Invocation& invocation) {
+  context.set_deadline(std::chrono::system_clock::now() + invocation.timeout.value_or(kPatience));
+}
+
+void set_stream_deadline(grpc::ClientContext& context, const Invocation& invocation) {
+  if (invocation.timeout) context.set_deadline(std::chrono::system_clock::now() + *invocation.timeout);
+}
+
+int report(const grpc::Status& status, const Invocation& invocation) {
+  if (status.ok()) return kOk;
+  const bool silence = status.error_code() == grpc::StatusCode::UNAVAILABLE ||
+                       status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED;
+  invocation.err << "quartetctl: ";
+  if (silence) invocation.err << invocation.target << ": ";
+  invocation.err << plain(status.error_message()) << '\n';
+  return silence ? kUnreachable : kFailed;
+}
+
+struct Interrupt::State {
+  explicit State(grpc::ClientContext& call) : context(call) {}
+  grpc::ClientContext& context;
+  sigset_t signals{}, before{};
+  std::atomic<bool> happened = false;
+  std::jthread thread;
+};
+
+Interrupt::Interrupt(grpc::ClientContext& context) : state_(std::make_unique<State>(context)) {
+  sigemptyset(&state_->signals);
+  sigaddset(&state_->signals, SIGINT);
+  sigaddset(&state_->signals, SIGTERM);
+  // Threads of gRPC that are started from here on inherit this: the signals come to our thread alone.
+  ::pthread_sigmask(SIG_BLOCK, &state_->signals, &state_->before);
+  state_->thread = std::jthread([state = state_.get()](const std::stop_token& stop) {
+    const timespec moment{0, 100'000'000};
+    while (!stop.stop_requested()) {
+      if (::sigtimedwait(&state->signals, nullptr, &moment) <= 0) continue;
+      state->happened = true;
+      state->context.TryCancel();
+    }
+  });
+}
+
+Interrupt::~Interrupt() {
+  state_->thread.request_stop();
+  state_->thread.join();
+  ::pthread_sigmask(SIG_SETMASK, &state_->before, nullptr);
+}
+
+bool Interrupt::happened() const { return state_->happened; }
+
+}  // namespace quartet::ctl

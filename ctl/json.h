@@ -1,0 +1,18 @@
+// Messages of the control plane as JSON for scripts. Other than protobuf's own mapping: names as in the .proto files,
+// 64-bit integers as numbers, enumerators in lower case without their prefix, durations as seconds, and every field is
+// there, save messages and optional ones that are not set.
+#pragma once
+#include <google/protobuf/message.h>
+
+#include <string>
+#include <string_view>
+
+namespace quartet::ctl {
+
+std::string to_json(const google::protobuf::Message& message);
+std::string json_string(std::string_view text);
+
+/// "active" of STATE_ACTIVE in enum State.
+std::string enum_name(const google::protobuf::EnumValueDescriptor& value);
+
+}  // namespace quartet::ctl

@@ -1,0 +1,51 @@
+// quartetctl node ...
+#include <fmt/format.h>
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+
+#include <ostream>
+
+#include "ctl/client.h"
+#include "ctl/command.h"
+#include "ctl/json.h"
+#include "ctl/queue_text.h"
+#include "ctl/values.h"
+#include "quartet/control/v1/node.grpc.pb.h"
+
+namespace quartet::ctl {
+namespace {
+
+namespace v1 = control::v1;
+
+int status(const Invocation& invocation) {
+  const auto channel = connect(invocation);
+  if (!channel) return usage_error(invocation, channel.error());
+  grpc::ClientContext context;
+  set_deadline(context, invocation);
+  v1::GetStatusResponse response;
+  const auto answer = v1::NodeService::NewStub(*channel)->GetStatus(&context, {}, &response);
+  if (!answer.ok()) return report(answer, invocation);
+  if (invocation.json) {
+    invocation.out << to_json(response) << '\n';
+    return kOk;
+  }
+  const auto line = [&](std::string_view name, const std::string& value) {
+    if (!value.empty()) invocation.out << fmt::format("{:<9}{}\n", name, value);
+  };
+  line("agent", fmt::format("{} {}", response.agent(), response.version()));
+  line("host", plain(response.hostname()));
+  line("pid", std::to_string(response.pid()));
+  line("up", format_duration(std::chrono::seconds(response.uptime().seconds())));
+  line("state", response.trouble().empty() ? "ready" : "not ready: " + plain(response.trouble()));
+  if (response.has_queue()) line("queue", counts_text(response.queue()));
+  line("disk", plain(response.queue_fault()));
+  return kOk;
+}
+
+}  // namespace
+
+std::vector<Command> node_commands() {
+  return {{"node", "status", "", 0, 0, "the agent: version, uptime, whether it is ready, its queue", {}, status}};
+}
+
+}  // namespace quartet::ctl

@@ -1,0 +1,238 @@
+// quartetctl queue ...
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+
+#include <algorithm>
+#include <ostream>
+
+#include "common/base/ascii.h"
+#include "ctl/client.h"
+#include "ctl/command.h"
+#include "ctl/json.h"
+#include "ctl/queue_text.h"
+#include "ctl/selector.h"
+#include "quartet/control/v1/queue.grpc.pb.h"
+
+namespace quartet::ctl {
+namespace {
+
+namespace v1 = control::v1;
+using Stub = v1::QueueService::Stub;
+
+constexpr std::uint32_t kPage = 500;
+
+/// What most commands begin with. `code` is what to exit with unless there is a stub.
+struct Start {
+  std::unique_ptr<Stub> stub;
+  v1::Selector selector;
+  int code = kUsage;
+};
+
+Start start(const Invocation& invocation) {
+  Start start;
+  auto selector = read_selector(invocation.arguments);
+  if (!selector) {
+    start.code = usage_error(invocation, selector.error());
+    return start;
+  }
+  start.selector = std::move(*selector);
+  auto channel = connect(invocation);
+  if (!channel) {
+    start.code = usage_error(invocation, channel.error());
+    return start;
+  }
+  start.stub = v1::QueueService::NewStub(*channel);
+  return start;
+}
+
+/// Page after page; a JSON array in all.
+int list(const Invocation& invocation) {
+  std::uint64_t left = ~0ull;
+  if (const auto limit = invocation.arguments.value("limit")) {
+    const auto number = ascii::to_number(*limit);
+    if (!number || *number == 0) return usage_error(invocation, "--limit: expected a number from 1");
+    left = *number;
+  }
+  const auto begun = start(invocation);
+  if (!begun.stub) return begun.code;
+  v1::ListMessagesRequest request;
+  *request.mutable_selector() = begun.selector;
+  bool first = true;
+  do {
+    request.set_page_size(static_cast<std::uint32_t>(std::min<std::uint64_t>(left, kPage)));
+    grpc::ClientContext context;
+    set_deadline(context, invocation);
+    v1::ListMessagesResponse response;
+    const auto status = begun.stub->ListMessages(&context, request, &response);
+    if (!status.ok()) return report(status, invocation);
+    left -= static_cast<std::uint64_t>(response.entry_size());
+    request.set_page_token(response.next_page_token());
+    if (invocation.json) {
+      for (const auto& entry : response.entry()) {
+        invocation.out << (first ? "[" : ",\n ") << to_json(entry);
+        first = false;
+      }
+    } else if (response.entry_size() != 0) {
+      invocation.out << entries_text(response.entry(), wall_now());
+    }
+  } while (!request.page_token().empty() && left != 0);
+  if (invocation.json) invocation.out << (first ? "[]\n" : "]\n");
+  // On the standard error, so that a pipe gets whole lists and nothing else.
+  if (!invocation.json && !request.page_token().empty()) invocation.err << "there are more: --limit cut the list\n";
+  return kOk;
+}
+
+int count(const Invocation& invocation) {
+  v1::CountMessagesRequest request;
+  if (const auto domains = invocation.arguments.value("domains")) {
+    const auto number = ascii::to_number<std::uint32_t>(*domains);
+    if (!number) return usage_error(invocation, "--domains: expected a number");
+    request.set_top_domains(*number);
+  }
+  const auto begun = start(invocation);
+  if (!begun.stub) return begun.code;
+  *request.mutable_selector() = begun.selector;
+  grpc::ClientContext context;
+  set_deadline(context, invocation);
+  v1::CountMessagesResponse response;
+  const auto status = begun.stub->CountMessages(&context, request, &response);
+  if (!status.ok()) return report(status, invocation);
+  if (invocation.json) {
+    invocation.out << to_json(response) << '\n';
+    return kOk;
+  }
+  invocation.out << response.matched() << " recipients match\nqueue: " << counts_text(response.queue()) << '\n';
+  for (const auto& domain : response.top_domain())
+    invocation.out << domain.recipients() << '\t' << domain.domain() << '\n';
+  return kOk;
+}
+
+int show(const Invocation& invocation) {
+  v1::GetMessageRequest request;
+  const auto& id = invocation.arguments.operands().front();
+  request.set_id(id.substr(0, id.find('.')));
+  if (invocation.arguments.has("header")) request.set_content(v1::GetMessageRequest::CONTENT_HEADER);
+  if (invocation.arguments.has("content")) request.set_content(v1::GetMessageRequest::CONTENT_ALL);
+  const auto channel = connect(invocation);
+  if (!channel) return usage_error(invocation, channel.error());
+  const auto stub = v1::QueueService::NewStub(*channel);
+  grpc::ClientContext context;
+  set_deadline(context, invocation);
+  v1::GetMessageResponse response;
+  const auto status = stub->GetMessage(&context, request, &response);
+  if (!status.ok()) return report(status, invocation);
+  if (invocation.json) {
+    invocation.out << to_json(response) << '\n';
+    return kOk;
+  }
+  invocation.out << message_text(response, wall_now());
+  if (request.content() != v1::GetMessageRequest::CONTENT_NONE) invocation.out << '\n' << response.content();
+  if (response.content_truncated()) invocation.err << "the content was cut: it is longer than a response may be\n";
+  return kOk;
+}
+
+using Change = grpc::Status (Stub::*)(grpc::ClientContext*, const v1::ChangeRequest&, v1::ChangeResponse*);
+
+int change(const Invocation& invocation, Change method, const char* done) {
+  v1::ChangeRequest request;
+  request.set_reason(invocation.arguments.value("reason").value_or(""));
+  request.set_dry_run(invocation.arguments.has("dry-run"));
+  if (const auto text = invocation.arguments.value("max-affected")) {
+    const auto number = ascii::to_number(*text);
+    if (!number || *number == 0) return usage_error(invocation, "--max-affected: expected a number from 1");
+    request.set_max_affected(*number);
+  }
+  const auto begun = start(invocation);
+  if (!begun.stub) return begun.code;
+  if (!says_which(begun.selector)) return usage_error(invocation, "which recipients? Give a condition, or --all");
+  *request.mutable_selector() = begun.selector;
+  grpc::ClientContext context;
+  set_deadline(context, invocation);
+  v1::ChangeResponse response;
+  const auto status = (begun.stub.get()->*method)(&context, request, &response);
+  if (!status.ok()) return report(status, invocation);
+  if (invocation.json) {
+    invocation.out << to_json(response) << '\n';
+    return kOk;
+  }
+  invocation.out << response.changed() << " recipients " << (response.dry_run() ? "would be " : "") << done;
+  if (response.pending() != 0) invocation.out << ", " << response.pending() << " under delivery wait for it";
+  if (response.skipped() != 0) invocation.out << ", " << response.skipped() << " skipped";
+  invocation.out << '\n';
+  return kOk;
+}
+
+int retry(const Invocation& invocation) { return change(invocation, &Stub::RetryNow, "due now"); }
+int drop(const Invocation& invocation) { return change(invocation, &Stub::Drop, "dropped"); }
+int hold(const Invocation& invocation) { return change(invocation, &Stub::Hold, "held"); }
+int release(const Invocation& invocation) { return change(invocation, &Stub::Release, "released"); }
+
+void print_events(const Invocation& invocation, const v1::WatchQueueResponse& response) {
+  for (const auto& event : response.event())
+    invocation.out << (invocation.json ? to_json(event) : event_text(event)) << '\n';
+  if (response.lost() != 0) {
+    if (invocation.json) {
+      invocation.out << "{\"kind\":\"lost\",\"lost\":" << response.lost() << "}\n";
+    } else {
+      invocation.out << response.lost() << " events were left out: this program was too slow\n";
+    }
+  }
+  invocation.out.flush();
+}
+
+int watch(const Invocation& invocation) {
+  grpc::ClientContext context;
+  const Interrupt interrupt(context);
+  const auto begun = start(invocation);
+  if (!begun.stub) return begun.code;
+  v1::WatchQueueRequest request;
+  *request.mutable_selector() = begun.selector;
+  set_stream_deadline(context, invocation);
+  const auto stream = begun.stub->WatchQueue(&context, request);
+  v1::WatchQueueResponse response;
+  while (stream->Read(&response)) print_events(invocation, response);
+  const auto status = stream->Finish();
+  if (interrupt.happened()) return kOk;
+  // The user said how long to watch.
+  if (invocation.timeout && status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) return kOk;
+  return report(status, invocation);
+}
+
+std::vector<Option> with(std::vector<Option> options, std::vector<Option> more) {
+  options.insert(options.end(), more.begin(), more.end());
+  return options;
+}
+
+}  // namespace
+
+std::vector<Command> queue_commands() {
+  const std::vector<Option> changing = {{"reason", "TEXT", "why; for the agent's log"},
+                                        {"dry-run", "", "only say what would happen"},
+                                        {"max-affected", "N", "change nothing if more than N would be changed"}};
+  constexpr std::size_t kMany = 10'000;
+  return {
+      {"queue", "list", "[ID...]", 0, kMany, "recipients in the queue, in order of acceptance",
+       with(selector_options(), {{"limit", "N", "at most N recipients"}}), list},
+      {"queue", "count", "[ID...]", 0, kMany, "how many recipients match",
+       with(selector_options(), {{"domains", "N", "also the N recipient domains with the most mail"}}), count},
+      {"queue",
+       "show",
+       "ID",
+       1,
+       1,
+       "one message: envelope, recipients, content",
+       {{"header", "", "with its header section"}, {"content", "", "with all its content"}},
+       show},
+      {"queue", "retry", "[ID...]", 0, kMany, "make recipients due at once", with(selector_options(), changing), retry},
+      {"queue", "drop", "[ID...]", 0, kMany, "remove recipients without a notice to the sender",
+       with(selector_options(), changing), drop},
+      {"queue", "hold", "[ID...]", 0, kMany, "keep recipients until they are released",
+       with(selector_options(), changing), hold},
+      {"queue", "release", "[ID...]", 0, kMany, "end the hold of recipients", with(selector_options(), changing),
+       release},
+      {"queue", "watch", "[ID...]", 0, kMany, "events as they happen, until Ctrl-C or --timeout",
+       event_selector_options(), watch},
+  };
+}
+
+}  // namespace quartet::ctl

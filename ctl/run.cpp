@@ -1,0 +1,154 @@
+#include "ctl/run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ostream>
+
+#include "ctl/command.h"
+#include "ctl/values.h"
+
+namespace quartet::ctl {
+namespace {
+
+const std::vector<Option>& global_options() {
+  static const std::vector<Option> options = {
+      {"target", "WHERE", "the agent's control plane: unix:/path or host:port (default: $QUARTET_TARGET)"},
+      {"ca", "FILE", "PEM: whose certificate a host:port must show (default: the system's authorities)"},
+      {"cert", "FILE", "PEM: our certificate, for host:port"},
+      {"key", "FILE", "PEM: its key"},
+      {"json", "", "for programs: JSON, one object a line for what goes on, else one value"},
+      {"timeout", "TIME", "give up after this long, such as 5s (default: 10s; none for what goes on)"},
+      {"help", "", "this text, or that of a noun or a verb"},
+      {"version", "", "the version of this program"},
+  };
+  return options;
+}
+
+const std::vector<Command>& commands() {
+  static const std::vector<Command> all = [] {
+    auto list = queue_commands();
+    for (const auto& more : {link_commands(), upstream_commands(), node_commands()})
+      list.insert(list.end(), more.begin(), more.end());
+    return list;
+  }();
+  return all;
+}
+
+std::vector<Option> all_options() {
+  auto options = global_options();
+  for (const auto& command : commands()) options.insert(options.end(), command.options.begin(), command.options.end());
+  return options;
+}
+
+void print_options(const std::vector<Option>& options, std::ostream& out) {
+  for (const auto& option : options) {
+    const auto name = fmt::format("--{}{}{}", option.name, option.value.empty() ? "" : " ", option.value);
+    out << fmt::format("  {:<26}  {}\n", name, option.help);
+  }
+}
+
+std::string synopsis(const Command& command) {
+  return fmt::format("{} {}{}{}", command.noun, command.verb, command.operands.empty() ? "" : " ", command.operands);
+}
+
+/// Of everything, of the commands of a noun, or of one command.
+void print_help(const std::vector<std::string>& words, std::ostream& out) {
+  const auto matches = [&](const Command& command) {
+    return (words.empty() || command.noun == words[0]) && (words.size() < 2 || command.verb == words[1]);
+  };
+  if (words.size() >= 2) {
+    for (const auto& command : commands()) {
+      if (!matches(command)) continue;
+      out << "usage: quartetctl [OPTION...] " << synopsis(command) << "\n\n" << command.summary << "\n\n";
+      if (!command.options.empty()) out << "options:\n";
+      print_options(command.options, out);
+      if (!command.options.empty()) out << '\n';
+    }
+  } else {
+    out << "usage: quartetctl [OPTION...] NOUN VERB ...\n\n"
+           "Looks at a running agent of Quartet and tells it what to do.\n\ncommands:\n";
+    for (const auto& command : commands())
+      if (matches(command)) out << fmt::format("  {:<24}  {}\n", synopsis(command), command.summary);
+    out << '\n';
+  }
+  out << "options of all commands:\n";
+  print_options(global_options(), out);
+  out << "\nexit codes: 0 done; 1 refused, not found or failed; 2 wrong usage; 3 the agent cannot be reached\n";
+}
+
+int complain(std::ostream& err, const std::string& why) {
+  err << "quartetctl: " << why << "\nquartetctl --help says more\n";
+  return kUsage;
+}
+
+const Command* find_command(const std::vector<std::string>& words) {
+  for (const auto& command : commands())
+    if (words.size() >= 2 && command.noun == words[0] && command.verb == words[1]) return &command;
+  return nullptr;
+}
+
+bool is_known(const std::vector<std::string>& words) {
+  if (words.empty() || find_command(words) != nullptr) return true;
+  return words.size() == 1 && std::ranges::find(commands(), words[0], &Command::noun) != commands().end();
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string out;
+  for (const auto& word : words) out += (out.empty() ? "" : " ") + word;
+  return out;
+}
+
+/// Fills what all commands share; the error says which option makes no sense.
+std::string read_globals(const std::string& default_target, Invocation& invocation) {
+  const auto& arguments = invocation.arguments;
+  invocation.target = arguments.value("target").value_or(default_target);
+  invocation.ca = arguments.value("ca").value_or("");
+  invocation.certificate = arguments.value("cert").value_or("");
+  invocation.key = arguments.value("key").value_or("");
+  invocation.json = arguments.has("json");
+  if (const auto text = arguments.value("timeout")) {
+    invocation.timeout = parse_duration(*text);
+    if (!invocation.timeout || invocation.timeout->count() == 0)
+      return "--timeout: expected a duration such as 5s or 1m30s";
+  }
+  if (invocation.target.empty()) return "which agent? Give --target or set QUARTET_TARGET";
+  if (!invocation.target.starts_with("unix:") && invocation.target.find(':') == std::string::npos)
+    return "--target: expected unix:/path or host:port";
+  if (invocation.certificate.empty() != invocation.key.empty()) return "--cert and --key belong together";
+  return {};
+}
+
+}  // namespace
+
+int usage_error(const Invocation& invocation, const std::string& why) { return complain(invocation.err, why); }
+
+int run(const std::vector<std::string>& words, const std::string& default_target, std::ostream& out,
+        std::ostream& err) {
+  const auto options = all_options();
+  const auto arguments = Arguments::parse(words, options);
+  if (!arguments) return complain(err, arguments.error());
+  if (arguments->has("version")) {
+    out << "quartetctl " QUARTET_VERSION "\n";
+    return kOk;
+  }
+  if (!is_known(arguments->words())) return complain(err, "no such command: " + joined(arguments->words()));
+  if (arguments->has("help")) {
+    print_help(arguments->words(), out);
+    return kOk;
+  }
+  const auto* const command = find_command(arguments->words());
+  if (command == nullptr) {
+    print_help(arguments->words(), err);
+    return kUsage;
+  }
+  if (const auto other = arguments->other_than(global_options(), command->options); !other.empty())
+    return complain(err, fmt::format("{} {} has no option --{}", command->noun, command->verb, other));
+  const auto operands = arguments->operands().size();
+  if (operands < command->least || operands > command->most) return complain(err, "usage: " + synopsis(*command));
+  Invocation invocation{*arguments, out, err, {}, {}, {}, {}, false, {}};
+  if (const auto why = read_globals(default_target, invocation); !why.empty()) return complain(err, why);
+  return command->run(invocation);
+}
+
+}  // namespace quartet::ctl

@@ -1,0 +1,23 @@
+// Durations, sizes and times as people write and read them.
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace quartet::ctl {
+
+/// "90s", "5m", "2h", "1d12h", "250ms": numbers with units, the larger unit first; nullopt for anything else.
+std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
+
+/// At most two units: "42s", "3m", "2h5m", "11d4h".
+std::string format_duration(std::chrono::seconds duration);
+
+/// "812", "4.0K", "13M": at most four characters up to 9999 units of the largest.
+std::string format_size(std::uint64_t octets);
+
+/// What may go to a terminal: control characters, which a remote host could send, become '?'.
+std::string plain(std::string_view text);
+
+}  // namespace quartet::ctl

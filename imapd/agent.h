@@ -1,0 +1,48 @@
+// The imapd as the frame of a daemon runs it: settings, the store, listeners, and what all sessions share.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/service/acceptor.h"
+#include "common/service/agent.h"
+#include "common/service/byte_budget.h"
+#include "common/service/current.h"
+#include "common/service/passwords.h"
+#include "common/service/tally.h"
+#include "common/store/store.h"
+#include "imapd/settings.h"
+
+namespace quartet::imapd {
+
+class Agent : public service::Agent {
+ public:
+  static std::expected<std::unique_ptr<service::Agent>, std::vector<config::Error>> load(const std::string& path);
+  explicit Agent(SettingsPtr settings);
+
+  const config::v1::Agent& settings() const override { return latest_->config.agent(); }
+  service::Status bind(async::LoopThreads& loops) override;
+  service::Belongings belongings() const override;
+  service::Status start() override;
+  std::vector<config::Error> reload(const std::string& path) override;
+  void drain(std::chrono::seconds grace) override;
+
+ private:
+  async::Task<void> serve(std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener);
+  async::Task<std::string> authenticate(std::string user, std::string authorization, std::string password);
+  store::Options store_options() const;
+
+  const SettingsPtr first_;  // as the agent was started; what a restart alone can change is taken from here
+  SettingsPtr latest_;       // main thread only
+  service::Current<Settings> settings_;
+  service::Passwords passwords_;
+  service::Tally sessions_;   // by account
+  service::Tally strangers_;  // connections that have not logged in, by client address
+  service::ByteBudget budget_;
+  std::unique_ptr<async::ThreadPool> workers_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<Services> services_;
+  std::unique_ptr<service::Acceptor> acceptor_;
+};
+
+}  // namespace quartet::imapd

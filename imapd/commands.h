@@ -1,0 +1,52 @@
+// The commands, one file per subject. Each says its untagged responses into the context's output and gives the tagged
+// one. Arguments outlive the task; the session has checked that its state permits the command.
+#pragma once
+#include "common/async/task.h"
+#include "imapd/context.h"
+#include "imapd/input.h"
+#include "imapd/proto/command.h"
+
+namespace quartet::imapd {
+
+using Answer = async::Task<Reply>;
+
+// auth.cpp
+/// What CAPABILITY lists now, without the word CAPABILITY.
+std::string capabilities(const Context& context);
+bool may_login(const Context& context);
+Answer login(Context& context, const Login& command);
+Answer authenticate(Context& context, Input& input, const Authenticate& command);
+
+// mailboxes.cpp
+Answer create(Context& context, const Create& command);
+Answer remove(Context& context, const Delete& command);
+Answer rename(Context& context, const Rename& command);
+Answer subscribe(Context& context, const std::string& mailbox, bool subscribed);
+Answer status(Context& context, const Status& command);
+Answer select(Context& context, const Select& command);
+Answer get_quota(Context& context, const GetQuota& command);
+Answer get_quota_root(Context& context, const GetQuotaRoot& command);
+
+// list.cpp
+Answer list(Context& context, const List& command);
+
+// append.cpp
+Answer append(Context& context, Append& command);
+
+// messages.cpp
+Answer store_flags(Context& context, const Store& command, bool uid);
+Answer copy(Context& context, const Copy& command, bool uid);
+Answer move(Context& context, const Move& command, bool uid);
+Answer expunge(Context& context, const Expunge& command);
+Answer close(Context& context);
+
+// fetch.cpp
+Answer fetch(Context& context, const Fetch& command, bool uid);
+
+// search.cpp
+Answer search(Context& context, const Search& command, const std::string& tag, bool uid);
+
+// idle.cpp
+Answer idle(Context& context, Input& input);
+
+}  // namespace quartet::imapd

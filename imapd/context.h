@@ -1,0 +1,52 @@
+// What the commands of one session work on, and how they answer. One file per subject implements them (commands.h).
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "common/store/store.h"
+#include "imapd/output.h"
+#include "imapd/selected.h"
+#include "imapd/session.h"
+
+namespace quartet::imapd {
+
+/// The tagged response to a command. Text and code are ours alone: nothing a client sent is put in them.
+struct Reply {
+  enum class Kind { kOk, kNo, kBad };
+  Kind kind = Kind::kOk;
+  std::string code;  // "TRYCREATE"; without brackets, "" for none
+  std::string text;
+
+  static Reply ok(std::string text, std::string code = {}) { return {Kind::kOk, std::move(code), std::move(text)}; }
+  static Reply no(std::string text, std::string code = {}) { return {Kind::kNo, std::move(code), std::move(text)}; }
+  static Reply bad(std::string text, std::string code = {}) { return {Kind::kBad, std::move(code), std::move(text)}; }
+};
+
+/// NO with the response code of RFC 5530 that fits; what is our fault is logged.
+Reply failure(const store::StoreError& error);
+/// The same where messages go to another mailbox: NO [TRYCREATE] if there is none.
+Reply no_target(const store::StoreError& error);
+
+struct Context {
+  const SessionOptions& options;
+  Services& services;
+  Output output;
+  std::string peer{};   // its address, for the log
+  bool secure = false;  // TLS
+  int failed_logins = 0;
+  std::string account{};                 // its name in the store; "" until authenticated
+  std::unique_ptr<Selected> selected{};  // null: none
+  /// What the client knows already from the command under way, for the refresh at its end; ascending UIDs.
+  std::vector<store::FlagState> told{};
+  /// The command changed the selected mailbox: look at it at the end, whether or not a hint has come.
+  bool changed = false;
+
+  std::string farewell{};  // why the session must end after this command; "" if it need not
+  bool utf8 = false;       // the client takes UTF-8 in names of mailboxes
+
+  store::Store& store() const { return services.store; }
+};
+
+}  // namespace quartet::imapd

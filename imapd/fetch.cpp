@@ -1,0 +1,182 @@
+// FETCH: RFC 3501 section 6.4.5. Messages go in batches: one question to the store for many, bounded memory, and what a
+// slow client has not taken is not read yet.
+#include <algorithm>
+
+#include "imapd/commands.h"
+#include "imapd/fetch_plan.h"
+#include "imapd/fetch_render.h"
+#include "imapd/numbers.h"
+
+namespace quartet::imapd {
+namespace {
+
+constexpr std::size_t kBatchMessages = 128;
+constexpr std::uint64_t kBatchBytes = 1024 * 1024;
+// Of a larger message only the range that is asked for is copied.
+constexpr std::size_t kLarge = 64 * 1024;
+
+struct Batch {
+  std::vector<std::size_t> positions;
+  std::uint64_t bytes = 0;
+  bool full() const { return positions.size() >= kBatchMessages || bytes >= kBatchBytes; }
+};
+
+/// What went wrong with some of the messages.
+struct Troubles {
+  bool gone = false;         // expunged, and the bytes released
+  bool not_decoded = false;  // BINARY of an unknown encoding
+  std::optional<Reply> failed;
+};
+
+std::optional<Reply> not_offered(const Fetch& command) {
+  for (const auto& item : command.items) switch (item.kind) {
+      case FetchItem::Kind::kModSeq:
+      case FetchItem::Kind::kEmailId:
+      case FetchItem::Kind::kThreadId:
+      case FetchItem::Kind::kSaveDate:
+        return Reply::bad("An item of an extension that is not offered");
+      default:
+        break;
+    }
+  if (command.changed_since) return Reply::bad("CHANGEDSINCE is not offered");
+  return std::nullopt;
+}
+
+/// Sets \Seen where it is missing, and notes the new flags in the sources.
+async::Task<void> mark_seen(Context& context, std::vector<FetchSource>& sources) {
+  store::UidSet unseen;
+  for (const auto& source : sources)
+    if ((source.flags & store::flag::kSeen) == 0) unseen.push_back({source.entry->uid, source.entry->uid});
+  if (unseen.empty()) co_return;
+  store::FlagChange change;
+  change.flags = store::flag::kSeen;
+  const auto stored = co_await context.store().store_flags(context.selected->ref(), std::move(unseen), change);
+  // The client asked for the text: it gets it even if the flag cannot be written.
+  if (!stored) {
+    (void)failure(stored.error());
+    co_return;
+  }
+  for (const auto& state : stored->messages) {
+    const auto found = std::ranges::find_if(sources, [&](const FetchSource& s) { return s.entry->uid == state.uid; });
+    if (found == sources.end()) continue;
+    found->flags = state.flags;
+    found->tell_flags = true;
+    context.told.push_back(state);
+  }
+  context.changed = true;
+}
+
+/// Structure and bytes of each message; those that are gone leave the sources.
+async::Task<std::optional<Reply>> read_bytes(Context& context, const FetchPlan& plan,
+                                             std::vector<FetchSource>& sources) {
+  for (auto& source : sources)
+    if (plan.parts) source.parts = mime::decode_parts(source.cached->parts, source.entry->size);
+  const auto ref = context.selected->ref();
+  if (sources.size() == 1 && sources[0].entry->size >= kLarge && (!plan.parts || sources[0].parts)) {
+    auto& source = sources[0];
+    const auto range = needed_range(plan, source.parts ? &*source.parts : nullptr, source.entry->size);
+    if (range.size < source.entry->size) {
+      auto piece = co_await context.store().read_range(ref, source.entry->object, range.offset, range.size);
+      if (!piece) co_return failure(piece.error());
+      source.piece = *std::move(piece);
+      source.offset = range.offset;
+      co_return std::nullopt;
+    }
+  }
+  std::vector<store::ObjectId> objects;
+  for (const auto& source : sources) objects.push_back(source.entry->object);
+  auto read = co_await context.store().read_many(ref, std::move(objects));
+  if (!read) co_return failure(read.error());
+  for (std::size_t n = 0; n < sources.size(); ++n) sources[n].whole = std::move((*read)[n]);
+  std::erase_if(sources, [](const FetchSource& source) { return source.whole == nullptr; });
+  for (auto& source : sources)
+    if (plan.parts && !source.parts) source.parts = mime::parse_structure(*source.whole);
+  co_return std::nullopt;
+}
+
+async::Task<void> fetch_batch(Context& context, const FetchPlan& plan, const Batch& batch, Troubles& troubles) {
+  const auto view = context.selected->view();
+  std::vector<FetchSource> sources(batch.positions.size());
+  std::vector<store::ObjectId> objects;
+  for (std::size_t n = 0; n < sources.size(); ++n) {
+    const auto& entry = (*view)[batch.positions[n]];
+    sources[n].number = batch.positions[n] + 1;
+    sources[n].entry = &entry;
+    sources[n].flags = entry.flags;
+    sources[n].tell_flags = plan.flags;
+    objects.push_back(entry.object);
+  }
+  if (plan.sets_seen) co_await mark_seen(context, sources);
+  store::CachedBatch cached;
+  if (plan.cached != 0) {
+    auto fetched = co_await context.store().fetch_cached(context.selected->ref(), std::move(objects), plan.cached);
+    if (!fetched) {
+      troubles.failed = failure(fetched.error());
+      co_return;
+    }
+    cached = *std::move(fetched);
+    for (std::size_t n = 0; n < sources.size(); ++n) sources[n].cached = &cached.items()[n];
+    std::erase_if(sources, [](const FetchSource& source) { return !source.cached->found; });
+  }
+  if (plan.bytes && !sources.empty()) troubles.failed = co_await read_bytes(context, plan, sources);
+  if (troubles.failed) co_return;
+  if (sources.size() < batch.positions.size()) troubles.gone = true;
+  for (auto& source : sources) {
+    const bool decoded = co_await render(context, plan, source);
+    if (!decoded) troubles.not_decoded = true;
+    source.whole.reset();
+  }
+}
+
+/// Flags, UIDs, sizes and dates: all in the view.
+async::Task<void> fetch_simple(Context& context, const FetchPlan& plan, const Positions& positions) {
+  const auto view = context.selected->view();
+  for (const auto& range : positions)
+    for (auto position = range.first; position < range.end && !context.output.failed(); ++position) {
+      FetchSource source;
+      source.number = position + 1;
+      source.entry = &(*view)[position];
+      source.flags = source.entry->flags;
+      source.tell_flags = plan.flags;
+      co_await render(context, plan, source);
+    }
+}
+
+async::Task<Troubles> fetch_batches(Context& context, const FetchPlan& plan, const Positions& positions) {
+  Troubles troubles;
+  Batch batch;
+  for (const auto& range : positions)
+    for (auto position = range.first; position < range.end; ++position) {
+      const auto size = plan.bytes ? (*context.selected->view())[position].size : 0;
+      if (batch.full() || (size >= kLarge && !batch.positions.empty())) {
+        co_await fetch_batch(context, plan, batch, troubles);
+        batch = {};
+      }
+      if (troubles.failed || context.output.failed()) co_return troubles;
+      batch.positions.push_back(position);
+      // A large message goes alone, so that it can be read in part.
+      batch.bytes += size >= kLarge ? std::max<std::uint64_t>(size, kBatchBytes) : size;
+    }
+  if (!batch.positions.empty()) co_await fetch_batch(context, plan, batch, troubles);
+  co_return troubles;
+}
+
+}  // namespace
+
+Answer fetch(Context& context, const Fetch& command, bool uid) {
+  if (auto wrong = not_offered(command)) co_return *std::move(wrong);
+  const auto positions = find_messages(*context.selected, command.set, uid);
+  if (!positions) co_return positions.error();
+  const auto plan = make_plan(command.items, uid, context.selected->read_only());
+  if (!plan.needs_store()) {
+    co_await fetch_simple(context, plan, *positions);
+    co_return Reply::ok("Fetched");
+  }
+  const auto troubles = co_await fetch_batches(context, plan, *positions);
+  if (troubles.failed) co_return *troubles.failed;
+  if (troubles.not_decoded) co_return Reply::no("A part cannot be decoded", "UNKNOWN-CTE");
+  if (troubles.gone) co_return Reply::no("Some of the messages are gone", "EXPUNGEISSUED");
+  co_return Reply::ok("Fetched");
+}
+
+}  // namespace quartet::imapd

@@ -1,0 +1,93 @@
+#include "imapd/fetch_plan.h"
+
+#include <algorithm>
+
+#include "common/mime/section.h"
+#include "common/store/types.h"
+
+namespace quartet::imapd {
+namespace {
+
+using Kind = FetchItem::Kind;
+
+bool takes_bytes(Kind kind) {
+  switch (kind) {
+    case Kind::kBodySection:
+    case Kind::kRfc822:
+    case Kind::kRfc822Header:
+    case Kind::kRfc822Text:
+    case Kind::kBinary:
+    case Kind::kBinarySize:
+      return true;
+    default:
+      return false;
+  }
+}
+
+unsigned cached_field(Kind kind) {
+  switch (kind) {
+    case Kind::kEnvelope:
+      return store::cached::kEnvelope;
+    case Kind::kBody:
+      return store::cached::kBody;
+    case Kind::kBodyStructure:
+      return store::cached::kBodyStructure;
+    case Kind::kPreview:
+      return store::cached::kPreview;
+    default:
+      return 0;
+  }
+}
+
+bool is_whole(const mime::Section& section) {
+  return section.path.empty() && section.what == mime::Section::What::kAll;
+}
+
+}  // namespace
+
+mime::Section section_of(const FetchItem& item) {
+  mime::Section section = item.section;
+  if (item.kind == Kind::kRfc822Header) section.what = mime::Section::What::kHeader;
+  if (item.kind == Kind::kRfc822Text) section.what = mime::Section::What::kText;
+  return section;
+}
+
+FetchPlan make_plan(const std::vector<FetchItem>& items, bool uid, bool read_only) {
+  FetchPlan plan{.items = items, .add_uid = uid};
+  for (const auto& item : items) {
+    plan.cached |= cached_field(item.kind);
+    if (item.kind == Kind::kUid) plan.add_uid = false;
+    if (item.kind == Kind::kFlags) plan.flags = true;
+    if (item.sets_seen() && !read_only) plan.sets_seen = true;
+    if (!takes_bytes(item.kind)) continue;
+    plan.bytes = true;
+    if (!is_whole(section_of(item))) plan.parts = true;
+  }
+  if (plan.parts) plan.cached |= store::cached::kParts;
+  return plan;
+}
+
+mime::ByteRange needed_range(const FetchPlan& plan, const mime::Part* parts, std::size_t size) {
+  std::size_t begin = size;
+  std::size_t end = 0;
+  for (const auto& item : plan.items) {
+    if (!takes_bytes(item.kind)) continue;
+    const auto section = section_of(item);
+    auto range = is_whole(section)  ? std::optional(mime::ByteRange{0, size})
+                 : parts != nullptr ? mime::locate(*parts, section)
+                                    : std::nullopt;
+    if (!range) continue;
+    // Of bytes that go out as they are, a partial fetch needs its part only.
+    const bool as_is = section.fields.empty() && (item.kind == Kind::kBodySection || item.kind == Kind::kRfc822);
+    if (item.partial && as_is) {
+      const auto skipped = std::min<std::uint64_t>(item.partial->offset, range->size);
+      range->offset += skipped;
+      range->size = std::min<std::uint64_t>(item.partial->count, range->size - skipped);
+    }
+    begin = std::min(begin, range->offset);
+    end = std::max(end, range->offset + range->size);
+  }
+  return begin < end ? mime::ByteRange{begin, end - begin} : mime::ByteRange{};
+}
+
+}  // namespace quartet::imapd

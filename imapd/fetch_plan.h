@@ -1,0 +1,32 @@
+// What a FETCH needs of the store for each message, worked out once from its items.
+#pragma once
+#include <vector>
+
+#include "common/mime/structure.h"
+#include "common/store/snapshot.h"
+#include "imapd/proto/fetch_item.h"
+
+namespace quartet::imapd {
+
+struct FetchPlan {
+  const std::vector<FetchItem>& items;
+  bool add_uid = false;    // UID FETCH answers with UID even if it was not asked for
+  unsigned cached = 0;     // mask of store::cached
+  bool parts = false;      // the structure is needed to find sections
+  bool bytes = false;      // some of the message
+  bool flags = false;      // FLAGS was asked for
+  bool sets_seen = false;  // \Seen is to be set
+
+  bool needs_store() const { return cached != 0 || bytes || sets_seen; }
+};
+
+/// `items` outlives the plan.
+FetchPlan make_plan(const std::vector<FetchItem>& items, bool uid, bool read_only);
+
+/// The range of the message that holds all sections of the plan; `parts` may be null if the plan needs none.
+mime::ByteRange needed_range(const FetchPlan& plan, const mime::Part* parts, std::size_t size);
+
+/// BODY[...], RFC822 and their like as the section they are. Only for items with bytes.
+mime::Section section_of(const FetchItem& item);
+
+}  // namespace quartet::imapd

@@ -1,0 +1,194 @@
+#include "imapd/fetch_render.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "common/mime/section.h"
+#include "common/mime/transfer.h"
+#include "imapd/flags.h"
+#include "imapd/proto/writer.h"
+
+namespace quartet::imapd {
+namespace {
+
+using Kind = FetchItem::Kind;
+
+/// Bytes to send: of the message, or made for the item.
+struct Text {
+  std::string_view view;
+  std::string made;
+};
+
+mime::ByteRange cut(mime::ByteRange range, const std::optional<FetchItem::Partial>& partial) {
+  if (!partial) return range;
+  const auto skipped = std::min<std::uint64_t>(partial->offset, range.size);
+  return {range.offset + skipped, std::min<std::uint64_t>(partial->count, range.size - skipped)};
+}
+
+std::optional<mime::ByteRange> find_range(const FetchSource& source, const mime::Section& section) {
+  if (source.parts) return mime::locate(*source.parts, section);
+  return mime::ByteRange{0, source.entry->size};
+}
+
+/// The section's bytes, or nullopt if the message has no such section.
+bool take_section(const FetchItem& item, const FetchSource& source, Text& text) {
+  const auto section = section_of(item);
+  const auto range = find_range(source, section);
+  if (!range) return false;
+  if (section.fields.empty()) {
+    text.view = source.bytes(cut(*range, item.partial));
+  } else {
+    const bool except = section.what == mime::Section::What::kHeaderFieldsNot;
+    text.made = mime::select_fields(source.bytes(*range), section.fields, except);
+    const auto part = cut({0, text.made.size()}, item.partial);
+    text.view = std::string_view(text.made).substr(part.offset, part.size);
+  }
+  // CHAR8 is any byte but NUL (RFC 3501 section 9); the length must not change.
+  if (text.view.find('\0') != std::string_view::npos) {
+    text.made = std::string(text.view);
+    std::ranges::replace(text.made, '\0', '?');
+    text.view = text.made;
+  }
+  return true;
+}
+
+enum class Decoded { kDone, kNoSuchPart, kNotPossible };
+
+/// BINARY: RFC 3516 section 4.2.
+Decoded take_binary(const FetchItem& item, const FetchSource& source, Text& text) {
+  if (item.section.path.empty()) {
+    text.view = source.bytes({0, source.entry->size});
+  } else {
+    const auto* part = source.parts ? mime::find_part(*source.parts, item.section.path) : nullptr;
+    if (part == nullptr) return Decoded::kNoSuchPart;
+    if (part->encoding == mime::Encoding::kUnknown) return Decoded::kNotPossible;
+    text.view = source.bytes({part->body_offset, part->body_size});
+    if (part->encoding == mime::Encoding::kBase64 || part->encoding == mime::Encoding::kQuotedPrintable) {
+      text.made = mime::decode(part->encoding, text.view);
+      text.view = text.made;
+    }
+  }
+  const auto range = cut({0, text.view.size()}, item.partial);
+  text.view = text.view.substr(range.offset, range.size);
+  return Decoded::kDone;
+}
+
+async::Task<void> send_literal(Context& context, std::string_view name, const Text& text, bool literal8) {
+  fmt::format_to(std::back_inserter(context.output.text()), "{} {}{{{}}}\r\n", name, literal8 ? "~" : "",
+                 text.view.size());
+  co_await context.output.send(text.view);
+}
+
+async::Task<bool> render_binary(Context& context, const FetchItem& item, const FetchSource& source) {
+  Text text;
+  const auto decoded = take_binary(item, source, text);
+  auto& out = context.output.text();
+  out += response_name(item);
+  if (item.kind == Kind::kBinarySize) {
+    fmt::format_to(std::back_inserter(out), " {}", text.view.size());
+  } else if (decoded == Decoded::kDone) {
+    const bool literal8 = text.view.find('\0') != std::string_view::npos;
+    fmt::format_to(std::back_inserter(out), " {}{{{}}}\r\n", literal8 ? "~" : "", text.view.size());
+    co_await context.output.send(text.view);
+  } else {
+    out += " NIL";
+  }
+  co_return decoded != Decoded::kNotPossible;
+}
+
+async::Task<void> render_section(Context& context, const FetchItem& item, const FetchSource& source) {
+  Text text;
+  const bool found = take_section(item, source, text);
+  if (found) {
+    co_await send_literal(context, response_name(item), text, false);
+  } else {
+    context.output.text().append(response_name(item)).append(" NIL");
+  }
+}
+
+/// Items that need no bytes of the message.
+void append_small(Context& context, const FetchItem& item, const FetchSource& source) {
+  auto& out = context.output.text();
+  const auto& entry = *source.entry;
+  switch (item.kind) {
+    case Kind::kUid:
+      fmt::format_to(std::back_inserter(out), "UID {}", entry.uid);
+      break;
+    case Kind::kInternalDate:
+      out += "INTERNALDATE ";
+      append_date_time(out, from_micros(entry.internaldate));
+      break;
+    case Kind::kRfc822Size:
+      fmt::format_to(std::back_inserter(out), "RFC822.SIZE {}", entry.size);
+      break;
+    case Kind::kEnvelope:
+      out.append("ENVELOPE ").append(source.cached->envelope);
+      break;
+    case Kind::kBody:
+      out.append("BODY ").append(source.cached->body);
+      break;
+    case Kind::kBodyStructure:
+      out.append("BODYSTRUCTURE ").append(source.cached->bodystructure);
+      break;
+    case Kind::kPreview:
+      out += "PREVIEW ";
+      append_string(out, source.cached->preview, context.utf8);
+      break;
+    default:
+      break;
+  }
+}
+
+void append_told_flags(Context& context, const FetchSource& source) {
+  auto& out = context.output.text();
+  out += "FLAGS (";
+  append_flags(out, source.flags, context.selected->view()->keywords(), context.selected->is_recent(source.entry->uid));
+  out += ')';
+}
+
+}  // namespace
+
+std::string_view FetchSource::bytes(mime::ByteRange range) const {
+  const std::string_view held = whole != nullptr ? std::string_view(*whole) : std::string_view(piece);
+  const auto base = whole != nullptr ? 0 : offset;
+  if (range.size == 0 || range.offset < base || range.offset - base > held.size()) return {};
+  return held.substr(range.offset - base, range.size);
+}
+
+async::Task<bool> render(Context& context, const FetchPlan& plan, const FetchSource& source) {
+  bool decoded = true;
+  auto& out = context.output.text();
+  fmt::format_to(std::back_inserter(out), "* {} FETCH (", source.number);
+  bool first = true;
+  const auto separate = [&out, &first] {
+    if (!std::exchange(first, false)) out += ' ';
+  };
+  if (plan.add_uid) {
+    separate();
+    fmt::format_to(std::back_inserter(out), "UID {}", source.entry->uid);
+  }
+  for (const auto& item : plan.items) {
+    if (item.kind == Kind::kFlags) continue;
+    separate();
+    if (item.kind == Kind::kBinary || item.kind == Kind::kBinarySize) {
+      const bool possible = co_await render_binary(context, item, source);
+      decoded = decoded && possible;
+    } else if (item.kind == Kind::kBodySection || item.kind == Kind::kRfc822 || item.kind == Kind::kRfc822Header ||
+               item.kind == Kind::kRfc822Text) {
+      co_await render_section(context, item, source);
+    } else {
+      append_small(context, item, source);
+    }
+  }
+  if (source.tell_flags) {
+    separate();
+    append_told_flags(context, source);
+  }
+  out += ")\r\n";
+  co_await context.output.drain();
+  co_return decoded;
+}
+
+}  // namespace quartet::imapd

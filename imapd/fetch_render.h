@@ -1,0 +1,33 @@
+// One message in a FETCH response (RFC 3501 section 7.4.2).
+#pragma once
+#include <optional>
+#include <string>
+
+#include "common/async/task.h"
+#include "common/mime/structure.h"
+#include "common/store/store.h"
+#include "imapd/context.h"
+#include "imapd/fetch_plan.h"
+
+namespace quartet::imapd {
+
+/// What the store gave of one message.
+struct FetchSource {
+  std::size_t number = 0;  // message sequence number
+  const store::Entry* entry = nullptr;
+  const store::CachedItem* cached = nullptr;  // null if nothing cached is needed
+  std::optional<mime::Part> parts;
+  store::Bytes whole;  // the message, or
+  std::string piece;   // the bytes of it from `offset` on
+  std::size_t offset = 0;
+  std::uint64_t flags = 0;
+  bool tell_flags = false;  // asked for, or changed by this FETCH
+
+  /// The bytes of a range that needed_range() covers, or of which it covers what will be sent.
+  std::string_view bytes(mime::ByteRange range) const;
+};
+
+/// `source` outlives the task. False: a BINARY cannot be decoded; the item is then NIL.
+async::Task<bool> render(Context& context, const FetchPlan& plan, const FetchSource& source);
+
+}  // namespace quartet::imapd

@@ -1,0 +1,126 @@
+// LIST and LSUB: RFC 3501 sections 6.3.8 and 6.3.9, RFC 5258 (LIST-EXTENDED), RFC 6154 (SPECIAL-USE), RFC 5819
+// (LIST-STATUS).
+#include <algorithm>
+#include <set>
+
+#include "imapd/commands.h"
+#include "imapd/pattern.h"
+#include "imapd/proto/writer.h"
+#include "imapd/status.h"
+
+namespace quartet::imapd {
+namespace {
+
+using Names = std::set<std::string, std::less<>>;
+
+void add_parents(Names& names, std::string_view name) {
+  for (auto slash = name.rfind('/'); slash != std::string_view::npos; slash = name.rfind('/', slash - 1)) {
+    names.emplace(name.substr(0, slash));
+    if (slash == 0) break;
+  }
+}
+
+/// What one LIST or LSUB looks at, beside one mailbox.
+struct Listing {
+  const List& command;
+  std::vector<Pattern> patterns;
+  Names with_children;  // names with a mailbox that exists somewhere below
+  Names with_chosen;    // names with a mailbox below that the selection options choose and no pattern matches
+
+  bool matches(std::string_view name) const {
+    return std::ranges::any_of(patterns, [name](const Pattern& pattern) { return pattern.matches(name); });
+  }
+
+  bool selective() const { return command.lsub || command.select_subscribed || command.select_special_use; }
+
+  bool chosen(const store::MailboxInfo& mailbox) const {
+    if ((command.lsub || command.select_subscribed) && !mailbox.subscribed) return false;
+    if (command.select_special_use && mailbox.special_use.empty()) return false;
+    // Without a selection: what exists, and what must be there because something below it exists.
+    return selective() || mailbox.exists || with_children.contains(mailbox.name);
+  }
+};
+
+Listing prepare(const List& command, const std::vector<store::MailboxInfo>& mailboxes) {
+  Listing listing{command, {}, {}, {}};
+  for (const auto& pattern : command.patterns) listing.patterns.emplace_back(command.reference + pattern);
+  for (const auto& mailbox : mailboxes)
+    if (mailbox.exists) add_parents(listing.with_children, mailbox.name);
+  // A child that is listed itself says enough (RFC 5258 section 3.5).
+  for (const auto& mailbox : mailboxes) {
+    if (listing.selective() && listing.chosen(mailbox) && !listing.matches(mailbox.name))
+      add_parents(listing.with_chosen, mailbox.name);
+  }
+  return listing;
+}
+
+void append_attributes(std::string& out, const Listing& listing, const store::MailboxInfo& mailbox) {
+  const auto& command = listing.command;
+  std::string words;
+  const auto add = [&words](std::string_view word) {
+    if (!words.empty()) words += ' ';
+    words += word;
+  };
+  // RFC 5258 section 3: \NonExistent implies \Noselect; only clients that speak LIST-EXTENDED know it.
+  if (!mailbox.exists && command.extended)
+    add("\\NonExistent");
+  else if (mailbox.noselect || !mailbox.exists)
+    add("\\Noselect");
+  add(listing.with_children.contains(mailbox.name) ? "\\HasChildren" : "\\HasNoChildren");
+  if (mailbox.subscribed && (command.select_subscribed || command.return_subscribed)) add("\\Subscribed");
+  if (!mailbox.special_use.empty()) add(mailbox.special_use);
+  out += words;
+}
+
+void append_line(Context& context, const Listing& listing, const store::MailboxInfo& mailbox) {
+  auto& out = context.output.text();
+  out += listing.command.lsub ? "* LSUB (" : "* LIST (";
+  append_attributes(out, listing, mailbox);
+  out += ") \"/\" ";
+  append_mailbox_name(out, mailbox.name, context.utf8);
+  if (listing.command.select_recursive_match && listing.with_chosen.contains(mailbox.name))
+    out += R"( ("CHILDINFO" ("SUBSCRIBED")))";
+  out += "\r\n";
+  if (!listing.command.return_status.empty() && mailbox.exists && !mailbox.noselect)
+    append_status(context, mailbox, listing.command.return_status);
+}
+
+/// RFC 3501 section 6.3.9: a name that '%' stops at stands for the subscribed ones below it.
+void append_lsub_parent(Context& context, const store::MailboxInfo& mailbox) {
+  auto& out = context.output.text();
+  out += "* LSUB (\\Noselect) \"/\" ";
+  append_mailbox_name(out, mailbox.name, context.utf8);
+  out += "\r\n";
+}
+
+bool ends_in_percent(const List& command) {
+  return std::ranges::any_of(command.patterns, [](const std::string& pattern) { return pattern.ends_with('%'); });
+}
+
+}  // namespace
+
+Answer list(Context& context, const List& command) {
+  for (const auto& pattern : command.patterns)
+    if (command.reference.size() + pattern.size() > Pattern::kMostBytes) co_return Reply::no("Too long", "LIMIT");
+  // RFC 3501 section 6.3.8: an empty pattern asks for the separator.
+  if (!command.lsub && command.patterns == std::vector<std::string>{""}) {
+    context.output.line(R"(* LIST (\Noselect) "/" "")");
+    co_return Reply::ok("Listed");
+  }
+  const auto mailboxes = co_await context.store().list(context.account);
+  if (!mailboxes) co_return failure(mailboxes.error());
+  const auto listing = prepare(command, *mailboxes);
+  const bool lsub_parents = command.lsub && ends_in_percent(command);
+  for (const auto& mailbox : *mailboxes) {
+    if (!listing.matches(mailbox.name)) continue;
+    const bool above = listing.with_chosen.contains(mailbox.name);
+    if (listing.chosen(mailbox) || (command.select_recursive_match && above))
+      append_line(context, listing, mailbox);
+    else if (lsub_parents && above)
+      append_lsub_parent(context, mailbox);
+    co_await context.output.drain();
+  }
+  co_return Reply::ok("Listed");
+}
+
+}  // namespace quartet::imapd

@@ -1,0 +1,59 @@
+#include "imapd/numbers.h"
+
+#include <algorithm>
+
+namespace quartet::imapd {
+namespace {
+
+void add_uids(Positions& positions, const store::Snapshot& view, std::uint32_t first, std::uint32_t last) {
+  const auto begin = view.lower_bound(first);
+  const auto end = last == store::kMaxUid ? view.size() : view.lower_bound(last + 1);
+  if (begin < end) positions.push_back({begin, end});
+}
+
+std::expected<Positions, Reply> by_number(const store::Snapshot& view, const SequenceSet& set) {
+  Positions positions;
+  const auto resolved = set.resolve(static_cast<std::uint32_t>(view.size()));
+  for (const auto& range : resolved.ranges()) {
+    if (range.last > view.size()) return std::unexpected(Reply::bad("No message has such a number"));
+    positions.push_back({range.first - 1, range.last});
+  }
+  return positions;
+}
+
+}  // namespace
+
+Positions match_messages(const Selected& selected, const SequenceSet& set, bool uid) {
+  const auto& view = *selected.view();
+  if (uid || set.saved_result()) return *find_messages(selected, set, uid);
+  Positions positions;
+  const auto resolved = set.resolve(static_cast<std::uint32_t>(view.size()));
+  for (const auto& range : resolved.ranges()) {
+    if (range.first > view.size()) continue;
+    positions.push_back({range.first - 1, std::min<std::size_t>(range.last, view.size())});
+  }
+  return positions;
+}
+
+std::expected<Positions, Reply> find_messages(const Selected& selected, const SequenceSet& set, bool uid) {
+  const auto& view = *selected.view();
+  Positions positions;
+  if (set.saved_result()) {
+    for (const auto& range : selected.saved()) add_uids(positions, view, range.first, range.last);
+    return positions;
+  }
+  if (!uid) return by_number(view, set);
+  const auto resolved = set.resolve(view.empty() ? 0 : view[view.size() - 1].uid);
+  for (const auto& range : resolved.ranges()) add_uids(positions, view, range.first, range.last);
+  return positions;
+}
+
+store::UidSet uids_of(const Selected& selected, const Positions& positions) {
+  // Every message that exists between two of the view is in the view: newer ones have greater UIDs.
+  const auto& view = *selected.view();
+  store::UidSet uids;
+  for (const auto& range : positions) uids.push_back({view[range.first].uid, view[range.end - 1].uid});
+  return uids;
+}
+
+}  // namespace quartet::imapd

@@ -1,0 +1,178 @@
+// A parsed IMAP command: RFC 9051 section 6, RFC 3501 section 6 and the extensions named below. All names of mailboxes
+// are UTF-8 here, "INBOX" in capitals; see ParseOptions for what they are on the wire.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "common/mime/date.h"
+#include "imapd/proto/fetch_item.h"
+#include "imapd/proto/search_key.h"
+#include "imapd/proto/sequence_set.h"
+
+namespace quartet::imapd {
+
+/// CAPABILITY NOOP LOGOUT STARTTLS CHECK CLOSE UNSELECT NAMESPACE IDLE UNAUTHENTICATE: Command::name says which.
+struct NoArguments {};
+
+struct Login {
+  std::string user;
+  std::string password;
+};
+
+struct Authenticate {
+  std::string mechanism;                // upper case
+  std::optional<std::string> response;  // SASL-IR (RFC 4959): base64 as sent; "=" came as ""
+};
+
+struct Id {  // RFC 2971
+  std::vector<std::pair<std::string, std::optional<std::string>>> fields;
+};
+
+struct Enable {
+  std::vector<std::string> capabilities;  // upper case
+};
+
+/// QRESYNC of SELECT, RFC 7162 section 3.2.5.
+struct Qresync {
+  std::uint32_t uidvalidity = 0;
+  std::uint64_t modseq = 0;
+  std::optional<SequenceSet> known_uids;
+  std::optional<std::pair<SequenceSet, SequenceSet>> known_pairs;  // sequence numbers, UIDs
+};
+
+struct Select {
+  std::string mailbox;
+  bool examine = false;
+  bool condstore = false;
+  std::optional<Qresync> qresync;
+};
+
+struct Create {
+  std::string mailbox;                   // a separator at the end is kept
+  std::vector<std::string> special_use;  // CREATE-SPECIAL-USE (RFC 6154): "\\Sent"
+};
+struct Delete {
+  std::string mailbox;
+};
+struct Rename {
+  std::string from;
+  std::string to;
+};
+struct Subscribe {
+  std::string mailbox;
+};
+struct Unsubscribe {
+  std::string mailbox;
+};
+
+enum class StatusItem : std::uint8_t {
+  kMessages,
+  kRecent,
+  kUidNext,
+  kUidValidity,
+  kUnseen,
+  kDeleted,        // RFC 9051
+  kSize,           // RFC 8438
+  kHighestModSeq,  // RFC 7162
+  kMailboxId,      // RFC 8474
+  kAppendLimit,    // RFC 7889
+};
+/// "MESSAGES" and so on, as in STATUS commands and responses.
+std::string_view to_string(StatusItem item);
+
+/// LIST and LSUB, with LIST-EXTENDED (RFC 5258), SPECIAL-USE (RFC 6154) and LIST-STATUS (RFC 5819).
+struct List {
+  std::string reference;
+  std::vector<std::string> patterns;
+  bool lsub = false;
+  bool extended = false;  // options, several patterns or RETURN were given
+  bool select_subscribed = false;
+  bool select_remote = false;
+  bool select_recursive_match = false;
+  bool select_special_use = false;
+  bool return_subscribed = false;
+  bool return_children = false;
+  bool return_special_use = false;
+  std::vector<StatusItem> return_status;
+};
+
+struct Status {
+  std::string mailbox;
+  std::vector<StatusItem> items;
+};
+
+struct AppendItem {
+  std::vector<std::string> flags;  // as in Store
+  std::optional<mime::Date> date;
+  std::string message;
+  bool binary = false;  // literal8
+  bool utf8 = false;    // UTF8 (~{n}), RFC 6855 section 4
+};
+struct Append {
+  std::string mailbox;
+  std::vector<AppendItem> items;  // several: MULTIAPPEND (RFC 3502)
+};
+
+struct Fetch {
+  SequenceSet set;
+  std::vector<FetchItem> items;  // macros expanded
+  std::optional<std::uint64_t> changed_since;
+  bool vanished = false;  // UID FETCH with CHANGEDSINCE only
+};
+
+struct Store {
+  enum class Mode : std::uint8_t { kReplace, kAdd, kRemove };
+  SequenceSet set;
+  Mode mode = Mode::kReplace;
+  bool silent = false;
+  std::vector<std::string> flags;  // "\\Seen" and so on in this spelling; keywords as sent; none twice
+  std::optional<std::uint64_t> unchanged_since;
+};
+
+struct Copy {
+  SequenceSet set;
+  std::string mailbox;
+};
+struct Move {  // RFC 6851
+  SequenceSet set;
+  std::string mailbox;
+};
+
+struct Search {
+  SearchKey key;
+  std::string charset;    // upper case; "" if none was named
+  bool extended = false;  // RETURN was given: the answer is ESEARCH (RFC 4731)
+  bool return_min = false;
+  bool return_max = false;
+  bool return_all = false;  // also for "RETURN ()"
+  bool return_count = false;
+  bool return_save = false;
+};
+
+struct Expunge {
+  std::optional<SequenceSet> uids;  // UID EXPUNGE
+};
+
+struct GetQuota {  // RFC 9208
+  std::string root;
+};
+struct GetQuotaRoot {
+  std::string mailbox;
+};
+
+using Arguments =
+    std::variant<NoArguments, Login, Authenticate, Id, Enable, Select, Create, Delete, Rename, Subscribe, Unsubscribe,
+                 List, Status, Append, Fetch, Store, Copy, Move, Search, Expunge, GetQuota, GetQuotaRoot>;
+
+struct Command {
+  std::string tag;
+  std::string name;  // upper case, without UID: "FETCH" for "UID FETCH"
+  bool uid = false;
+  Arguments arguments;
+};
+
+}  // namespace quartet::imapd

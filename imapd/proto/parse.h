@@ -1,0 +1,34 @@
+// The commands' own grammars, for parser.cpp. Each starts at the space after the name, takes all it knows of and puts
+// the arguments into `command`; false after in.fail(). What is left over is the caller's error.
+#pragma once
+#include "imapd/proto/command.h"
+#include "imapd/proto/lexer.h"
+
+namespace quartet::imapd {
+
+bool parse_login(Lexer& in, Command& command);
+bool parse_authenticate(Lexer& in, Command& command);
+bool parse_id(Lexer& in, Command& command);
+bool parse_enable(Lexer& in, Command& command);
+
+bool parse_select(Lexer& in, Command& command);
+bool parse_create(Lexer& in, Command& command);
+bool parse_delete(Lexer& in, Command& command);
+bool parse_rename(Lexer& in, Command& command);
+bool parse_subscribe(Lexer& in, Command& command);
+bool parse_unsubscribe(Lexer& in, Command& command);
+bool parse_list(Lexer& in, Command& command);
+bool parse_lsub(Lexer& in, Command& command);
+bool parse_status(Lexer& in, Command& command);
+bool parse_get_quota(Lexer& in, Command& command);
+bool parse_get_quota_root(Lexer& in, Command& command);
+
+bool parse_append(Lexer& in, Command& command);
+bool parse_fetch(Lexer& in, Command& command);
+bool parse_store(Lexer& in, Command& command);
+bool parse_copy(Lexer& in, Command& command);
+bool parse_move(Lexer& in, Command& command);
+bool parse_expunge(Lexer& in, Command& command);
+bool parse_search(Lexer& in, Command& command);
+
+}  // namespace quartet::imapd

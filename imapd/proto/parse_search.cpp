@@ -1,0 +1,267 @@
+// SEARCH: RFC 9051 section 6.4.4; search_key.h names the extensions.
+#include <algorithm>
+
+#include "common/base/ascii.h"
+#include "common/mime/charset.h"
+#include "imapd/proto/grammar.h"
+#include "imapd/proto/parse.h"
+
+namespace quartet::imapd {
+namespace {
+
+using Kind = SearchKey::Kind;
+
+enum class Takes : std::uint8_t { kNothing, kText, kAtom, kDate, kNumber, kSeconds, kObjectId };
+struct Word {
+  std::string_view text;
+  Kind kind;
+  Takes takes;
+};
+constexpr Word kWords[] = {{"ALL", Kind::kAll, Takes::kNothing},
+                           {"ANSWERED", Kind::kAnswered, Takes::kNothing},
+                           {"DELETED", Kind::kDeleted, Takes::kNothing},
+                           {"DRAFT", Kind::kDraft, Takes::kNothing},
+                           {"FLAGGED", Kind::kFlagged, Takes::kNothing},
+                           {"RECENT", Kind::kRecent, Takes::kNothing},
+                           {"SEEN", Kind::kSeen, Takes::kNothing},
+                           {"SAVEDATESUPPORTED", Kind::kSaveDateSupported, Takes::kNothing},
+                           {"KEYWORD", Kind::kKeyword, Takes::kAtom},
+                           {"BCC", Kind::kBcc, Takes::kText},
+                           {"BODY", Kind::kBody, Takes::kText},
+                           {"CC", Kind::kCc, Takes::kText},
+                           {"FROM", Kind::kFrom, Takes::kText},
+                           {"SUBJECT", Kind::kSubject, Takes::kText},
+                           {"TEXT", Kind::kText, Takes::kText},
+                           {"TO", Kind::kTo, Takes::kText},
+                           {"BEFORE", Kind::kBefore, Takes::kDate},
+                           {"ON", Kind::kOn, Takes::kDate},
+                           {"SINCE", Kind::kSince, Takes::kDate},
+                           {"SENTBEFORE", Kind::kSentBefore, Takes::kDate},
+                           {"SENTON", Kind::kSentOn, Takes::kDate},
+                           {"SENTSINCE", Kind::kSentSince, Takes::kDate},
+                           {"SAVEDBEFORE", Kind::kSavedBefore, Takes::kDate},
+                           {"SAVEDON", Kind::kSavedOn, Takes::kDate},
+                           {"SAVEDSINCE", Kind::kSavedSince, Takes::kDate},
+                           {"LARGER", Kind::kLarger, Takes::kNumber},
+                           {"SMALLER", Kind::kSmaller, Takes::kNumber},
+                           {"OLDER", Kind::kOlder, Takes::kSeconds},
+                           {"YOUNGER", Kind::kYounger, Takes::kSeconds},
+                           {"EMAILID", Kind::kEmailId, Takes::kObjectId},
+                           {"THREADID", Kind::kThreadId, Takes::kObjectId}};
+/// The keys with UN in front that are words of the grammar.
+constexpr std::string_view kNegated[] = {"UNANSWERED", "UNDELETED", "UNDRAFT", "UNFLAGGED", "UNSEEN", "UNKEYWORD"};
+
+SearchKey inverse(SearchKey key) {
+  SearchKey out;
+  out.kind = Kind::kNot;
+  out.children.push_back(std::move(key));
+  return out;
+}
+
+SearchKey simple(Kind kind) {
+  SearchKey key;
+  key.kind = kind;
+  return key;
+}
+
+/// Reads the keys of one command.
+class KeyParser {
+ public:
+  KeyParser(Lexer& in, std::string_view charset) : in_(in), charset_(charset) {}
+
+  /// search-key *(SP search-key): the key itself, or kAnd of them.
+  std::optional<SearchKey> keys(int depth) {
+    auto first = key(depth);
+    if (!first || in_.peek() != ' ') return first;
+    SearchKey all = simple(Kind::kAnd);
+    all.children.push_back(std::move(*first));
+    while (in_.take(' ')) {
+      auto next = key(depth);
+      if (!next) return std::nullopt;
+      all.children.push_back(std::move(*next));
+    }
+    return all;
+  }
+
+ private:
+  std::optional<SearchKey> key(int depth) {
+    if (depth > SearchKey::kMaxDepth) return in_.fail("Search keys too deep", ParseError::Kind::kLimit);
+    if (++count_ > SearchKey::kMaxKeys) return in_.fail("Too many search keys", ParseError::Kind::kLimit);
+    if (in_.take('(')) {
+      auto inner = keys(depth + 1);
+      if (!inner || !in_.expect(')')) return std::nullopt;
+      return inner;
+    }
+    const char next = in_.peek();
+    if (ascii::is_digit(next) || next == '*' || next == '$') return set_key(Kind::kSequence);
+    const auto word = in_.word();
+    if (word == "NOT" || word == "OR") return operation(word, depth);
+    return named(word);
+  }
+
+  std::optional<SearchKey> set_key(Kind kind) {
+    auto set = in_.sequence_set();
+    if (!set) return std::nullopt;
+    SearchKey key = simple(kind);
+    key.set = std::move(*set);
+    return key;
+  }
+
+  std::optional<SearchKey> operation(std::string_view word, int depth) {
+    if (!in_.space()) return std::nullopt;
+    auto first = key(depth + 1);
+    if (!first) return std::nullopt;
+    if (word == "NOT") return inverse(std::move(*first));
+    if (!in_.space()) return std::nullopt;
+    auto second = key(depth + 1);
+    if (!second) return std::nullopt;
+    SearchKey either = simple(Kind::kOr);
+    either.children.push_back(std::move(*first));
+    either.children.push_back(std::move(*second));
+    return either;
+  }
+
+  std::optional<SearchKey> named(std::string_view word) {
+    if (word == "UID") return in_.space() ? set_key(Kind::kUid) : std::nullopt;
+    if (word == "HEADER") return header();
+    if (word == "MODSEQ") return mod_sequence();
+    if (word == "OLD") return inverse(simple(Kind::kRecent));
+    if (word == "NEW") {
+      SearchKey both = simple(Kind::kAnd);
+      both.children.push_back(simple(Kind::kRecent));
+      both.children.push_back(inverse(simple(Kind::kSeen)));
+      return both;
+    }
+    const bool negated = std::ranges::find(kNegated, word) != std::end(kNegated);
+    if (negated) word.remove_prefix(2);
+    const auto* entry = std::ranges::find(kWords, word, &Word::text);
+    if (entry == std::end(kWords)) return in_.fail("No such search key");
+    SearchKey key = simple(entry->kind);
+    if (!argument(entry->takes, key)) return std::nullopt;
+    if (negated) return inverse(std::move(key));
+    return key;
+  }
+
+  bool argument(Takes takes, SearchKey& key) {
+    if (takes == Takes::kNothing) return true;
+    if (!in_.space()) return false;
+    switch (takes) {
+      case Takes::kText:
+        return text(key.text);
+      case Takes::kAtom:
+        return assign(key.text, in_.atom());
+      case Takes::kDate:
+        return date(key);
+      case Takes::kNumber:
+        return assign(key.number, in_.number64());
+      case Takes::kSeconds:
+        return seconds(key.number);
+      case Takes::kObjectId:
+        key.text = in_.run([](char c) { return ascii::is_alnum(c) || c == '_' || c == '-'; });
+        return (!key.text.empty() && key.text.size() <= 255) || in_.fail("Object identifier expected");
+      case Takes::kNothing:
+        break;
+    }
+    return true;
+  }
+
+  template <typename T>
+  static bool assign(T& out, std::optional<T> value) {
+    if (value) out = std::move(*value);
+    return value.has_value();
+  }
+
+  bool seconds(std::uint64_t& out) {
+    const auto value = in_.nz_number();
+    if (value) out = *value;
+    return value.has_value();
+  }
+
+  bool text(std::string& out) {
+    const auto bytes = in_.astring();
+    if (bytes) out = mime::is_utf8(*bytes) && utf8() ? *bytes : mime::to_utf8(*bytes, charset_);
+    return bytes.has_value();
+  }
+  bool utf8() const { return charset_.empty() || charset_ == "UTF-8" || charset_ == "US-ASCII"; }
+
+  bool date(SearchKey& key) {
+    const auto text = in_.peek() == '"' ? in_.quoted() : in_.atom();
+    if (!text) return false;
+    const auto day = mime::parse_imap_date(*text);
+    if (!day) return in_.fail("No such date");
+    key.day = *day;
+    return true;
+  }
+
+  std::optional<SearchKey> header() {
+    SearchKey key = simple(Kind::kHeader);
+    if (!in_.space()) return std::nullopt;
+    auto name = in_.astring();
+    if (!name || !in_.space() || !text(key.text)) return std::nullopt;
+    if (name->empty() || !std::ranges::all_of(*name, [](char c) { return c > ' ' && c < '\x7F' && c != ':'; }))
+      return in_.fail("Name of a header field expected");
+    key.name = std::move(*name);
+    return key;
+  }
+
+  /// MODSEQ [SP entry-name SP entry-type-req] SP number, RFC 7162 section 3.1.5.
+  std::optional<SearchKey> mod_sequence() {
+    SearchKey key = simple(Kind::kModSeq);
+    if (!in_.space()) return std::nullopt;
+    if (in_.peek() == '"') {
+      const auto entry = in_.quoted();
+      if (!entry || !in_.space()) return std::nullopt;
+      const auto type = in_.word();
+      if (type != "PRIV" && type != "SHARED" && type != "ALL") return in_.fail("No such entry type");
+      if (!in_.space()) return std::nullopt;
+    }
+    if (!assign(key.number, in_.number64())) return std::nullopt;
+    return key;
+  }
+
+  Lexer& in_;
+  std::string_view charset_;
+  std::size_t count_ = 0;
+};
+
+bool parse_return_options(Lexer& in, Search& search) {
+  search.extended = true;
+  const bool listed = in_parentheses(in, true, [&] {
+    const auto name = in.word();
+    if (name == "MIN") return search.return_min = true;
+    if (name == "MAX") return search.return_max = true;
+    if (name == "ALL") return search.return_all = true;
+    if (name == "COUNT") return search.return_count = true;
+    if (name == "SAVE") return search.return_save = true;
+    in.fail("No such return option");
+    return false;
+  });
+  const bool any =
+      search.return_min || search.return_max || search.return_all || search.return_count || search.return_save;
+  if (!any) search.return_all = true;
+  return listed;
+}
+
+bool parse_charset(Lexer& in, Search& search) {
+  const auto charset = in.astring();
+  if (!charset) return false;
+  search.charset = ascii::upper(*charset);
+  if (!search.charset.empty() && is_astring(search.charset) && mime::charset_known(search.charset)) return true;
+  return in.fail("Unknown character set", ParseError::Kind::kBadCharset);
+}
+
+}  // namespace
+
+bool parse_search(Lexer& in, Command& command) {
+  if (!in.space()) return false;
+  Search search;
+  if (in.take_text("RETURN ") && (!parse_return_options(in, search) || !in.space())) return false;
+  if (in.take_text("CHARSET ") && (!parse_charset(in, search) || !in.space())) return false;
+  auto key = KeyParser(in, search.charset).keys(0);
+  if (!key) return false;
+  search.key = std::move(*key);
+  command.arguments = std::move(search);
+  return true;
+}
+
+}  // namespace quartet::imapd

@@ -1,0 +1,244 @@
+#include "imapd/search_match.h"
+
+#include <algorithm>
+
+#include "common/base/ascii.h"
+#include "imapd/flags.h"
+
+namespace quartet::imapd {
+namespace {
+
+using Kind = SearchKey::Kind;
+
+Truth truth(bool value) { return value ? Truth::kYes : Truth::kNo; }
+
+std::uint64_t flag_of(Kind kind) {
+  switch (kind) {
+    case Kind::kAnswered:
+      return store::flag::kAnswered;
+    case Kind::kDeleted:
+      return store::flag::kDeleted;
+    case Kind::kDraft:
+      return store::flag::kDraft;
+    case Kind::kFlagged:
+      return store::flag::kFlagged;
+    case Kind::kSeen:
+      return store::flag::kSeen;
+    default:
+      return 0;
+  }
+}
+
+/// The name of the header field that a key looks at; "" for other keys.
+std::string_view field_of(const SearchKey& key) {
+  switch (key.kind) {
+    case Kind::kFrom:
+      return "from";
+    case Kind::kTo:
+      return "to";
+    case Kind::kCc:
+      return "cc";
+    case Kind::kBcc:
+      return "bcc";
+    case Kind::kSubject:
+      return "subject";
+    case Kind::kHeader:
+      return key.name;
+    default:
+      return {};
+  }
+}
+
+using Stored = std::string_view mime::StoredHeaders::*;
+constexpr std::pair<std::string_view, Stored> kStored[] = {
+    {"from", &mime::StoredHeaders::from},
+    {"to", &mime::StoredHeaders::to},
+    {"cc", &mime::StoredHeaders::cc},
+    {"bcc", &mime::StoredHeaders::bcc},
+    {"sender", &mime::StoredHeaders::sender},
+    {"reply-to", &mime::StoredHeaders::reply_to},
+    {"subject", &mime::StoredHeaders::subject},
+    {"list-id", &mime::StoredHeaders::list_id},
+    {"message-id", &mime::StoredHeaders::message_id},
+    {"in-reply-to", &mime::StoredHeaders::in_reply_to},
+    {"references", &mime::StoredHeaders::references},
+};
+
+Stored stored_field(std::string_view name) {
+  for (const auto& [known, member] : kStored)
+    if (ascii::iequals(known, name)) return member;
+  return nullptr;
+}
+
+bool contains(const Positions& positions, std::size_t position) {
+  const auto after =
+      std::ranges::upper_bound(positions, position, {}, [](const PositionRange& range) { return range.first; });
+  return after != positions.begin() && position < std::prev(after)->end;
+}
+
+/// Days since 1970-01-01, in UTC.
+std::int64_t day_of(std::int64_t micros) {
+  constexpr std::int64_t kDay = 86'400'000'000;
+  return micros >= 0 ? micros / kDay : -((-micros + kDay - 1) / kDay);
+}
+
+std::optional<Reply> not_offered(Kind kind) {
+  switch (kind) {
+    case Kind::kModSeq:
+    case Kind::kEmailId:
+    case Kind::kThreadId:
+    case Kind::kSavedBefore:
+    case Kind::kSavedOn:
+    case Kind::kSavedSince:
+    case Kind::kSaveDateSupported:
+      return Reply::bad("A key of an extension that is not offered");
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace
+
+std::expected<Matcher, Reply> Matcher::make(const Selected& selected, const SearchKey& key) {
+  Matcher matcher;
+  auto root = matcher.compile(selected, key);
+  if (!root) return std::unexpected(std::move(root.error()));
+  matcher.root_ = *std::move(root);
+  matcher.recent_ = selected.recent();
+  return matcher;
+}
+
+std::expected<Matcher::Node, Reply> Matcher::compile(const Selected& selected, const SearchKey& key) {
+  if (auto wrong = not_offered(key.kind)) return std::unexpected(*std::move(wrong));
+  Node node;
+  node.key = &key;
+  node.needle = Needle(key.text);
+  node.bits = key.kind == Kind::kKeyword ? keyword_bits({key.text}, selected.view()->keywords()) : flag_of(key.kind);
+  if (key.kind == Kind::kSequence || key.kind == Kind::kUid)
+    node.positions = match_messages(selected, key.set, key.kind == Kind::kUid);
+  const bool sent = key.kind == Kind::kSentBefore || key.kind == Kind::kSentOn || key.kind == Kind::kSentSince;
+  const auto field = field_of(key);
+  if (sent || (!field.empty() && stored_field(field) != nullptr)) uses_headers_ = true;
+  for (const auto& child : key.children) {
+    auto compiled = compile(selected, child);
+    if (!compiled) return std::unexpected(std::move(compiled.error()));
+    node.children.push_back(*std::move(compiled));
+  }
+  return node;
+}
+
+Truth Matcher::match_all(const Node& node, const Candidate& candidate) const {
+  auto result = Truth::kYes;
+  for (const auto& child : node.children) {
+    const auto one = match(child, candidate);
+    if (one == Truth::kNo) return one;
+    if (one == Truth::kUnknown) result = one;
+  }
+  return result;
+}
+
+Truth Matcher::match_any(const Node& node, const Candidate& candidate) const {
+  auto result = Truth::kNo;
+  for (const auto& child : node.children) {
+    const auto one = match(child, candidate);
+    if (one == Truth::kYes) return one;
+    if (one == Truth::kUnknown) result = one;
+  }
+  return result;
+}
+
+Truth Matcher::match_header(const Node& node, const Candidate& candidate) const {
+  const auto name = field_of(*node.key);
+  const auto stored = stored_field(name);
+  const auto* headers = candidate.headers;
+  if (stored != nullptr && headers == nullptr && candidate.text != nullptr) headers = &candidate.text->headers();
+  if (stored != nullptr && headers != nullptr) {
+    const auto value = headers->*stored;
+    if (!node.needle.empty()) return truth(node.needle.in(value));
+    if (!value.empty()) return Truth::kYes;
+  }
+  // Not kept by the store, or the field may be there and empty.
+  if (candidate.text == nullptr) return Truth::kUnknown;
+  return truth(candidate.text->field_has(name, node.needle));
+}
+
+Truth Matcher::match_date(const Node& node, const Candidate& candidate) const {
+  const auto& key = *node.key;
+  const bool sent = key.kind == Kind::kSentBefore || key.kind == Kind::kSentOn || key.kind == Kind::kSentSince;
+  auto day = day_of(candidate.entry->internaldate);
+  if (sent) {
+    const auto* headers = candidate.headers;
+    if (headers == nullptr && candidate.text != nullptr) headers = &candidate.text->headers();
+    if (headers == nullptr) return Truth::kUnknown;
+    if (!headers->sent) return Truth::kNo;
+    day = headers->sent->local_day();
+  }
+  if (key.kind == Kind::kBefore || key.kind == Kind::kSentBefore) return truth(day < key.day);
+  if (key.kind == Kind::kOn || key.kind == Kind::kSentOn) return truth(day == key.day);
+  return truth(day >= key.day);
+}
+
+Truth Matcher::match(const Node& node, const Candidate& candidate) const {
+  const auto& key = *node.key;
+  const auto& entry = *candidate.entry;
+  // RFC 5032: a message that came exactly `number` seconds ago is both older and younger.
+  const auto age = (to_micros(now_) - entry.internaldate) / 1'000'000;
+  switch (key.kind) {
+    case Kind::kAll:
+      return Truth::kYes;
+    case Kind::kAnd:
+      return match_all(node, candidate);
+    case Kind::kOr:
+      return match_any(node, candidate);
+    case Kind::kNot: {
+      const auto inner = match(node.children.front(), candidate);
+      return inner == Truth::kUnknown ? inner : truth(inner == Truth::kNo);
+    }
+    case Kind::kSequence:
+    case Kind::kUid:
+      return truth(contains(node.positions, candidate.position));
+    case Kind::kAnswered:
+    case Kind::kDeleted:
+    case Kind::kDraft:
+    case Kind::kFlagged:
+    case Kind::kSeen:
+    case Kind::kKeyword:
+      return truth((entry.flags & node.bits) != 0);
+    case Kind::kRecent:
+      return truth(std::ranges::any_of(
+          recent_, [&](const store::UidRange& range) { return range.first <= entry.uid && entry.uid <= range.last; }));
+    case Kind::kBody:
+      if (node.needle.empty()) return Truth::kYes;
+      return candidate.text == nullptr ? Truth::kUnknown : truth(candidate.text->body_has(node.needle));
+    case Kind::kText:
+      if (node.needle.empty()) return Truth::kYes;
+      if (candidate.text == nullptr) return Truth::kUnknown;
+      return truth(candidate.text->header_has(node.needle) || candidate.text->body_has(node.needle));
+    case Kind::kBcc:
+    case Kind::kCc:
+    case Kind::kFrom:
+    case Kind::kSubject:
+    case Kind::kTo:
+    case Kind::kHeader:
+      return match_header(node, candidate);
+    case Kind::kBefore:
+    case Kind::kOn:
+    case Kind::kSince:
+    case Kind::kSentBefore:
+    case Kind::kSentOn:
+    case Kind::kSentSince:
+      return match_date(node, candidate);
+    case Kind::kLarger:
+      return truth(entry.size > key.number);
+    case Kind::kSmaller:
+      return truth(entry.size < key.number);
+    case Kind::kOlder:
+      return truth(age >= 0 && static_cast<std::uint64_t>(age) >= key.number);
+    case Kind::kYounger:
+      return truth(age < 0 || static_cast<std::uint64_t>(age) <= key.number);
+    default:
+      return Truth::kNo;  // refused by compile()
+  }
+}
+
+}  // namespace quartet::imapd

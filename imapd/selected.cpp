@@ -1,0 +1,136 @@
+#include "imapd/selected.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "imapd/flags.h"
+
+namespace quartet::imapd {
+namespace {
+
+constexpr std::uint64_t kAllSystemFlags = store::flag::kSystem;
+
+std::uint64_t all_flags(const store::Snapshot& view) {
+  const auto keywords = (std::uint64_t{1} << view.keywords().size()) - 1;
+  return kAllSystemFlags | keywords << store::kFirstKeywordBit;
+}
+
+/// Position of the first message that is not \Seen; size() if all are.
+std::size_t first_unseen(const store::Snapshot& view) {
+  for (std::size_t n = 0; n < view.blocks().size(); ++n) {
+    const auto& block = *view.blocks()[n];
+    const auto found =
+        std::ranges::find_if(block, [](const store::Entry& e) { return (e.flags & store::flag::kSeen) == 0; });
+    if (found != block.end()) return view.block_start(n) + static_cast<std::size_t>(found - block.begin());
+  }
+  return view.size();
+}
+
+bool was_told(const std::vector<store::FlagState>& told, const store::Entry& entry) {
+  const auto found = std::ranges::lower_bound(told, entry.uid, {}, &store::FlagState::uid);
+  return found != told.end() && found->uid == entry.uid && found->modseq == entry.modseq;
+}
+
+}  // namespace
+
+Selected::Selected(store::Store& store, store::MailboxInfo info, bool read_only)
+    : store_(store), info_(std::move(info)), read_only_(read_only) {}
+
+async::Task<store::Result<void>> Selected::open() {
+  watcher_ = store_.watch(info_.ref);
+  if (!read_only_) {
+    co_await claim_recent();
+  }
+  auto view = co_await store_.snapshot(info_.ref);
+  if (!view) co_return std::unexpected(std::move(view.error()));
+  view_ = *std::move(view);
+  if (read_only_) {
+    // RFC 3501 section 6.3.2: EXAMINE shows \Recent and takes it from nobody. They are the newest messages.
+    const auto status = co_await store_.status(info_.ref);
+    const std::size_t recent = status ? std::min<std::size_t>(status->recent, view_->size()) : 0;
+    if (recent > 0) recent_.push_back({(*view_)[view_->size() - recent].uid, (*view_)[view_->size() - 1].uid});
+  }
+  co_return store::Result<void>();
+}
+
+async::Task<void> Selected::claim_recent() {
+  const auto claimed = co_await store_.claim_recent(info_.ref);
+  // \Recent is a hint for people: without it the session goes on.
+  if (claimed && claimed->first <= claimed->last) recent_.push_back({claimed->first, claimed->last});
+}
+
+bool Selected::is_recent(std::uint32_t uid) const {
+  return std::ranges::any_of(recent_, [uid](const store::UidRange& r) { return r.first <= uid && uid <= r.last; });
+}
+
+std::size_t Selected::recent_count() const {
+  std::size_t count = 0;
+  for (const auto& range : recent_) {
+    const auto end = range.last == store::kMaxUid ? view_->size() : view_->lower_bound(range.last + 1);
+    count += end - view_->lower_bound(range.first);
+  }
+  return count;
+}
+
+void Selected::append_keywords(std::string& out) const {
+  out += "* FLAGS (";
+  append_flags(out, all_flags(*view_), view_->keywords(), false);
+  out += ")\r\n* OK [PERMANENTFLAGS (";
+  if (!read_only_) {
+    append_flags(out, all_flags(*view_), view_->keywords(), false);
+    if (view_->keywords().size() < store::kMaxKeywords) out += " \\*";
+  }
+  out += read_only_ ? ")] No flag can be changed\r\n" : ")] Flags that stay\r\n";
+}
+
+void Selected::append_opening(std::string& out) const {
+  append_keywords(out);
+  const auto into = std::back_inserter(out);
+  fmt::format_to(into, "* {} EXISTS\r\n* {} RECENT\r\n", view_->size(), recent_count());
+  if (const auto unseen = first_unseen(*view_); unseen < view_->size())
+    fmt::format_to(into, "* OK [UNSEEN {}] The first unseen message\r\n", unseen + 1);
+  fmt::format_to(into, "* OK [UIDVALIDITY {}] UIDs are valid\r\n", view_->uidvalidity());
+  fmt::format_to(into, "* OK [UIDNEXT {}] The next UID\r\n", view_->uidnext());
+}
+
+async::Task<store::Result<void>> Selected::refresh(Refresh how, std::string& out) {
+  if (!how.always && !stale_ && !watcher_->event().is_set()) co_return store::Result<void>();
+  watcher_->reset();
+  stale_ = true;
+  auto asked = co_await store_.snapshot(info_.ref);
+  if (!asked) co_return std::unexpected(std::move(asked.error()));
+  stale_ = false;
+  const auto older = view_;
+  auto newer = *std::move(asked);
+  if (how.expunges == Expunges::kKept) {
+    auto kept = store::keep_expunged(*older, newer);
+    stale_ = kept->size() != newer->size();
+    newer = std::move(kept);
+  }
+  if (newer == older) co_return store::Result<void>();
+  view_ = std::move(newer);
+  if (!read_only_ && view_->uidnext() > older->uidnext()) co_await claim_recent();
+  append_changes(*older, how, out);
+  co_return store::Result<void>();
+}
+
+void Selected::append_changes(const store::Snapshot& older, const Refresh& how, std::string& out) const {
+  const auto delta = store::compare(older, *view_);
+  const auto into = std::back_inserter(out);
+  for (auto n = delta.expunged.rbegin(); n != delta.expunged.rend(); ++n)
+    fmt::format_to(into, "* {} EXPUNGE\r\n", *n + 1);
+  if (delta.first_new < view_->size())
+    fmt::format_to(into, "* {} EXISTS\r\n* {} RECENT\r\n", view_->size(), recent_count());
+  if (view_->keywords().size() != older.keywords().size()) append_keywords(out);
+  for (const auto position : delta.changed) {
+    const auto& entry = (*view_)[position];
+    if (was_told(how.told, entry)) continue;
+    fmt::format_to(into, "* {} FETCH (UID {} FLAGS (", position + 1, entry.uid);
+    append_flags(out, entry.flags, view_->keywords(), is_recent(entry.uid));
+    out += "))\r\n";
+  }
+}
+
+}  // namespace quartet::imapd

@@ -1,0 +1,65 @@
+// The selected mailbox as the client knows it: the view its sequence numbers refer to, and how the view moves on
+// (RFC 3501 sections 2.3.1.2, 5.2 and 7.3 to 7.4; RFC 9051 section 7.5.1).
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/async/task.h"
+#include "common/store/store.h"
+
+namespace quartet::imapd {
+
+class Selected {
+ public:
+  /// `store` outlives it.
+  Selected(store::Store& store, store::MailboxInfo info, bool read_only);
+
+  /// Takes the first view; before anything else. Claims \Recent unless read-only.
+  async::Task<store::Result<void>> open();
+
+  const store::MailboxInfo& info() const { return info_; }
+  store::MailboxRef ref() const { return info_.ref; }
+  bool read_only() const { return read_only_; }
+  /// Message n has position n - 1. Stays the same but for refresh().
+  const store::SnapshotPtr& view() const { return view_; }
+  bool is_recent(std::uint32_t uid) const;
+  std::size_t recent_count() const;
+  const store::UidSet& recent() const { return recent_; }
+  /// What "$" stands for: the UIDs a SEARCH saved (RFC 5182); ascending.
+  const store::UidSet& saved() const { return saved_; }
+  void save(store::UidSet uids) { saved_ = std::move(uids); }
+  async::Event& changed() { return watcher_->event(); }
+
+  /// The untagged responses to SELECT and EXAMINE.
+  void append_opening(std::string& out) const;
+
+  enum class Expunges { kTold, kKept };
+  struct Refresh {
+    Expunges expunges = Expunges::kTold;
+    bool always = true;  // false: only if there was a hint of a change
+    /// What the client knows from the command itself; ascending UIDs.
+    std::vector<store::FlagState> told = {};
+  };
+  /// Moves the view on to what the mailbox is now and appends what the client must be told of it. kNoMailbox: it was
+  /// deleted. Other errors leave the view as it is; the next call tries again.
+  async::Task<store::Result<void>> refresh(Refresh how, std::string& out);
+
+ private:
+  async::Task<void> claim_recent();
+  void append_keywords(std::string& out) const;
+  void append_changes(const store::Snapshot& older, const Refresh& how, std::string& out) const;
+
+  store::Store& store_;
+  const store::MailboxInfo info_;
+  const bool read_only_;
+  store::SnapshotPtr view_;
+  std::unique_ptr<store::Watcher> watcher_;
+  store::UidSet recent_;  // ascending; one range for each claim that got something
+  store::UidSet saved_;
+  bool stale_ = false;  // expunges were kept, or the store could not be asked
+};
+
+}  // namespace quartet::imapd

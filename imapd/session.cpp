@@ -1,0 +1,438 @@
+// The loop of a session: bytes to commands, commands to their files, their replies and updates to the client.
+#include "imapd/session.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "common/async/wait.h"
+#include "common/log/log.h"
+#include "common/metrics/metrics.h"
+#include "common/tls/stream.h"
+#include "imapd/commands.h"
+#include "imapd/proto/parser.h"
+#include "imapd/proto/writer.h"
+
+namespace quartet::imapd {
+namespace {
+
+constexpr int kMostBadInARow = 10;
+constexpr int kMostFailedLogins = 5;
+
+ReaderLimits limits(const Context& context) {
+  ReaderLimits limits;
+  const bool trusted = !context.account.empty();
+  // Who has not logged in needs room for a SASL response, or for ID (RFC 2971 section 3.3: 30 fields of 30 and 1024
+  // octets), and no more.
+  limits.line = trusted ? limits.line : 36 * 1024;
+  limits.literal = trusted ? limits.literal : 4 * 1024;
+  limits.command = trusted ? limits.command : 40 * 1024;
+  limits.discard = trusted ? limits.discard : 64 * 1024;
+  limits.message = trusted ? context.options.message_size : 0;
+  limits.messages = 2 * limits.message;
+  return limits;
+}
+
+enum class State { kAny, kNotAuthenticated, kAuthenticated, kSelected };
+
+/// The state a command needs (RFC 3501 section 6).
+State needed_state(const Command& command) {
+  static constexpr std::string_view kAnywhere[] = {"CAPABILITY", "NOOP", "LOGOUT", "ID"};
+  static constexpr std::string_view kBefore[] = {"STARTTLS", "LOGIN", "AUTHENTICATE"};
+  static constexpr std::string_view kOpen[] = {"CHECK", "CLOSE", "UNSELECT", "EXPUNGE", "SEARCH",
+                                               "FETCH", "STORE", "COPY",     "MOVE"};
+  if (std::ranges::find(kAnywhere, command.name) != std::end(kAnywhere)) return State::kAny;
+  if (std::ranges::find(kBefore, command.name) != std::end(kBefore)) return State::kNotAuthenticated;
+  if (std::ranges::find(kOpen, command.name) != std::end(kOpen)) return State::kSelected;
+  return State::kAuthenticated;
+}
+
+/// Whether the response to the command may hold EXPUNGE: not where the client speaks of messages by number
+/// (RFC 3501 section 7.4.1; the UID commands are others).
+bool tells_expunges(const Command& command) {
+  return command.uid || (command.name != "FETCH" && command.name != "STORE" && command.name != "SEARCH");
+}
+
+metrics::Gauge& open_sessions() {
+  static auto& gauge = metrics::gauge("quartet_imapd_sessions", "Sessions that are logged in");
+  return gauge;
+}
+
+class Session {
+ public:
+  Session(std::unique_ptr<net::Stream> stream, const SessionOptions& options, Services& services)
+      : stream_(std::move(stream)),
+        context_{.options = options, .services = services, .output = Output(options.transfer_timeout)},
+        input_(context_.output) {
+    context_.peer = stream_->peer().to_string();
+    attach();
+  }
+
+  ~Session() {
+    if (context_.account.empty()) return;
+    release_room();
+    open_sessions().add(-1);
+    if (context_.services.on_logout) context_.services.on_logout(context_.account);
+  }
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  async::Task<void> run() {
+    if (context_.options.implicit_tls) {
+      const bool secured = co_await start_tls();
+      if (!secured) co_return;
+    }
+    say(fmt::format("* OK [CAPABILITY {}] {} ready", capabilities(context_), context_.options.hostname));
+    while (!over_) co_await next();
+    co_await context_.output.flush();
+    log::debug("imap.disconnected", {{"account", context_.account}, {"peer", context_.peer}});
+  }
+
+ private:
+  void attach() {
+    context_.output.attach(*stream_);
+    input_.attach(*stream_);
+    input_.reader().set_limits(limits(context_));
+  }
+
+  void say(std::string_view line) { context_.output.line(line); }
+
+  void bye(std::string_view why) {
+    say(fmt::format("* BYE {}", why));
+    over_ = true;
+  }
+
+  void answer(std::string_view tag, const Reply& reply) {
+    static constexpr std::string_view kKinds[] = {"OK", "NO", "BAD"};
+    const auto kind = kKinds[static_cast<int>(reply.kind)];
+    const auto code = reply.code.empty() ? std::string() : fmt::format("[{}] ", reply.code);
+    say(fmt::format("{} {} {}{}", tag.empty() ? "*" : tag, kind, code, reply.text));
+    bad_in_row_ = reply.kind == Reply::Kind::kBad ? bad_in_row_ + 1 : 0;
+    if (over_) return;
+    if (bad_in_row_ >= kMostBadInARow) bye("Too many bad commands");
+    if (context_.failed_logins >= kMostFailedLogins) bye("Too many failed logins");
+  }
+
+  std::chrono::seconds timeout() {
+    if (input_.reader().in_command()) return context_.options.transfer_timeout;
+    return context_.account.empty() ? context_.options.login_timeout : context_.options.idle_timeout;
+  }
+
+  /// One event of the reader.
+  async::Task<void> next() {
+    const auto* draining = context_.options.draining;
+    if (draining != nullptr && draining->load(std::memory_order_relaxed) && !input_.reader().in_command())
+      co_return bye("The server is closing");
+    auto event = input_.reader().next();
+    if (const auto* literal = std::get_if<LiteralRequest>(&event)) co_return co_await on_literal(*literal);
+    if (auto* raw = std::get_if<RawCommand>(&event)) {
+      co_await on_raw(std::move(*raw));
+      co_return release_room();
+    }
+    if (const auto* bad = std::get_if<BadLine>(&event)) {
+      release_room();
+      co_return on_bad_line(*bad);
+    }
+    take_room();
+    const bool more = co_await fill();
+    if (!more) on_input_end();
+  }
+
+  async::Task<bool> fill() {
+    auto* const drain_begun = context_.options.drain_begun;
+    if (drain_begun == nullptr || input_.reader().in_command()) co_return co_await input_.fill(timeout());
+    co_return co_await input_.fill_unless(timeout(), *drain_begun);
+  }
+
+  /// Messages in memory count from their first octets to the end of their command. All sessions together have so much
+  /// room and no more.
+  void take_room() {
+    auto* const budget = context_.services.budget;
+    const auto kept = input_.reader().message_octets();
+    if (budget == nullptr || kept <= room_) return;
+    if (budget->take(kept - room_)) {
+      room_ = kept;
+      return;
+    }
+    log::warn("imap.over_budget", {{"account", context_.account}, {"peer", context_.peer}, {"taken", budget->taken()}});
+    input_.reader().give_up();
+    release_room();
+  }
+
+  void release_room() {
+    if (room_ != 0) context_.services.budget->give_back(std::exchange(room_, 0));
+  }
+
+  void on_input_end() {
+    over_ = true;
+    if (!context_.farewell.empty()) return bye(context_.farewell);
+    if (input_.end() == Input::End::kTimedOut) bye("Autologout: too long without a command");
+    if (input_.end() == Input::End::kStopped) bye("The server is closing");
+  }
+
+  void on_bad_line(const BadLine& bad) {
+    const auto text = std::string(to_string(bad.reason));
+    if (bad.reason == BadReason::kNoRoom)
+      answer(bad.tag, Reply::no(text, "UNAVAILABLE"));
+    else if (bad.reason == BadReason::kMessageTooBig)
+      answer(bad.tag, context_.account.empty() ? Reply::bad(text) : Reply::no(text, "TOOBIG"));
+    else
+      answer(bad.tag, Reply::bad(text));
+    if (bad.fatal && !over_) bye("Out of step");
+  }
+
+  void on_logged_in() {
+    open_sessions().add(1);
+    if (context_.options.on_logged_in) context_.options.on_logged_in();
+    input_.reader().set_limits(limits(context_));
+  }
+
+  /// A client that waits for "+" before it sends a message can be told beforehand that there is no room for it.
+  async::Task<void> on_literal(LiteralRequest literal) {
+    if (literal.message && !context_.account.empty()) {
+      const auto room = co_await context_.store().check_quota(context_.account, literal.size);
+      if (!room && room.error().code == store::ErrorCode::kOverQuota) {
+        input_.reader().refuse_literal();
+        release_room();
+        co_return answer(literal.tag, failure(room.error()));
+      }
+      const auto* const budget = context_.services.budget;
+      if (budget != nullptr && !budget->has_room(literal.size)) {
+        input_.reader().refuse_literal();
+        release_room();
+        co_return answer(literal.tag, Reply::no(std::string(to_string(BadReason::kNoRoom)), "UNAVAILABLE"));
+      }
+    }
+    input_.reader().accept_literal();
+    say("+ Go on");
+  }
+
+  async::Task<void> on_raw(RawCommand raw) {
+    auto command = parse_command(std::move(raw), {.utf8 = context_.utf8});
+    if (!command) co_return on_parse_error(command.error());
+    static auto& commands = metrics::counter("quartet_imapd_commands_total", "commands that were understood");
+    commands.add();
+    if (const auto wrong = wrong_state(*command)) co_return answer(command->tag, *wrong);
+    if (command->name == "STARTTLS") co_return co_await on_starttls(command->tag);
+    if (command->name == "LOGOUT") {
+      bye("Logging out");
+      co_return answer(command->tag, Reply::ok("Goodbye"));
+    }
+    const bool was_in = !context_.account.empty();
+    context_.told.clear();
+    context_.changed = false;
+    auto reply = co_await perform(*command);
+    if (!was_in && !context_.account.empty()) on_logged_in();
+    if (input_.end() != Input::End::kNone) co_return on_input_end();
+    co_await update(*command);
+    answer(command->tag, reply);
+    if (!context_.farewell.empty() && !over_) bye(context_.farewell);
+    co_await context_.output.drain();
+    if (context_.output.failed()) over_ = true;
+  }
+
+  void on_parse_error(const ParseError& error) {
+    switch (error.kind) {
+      case ParseError::Kind::kBadCharset:
+        return answer(error.tag, Reply::no(error.text, "BADCHARSET (US-ASCII UTF-8)"));
+      case ParseError::Kind::kLimit:
+        return answer(error.tag, Reply::no(error.text, "LIMIT"));
+      case ParseError::Kind::kBadName:
+        return answer(error.tag, Reply::no(error.text, "CANNOT"));
+      case ParseError::Kind::kSyntax:
+      case ParseError::Kind::kUnknown:
+        answer(error.tag, Reply::bad(error.text));
+    }
+  }
+
+  std::optional<Reply> wrong_state(const Command& command) const {
+    const bool in = !context_.account.empty();
+    switch (needed_state(command)) {
+      case State::kAny:
+        return std::nullopt;
+      case State::kNotAuthenticated:
+        return in ? std::optional(Reply::bad("Already logged in")) : std::nullopt;
+      case State::kAuthenticated:
+        return in ? std::nullopt : std::optional(Reply::bad("Log in first"));
+      case State::kSelected:
+        if (!in) return Reply::bad("Log in first");
+        return context_.selected ? std::nullopt : std::optional(Reply::bad("Select a mailbox first"));
+    }
+    return std::nullopt;
+  }
+
+  /// The untagged updates before the tagged response.
+  async::Task<void> update(const Command& command) {
+    if (!context_.selected) co_return;
+    Selected::Refresh how;
+    how.expunges = tells_expunges(command) ? Selected::Expunges::kTold : Selected::Expunges::kKept;
+    how.always = context_.changed || command.name == "NOOP" || command.name == "CHECK";
+    how.told = std::move(context_.told);
+    const auto refreshed = co_await context_.selected->refresh(std::move(how), context_.output.text());
+    if (refreshed) co_return;
+    if (refreshed.error().code == store::ErrorCode::kNoMailbox)
+      context_.farewell = "The selected mailbox was deleted";
+    else
+      (void)failure(refreshed.error());  // logged; the next command tries again
+  }
+
+  /// Picks the file a command is performed in.
+  struct Performer {
+    Context& context;
+    Input& input;
+    const Command& command;
+
+    static Answer now(Reply reply) { co_return reply; }
+    Answer operator()(const NoArguments&) const {
+      if (command.name == "IDLE") return idle(context, input);
+      return now(simple());
+    }
+    Answer operator()(const Login& a) const { return login(context, a); }
+    Answer operator()(const Authenticate& a) const { return authenticate(context, input, a); }
+    Answer operator()(const Id& a) const { return now(identify(a)); }
+    Answer operator()(const Enable&) const { return now(enable()); }
+    Answer operator()(const Select& a) const { return select(context, a); }
+    Answer operator()(const Create& a) const { return create(context, a); }
+    Answer operator()(const Delete& a) const { return remove(context, a); }
+    Answer operator()(const Rename& a) const { return rename(context, a); }
+    Answer operator()(const Subscribe& a) const { return subscribe(context, a.mailbox, true); }
+    Answer operator()(const Unsubscribe& a) const { return subscribe(context, a.mailbox, false); }
+    Answer operator()(const List& a) const { return list(context, a); }
+    Answer operator()(const Status& a) const { return status(context, a); }
+    Answer operator()(Append& a) const { return append(context, a); }
+    Answer operator()(const Fetch& a) const { return fetch(context, a, command.uid); }
+    Answer operator()(const Store& a) const { return imapd::store_flags(context, a, command.uid); }
+    Answer operator()(const Copy& a) const { return copy(context, a, command.uid); }
+    Answer operator()(const Move& a) const { return imapd::move(context, a, command.uid); }
+    Answer operator()(const Search& a) const { return search(context, a, command.tag, command.uid); }
+    Answer operator()(const Expunge& a) const { return expunge(context, a); }
+    Answer operator()(const GetQuota& a) const { return get_quota(context, a); }
+    Answer operator()(const GetQuotaRoot& a) const { return get_quota_root(context, a); }
+
+    Reply simple() const;
+    Reply identify(const Id& id) const;
+    Reply enable() const;
+  };
+
+  Answer perform(Command& command) {
+    if (command.name == "CLOSE") return close(context_);
+    return std::visit(Performer{context_, input_, command}, command.arguments);
+  }
+
+  async::Task<void> on_starttls(std::string tag) {
+    if (context_.secure) co_return answer(tag, Reply::bad("TLS is on already"));
+    if (context_.options.tls == nullptr) co_return answer(tag, Reply::bad("TLS is not offered"));
+    // Bytes that came along with the command were sent in clear text and must not count as if they were protected
+    // (RFC 9051 section 6.2.1).
+    if (!input_.reader().unconsumed().empty()) {
+      answer(tag, Reply::bad("Nothing may follow STARTTLS"));
+      if (!over_) bye("Out of step");
+      co_return;
+    }
+    answer(tag, Reply::ok("Begin TLS now"));
+    co_await context_.output.flush();
+    if (context_.output.failed()) {
+      over_ = true;
+      co_return;
+    }
+    const bool secured = co_await start_tls();
+    if (!secured) over_ = true;
+  }
+
+  async::Task<bool> start_tls() {
+    auto secured = co_await tls::accept(std::move(stream_), context_.options.tls,
+                                        async::Deadline::after(context_.options.tls_timeout));
+    if (!secured) {
+      log::info("imap.tls_failed", {{"peer", context_.peer}, {"reason", net::to_string(secured.error())}});
+      co_return false;
+    }
+    stream_ = *std::move(secured);
+    context_.secure = true;
+    attach();
+    co_return true;
+  }
+
+  std::unique_ptr<net::Stream> stream_;
+  Context context_;
+  Input input_;
+  int bad_in_row_ = 0;
+  std::uint64_t room_ = 0;  // taken from the budget
+  bool over_ = false;
+};
+
+Reply Session::Performer::simple() const {
+  if (command.name == "CAPABILITY") {
+    context.output.line("* CAPABILITY " + capabilities(context));
+    return Reply::ok("Listed");
+  }
+  if (command.name == "NOOP" || command.name == "CHECK") return Reply::ok("Done");
+  if (command.name == "UNSELECT") {
+    context.selected.reset();
+    return Reply::ok("Nothing is selected");
+  }
+  if (command.name == "NAMESPACE") {
+    context.output.line(R"(* NAMESPACE (("" "/")) NIL NIL)");
+    return Reply::ok("One namespace");
+  }
+  return Reply::bad("No such command");
+}
+
+Reply Session::Performer::identify(const Id& id) const {
+  std::string client;
+  for (const auto& [name, value] : id.fields) client += (client.empty() ? "" : " ") + name + "=" + value.value_or("");
+  log::debug("imap.client", {{"account", context.account}, {"peer", context.peer}, {"id", client}});
+  context.output.line("* ID (\"name\" \"quartet\" \"version\" \"" QUARTET_VERSION "\")");
+  return Reply::ok("Pleased to meet you");
+}
+
+Reply Session::Performer::enable() const {
+  // RFC 5161 section 3.1: what is not known, and what needs no enabling, is passed over.
+  context.output.line("* ENABLED");
+  return Reply::ok("Enabled");
+}
+
+}  // namespace
+
+Reply failure(const store::StoreError& error) {
+  using store::ErrorCode;
+  switch (error.code) {
+    case ErrorCode::kNoMailbox:
+      return Reply::no("No such mailbox", "NONEXISTENT");
+    case ErrorCode::kNoSelect:
+      return Reply::no("The name is only a parent of mailboxes", "NONEXISTENT");
+    case ErrorCode::kExists:
+      return Reply::no("The mailbox exists already", "ALREADYEXISTS");
+    case ErrorCode::kHasChildren:
+      return Reply::no("The name has mailboxes below it", "HASCHILDREN");
+    case ErrorCode::kInvalidName:
+      return Reply::no("Such a name is not possible", "CANNOT");
+    case ErrorCode::kCannot:
+      return Reply::no("This is not possible with this mailbox", "CANNOT");
+    case ErrorCode::kNoMessage:
+      return Reply::no("The message is gone", "EXPUNGEISSUED");
+    case ErrorCode::kOverQuota:
+      return Reply::no("The account is full", "OVERQUOTA");
+    case ErrorCode::kTooManyKeywords:
+      return Reply::no("Too many different keywords", "LIMIT");
+    case ErrorCode::kTooLarge:
+      return Reply::no("Too large", "TOOBIG");
+    case ErrorCode::kUnsupported:
+      return Reply::no("This cannot be done", "CANNOT");
+    case ErrorCode::kBusy:
+    case ErrorCode::kClosed:
+      return Reply::no("Try again later", "UNAVAILABLE");
+    case ErrorCode::kIo:
+    case ErrorCode::kCorrupt:
+      break;
+  }
+  log::error("imap.store_failed", {{"error", store::to_string(error.code)}, {"reason", error.detail}});
+  return Reply::no("The mail store failed", error.code == ErrorCode::kCorrupt ? "CORRUPTION" : "SERVERBUG");
+}
+
+async::Task<void> serve(std::unique_ptr<net::Stream> stream, const SessionOptions& options, Services& services) {
+  Session session(std::move(stream), options, services);
+  co_await session.run();
+}
+
+}  // namespace quartet::imapd

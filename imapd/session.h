@@ -1,0 +1,59 @@
+// One IMAP session of a server, from greeting to close: RFC 3501, and the extensions its CAPABILITY names.
+//
+// The session waits and talks to the store; imapd/proto reads commands and never waits. Everything a session needs is
+// in SessionOptions and Services; it keeps no state that outlives it.
+#pragma once
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "common/async/task.h"
+#include "common/async/thread_pool.h"
+#include "common/async/wait.h"
+#include "common/net/stream.h"
+#include "common/service/byte_budget.h"
+#include "common/store/store.h"
+#include "common/tls/server_context.h"
+
+namespace quartet::imapd {
+
+struct SessionOptions {
+  std::shared_ptr<const tls::ServerContext> tls;  // null: no TLS
+  bool implicit_tls = false;                      // TLS from the first byte (RFC 8314)
+  bool login_in_clear = false;                    // otherwise passwords are taken on TLS only (RFC 3501 section 11)
+  std::uint64_t message_size = 50 * 1024 * 1024;  // octets of a message that APPEND takes
+  std::chrono::seconds login_timeout{60};         // for each command before authentication
+  std::chrono::seconds idle_timeout{1800};        // for each command after it; RFC 3501 section 5.4 wants 30 minutes
+  std::chrono::seconds transfer_timeout{300};     // for the client to take what is sent, or to send what it announced
+  std::chrono::seconds tls_timeout{60};
+  std::string hostname;                         // in the greeting
+  std::function<void()> on_logged_in{};         // called once, by the session that has logged in; may be empty
+  async::Event* drain_begun = nullptr;          // set when the server begins to close; of the session's loop
+  const std::atomic<bool>* draining = nullptr;  // true: sessions say BYE at their next command; IDLE looks at it too
+};
+
+/// What sessions share. All of it may be used from any loop and outlives every session.
+struct Services {
+  store::Store& store;
+  /// The name in the store of the account these lead to; "" if they lead to none, after as long as otherwise, so that
+  /// time does not tell which users exist. `authorization` as in RFC 4616; "" for the user itself.
+  std::function<async::Task<std::string>(std::string user, std::string authorization, std::string password)>
+      authenticate;
+  /// Where SEARCH looks through long messages; null: on the loop.
+  async::ThreadPool* workers = nullptr;
+  /// For messages that APPEND brings; null: no limit.
+  service::ByteBudget* budget = nullptr;
+  /// Called once a login has succeeded; false refuses it (too many sessions of the account). May be empty.
+  std::function<bool(const std::string& account)> on_login;
+  /// Called at the end of each session for which on_login said true. May be empty.
+  std::function<void(const std::string& account)> on_logout;
+};
+
+/// Runs the session to its end. `options` and `services` outlive the task. Stopping the group it runs in ends it with
+/// BYE.
+async::Task<void> serve(std::unique_ptr<net::Stream> stream, const SessionOptions& options, Services& services);
+
+}  // namespace quartet::imapd

@@ -1,0 +1,68 @@
+#include "imapd/settings.h"
+
+#include <fmt/format.h>
+
+#include "common/service/settings.h"
+
+namespace quartet::imapd {
+namespace {
+
+constexpr std::uint32_t kLeastIdle = 1800;          // RFC 3501 section 5.4
+constexpr std::uint64_t kMostMessage = 0xFFFFFFFF;  // numbers of RFC 3501 have 32 bits
+
+bool same(const std::vector<service::ListenerSpec>& a, const std::vector<service::ListenerSpec>& b) {
+  return std::ranges::equal(a, b, [](const service::ListenerSpec& x, const service::ListenerSpec& y) {
+    return x.address == y.address && x.implicit_tls == y.implicit_tls;
+  });
+}
+
+void check_login(service::Checker& checker, const Settings& settings) {
+  const auto& config = settings.config;
+  if (settings.session.tls != nullptr || !config.tls().certificate().empty()) return;
+  for (const auto& listener : config.listener()) {
+    if (listener.implicit_tls()) checker.fault(listener, "implicit_tls", "needs a certificate: see `tls`");
+  }
+  if (!config.login_in_clear())
+    checker.fault(config, "tls", "without a certificate nobody can log in, unless login_in_clear is set");
+}
+
+void check_unchanged(service::Checker& checker, const Settings& settings, const Settings& now) {
+  constexpr const char* kRestart = "cannot change while the agent runs: restart it";
+  if (!same(settings.listeners, now.listeners)) checker.fault(settings.config, "listener", kRestart);
+  if (settings.config.store() != now.config.store()) checker.fault(settings.config, "store", kRestart);
+}
+
+}  // namespace
+
+std::expected<SettingsPtr, std::vector<config::Error>> load_settings(const std::string& path, const Settings* now) {
+  const auto settings = std::make_shared<Settings>();
+  auto& config = settings->config;
+  const auto loaded = config::load_into(path, config);
+  if (!loaded) return std::unexpected(loaded.error());
+  service::Checker checker(*loaded->positions);
+  service::check_agent(checker, config.agent());
+  settings->listeners = service::listeners(checker, config, config.listener());
+  settings->session.tls = service::server_tls(checker, config, config.tls());
+  settings->session.hostname = service::hostname(config.agent());
+  settings->session.login_in_clear = config.login_in_clear();
+  settings->directory = service::load_directory(checker, config, config.directory());
+  checker.require(config, "store", config.store());
+  check_login(checker, *settings);
+  if (config.message_size() != 0) settings->session.message_size = config.message_size();
+  if (config.message_size() > kMostMessage)
+    checker.fault(config, "message_size", fmt::format("at most {}", kMostMessage));
+  if (config.idle_seconds() != 0) settings->session.idle_timeout = std::chrono::seconds(config.idle_seconds());
+  if (config.idle_seconds() != 0 && config.idle_seconds() < kLeastIdle)
+    checker.fault(config, "idle_seconds", fmt::format("at least {} (RFC 3501 section 5.4)", kLeastIdle));
+  if (config.sessions_per_account() != 0) settings->sessions_per_account = config.sessions_per_account();
+  if (config.connections_per_client() != 0) settings->connections_per_client = config.connections_per_client();
+  if (config.unauthenticated_per_client() != 0)
+    settings->unauthenticated_per_client = config.unauthenticated_per_client();
+  settings->memory = service::memory(checker, config, config.memory(), settings->session.message_size);
+  settings->trusted = service::networks(checker, config, "trusted", config.trusted());
+  if (now != nullptr) check_unchanged(checker, *settings, *now);
+  if (!checker.ok()) return std::unexpected(checker.take());
+  return settings;
+}
+
+}  // namespace quartet::imapd

@@ -1,0 +1,13 @@
+// The STATUS response, of STATUS itself and of LIST with RETURN (STATUS ...) (RFC 5819).
+#pragma once
+#include <vector>
+
+#include "common/store/types.h"
+#include "imapd/context.h"
+#include "imapd/proto/command.h"
+
+namespace quartet::imapd {
+
+void append_status(Context& context, const store::MailboxInfo& mailbox, const std::vector<StatusItem>& items);
+
+}  // namespace quartet::imapd

@@ -1,0 +1,128 @@
+#include "imapd/text_match.h"
+
+#include <unicode/unorm2.h>
+#include <unicode/ustring.h>
+
+#include <algorithm>
+
+#include "common/base/ascii.h"
+#include "common/mime/charset.h"
+#include "common/mime/encoded_word.h"
+#include "common/mime/transfer.h"
+
+namespace quartet::imapd {
+namespace {
+
+std::u16string to_utf16(std::string_view utf8) {
+  std::u16string out(utf8.size(), u'\0');
+  std::int32_t length = 0;
+  UErrorCode error = U_ZERO_ERROR;
+  u_strFromUTF8WithSub(out.data(), static_cast<std::int32_t>(out.size()), &length, utf8.data(),
+                       static_cast<std::int32_t>(utf8.size()), 0xFFFD, nullptr, &error);
+  out.resize(U_SUCCESS(error) ? static_cast<std::size_t>(length) : 0);
+  return out;
+}
+
+std::string to_utf8(const std::u16string& text) {
+  std::string out(text.size() * 3, '\0');
+  std::int32_t length = 0;
+  UErrorCode error = U_ZERO_ERROR;
+  u_strToUTF8(out.data(), static_cast<std::int32_t>(out.size()), &length, text.data(),
+              static_cast<std::int32_t>(text.size()), &error);
+  out.resize(U_SUCCESS(error) ? static_cast<std::size_t>(length) : 0);
+  return out;
+}
+
+std::u16string normalise(const std::u16string& text) {
+  UErrorCode error = U_ZERO_ERROR;
+  const auto* form = unorm2_getNFKCCasefoldInstance(&error);
+  std::u16string out(text.size() + text.size() / 4 + 16, u'\0');
+  for (;;) {
+    error = U_ZERO_ERROR;
+    const auto length = unorm2_normalize(form, text.data(), static_cast<std::int32_t>(text.size()), out.data(),
+                                         static_cast<std::int32_t>(out.size()), &error);
+    out.resize(static_cast<std::size_t>(std::max(length, 0)));
+    if (error == U_BUFFER_OVERFLOW_ERROR) continue;
+    return U_SUCCESS(error) ? out : text;
+  }
+}
+
+/// Long texts in pieces: ICU counts in 32 bits, and a piece needs several times its size while it is folded.
+constexpr std::size_t kPiece = 256 * 1024;
+
+std::string_view take_piece(std::string_view& text) {
+  auto size = std::min(kPiece, text.size());
+  // Not inside a character; a combining mark after the cut stays uncombined, which costs a match at worst.
+  while (size < text.size() && size > kPiece - 4 && (static_cast<unsigned char>(text[size]) & 0xC0U) == 0x80U) --size;
+  const auto piece = text.substr(0, size);
+  text.remove_prefix(size);
+  return piece;
+}
+
+}  // namespace
+
+std::string fold(std::string_view utf8) {
+  if (mime::is_ascii(utf8)) return ascii::lower(utf8);
+  std::string out;
+  while (!utf8.empty()) out += to_utf8(normalise(to_utf16(take_piece(utf8))));
+  return out;
+}
+
+bool Needle::in(std::string_view text) const {
+  if (folded_.empty()) return true;
+  return in_folded(fold(text));
+}
+
+const mime::Header& MessageText::header() {
+  if (!header_) header_.emplace(message_);
+  return *header_;
+}
+
+bool MessageText::header_has(const Needle& needle) {
+  if (!header_text_) {
+    std::string text;
+    for (const auto& field : header().fields())
+      text.append(field.name).append(": ").append(mime::decode_words(field.value)).append("\n");
+    header_text_ = fold(text);
+  }
+  return needle.in_folded(*header_text_);
+}
+
+bool MessageText::field_has(std::string_view name, const Needle& needle) {
+  return std::ranges::any_of(header().fields(), [&](const mime::Field& field) {
+    return field.is(name) && (needle.empty() || needle.in(mime::decode_words(field.value)));
+  });
+}
+
+const mime::StoredHeaders& MessageText::headers() {
+  if (!headers_) {
+    headers_blob_ = mime::digest(message_).headers;
+    headers_ = mime::decode_headers(headers_blob_).value_or(mime::StoredHeaders{});
+  }
+  return *headers_;
+}
+
+void MessageText::add_part(const mime::Part& part) {
+  if (part.kind == mime::Part::Kind::kMessage) {
+    std::string text;
+    const mime::Header inner(part.children.front().header(message_));
+    for (const auto& field : inner.fields()) text += mime::decode_words(field.value) + "\n";
+    body_->push_back(fold(text));
+  } else if (part.kind == mime::Part::Kind::kLeaf && part.is_text()) {
+    body_->push_back(fold(mime::to_utf8(mime::decode(part.encoding, part.body(message_)), part.charset())));
+  }
+  for (const auto& child : part.children) add_part(child);
+}
+
+void MessageText::open_body() {
+  if (body_) return;
+  body_.emplace();
+  add_part(mime::parse_structure(message_, header()));
+}
+
+bool MessageText::body_has(const Needle& needle) {
+  open_body();
+  return std::ranges::any_of(*body_, [&](const std::string& text) { return needle.in_folded(text); });
+}
+
+}  // namespace quartet::imapd

@@ -1,0 +1,58 @@
+// Substrings without regard to case, as SEARCH wants them (RFC 3501 section 6.4.4; RFC 5051), and the readable text of
+// a message.
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/mime/digest.h"
+#include "common/mime/structure.h"
+
+namespace quartet::imapd {
+
+/// UTF-8 in the form in which texts are compared: case folded, compatibility forms made equal.
+std::string fold(std::string_view utf8);
+
+/// A text to be looked for.
+class Needle {
+ public:
+  Needle() = default;
+  explicit Needle(std::string_view utf8) : folded_(fold(utf8)) {}
+  bool empty() const { return folded_.empty(); }
+  /// `text` as it is in UTF-8.
+  bool in(std::string_view text) const;
+  bool in_folded(std::string_view folded) const { return folded.find(folded_) != std::string_view::npos; }
+
+ private:
+  std::string folded_;
+};
+
+/// A message opened for searching. Decoded when it is first asked for, and once. `message` outlives it.
+class MessageText {
+ public:
+  explicit MessageText(std::string_view message) : message_(message) {}
+
+  /// A text in the body: in parts that are text, and in the headers of messages inside.
+  bool body_has(const Needle& needle);
+  /// In the header fields, names included.
+  bool header_has(const Needle& needle);
+  /// In a field of that name; an empty needle: there is one.
+  bool field_has(std::string_view name, const Needle& needle);
+  /// What the store keeps of the header, when what it kept cannot be read.
+  const mime::StoredHeaders& headers();
+
+ private:
+  const mime::Header& header();
+  void open_body();
+  void add_part(const mime::Part& part);
+
+  std::string_view message_;
+  std::optional<mime::Header> header_;
+  std::optional<std::vector<std::string>> body_;  // folded, one for each part
+  std::optional<std::string> header_text_;        // folded
+  std::string headers_blob_;
+  std::optional<mime::StoredHeaders> headers_;
+};
+
+}  // namespace quartet::imapd

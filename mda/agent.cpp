@@ -1,0 +1,119 @@
+#include "mda/agent.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "common/log/log.h"
+#include "common/service/settings.h"
+#include "common/store/default_mailboxes.h"
+
+namespace quartet::mda {
+namespace {
+
+/// Deliveries to files at a time: they wait for the disk and for locks, not for the processor.
+constexpr std::size_t kFileThreads = 16;
+
+}  // namespace
+
+std::expected<std::unique_ptr<service::Agent>, std::vector<config::Error>> Agent::load(const std::string& path) {
+  auto settings = load_settings(path);
+  if (!settings) return std::unexpected(std::move(settings.error()));
+  return std::make_unique<Agent>(*std::move(settings));
+}
+
+Agent::Agent(SettingsPtr settings)
+    : first_(settings), latest_(settings), settings_(settings), budget_(settings->memory) {}
+
+service::Status Agent::bind(async::LoopThreads& loops) {
+  service::Acceptor::Options options;
+  options.connections_per_client = [this] { return service::connections_per_client(settings_.get()->config.limits()); };
+  acceptor_ = std::make_unique<service::Acceptor>(
+      loops, std::move(options), [this](std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener) {
+        return serve(std::move(stream), listener);
+      });
+  return acceptor_->bind(first_->listeners);
+}
+
+service::Belongings Agent::belongings() const {
+  return {acceptor_->socket_files(), {first_->config.store(), first_->config.spool()}};
+}
+
+store::Options Agent::store_options() const {
+  store::Options options;
+  options.directory = first_->config.store();
+  options.default_mailboxes = store::usual_mailboxes();
+  options.quota = [this](std::string_view login) {
+    const auto settings = settings_.get();
+    const auto* account = settings->tables.directory->find_account(login);
+    return account == nullptr ? store::QuotaLimit{} : store::QuotaLimit{account->quota_bytes, account->quota_messages};
+  };
+  return options;
+}
+
+service::Status Agent::start() {
+  auto opened = store::open_sqlite(store_options());
+  if (!opened)
+    return std::unexpected(fmt::format("cannot open the store {}: {}: {}", first_->config.store(),
+                                       store::to_string(opened.error().code), opened.error().detail));
+  store_ = *std::move(opened);
+  if (!first_->config.spool().empty()) {
+    auto queue = service::Queue::open(first_->config.spool(), first_->relay, first_->router);
+    if (!queue) return std::unexpected(std::move(queue.error()));
+    queue_ = *std::move(queue);
+  }
+  files_ = std::make_unique<async::ThreadPool>("files", kFileThreads);
+  services_ = std::unique_ptr<SessionServices>(
+      new SessionServices{.delivery = {.store = *store_, .files = *files_, .hostname = {}, .notices = {}, .mbox = {}},
+                          .tables = [this] { return settings_.get()->tables; },
+                          .budget = budget_});
+  auto& delivery = services_->delivery;
+  delivery.spool = spool();
+  delivery.store_fault = &store_fault_;
+  delivery.redelivers = first_->redelivers;
+  delivery.hostname = first_->session.features.hostname;
+  delivery.hops = first_->hops;
+  delivery.notices = first_->relay.notices;
+  // The way back to ourselves is open before the queue begins.
+  acceptor_->start();
+  if (queue_) queue_->start();
+  return {};
+}
+
+async::Task<void> Agent::serve(std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener) {
+  auto options = settings_.get()->session;
+  options.implicit_tls = listener.implicit_tls;
+  options.draining = &acceptor_->draining();
+  const auto peer = stream->peer().to_string();
+  const auto handler = make_handler(*services_);
+  const auto end = co_await smtp::serve(std::move(stream), options, *handler);
+  log::debug("mda.session_ended", {{"peer", peer}, {"how", smtp::to_string(end)}});
+}
+
+std::vector<config::Error> Agent::reload(const std::string& path) {
+  auto settings = load_settings(path, first_.get());
+  if (!settings) return std::move(settings.error());
+  if (queue_) queue_->relay().set_router((*settings)->router);
+  latest_ = *std::move(settings);
+  settings_.set(latest_);
+  return {};
+}
+
+std::string Agent::trouble() const {
+  if (const auto fault = store_fault_.text(); !fault.empty()) return "the store takes no mail: " + fault;
+  return queue_ ? queue_->trouble() : std::string();
+}
+
+void Agent::drain(std::chrono::seconds grace) {
+  const auto end = std::chrono::steady_clock::now() + grace;
+  if (acceptor_) acceptor_->drain(grace);
+  // The sessions are gone: nothing asks for these any more.
+  const auto left = std::chrono::duration_cast<std::chrono::seconds>(end - std::chrono::steady_clock::now());
+  if (queue_) queue_->stop(std::max(left, std::chrono::seconds(0)));
+  services_.reset();
+  files_.reset();
+  queue_.reset();
+  store_.reset();
+}
+
+}  // namespace quartet::mda

@@ -1,0 +1,47 @@
+// The mda as the frame of a daemon runs it: settings, the store, the queue of what is sent on, listeners.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/service/acceptor.h"
+#include "common/service/agent.h"
+#include "common/service/current.h"
+#include "common/service/queue.h"
+#include "common/store/store.h"
+#include "mda/settings.h"
+
+namespace quartet::mda {
+
+class Agent : public service::Agent {
+ public:
+  static std::expected<std::unique_ptr<service::Agent>, std::vector<config::Error>> load(const std::string& path);
+  explicit Agent(SettingsPtr settings);
+
+  const config::v1::Agent& settings() const override { return latest_->config.agent(); }
+  service::Status bind(async::LoopThreads& loops) override;
+  service::Belongings belongings() const override;
+  service::Status start() override;
+  std::vector<config::Error> reload(const std::string& path) override;
+  void drain(std::chrono::seconds grace) override;
+  std::string trouble() const override;
+  spool::Spool* spool() override { return queue_ ? &queue_->spool() : nullptr; }
+  relay::Relay* relay() override { return queue_ ? &queue_->relay() : nullptr; }
+
+ private:
+  async::Task<void> serve(std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener);
+  store::Options store_options() const;
+
+  const SettingsPtr first_;  // as the agent was started
+  SettingsPtr latest_;       // main thread only
+  service::Current<Settings> settings_;
+  service::ByteBudget budget_;
+  std::unique_ptr<async::ThreadPool> files_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<service::Queue> queue_;
+  service::RecentFault store_fault_;
+  std::unique_ptr<SessionServices> services_;
+  std::unique_ptr<service::Acceptor> acceptor_;
+};
+
+}  // namespace quartet::mda

@@ -1,0 +1,159 @@
+#include "mda/mbox.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+#include <optional>
+#include <thread>
+
+#include "common/base/scope.h"
+
+namespace quartet::mda {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr std::chrono::milliseconds kBetweenTries{20};
+
+/// Tries until it works, fails otherwise than by somebody else's lock, or time is up. Blocks.
+template <typename Try>
+FileResult<void> until(Clock::time_point deadline, const std::string& path, Try attempt) {
+  for (;;) {
+    FileResult<bool> locked = attempt();
+    if (!locked) return std::unexpected(std::move(locked.error()));
+    if (*locked) return {};
+    if (Clock::now() >= deadline) {
+      errno = EAGAIN;
+      return file_error("lock", path);
+    }
+    std::this_thread::sleep_for(kBetweenTries);
+  }
+}
+
+/// A lock of the open file description: also against other threads of this process, and against everybody who uses
+/// fcntl.
+FileResult<bool> try_fcntl(const File& file, const std::string& path) {
+  struct flock lock{};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  if (::fcntl(file.get(), F_OFD_SETLK, &lock) == 0) return true;
+  if (errno == EAGAIN || errno == EACCES || errno == EINTR) return false;
+  return file_error("fcntl", path);
+}
+
+void remove_stale(const std::string& lock, std::chrono::seconds age) {
+  struct stat status{};
+  if (::lstat(lock.c_str(), &status) != 0) return;
+  if (std::time(nullptr) - status.st_mtime >= age.count()) ::unlink(lock.c_str());
+}
+
+FileResult<bool> try_dotlock(const std::string& lock, std::chrono::seconds stale) {
+  const File made(::open(lock.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (made.is_open()) return true;
+  if (errno != EEXIST) return file_error("create", lock);
+  remove_stale(lock, stale);
+  return false;
+}
+
+FileResult<File> open_mbox(const std::string& path) {
+  // Not through a link: in a directory of the user's it could lead to somebody else's file.
+  File file(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!file.is_open()) return file_error("open", path);
+  return file;
+}
+
+/// Whether the name still leads to the open file: a reader may have put another in its place while we waited.
+bool is_still(const File& file, const std::string& path) {
+  struct stat ours{};
+  struct stat named{};
+  return ::fstat(file.get(), &ours) == 0 && ::lstat(path.c_str(), &named) == 0 && ours.st_ino == named.st_ino &&
+         ours.st_dev == named.st_dev;
+}
+
+FileResult<File> open_locked(const std::string& path, Clock::time_point deadline) {
+  for (;;) {
+    auto file = open_mbox(path);
+    if (!file) return file;
+    const auto locked = until(deadline, path, [&] { return try_fcntl(*file, path); });
+    if (!locked) return std::unexpected(locked.error());
+    if (is_still(*file, path)) return file;
+  }
+}
+
+/// Every message begins on a line of its own, even behind one that lost its end.
+FileResult<bool> ends_in_line_end(const File& file, off_t size, const std::string& path) {
+  if (size == 0) return true;
+  char last = 0;
+  if (::pread(file.get(), &last, 1, size - 1) != 1) return file_error("read", path);
+  return last == '\n';
+}
+
+FileResult<void> write_entry(const File& file, const std::string& path, std::string entry) {
+  struct stat status{};
+  if (::fstat(file.get(), &status) != 0) return file_error("stat", path);
+  if (!S_ISREG(status.st_mode)) {
+    errno = EINVAL;
+    return file_error("not a regular file:", path);
+  }
+  const auto whole = ends_in_line_end(file, status.st_size, path);
+  if (!whole) return std::unexpected(whole.error());
+  if (!*whole) entry.insert(0, "\n");
+  auto written = write_all(file, entry, path);
+  if (written) written = sync(file, path);
+  // If the cut fails too, the next message still begins on a line of its own.
+  if (!written && ::ftruncate(file.get(), status.st_size) == 0) (void)sync(file, path);
+  return written;
+}
+
+std::string sender_of(std::string_view reverse_path) {
+  if (reverse_path.empty()) return "MAILER-DAEMON";
+  std::string out(reverse_path);
+  std::ranges::replace_if(out, [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == 0x7f; }, '?');
+  return out;
+}
+
+bool looks_like_from(std::string_view line) {
+  return line.substr(std::min(line.find_first_not_of('>'), line.size())).starts_with("From ");
+}
+
+}  // namespace
+
+std::string mbox_entry(std::string_view message, std::string_view reverse_path, WallTime now) {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  char date[32];
+  std::strftime(date, sizeof date, "%a %b %e %H:%M:%S %Y", &parts);
+  std::string out = "From " + sender_of(reverse_path) + " " + date + "\n";
+  out.reserve(out.size() + message.size() + message.size() / 64);
+  while (!message.empty()) {
+    const auto end = message.find('\n');
+    auto line = message.substr(0, end);
+    message.remove_prefix(end == std::string_view::npos ? message.size() : end + 1);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (looks_like_from(line)) out += '>';
+    out += line;
+    out += '\n';
+  }
+  return out + "\n";
+}
+
+FileResult<void> append_mbox(const std::string& path, std::string_view message, std::string_view reverse_path,
+                             WallTime now, const MboxOptions& options) {
+  const auto deadline = Clock::now() + options.lock_timeout;
+  const bool existed = ::access(path.c_str(), F_OK) == 0;
+  const auto file = open_locked(path, deadline);
+  if (!file) return std::unexpected(file.error());
+  const auto lock = path + ".lock";
+  const auto locked = until(deadline, path, [&] { return try_dotlock(lock, options.stale_lock); });
+  if (!locked) return locked;
+  const ScopeExit unlock([&lock] { ::unlink(lock.c_str()); });
+  auto written = write_entry(*file, path, mbox_entry(message, reverse_path, now));
+  if (written && !existed) written = sync_directory(parent_of(path));
+  return written;
+}
+
+}  // namespace quartet::mda

@@ -1,0 +1,41 @@
+// Where the mail of one recipient goes: aliases followed, forwards resolved, targets of the configuration applied.
+// Pure: the directory and the table go in, targets come out.
+#pragma once
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "common/directory/directory.h"
+#include "common/smtp/reply.h"
+#include "mda/table.h"
+
+namespace quartet::mda {
+
+struct Target {
+  enum class Kind {
+    kStore,    // INBOX of the account `address`
+    kMbox,     // `path`
+    kMaildir,  // `path`
+    kSend,     // to `address`, by way of the spool
+  };
+  Kind kind = Kind::kStore;
+  std::string address;  // login of an account, or the address to send on to
+  std::string path;
+  std::string via;  // the address that led here at last: mail to it comes here again
+  /// Equal for what is the same place.
+  std::tuple<Kind, std::string_view, std::string_view> place() const { return {kind, address, path}; }
+};
+
+struct Plan {
+  std::vector<Target> targets;       // each once; the mail goes to all of them
+  std::vector<std::string> unknown;  // addresses it leads to that have no user
+  /// Set if there are no targets: why RCPT is refused.
+  smtp::Reply refusal;
+};
+
+/// `address` as in RCPT. Details (ann+lists@...) find their account and have no other effect: what comes to them is put
+/// into INBOX.
+Plan make_plan(const directory::Directory& directory, const DeliveryTable& table, const std::string& address);
+
+}  // namespace quartet::mda

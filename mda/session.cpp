@@ -1,0 +1,134 @@
+#include "mda/session.h"
+
+#include <utility>
+
+#include "common/base/id.h"
+#include "common/log/log.h"
+#include "common/mime/trace.h"
+#include "mda/fault.h"
+
+namespace quartet::mda {
+namespace {
+
+std::string received(const smtp::Peer& peer, const Incoming& incoming, const std::string& hostname) {
+  mime::Received field;
+  field.helo = peer.hello;
+  field.client = peer.address.to_literal();
+  field.by = hostname;
+  field.protocol = service::with_protocol(peer, incoming.mail.smtputf8, true);
+  if (peer.tls != nullptr) field.tls = peer.tls->version + " " + peer.tls->cipher;
+  field.id = incoming.id;
+  // With more of them it would tell each who else got the message.
+  if (incoming.recipients.size() == 1) field.for_address = incoming.recipients.front().rcpt.forward_path;
+  field.time = incoming.time;
+  return mime::received_field(field);
+}
+
+/// Gathers one message, then delivers it.
+class Sink final : public smtp::MessageSink {
+ public:
+  Sink(const SessionServices& services, const smtp::Peer& peer, smtp::MailParameters mail,
+       std::vector<Recipient> recipients)
+      : services_(services), peer_(peer), incoming_(std::make_shared<Incoming>()) {
+    incoming_->mail = std::move(mail);
+    incoming_->recipients = std::move(recipients);
+  }
+  ~Sink() override { services_.budget.give_back(taken_); }
+
+  async::Task<std::expected<void, smtp::Reply>> write(std::string bytes) override {
+    if (!services_.budget.take(bytes.size())) {
+      log::warn("mda.over_budget", {{"peer", peer_.address.to_string()}, {"taken", services_.budget.taken()}});
+      incoming_->message = {};
+      services_.budget.give_back(std::exchange(taken_, 0));
+      co_return std::expected<void, smtp::Reply>(
+          std::unexpect, smtp::Reply(452, "4.3.1", "too many messages at once, try again later"));
+    }
+    taken_ += bytes.size();
+    if (incoming_->message.empty())
+      incoming_->message = std::move(bytes);
+    else
+      incoming_->message += bytes;
+    co_return std::expected<void, smtp::Reply>();
+  }
+
+  async::Task<std::vector<smtp::Reply>> finish() override {
+    const auto& mail = incoming_->mail;
+    incoming_->time = wall_now();
+    incoming_->id = Id::make().to_string();
+    incoming_->trace = mail.trace.empty() ? Id::make().to_string() : mail.trace;
+    incoming_->client = peer_.address.to_string();
+    incoming_->received = received(peer_, *incoming_, services_.delivery.hostname);
+    co_return co_await deliver(services_.delivery, incoming_);
+  }
+
+ private:
+  const SessionServices& services_;
+  const smtp::Peer& peer_;
+  std::shared_ptr<Incoming> incoming_;
+  std::uint64_t taken_ = 0;  // of the budget
+};
+
+class Handler final : public smtp::Handler {
+ public:
+  explicit Handler(const SessionServices& services) : services_(services) {}
+
+  async::Task<smtp::Reply> on_open(const smtp::Peer&) override { co_return smtp::Reply(220, "", "ready"); }
+
+  async::Task<smtp::Reply> on_mail(const smtp::Peer&, const smtp::MailParameters& mail) override {
+    recipients_.clear();
+    size_ = mail.size.value_or(0);
+    co_return smtp::Reply(250, "2.1.0", "sender ok");
+  }
+
+  async::Task<smtp::Reply> on_rcpt(const smtp::Peer& peer, const smtp::Transaction& transaction,
+                                   const smtp::RcptParameters& rcpt) override {
+    const auto tables = services_.tables();
+    auto plan = make_plan(*tables.directory, *tables.deliveries, rcpt.forward_path);
+    for (const auto& unknown : plan.unknown) {
+      if (!plan.targets.empty()) log::warn("mda.dead_target", {{"address", rcpt.forward_path}, {"target", unknown}});
+    }
+    auto reply = plan.targets.empty() ? plan.refusal : smtp::Reply(250, "2.1.5", "recipient ok");
+    // Several places: those with room get the message, the others when there is room.
+    if (plan.targets.size() == 1 && plan.targets.front().kind == Target::Kind::kStore) {
+      const auto& login = plan.targets.front().address;
+      const auto room = co_await services_.delivery.store.check_quota(login, size_);
+      const auto* account = tables.directory->find_account(login);
+      const bool never = account != nullptr && account->quota_bytes != 0 && size_ > account->quota_bytes;
+      if (!room) reply = reply_to(room.error(), never);
+    }
+    if (reply.positive())
+      recipients_.push_back({rcpt, std::move(plan)});
+    else
+      refused(peer, transaction, rcpt, reply);
+    co_return reply;
+  }
+
+  async::Task<std::expected<std::unique_ptr<smtp::MessageSink>, smtp::Reply>> on_message(
+      const smtp::Peer& peer, const smtp::Transaction& transaction) override {
+    co_return std::make_unique<Sink>(services_, peer, transaction.mail, std::exchange(recipients_, {}));
+  }
+
+ private:
+  static void refused(const smtp::Peer& peer, const smtp::Transaction& transaction, const smtp::RcptParameters& rcpt,
+                      const smtp::Reply& reply) {
+    log::info("mda.refused", {{"trace", transaction.mail.trace},
+                              {"peer", peer.address.to_string()},
+                              {"from", transaction.mail.reverse_path},
+                              {"to", rcpt.forward_path},
+                              {"code", reply.code},
+                              {"status", reply.enhanced},
+                              {"reply", reply.text()}});
+  }
+
+  const SessionServices& services_;
+  std::vector<Recipient> recipients_;  // accepted ones of the transaction, as the session counts them
+  std::uint64_t size_ = 0;             // as announced
+};
+
+}  // namespace
+
+std::unique_ptr<smtp::Handler> make_handler(const SessionServices& services) {
+  return std::make_unique<Handler>(services);
+}
+
+}  // namespace quartet::mda

@@ -1,0 +1,55 @@
+#include "mda/table.h"
+
+#include <algorithm>
+
+#include "common/relay/route.h"
+
+namespace quartet::mda {
+namespace {
+
+/// A name that stays one component of a path.
+bool is_component(std::string_view name) {
+  return !name.empty() && name.front() != '.' && !name.contains('/') && !name.contains('\0');
+}
+
+}  // namespace
+
+DeliveryTable::DeliveryTable(std::vector<Delivery> deliveries) : entries_(std::move(deliveries)) {
+  for (std::size_t i = 0; i < entries_.size(); ++i) by_match_.emplace(entries_[i].match, i);
+}
+
+const Delivery* DeliveryTable::find(const std::vector<std::string>& names) const {
+  std::size_t first = entries_.size();
+  for (const auto& name : names) {
+    if (const auto found = by_match_.find(name); found != by_match_.end()) first = std::min(first, found->second);
+  }
+  return first == entries_.size() ? nullptr : &entries_[first];
+}
+
+std::optional<std::string> shadowed_by(const std::vector<Delivery>& earlier, const std::string& match) {
+  const auto domain = relay::domain_of(match);
+  for (const auto& delivery : earlier) {
+    if (delivery.match == match || delivery.match == domain) return delivery.match;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> expand_path(std::string_view path, std::string_view user, std::string_view domain) {
+  std::string out;
+  while (!path.empty()) {
+    const bool at_user = path.starts_with("{user}");
+    const bool at_domain = path.starts_with("{domain}");
+    if (!at_user && !at_domain) {
+      out += path.front();
+      path.remove_prefix(1);
+      continue;
+    }
+    const auto name = at_user ? user : domain;
+    if (!is_component(name)) return std::nullopt;
+    out += name;
+    path.remove_prefix(path.find('}') + 1);
+  }
+  return out;
+}
+
+}  // namespace quartet::mda

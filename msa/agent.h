@@ -1,0 +1,47 @@
+// The msa as the frame of a daemon runs it.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/service/acceptor.h"
+#include "common/service/agent.h"
+#include "common/service/current.h"
+#include "common/service/intake.h"
+#include "common/service/passwords.h"
+#include "common/service/queue.h"
+#include "common/spool/hand_off.h"
+#include "msa/settings.h"
+
+namespace quartet::msa {
+
+class Agent final : public service::Agent {
+ public:
+  static std::expected<std::unique_ptr<service::Agent>, std::vector<config::Error>> load(const std::string& path);
+  explicit Agent(SettingsPtr settings);
+
+  const config::v1::Agent& settings() const override { return latest_->config.agent(); }
+  service::Status bind(async::LoopThreads& loops) override;
+  service::Belongings belongings() const override;
+  service::Status start() override;
+  std::vector<config::Error> reload(const std::string& path) override;
+  void drain(std::chrono::seconds grace) override;
+  std::string trouble() const override;
+  spool::Spool* spool() override { return queue_ ? &queue_->spool() : nullptr; }
+  relay::Relay* relay() override { return queue_ ? &queue_->relay() : nullptr; }
+
+ private:
+  service::Status open_queue();
+  async::Task<void> serve(std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener);
+
+  SettingsPtr latest_;                  // main thread only
+  service::Current<Settings> current_;  // the same for sessions
+  service::ByteBudget budget_;
+  service::Passwords passwords_;
+  std::unique_ptr<service::Queue> queue_;     // with smart_host
+  std::unique_ptr<spool::HandOff> hand_off_;  // with shared_spool
+  service::IntakeOptions intake_;
+  std::unique_ptr<service::Acceptor> acceptor_;
+};
+
+}  // namespace quartet::msa

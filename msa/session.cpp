@@ -1,0 +1,96 @@
+#include "msa/session.h"
+
+#include "common/async/wait.h"
+#include "common/base/ascii.h"
+#include "common/log/log.h"
+#include "msa/completion.h"
+
+namespace quartet::msa {
+namespace {
+
+/// A person mistypes twice; who is wrong more often in one session is guessing.
+constexpr unsigned kMostFailedLogins = 5;
+
+void report_login(const smtp::Peer& peer, const std::string& user, bool good) {
+  service::count_login("smtp", good);
+  const auto client = peer.address.to_string();
+  if (good)
+    log::info("msa.login", {{"peer", client}, {"login", user}});
+  else
+    log::warn("msa.login_failed", {{"peer", client}, {"login", user}});
+}
+
+}  // namespace
+
+smtp::Reply check_sender(const directory::Directory& directory, const std::string& login,
+                         const std::string& reverse_path) {
+  const auto* account = directory.find_account(login);
+  if (account == nullptr || !account->enabled) return {550, "5.7.1", "the account may not send any more"};
+  // Clients send read receipts and notices with the null reverse-path, as they must (RFC 8098 section 3); the log says
+  // who did, and nothing comes back to an inbox of somebody else.
+  if (reverse_path.empty()) return {250, "2.1.0", "sender ok"};
+  if (directory.may_send_as(*account, reverse_path)) return {250, "2.1.0", "sender ok"};
+  return {550, "5.7.1", "the sender address does not belong to your account"};
+}
+
+smtp::Reply check_recipient(const directory::Directory& directory, const std::string& recipient) {
+  const bool postmaster = ascii::iequals(recipient, "postmaster") || ascii::istarts_with(recipient, "postmaster@");
+  if (!postmaster && directory.resolve(recipient).kind == directory::Resolution::Kind::kUnknownUser)
+    return {550, "5.1.1", "no such user here"};
+  return {250, "2.1.5", "recipient ok"};
+}
+
+async::Task<smtp::Reply> Session::on_open(const smtp::Peer& peer) {
+  log::debug("msa.connected", {{"peer", peer.address.to_string()}});
+  co_return smtp::Reply(220, "", "welcome");
+}
+
+async::Task<smtp::Reply> Session::on_auth(const smtp::Peer& peer, const smtp::Login& login) {
+  settings_ = current_.get();
+  const auto* account =
+      co_await passwords_.authenticate(settings_->directory, login.user, login.authorization, login.password);
+  report_login(peer, login.user, account != nullptr);
+  if (account != nullptr) co_return smtp::Reply(235, "2.7.0", "authenticated");
+  if (++failed_logins_ > 1) co_await async::sleep_for(passwords_.pause());
+  if (failed_logins_ >= kMostFailedLogins) co_return smtp::Reply(421, "4.7.0", "too many failed logins");
+  co_return smtp::Reply(535, "5.7.8", "user or password is wrong");
+}
+
+async::Task<smtp::Reply> Session::on_mail(const smtp::Peer& peer, const smtp::MailParameters& mail) {
+  settings_ = current_.get();
+  auto reply = check_sender(*settings_->directory, peer.login, mail.reverse_path);
+  if (!reply.positive()) {
+    log::info("msa.refused", {{"peer", peer.address.to_string()},
+                              {"login", peer.login},
+                              {"from", mail.reverse_path},
+                              {"reply", reply.text()}});
+  }
+  co_return reply;
+}
+
+async::Task<smtp::Reply> Session::on_rcpt(const smtp::Peer& peer, const smtp::Transaction& transaction,
+                                          const smtp::RcptParameters& rcpt) {
+  auto reply = check_recipient(*settings_->directory, rcpt.forward_path);
+  if (!reply.positive()) {
+    log::info("msa.refused", {{"peer", peer.address.to_string()},
+                              {"login", peer.login},
+                              {"from", transaction.mail.reverse_path},
+                              {"to", rcpt.forward_path},
+                              {"reply", reply.text()}});
+  }
+  co_return reply;
+}
+
+async::Task<std::expected<std::unique_ptr<smtp::MessageSink>, smtp::Reply>> Session::on_message(
+    const smtp::Peer& peer, const smtp::Transaction& transaction) {
+  const auto& domains = settings_->directory->domains();
+  intake_.hops = settings_->hops;
+  intake_.postmaster_domain = domains.empty() ? settings_->hostname : domains.front();
+  intake_.complete = [hostname = settings_->hostname](const mime::Header& header, const smtp::Peer&,
+                                                      const smtp::MailParameters&) {
+    return missing_fields(header, hostname, wall_now());
+  };
+  co_return service::open_intake(intake_, peer, transaction);
+}
+
+}  // namespace quartet::msa

@@ -1,0 +1,34 @@
+// What the configuration of an msa says, checked, in the form its parts use. Immutable: a reload makes a new one.
+#pragma once
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/config/config.h"
+#include "common/directory/directory.h"
+#include "common/relay/relay.h"
+#include "common/service/acceptor.h"
+#include "common/smtp/server_session.h"
+#include "quartet/config/v1/msa.pb.h"
+
+namespace quartet::msa {
+
+struct Settings {
+  config::v1::Msa config;
+  std::string hostname;
+  std::vector<service::ListenerSpec> listeners;
+  smtp::ServerOptions server;  // without what belongs to one session
+  directory::DirectoryPtr directory;
+  std::shared_ptr<const relay::Router> router;  // null: the spool is an mta's
+  relay::Options relay;
+  std::uint64_t memory = 0;
+  std::size_t hops = 0;
+};
+using SettingsPtr = std::shared_ptr<const Settings>;
+
+/// Reads the configuration and the files it names; all faults at once.
+std::expected<SettingsPtr, std::vector<config::Error>> load_settings(const std::string& path);
+
+}  // namespace quartet::msa

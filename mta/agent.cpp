@@ -1,0 +1,157 @@
+#include "mta/agent.h"
+
+#include <google/protobuf/util/message_differencer.h>
+
+#include <algorithm>
+
+#include "common/log/log.h"
+#include "common/service/settings.h"
+#include "mta/odmr_session.h"
+#include "mta/session.h"
+#include "mta/turned_session.h"
+
+namespace quartet::mta {
+namespace {
+
+void warn_of(const Settings& settings) {
+  if (!settings.directory) return;
+  for (const auto& domain : service::without_postmaster(*settings.directory))
+    log::warn("directory.no_postmaster", {{"domain", domain}, {"reason", "mail to it is taken and bounces"}});
+}
+
+}  // namespace
+
+std::expected<std::unique_ptr<service::Agent>, std::vector<config::Error>> Agent::load(const std::string& path) {
+  auto settings = load_settings(path);
+  if (!settings) return std::unexpected(std::move(settings.error()));
+  return std::make_unique<Agent>(*std::move(settings));
+}
+
+Agent::Agent(SettingsPtr settings) : latest_(std::move(settings)), current_(latest_), budget_(latest_->memory) {}
+
+service::Acceptor::Options Agent::acceptor_options() {
+  service::Acceptor::Options options;
+  options.connections_per_client = [this] { return service::connections_per_client(current_.get()->config.limits()); };
+  options.exempt = [this](const net::Address& client) { return service::contains(current_.get()->trusted, client); };
+  return options;
+}
+
+service::Status Agent::bind(async::LoopThreads& loops) {
+  relay_thread_ = std::make_unique<async::LoopThreads>(1);
+  acceptor_ = std::make_unique<service::Acceptor>(
+      loops, acceptor_options(), [this](std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener) {
+        return serve(std::move(stream), listener);
+      });
+  if (auto bound = acceptor_->bind(latest_->listeners); !bound || latest_->odmr.empty()) return bound;
+  passwords_ = std::make_unique<service::Passwords>(1);
+  odmr_ = std::make_unique<service::Acceptor>(
+      *relay_thread_, acceptor_options(),
+      [this](std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener) {
+        return serve_odmr(std::move(stream), listener);
+      });
+  return odmr_->bind(latest_->odmr);
+}
+
+service::Belongings Agent::belongings() const {
+  auto files = acceptor_->socket_files();
+  if (odmr_) std::ranges::copy(odmr_->socket_files(), std::back_inserter(files));
+  return {std::move(files), {latest_->config.spool()}};
+}
+
+service::Status Agent::start() {
+  auto opened = service::Queue::open(latest_->config.spool(), latest_->relay, latest_->router, &(*relay_thread_)[0]);
+  if (!opened) return std::unexpected(std::move(opened.error()));
+  queue_ = *std::move(opened);
+  intake_.agent = "mta";
+  intake_.hostname = latest_->hostname;
+  intake_.budget = &budget_;
+  intake_.enqueue = [this](spool::NewMessage message) { return queue_->spool().enqueue(std::move(message)); };
+  warn_of(*latest_);
+  queue_->start();
+  acceptor_->start();
+  if (odmr_) odmr_->start();
+  // Last: what is asked for by ETRN comes to our own listeners.
+  upstreams_ = std::make_unique<Upstreams>(
+      (*relay_thread_)[0], latest_->upstreams,
+      [this](const Upstream& upstream, Upstreams::Progress& progress) { return ask(upstream, progress); },
+      Upstreams::Pace());
+  upstreams_->start();
+  return {};
+}
+
+async::Task<void> Agent::serve(std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener) {
+  const auto settings = current_.get();
+  auto options = settings->server;
+  options.features.trace = service::contains(settings->trusted, stream->peer());
+  options.implicit_tls = listener.implicit_tls;
+  options.draining = &acceptor_->draining();
+  const auto client = stream->peer().to_string();
+  Session session(current_, intake_, queue_->relay());
+  const auto end = co_await smtp::serve(std::move(stream), options, session);
+  log::debug("mta.disconnected", {{"peer", client}, {"end", smtp::to_string(end)}});
+}
+
+async::Task<void> Agent::serve_odmr(std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener) {
+  const auto settings = current_.get();
+  auto options = settings->odmr_server;
+  options.implicit_tls = listener.implicit_tls;
+  options.draining = &odmr_->draining();
+  const auto client = stream->peer().to_string();
+  OdmrSession session(current_, *passwords_, queue_->relay());
+  const auto end = co_await smtp::serve(std::move(stream), options, session);
+  log::debug("mta.odmr_disconnected", {{"peer", client}, {"end", smtp::to_string(end)}});
+}
+
+async::Task<Asked> Agent::ask(const Upstream& upstream, Upstreams::Progress& progress) {
+  const auto settings = current_.get();
+  dns::Resolver resolver(settings->relay.resolver, std::make_shared<dns::Cache>());
+  const Means means{.options = settings->relay,
+                    .resolver = resolver,
+                    .serve = [this, &upstream, &progress](std::unique_ptr<net::Stream> stream) {
+                      return serve_turned(std::move(stream), upstream, progress);
+                    }};
+  co_return co_await ask_upstream(upstream, means);
+}
+
+async::Task<smtp::SessionEnd> Agent::serve_turned(std::unique_ptr<net::Stream> stream, const Upstream& upstream,
+                                                  Upstreams::Progress& progress) {
+  const auto settings = current_.get();
+  auto options = turned_options(settings->server);
+  options.draining = &acceptor_->draining();
+  progress.receiving = true;
+  TurnedSession session(current_, intake_, upstream.domains, progress.received);
+  co_return co_await smtp::serve(std::move(stream), options, session);
+}
+
+std::vector<config::Error> Agent::reload(const std::string& path) {
+  auto loaded = load_settings(path);
+  if (!loaded) return std::move(loaded.error());
+  using google::protobuf::util::MessageDifferencer;
+  const auto& before = latest_->config;
+  const auto& after = (*loaded)->config;
+  service::report_ignored("listener",
+                          !std::ranges::equal(before.listener(), after.listener(), MessageDifferencer::Equals));
+  service::report_ignored("odmr", !std::ranges::equal(before.odmr(), after.odmr(), MessageDifferencer::Equals));
+  service::report_ignored("upstream",
+                          !std::ranges::equal(before.upstream(), after.upstream(), MessageDifferencer::Equals));
+  service::report_ignored("spool", before.spool() != after.spool());
+  service::report_ignored("sending", !MessageDifferencer::Equals(before.sending(), after.sending()));
+  service::report_ignored("own_address", !std::ranges::equal(before.own_address(), after.own_address()));
+  service::report_ignored("limits.memory", before.limits().memory() != after.limits().memory());
+  latest_ = *std::move(loaded);
+  current_.set(latest_);
+  queue_->relay().set_router(latest_->router);
+  warn_of(*latest_);
+  return {};
+}
+
+void Agent::drain(std::chrono::seconds grace) {
+  // Both ends at once: what sessions still bring is in the spool, and goes out after the next start.
+  if (queue_) queue_->wind_down(grace);
+  if (acceptor_) acceptor_->drain(grace);
+  if (odmr_) odmr_->drain(grace);
+  if (upstreams_) upstreams_->stop(grace);
+  if (queue_) queue_->stop(grace);
+}
+
+}  // namespace quartet::mta

@@ -1,0 +1,137 @@
+#include "mta/routes.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "common/base/ascii.h"
+#include "common/smtp/path.h"
+
+namespace quartet::mta {
+namespace {
+
+using config::v1::Transport;
+using relay::NextHop;
+using service::Checker;
+
+class Routes {
+ public:
+  Routes(Checker& checker, const config::v1::Mta& source) : checker_(checker), source_(source) {
+    if (source.mx_port() > 65535) checker.fault(source, "mx_port", "at most 65535");
+    table_.tls_policies = service::tls_policies(checker, source.sending());
+    table_.mx = by_mx();
+    table_.mx.tls = service::tls_policy(source.mx_tls(), relay::TlsPolicy::kDane);
+  }
+
+  void read_links() {
+    std::unordered_set<std::string> names;
+    std::unordered_set<std::string> domains;
+    for (const auto& link : source_.link()) {
+      checker_.require(link, "name", link.name());
+      if (!link.name().empty() && !smtp::is_domain(link.name(), false))
+        checker_.fault(link, "name", "letters, digits, hyphens and dots only: it is named in ETRN #name");
+      if (!names.insert(ascii::lower(link.name())).second) checker_.fault(link, "name", "is used by another link");
+      if (link.domain().empty()) checker_.fault(link, "domain", "at least one is required");
+      const bool turned_only = link.mode() == config::v1::Link::ATRN;
+      relay::RoutingTable::Link out{
+          link.name(), {}, next_hop(link.next_hop()), link.on_request() || turned_only, turned_only};
+      for (int i = 0; i < link.domain_size(); ++i) {
+        auto domain = ascii::lower(link.domain(i));
+        if (!is_domain_pattern(domain)) checker_.fault(link, "domain", "expected \"domain\" or \".domain\"", i);
+        if (!domains.insert(domain).second) checker_.fault(link, "domain", "belongs to a link already", i);
+        out.domains.push_back(std::move(domain));
+      }
+      table_.links.push_back(std::move(out));
+    }
+  }
+
+  void read_transports() {
+    for (const auto& transport : source_.transport()) {
+      auto match = ascii::lower(transport.match());
+      const bool address = match.contains('@');
+      if (address ? !smtp::is_mailbox(match, true) : !is_domain_pattern(match))
+        checker_.fault(transport, "match", "expected an address, \"domain\" or \".domain\"");
+      if (!table_.transports.try_emplace(std::move(match), action(transport)).second)
+        checker_.fault(transport, "match", "has a transport already");
+    }
+  }
+
+  void read_defaults(const directory::Directory* directory) {
+    if (source_.has_local()) {
+      const auto local = service::next_hop(checker_, source_.local());
+      if (directory != nullptr) {
+        for (const auto& domain : directory->domains()) table_.local_domains.emplace(domain, local);
+      }
+    }
+    if (source_.has_smart_host()) table_.smart_host = service::next_hop(checker_, source_.smart_host());
+  }
+
+  relay::RoutingTable take() { return std::move(table_); }
+
+ private:
+  NextHop by_mx() const {
+    NextHop hop;
+    hop.kind = NextHop::Kind::kMx;
+    hop.mx_port = static_cast<std::uint16_t>(source_.mx_port() != 0 ? source_.mx_port() : 25);
+    return hop;
+  }
+
+  NextHop next_hop(const config::v1::NextHop& hop) const {
+    if (hop.host().empty() && hop.tls() == config::v1::NextHop::TLS_UNSPECIFIED && hop.login().empty())
+      return table_.mx;
+    auto out = service::next_hop(checker_, hop, true);
+    out.mx_port = table_.mx.mx_port;
+    return out;
+  }
+
+  NextHop action(const Transport& transport) const {
+    NextHop out;
+    switch (transport.action_case()) {
+      case Transport::kNextHop:
+        return next_hop(transport.next_hop());
+      case Transport::kMx:
+        return table_.mx;
+      case Transport::kHold:
+        out.kind = NextHop::Kind::kHold;
+        break;
+      case Transport::kDiscard:
+        out.kind = NextHop::Kind::kDiscard;
+        break;
+      case Transport::kError:
+        out.kind = NextHop::Kind::kError;
+        out.error = transport.error();
+        break;
+      case Transport::ACTION_NOT_SET:
+        checker_.fault(transport, "match", "needs an action: next_hop, hold, discard, error or mx");
+        break;
+    }
+    return out;
+  }
+
+  Checker& checker_;
+  const config::v1::Mta& source_;
+  relay::RoutingTable table_;
+};
+
+}  // namespace
+
+std::shared_ptr<const relay::Router> read_routes(Checker& checker, const config::v1::Mta& source,
+                                                 const directory::Directory* directory) {
+  Routes routes(checker, source);
+  routes.read_links();
+  routes.read_transports();
+  routes.read_defaults(directory);
+  if (!checker.ok()) return nullptr;
+  return std::make_shared<const relay::Router>(routes.take());
+}
+
+bool is_domain_pattern(std::string_view text) {
+  return smtp::is_domain(text.starts_with('.') ? text.substr(1) : text, true);
+}
+
+bool covers(const std::vector<std::string>& patterns, std::string_view domain) {
+  return std::ranges::any_of(patterns, [domain](const std::string& pattern) {
+    return pattern.starts_with('.') ? domain.size() > pattern.size() && domain.ends_with(pattern) : domain == pattern;
+  });
+}
+
+}  // namespace quartet::mta

@@ -1,0 +1,77 @@
+#include "mta/session.h"
+
+#include "common/base/ascii.h"
+#include "common/log/log.h"
+#include "common/service/settings.h"
+#include "mta/routes.h"
+
+namespace quartet::mta {
+
+smtp::Reply check_recipient(const Settings& settings, const net::Address& client, const std::string& recipient) {
+  const smtp::Reply yes(250, "2.1.5", "recipient ok");
+  // RFC 5321 section 4.5.1: always taken.
+  if (ascii::iequals(recipient, "postmaster")) return yes;
+  if (settings.directory) {
+    using Kind = directory::Resolution::Kind;
+    switch (settings.directory->resolve(recipient).kind) {
+      case Kind::kAccount:
+      case Kind::kAlias:  // followed by the mda, which alone knows what becomes of each target
+        return yes;
+      case Kind::kUnknownUser:
+        if (ascii::istarts_with(recipient, "postmaster@")) return yes;
+        return {550, "5.1.1", "no such user here"};
+      case Kind::kNotLocal:
+        break;
+    }
+  }
+  const auto domain = relay::domain_of(recipient);
+  if (service::contains(settings.trusted, client) || covers(settings.relay_domains, domain) ||
+      settings.router->link_of(domain) != nullptr)
+    return yes;
+  return {550, "5.7.1", "relaying denied"};
+}
+
+std::string postmaster_domain(const Settings& settings) {
+  if (settings.directory && !settings.directory->domains().empty()) return settings.directory->domains().front();
+  return settings.hostname;
+}
+
+async::Task<smtp::Reply> Session::on_open(const smtp::Peer& peer) {
+  log::debug("mta.connected", {{"peer", peer.address.to_string()}});
+  co_return smtp::Reply(220, "", "welcome");
+}
+
+async::Task<smtp::Reply> Session::on_mail(const smtp::Peer&, const smtp::MailParameters&) {
+  settings_ = current_.get();
+  co_return smtp::Reply(250, "2.1.0", "sender ok");
+}
+
+async::Task<smtp::Reply> Session::on_rcpt(const smtp::Peer& peer, const smtp::Transaction& transaction,
+                                          const smtp::RcptParameters& rcpt) {
+  auto reply = check_recipient(*settings_, peer.address, rcpt.forward_path);
+  if (!reply.positive()) {
+    log::info("mta.refused", {{"peer", peer.address.to_string()},
+                              {"helo", peer.hello},
+                              {"from", transaction.mail.reverse_path},
+                              {"to", rcpt.forward_path},
+                              {"reply", reply.text()}});
+  }
+  co_return reply;
+}
+
+async::Task<std::expected<std::unique_ptr<smtp::MessageSink>, smtp::Reply>> Session::on_message(
+    const smtp::Peer& peer, const smtp::Transaction& transaction) {
+  intake_.hops = settings_->hops;
+  intake_.postmaster_domain = postmaster_domain(*settings_);
+  co_return service::open_intake(intake_, peer, transaction);
+}
+
+async::Task<smtp::Reply> Session::on_etrn(const smtp::Peer& peer, const std::string& argument) {
+  settings_ = current_.get();
+  auto reply = answer_etrn(argument, peer.address, *settings_->router, settings_->links,
+                           [this](const std::string& link) { return relay_.start_link(link); });
+  log::info("mta.etrn", {{"peer", peer.address.to_string()}, {"node", argument}, {"reply", reply.code}});
+  co_return reply;
+}
+
+}  // namespace quartet::mta

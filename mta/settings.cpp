@@ -1,0 +1,84 @@
+#include "mta/settings.h"
+
+#include "common/base/ascii.h"
+#include "common/sasl/server.h"
+#include "common/service/settings.h"
+#include "common/smtp/path.h"
+#include "mta/routes.h"
+
+namespace quartet::mta {
+namespace {
+
+using service::Checker;
+
+void read_odmr(Checker& checker, const config::v1::Mta& source, Settings& out) {
+  if (source.odmr_size() == 0) return;
+  out.odmr = service::listeners(checker, source, source.odmr());
+  out.odmr_server = out.server;
+  out.odmr_server.features.odmr = true;
+  out.odmr_server.features.etrn = false;
+  out.odmr_server.features.mechanisms = sasl::server_mechanisms();
+  if (source.tls().certificate().empty()) checker.fault(source, "odmr", "needs a certificate in tls");
+}
+
+void read_server(Checker& checker, const config::v1::Mta& source, Settings& out) {
+  out.listeners = service::listeners(checker, source, source.listener());
+  out.server.tls = service::server_tls(checker, source, source.tls());
+  for (int i = 0; i < source.listener_size(); ++i) {
+    if (source.listener(i).implicit_tls() && source.tls().certificate().empty())
+      checker.fault(source.listener(i), "implicit_tls", "needs a certificate in tls");
+  }
+  out.server.features.hostname = out.hostname;
+  out.server.features.limits = service::limits(source.limits());
+  out.server.features.etrn = source.link_size() != 0;
+  out.hops = service::hops(source.limits());
+  read_odmr(checker, source, out);
+  out.memory = service::memory(checker, source.limits());
+}
+
+void read_domains(Checker& checker, const config::v1::Mta& source, Settings& out) {
+  if (!source.directory().empty()) {
+    out.directory = service::load_directory(checker, source, source.directory());
+    if (!source.has_local()) checker.fault(source, "directory", "needs local, the next hop of its domains");
+  } else if (source.has_local()) {
+    checker.fault(source, "local", "needs directory, which says what is local");
+  }
+  out.trusted = service::networks(checker, source, "trusted", source.trusted());
+  for (int i = 0; i < source.relay_domain_size(); ++i) {
+    auto domain = ascii::lower(source.relay_domain(i));
+    if (!is_domain_pattern(domain)) checker.fault(source, "relay_domain", "expected \"domain\" or \".domain\"", i);
+    out.relay_domains.push_back(std::move(domain));
+  }
+}
+
+void read_sending(Checker& checker, const config::v1::Mta& source, Settings& out) {
+  for (int i = 0; i < source.own_address_size(); ++i) {
+    const auto address = net::Address::from_ip(source.own_address(i), 0);
+    if (!address) checker.fault(source, "own_address", address.error(), i);
+  }
+  out.router = read_routes(checker, source, out.directory.get());
+  out.relay = service::relay_options(checker, source.sending(), out.hostname, out.listeners, source.own_address());
+  out.relay.sts = service::sts_options(checker, source.sending(), source.spool());
+}
+
+}  // namespace
+
+std::expected<SettingsPtr, std::vector<config::Error>> load_settings(const std::string& path) {
+  auto out = std::make_shared<Settings>();
+  auto& source = out->config;
+  auto loaded = config::load_into(path, source);
+  if (!loaded) return std::unexpected(std::move(loaded.error()));
+  Checker checker(*loaded->positions);
+  service::check_agent(checker, source.agent());
+  out->hostname = service::hostname(source.agent());
+  checker.require(source, "spool", source.spool());
+  read_server(checker, source, *out);
+  read_domains(checker, source, *out);
+  read_sending(checker, source, *out);
+  out->upstreams = read_upstreams(checker, source, out->directory.get(), out->relay_domains);
+  out->links = read_link_rights(checker, source, out->directory.get());
+  if (!checker.ok()) return std::unexpected(checker.take());
+  return out;
+}
+
+}  // namespace quartet::mta

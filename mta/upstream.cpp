@@ -1,0 +1,194 @@
+#include "mta/upstream.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <unordered_set>
+
+#include "common/async/wait.h"
+#include "common/base/ascii.h"
+#include "common/net/socket.h"
+#include "common/relay/tls_choice.h"
+#include "common/smtp/atrn.h"
+#include "common/smtp/client_session.h"
+#include "common/smtp/path.h"
+#include "mta/routes.h"
+
+namespace quartet::mta {
+namespace {
+
+using Kind = Asked::Kind;
+using Session = smtp::ClientSession;
+
+constexpr std::chrono::seconds kLongestPause{60};
+constexpr int kMostRounds = 12;  // of ETRN: about ten minutes; the provider goes on by itself
+constexpr std::uint16_t kOdmrPort = 366;
+
+Asked failed(const smtp::ClientError& error, std::string method = {}) {
+  Asked out{Kind::kFailed, std::move(method), 0, error.detail};
+  if (!error.reply) return out;
+  out.code = static_cast<std::uint16_t>(error.reply->code);
+  // A password that is refused today will be refused in a minute; to go on trying may lock the account.
+  if (error.reply->permanent()) out.kind = Kind::kStopped;
+  return out;
+}
+
+Asked heard(Kind kind, std::string method, const smtp::Reply& reply) {
+  return {kind, std::move(method), static_cast<std::uint16_t>(reply.code), reply.text()};
+}
+
+async::Task<std::expected<std::unique_ptr<Session>, Asked>> connect(const Upstream& upstream, const Means& means) {
+  auto found = co_await relay::find_candidates(means.resolver, upstream.hop, {}, means.options.lookup);
+  if (!found) co_return std::unexpected(Asked{Kind::kFailed, "", 0, found.error().text});
+  Asked last;
+  for (const auto& host : found->hosts) {
+    auto stream = co_await net::connect(host.address, {}, async::Deadline::after(means.options.connect_timeout));
+    if (!stream) {
+      last = {Kind::kFailed, "", 0,
+              fmt::format("{} ({}): {}", host.name, host.address.to_string(), net::to_string(stream.error()))};
+      continue;
+    }
+    smtp::ClientOptions options;
+    options.hostname = means.options.hostname;
+    options.implicit_tls = upstream.implicit_tls;
+    if (upstream.hop.credentials)
+      options.login = smtp::ClientLogin{upstream.hop.credentials->user, upstream.hop.credentials->password};
+    if (const auto allowed = relay::choose_tls(host, means.options.tls, options); !allowed) {
+      last = {Kind::kFailed, "", 0, allowed.error().text};
+      continue;
+    }
+    auto session = co_await Session::open(*std::move(stream), std::move(options));
+    if (session) co_return *std::move(session);
+    last = failed(session.error());
+    if (last.kind == Kind::kStopped) break;
+  }
+  co_return std::unexpected(std::move(last));
+}
+
+async::Task<Asked> by_atrn(Session& session, const Upstream& upstream, const Means& means) {
+  const auto reply = co_await session.ask(smtp::atrn_command(upstream.domains), means.atrn_timeout);
+  if (!reply) co_return failed(reply.error(), "ATRN");
+  const auto kind = meaning_of_atrn(reply->code);
+  if (kind != Kind::kDone) {
+    co_await session.quit();
+    co_return heard(kind, "ATRN", *reply);
+  }
+  auto stream = session.release();
+  if (!stream) co_return Asked{Kind::kFailed, "ATRN", 250, "the provider spoke although it was our turn"};
+  const auto end = co_await means.serve(std::move(stream));
+  if (end == smtp::SessionEnd::kQuit) co_return heard(Kind::kDone, "ATRN", *reply);
+  co_return Asked{Kind::kFailed, "ATRN", 250, fmt::format("the turned connection: {}", smtp::to_string(end))};
+}
+
+/// Until the provider has nothing left for any domain (251). What one domain is refused for is told when the others are
+/// through.
+async::Task<Asked> by_etrn(Session& session, const Upstream& upstream, const Means& means) {
+  auto left = upstream.domains;
+  std::optional<Asked> refused;
+  Asked last{Kind::kNothing, "ETRN", 251, ""};
+  auto pause = means.pause;
+  for (int round = 0; !left.empty(); ++round) {
+    for (auto domain = left.begin(); domain != left.end();) {
+      const auto reply = co_await session.ask("ETRN " + *domain + "\r\n", std::chrono::minutes(5));
+      if (!reply) co_return failed(reply.error(), "ETRN");
+      const auto kind = meaning_of_etrn(reply->code);
+      if (kind == Kind::kFailed || kind == Kind::kStopped) {
+        if (!refused || kind == Kind::kStopped) refused = heard(kind, "ETRN", *reply);
+      } else if (kind == Kind::kDone || last.kind != Kind::kDone) {
+        last = heard(kind, "ETRN", *reply);
+      }
+      domain = kind == Kind::kDone ? std::next(domain) : left.erase(domain);
+    }
+    if (left.empty() || round + 1 >= kMostRounds) break;
+    const auto waited = co_await async::sleep_for(pause);
+    if (waited == async::Wait::kCancelled) break;
+    pause = std::min<std::chrono::milliseconds>(2 * pause, kLongestPause);
+  }
+  co_await session.quit();
+  co_return refused ? *std::move(refused) : std::move(last);
+}
+
+/// Whether no session without TLS comes of it.
+bool is_sure(relay::TlsPolicy policy) {
+  return policy == relay::TlsPolicy::kVerify || policy == relay::TlsPolicy::kEncrypt ||
+         policy == relay::TlsPolicy::kDaneOnly;
+}
+
+}  // namespace
+
+Kind meaning_of_atrn(int code) {
+  if (code == 250) return Kind::kDone;
+  if (code == 453) return Kind::kNothing;
+  return code / 100 == 5 ? Kind::kStopped : Kind::kFailed;
+}
+
+Kind meaning_of_etrn(int code) {
+  if (code == 251) return Kind::kNothing;
+  if (code == 250 || code == 252 || code == 253) return Kind::kDone;
+  return code / 100 == 5 ? Kind::kStopped : Kind::kFailed;
+}
+
+async::Task<Asked> ask_upstream(const Upstream& upstream, const Means& means) {
+  auto session = co_await connect(upstream, means);
+  if (!session) co_return std::move(session.error());
+  const auto& offered = (*session)->capabilities();
+  const bool atrn =
+      upstream.method != Upstream::Method::kEtrn && (offered.atrn || upstream.method == Upstream::Method::kAtrn);
+  if (atrn) co_return co_await by_atrn(**session, upstream, means);
+  if (offered.etrn || upstream.method == Upstream::Method::kEtrn)
+    co_return co_await by_etrn(**session, upstream, means);
+  co_await (*session)->quit();
+  co_return Asked{Kind::kStopped, "", 0, "the host offers neither ATRN nor ETRN"};
+}
+
+std::vector<Upstream> read_upstreams(service::Checker& checker, const config::v1::Mta& source,
+                                     const directory::Directory* directory,
+                                     const std::vector<std::string>& relay_domains) {
+  using Config = config::v1::Upstream;
+  std::vector<Upstream> out;
+  std::unordered_set<std::string> names;
+  for (const auto& each : source.upstream()) {
+    Upstream upstream;
+    upstream.name = each.name();
+    checker.require(each, "name", each.name());
+    if (!names.insert(each.name()).second) checker.fault(each, "name", "is used by another upstream");
+    upstream.method = each.method() == Config::ATRN   ? Upstream::Method::kAtrn
+                      : each.method() == Config::ETRN ? Upstream::Method::kEtrn
+                                                      : Upstream::Method::kAuto;
+    const bool etrn = upstream.method == Upstream::Method::kEtrn;
+    upstream.hop.kind = relay::NextHop::Kind::kHosts;
+    auto host = relay::parse_host(each.host(), etrn ? 25 : kOdmrPort);
+    if (host)
+      upstream.hop.hosts.push_back(*std::move(host));
+    else
+      checker.fault(each, "host", host.error());
+    const bool login = !each.login().empty();
+    upstream.hop.tls = service::tls_policy(
+        each.tls(), login || each.implicit_tls() ? relay::TlsPolicy::kVerify : relay::TlsPolicy::kMay);
+    const bool protects = is_sure(upstream.hop.tls);
+    if (login) upstream.hop.credentials = relay::Credentials{each.login(), each.password()};
+    if (login && !protects)
+      checker.fault(each, "tls", "a login needs ENCRYPT, VERIFY or DANE_ONLY: the password must not go in clear");
+    if (each.implicit_tls() && !protects) checker.fault(each, "tls", "implicit_tls needs ENCRYPT, VERIFY or DANE_ONLY");
+    if (!etrn && !login) checker.fault(each, "login", "is required for ATRN");
+    upstream.implicit_tls = each.implicit_tls();
+    if (each.domain().empty()) checker.fault(each, "domain", "at least one is required");
+    for (int i = 0; i < each.domain_size(); ++i) {
+      auto domain = ascii::lower(each.domain(i));
+      const bool named = smtp::is_domain(domain, false) && domain.contains('.');
+      if (!named) checker.fault(each, "domain", "expected a domain of at least two labels", i);
+      const bool local = directory != nullptr &&
+                         directory->resolve("postmaster@" + domain).kind != directory::Resolution::Kind::kNotLocal;
+      if (named && !local && !covers(relay_domains, domain))
+        checker.fault(each, "domain", "is neither of the directory nor a relay_domain: its mail would be refused", i);
+      upstream.domains.push_back(std::move(domain));
+    }
+    upstream.at_start = !each.not_at_start();
+    upstream.every = std::chrono::seconds(each.every_seconds());
+    out.push_back(std::move(upstream));
+  }
+  return out;
+}
+
+}  // namespace quartet::mta

@@ -1,0 +1,101 @@
+"""Processor time of daemons with all their processes, and Postfix's smtp-source and smtp-sink."""
+import os
+import pathlib
+import pwd
+import re
+import subprocess
+import time
+
+from sites.process import can_connect, wait_until
+
+_TICK = os.sysconf("SC_CLK_TCK")
+_SINK_BACKLOG = 1024
+
+
+def _stat(pid):
+    """(parent, ticks used by it and by those of its children that have ended), or None if it is gone."""
+    try:
+        text = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    fields = text[text.rindex(")") + 2:].split()  # from the state on; the name before may hold anything
+    return int(fields[1]), sum(int(field) for field in fields[11:15])
+
+
+def processor_seconds(root):
+    """What the process `root` and all below it have used so far. A child that has ended is in the figures of its parent,
+    which has waited for it (Postfix's master waits for all of its daemons), so nothing is missed or counted twice.
+    """
+    found = {int(entry): stat for entry in os.listdir("/proc") if entry.isdigit() and (stat := _stat(int(entry)))}
+    tree, more = {root}, True
+    while more:
+        children = {pid for pid, (parent, _) in found.items() if parent in tree} - tree
+        tree |= children
+        more = bool(children)
+    return sum(found[pid][1] for pid in tree if pid in found) / _TICK
+
+
+def settled_processor_seconds(root, quiet=0.5, limit=10.0):
+    """processor_seconds() once it has not grown for `quiet` seconds: what follows the last delivery counts as well."""
+    end = time.monotonic() + limit
+    value, since = processor_seconds(root), time.monotonic()
+    while time.monotonic() < end and time.monotonic() - since < quiet:
+        time.sleep(0.05)
+        now = processor_seconds(root)
+        if now - value > 1.5 / _TICK:
+            value, since = now, time.monotonic()
+    return processor_seconds(root)
+
+
+class Sink:
+    """smtp-sink at host:port; it counts the messages it has answered."""
+
+    def __init__(self, address, directory, sessions=512):
+        self.address = address
+        self._counts = pathlib.Path(directory) / f"sink-{address.rpartition(':')[2]}"
+        user = ["-u", pwd.getpwuid(os.getuid()).pw_name if os.getuid() else "nobody"]
+        self._output = self._counts.open("wb")
+        self._process = subprocess.Popen(["/usr/sbin/smtp-sink", "-c", "-m", str(sessions), *user, address,
+                                          str(_SINK_BACKLOG)], stdin=subprocess.DEVNULL, stdout=self._output)
+        wait_until(lambda: can_connect(address), 20, f"smtp-sink at {address}")
+
+    def count(self):
+        """Messages so far. smtp-sink writes a line per event; the last one has the totals."""
+        with self._counts.open("rb") as counts:
+            counts.seek(max(0, os.fstat(counts.fileno()).st_size - 200))
+            found = re.findall(rb"mesg=(\d+)\r", counts.read())
+        return int(found[-1]) if found else 0
+
+    def wait_for(self, messages, seconds, source=None):
+        """The moment at which so many had come; TimeoutError says how many did."""
+        end = time.monotonic() + seconds
+        while self.count() < messages:
+            if source is not None and source.poll() not in (None, 0):
+                raise RuntimeError(f"smtp-source ended with {source.returncode}; {self.count()} of {messages} came")
+            if time.monotonic() > end:
+                raise TimeoutError(f"{self.count()} of {messages} messages came within {seconds} s")
+            time.sleep(0.005)
+        return time.monotonic()
+
+    def close(self):
+        self._process.terminate()
+        self._process.wait()
+        self._output.close()
+
+
+def start_source(address, messages, sessions, size, reuse):
+    """smtp-source with so many parallel sessions; `reuse`: many messages a connection, else one."""
+    return subprocess.Popen(["/usr/sbin/smtp-source", *(["-d"] if reuse else []), "-s", str(sessions), "-m",
+                             str(messages), "-l", str(size), "-f", "from@source.example", "-t", "to@sink.example",
+                             "-M", "source.example", address], stdin=subprocess.DEVNULL)
+
+
+def file_system(path):
+    """(type, whether a flush on it means anything) of the file system that holds `path`."""
+    best = ("", "")
+    for line in pathlib.Path("/proc/mounts").read_text().splitlines():
+        _, mount, kind, *_ = line.split()
+        inside = mount == "/" or str(path) == mount or str(path).startswith(mount + "/")
+        if inside and len(mount) >= len(best[0]):
+            best = (mount, kind)
+    return best[1], best[1] not in ("tmpfs", "ramfs", "overlay")

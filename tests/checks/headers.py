@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+"""Compiles each header by itself: a header includes what it uses. Usage: headers.py BUILD_DIR
+
+Takes the compiler and flags from the build's compile_commands.json; syntax only, two at a time.
+"""
+import concurrent.futures
+import json
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+
+
+def flags_by_folder(build):
+    """For each source folder the flags of one of its files, without input, output and dependency files."""
+    flags = {}
+    for entry in json.loads((build / "compile_commands.json").read_text()):
+        words = shlex.split(entry["command"])
+        compiler = next(i for i, word in enumerate(words) if word.split("/")[-1].startswith("clang++"))
+        kept, skip = [words[compiler]], False
+        for word in words[compiler + 1:]:
+            if skip:
+                skip = False
+            elif word in {"-o", "-c", "-MF", "-MT"}:
+                skip = True
+            elif word != "-MD" and not word.startswith("-fsanitize"):
+                kept.append(word)
+        flags.setdefault(pathlib.Path(entry["file"]).parent, kept)
+    return flags
+
+
+def compile_alone(header, flags):
+    command = [*flags, "-fsyntax-only", "-Wno-pragma-once-outside-header", "-x", "c++", str(header)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    return f"{header}:\n{done.stderr}" if done.returncode else None
+
+
+def main(build):
+    root = pathlib.Path(__file__).resolve().parents[2]
+    flags = flags_by_folder(build)
+    jobs = []
+    for top in ["common", "msa", "mta", "mda", "imapd", "ctl"]:
+        for header in sorted((root / top).rglob("*.h")):
+            if header.parent in flags:
+                jobs.append((header, flags[header.parent]))
+            else:
+                print(f"{header.relative_to(root)}: no source beside it, not checked")
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        failures = [text for text in pool.map(lambda job: compile_alone(*job), jobs) if text]
+    print("\n".join(failures) if failures else f"{len(jobs)} headers compile alone")
+    return 1 if failures or not jobs else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(pathlib.Path(sys.argv[1])))

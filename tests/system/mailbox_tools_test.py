@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""mbsync, fetchmail and mutt against a mailbox with a letter."""
+import mailbox
+import os
+import pty
+import select
+import time
+import unittest
+
+from harness import SitesTestCase
+from sites import letter
+from sites.process import wait_until
+
+
+class MailboxTools(SitesTestCase):
+    def arrived(self, number):
+        """(site, account, sent message) with the message in the INBOX."""
+        site, account = self.pair.b, self.pair.b.users[number]
+        sent = self.send(self.pair.a, self.pair.a.users[0], account.address)
+        self.wait_for_message(site, account, sent["Message-ID"])
+        return site, account, sent
+
+    def private_file(self, directory, name, text):
+        path = directory / name
+        path.write_text(text)
+        path.chmod(0o600)
+        return path
+
+    def test_mbsync_both_ways(self):
+        site, account, sent = self.arrived(0)
+        home = self.scratch()
+        (home / "local").mkdir()
+        # mbsync 1.4 compares no IP addresses: it is given the server's own certificate to recognise.
+        config = self.private_file(home, "mbsyncrc", f"""
+IMAPAccount quartet
+Host {site.address}
+Port {site.port("imap")}
+User {account.address}
+Pass {account.password}
+SSLType STARTTLS
+SystemCertificates no
+CertificateFile {site.certificate}
+
+IMAPStore far
+Account quartet
+
+MaildirStore near
+Path {home}/local/
+Inbox {home}/local/INBOX
+SubFolders Verbatim
+
+Channel all
+Far :far:
+Near :near:
+Patterns *
+Create Both
+Expunge Both
+SyncState *
+""")
+        self.run_program("mbsync", "-c", config, "-a")
+        box = mailbox.Maildir(home / "local" / "INBOX", create=False)
+        found = [message for message in box if message["Message-ID"] == sent["Message-ID"]]
+        self.assertEqual(len(found), 1)
+        self.assert_intact(sent, found[0].as_bytes())
+
+        # The other direction: a message put into a new local folder, and a flag set on the letter.
+        drafts = mailbox.Maildir(home / "local" / "Drafts", create=True)
+        draft = letter.write(account.address, account.address, "a draft")
+        drafts.add(draft)
+        key = next(key for key in box.keys() if box[key]["Message-ID"] == sent["Message-ID"])
+        flagged = box[key]
+        flagged.set_subdir("cur")
+        flagged.add_flag("FS")
+        box[key] = flagged
+        self.run_program("mbsync", "-c", config, "-a")
+        self.assert_intact(draft, self.wait_for_message(site, account, draft["Message-ID"], mailbox="Drafts"))
+        reader = self.reader(site, account)
+        flags = reader.search(None, "FLAGGED", "SEEN", "HEADER", "Message-ID", f'"{sent["Message-ID"]}"')[1][0]
+        self.assertEqual(len(flags.split()), 1)
+
+    def test_fetchmail(self):
+        site, account, sent = self.arrived(1)
+        home = self.scratch()
+        target = home / "mbox"
+        config = self.private_file(home, "fetchmailrc", f"""
+poll {site.address} protocol IMAP service {site.port("imap")}
+  user "{account.address}" password "{account.password}"
+  sslproto "TLS1.2+" sslcertck sslcertfile "{self.pair.authority.file}" sslcommonname "{site.host_name}"
+  keep no rewrite mda "cat >> {target}; echo >> {target}"
+""")
+        self.run_program("fetchmail", "-f", config, "--nosyslog", "--nodetach", "--pidfile", home / "pid", "-v",
+                         environment={"HOME": str(home), "FETCHMAILHOME": str(home)})
+        text = target.read_bytes()
+        self.assertIn(sent["Message-ID"].encode(), text)
+
+    def mutt(self, home, config, arguments, stdin=None):
+        """Runs mutt on a terminal of its own until it ends."""
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.environ.update(TERM="xterm", HOME=str(home), LANG="C.UTF-8")
+            os.execvp("mutt", ["mutt", "-n", "-F", str(config), *arguments])
+        shown = b""
+        end = time.monotonic() + 90
+        try:
+            while time.monotonic() < end:
+                if select.select([terminal], [], [], 0.2)[0]:
+                    data = os.read(terminal, 65536)
+                    if not data:
+                        break
+                    shown += data
+        except OSError:  # how Linux tells that the other side has gone
+            pass
+        else:
+            if time.monotonic() >= end:
+                os.kill(pid, 9)
+        os.close(terminal)
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        self.assertEqual(status, 0, shown.decode(errors="replace")[-3000:])
+
+    def test_mutt_sends_and_reads(self):
+        sender, site, recipient = self.pair.a.users[0], self.pair.b, self.pair.b.users[1]
+        home = self.scratch()
+        common = f"set ssl_ca_certificates_file={self.pair.authority.file}\nset ssl_starttls=yes ssl_force_tls=yes\n"
+        sending = self.private_file(home, "sending", common + f"""
+set from={sender.address} envelope_from=yes use_from=yes realname=Sender record=
+set smtp_url=smtp://{sender.address.replace("@", "%40")}@{self.pair.a.endpoint("submission")}/
+set smtp_pass="{sender.password}" smtp_authenticators="plain"
+""")
+        picture = home / "picture.png"
+        picture.write_bytes(letter.picture())
+        self.run_program("mutt", "-n", "-F", sending, "-s", "from mutt", "-a", picture, "--", recipient.address,
+                         stdin=b"Hello from mutt\n", environment={"HOME": str(home)})
+
+        copy = home / "copy"
+        reading = self.private_file(home, "reading", common + f"""
+set imap_user="{recipient.address}" imap_pass="{recipient.password}" spoolfile= sort=date
+set mbox_type=mbox confirmcreate=no confirmappend=no delete=no copy=no mail_check=1 timeout=1 beep=no
+set folder={home}
+""")
+        reader = self.reader(site, recipient)
+        wait_until(lambda: reader.noop() and reader.search(None, "SUBJECT", '"from mutt"')[1][0], 60, "mutt's letter")
+        url = f"imap://{site.endpoint('imap')}/INBOX"
+        self.mutt(home, reading, ["-f", url, "-e", "push '<limit>~s \"from mutt\"<enter><copy-message>"
+                                                   f"{copy}<enter><exit>'"])
+        found = list(mailbox.mbox(copy))
+        self.assertEqual(len(found), 1)
+        parts = [part.get_payload(decode=True) for part in found[0].walk() if not part.is_multipart()]
+        self.assertEqual(parts[0].strip(), b"Hello from mutt")
+        self.assertEqual(parts[1], letter.picture())
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,153 @@
+#include "common/directory/directory.h"
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "quartet/config/v1/directory.pb.h"
+
+using namespace quartet;
+using namespace quartet::directory;
+using Kind = Resolution::Kind;
+
+namespace {
+
+constexpr const char* kText = R"(
+domain { name: "Example.org" catch_all: "rest@example.org" }
+domain { name: "b.test" }
+domain { name: "c.test" subaddress_separator: "--" }
+domain { name: "d.test" subaddress_separator: "" }
+account { login: "Ann@example.org" password_hash: "$y$j9T$x$y" address: "anna@b.test" quota_bytes: 1000 }
+account { login: "bob@b.test" disabled: true }
+account { login: "rest@example.org" }
+account { login: "cy@c.test" }
+account { login: "di@d.test" }
+account { login: "ann+own@example.org" }
+alias { address: "sales@b.test" target: "ann@example.org" target: "Bob@b.test" target: "out@far.test" sender: "bob@b.test" }
+alias { address: "info@b.test" target: "ann@example.org" }
+alias { address: "loop1@b.test" target: "loop2@b.test" }
+alias { address: "loop2@b.test" target: "loop1@b.test" target: "anna@b.test" target: "gone@b.test" }
+postmaster: "ann@example.org"
+)";
+
+std::expected<DirectoryPtr, std::vector<config::Error>> parse(const std::string& text) {
+  config::v1::Directory source;
+  const auto loaded = config::parse_into(text, "people", source);
+  if (!loaded) return std::unexpected(loaded.error());
+  auto errors = validate(source, *loaded->positions);
+  if (!errors.empty()) return std::unexpected(std::move(errors));
+  return std::make_shared<const Directory>(source);
+}
+
+DirectoryPtr people() {
+  auto directory = parse(kText);
+  if (!directory) FAIL(to_string(directory.error().front()));
+  return *directory;
+}
+
+}  // namespace
+
+TEST_CASE("accounts are found by any address in any case", "[directory]") {
+  const auto directory = people();
+  const Account* const ann = directory->find_account("ANN@EXAMPLE.ORG");
+  REQUIRE(ann);
+  CHECK(ann->login == "ann@example.org");
+  CHECK(ann->quota_bytes == 1000);
+  CHECK(directory->find_account("anna@B.test") == ann);
+  CHECK(directory->find_account("nobody@b.test") == nullptr);
+  CHECK(directory->find_account("ann") == nullptr);
+  CHECK_FALSE(directory->find_account("bob@b.test")->enabled);
+  CHECK(directory->account_count() == 6);
+}
+
+TEST_CASE("an address leads to an account, an alias, nobody or elsewhere", "[directory]") {
+  const auto directory = people();
+  CHECK(directory->resolve("ann@example.org").account->login == "ann@example.org");
+  CHECK(directory->resolve("\"a\\nn\"@example.org").account->login == "ann@example.org");
+  CHECK(directory->resolve("sales@B.TEST").targets->size() == 3);
+  CHECK(directory->resolve("nobody@b.test").kind == Kind::kUnknownUser);
+  CHECK(directory->resolve("ann@far.test").kind == Kind::kNotLocal);
+  CHECK(directory->resolve("ann").kind == Kind::kNotLocal);
+  CHECK(directory->resolve("@b.test").kind == Kind::kNotLocal);
+  CHECK(directory->is_local("EXAMPLE.org"));
+  CHECK(directory->domains() == std::vector<std::string>{"example.org", "b.test", "c.test", "d.test"});
+}
+
+TEST_CASE("a detail is taken off unless the address has its own entry", "[directory]") {
+  const auto directory = people();
+  const auto lists = directory->resolve("bob+lists+c@b.test");
+  CHECK(lists.account->login == "bob@b.test");
+  CHECK(lists.detail == "lists+c");
+  CHECK(directory->resolve("ann+own@example.org").account->login == "ann+own@example.org");
+  CHECK(directory->resolve("cy--x@c.test").detail == "x");
+  CHECK(directory->resolve("cy+x@c.test").kind == Kind::kUnknownUser);
+  CHECK(directory->resolve("di+x@d.test").kind == Kind::kUnknownUser);
+  CHECK(directory->resolve("+x@b.test").kind == Kind::kUnknownUser);
+}
+
+TEST_CASE("catch-all and postmaster take what nobody else does", "[directory]") {
+  const auto directory = people();
+  CHECK(directory->resolve("whoever@example.org").account->login == "rest@example.org");
+  CHECK(directory->resolve("postmaster@b.test").account->login == "ann@example.org");
+  CHECK(directory->resolve("Postmaster").account->login == "ann@example.org");
+}
+
+TEST_CASE("aliases are followed to the end, loops included", "[directory]") {
+  const auto directory = people();
+  const auto sales = directory->expand("sales@b.test");
+  CHECK(sales.accounts.size() == 2);
+  CHECK(sales.elsewhere == std::vector<std::string>{"out@far.test"});
+  const auto loop = directory->expand("loop1@b.test");
+  REQUIRE(loop.accounts.size() == 1);
+  CHECK(loop.accounts[0].account->login == "ann@example.org");
+  CHECK(loop.unknown == std::vector<std::string>{"gone@b.test"});
+}
+
+TEST_CASE("an account speaks for its own addresses and for aliases that are its", "[directory]") {
+  const auto directory = people();
+  const Account& ann = *directory->find_account("ann@example.org");
+  const Account& bob = *directory->find_account("bob@b.test");
+  const Account& rest = *directory->find_account("rest@example.org");
+  CHECK(directory->may_send_as(ann, "ANNA@b.test"));
+  CHECK(directory->may_send_as(ann, "ann+x@example.org"));
+  CHECK_FALSE(directory->may_send_as(ann, "ann+own@example.org"));
+  CHECK_FALSE(directory->may_send_as(ann, "bob@b.test"));
+  CHECK(directory->may_send_as(ann, "info@b.test"));
+  CHECK(directory->may_send_as(ann, "info+x@b.test"));
+  CHECK_FALSE(directory->may_send_as(bob, "info@b.test"));
+  CHECK_FALSE(directory->may_send_as(ann, "sales@b.test"));
+  CHECK(directory->may_send_as(bob, "sales@b.test"));
+  CHECK_FALSE(directory->may_send_as(rest, "whoever@example.org"));
+  CHECK_FALSE(directory->may_send_as(ann, "ann@far.test"));
+}
+
+TEST_CASE("every fault is told with its place", "[directory]") {
+  const auto broken = parse(R"(domain { name: "a.test" catch_all: "none@a.test" }
+domain { name: "A.TEST" }
+account { login: "ann" }
+account { login: "bob@a.test" password_hash: "secret" }
+account { login: "cy@a.test" address: "x@other.test" address: "BOB@a.test" }
+alias { address: "s@a.test" sender: "who@a.test" }
+)");
+  REQUIRE_FALSE(broken);
+  std::vector<std::pair<int, std::string>> found;
+  for (const auto& error : broken.error()) {
+    CHECK(error.file == "people");
+    CHECK(error.column > 0);
+    found.emplace_back(error.line, error.text.substr(0, 12));
+  }
+  std::sort(found.begin(), found.end());
+  std::vector<int> lines;
+  for (const auto& [line, text] : found) lines.push_back(line);
+  CHECK(lines == std::vector<int>{1, 2, 3, 4, 5, 5, 6, 6});
+}
+
+TEST_CASE("a directory is read from its file", "[directory]") {
+  const auto path = std::filesystem::temp_directory_path() / ("quartet-people-" + std::to_string(::getpid()));
+  std::ofstream(path) << kText;
+  const auto directory = load(path.string());
+  std::filesystem::remove(path);
+  REQUIRE(directory);
+  CHECK((*directory)->account_count() == 6);
+  CHECK_FALSE(load(path.string()));
+}

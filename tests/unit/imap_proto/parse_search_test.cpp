@@ -1,0 +1,108 @@
+// RFC 9051 section 6.4.4 and the extensions search_key.h names.
+#include "parse.h"
+
+using namespace quartet::imapd;
+using Error = ParseError::Kind;
+using Kind = SearchKey::Kind;
+
+namespace {
+std::string key(std::string_view text) { return to_string(parsed<Search>("a SEARCH " + std::string(text)).key); }
+}  // namespace
+
+TEST_CASE("keys of SEARCH", "[imap]") {
+  const auto [text, tree] = GENERATE(table<std::string, std::string>({
+      {"ALL", "(ALL)"},
+      {"answered DELETED DRAFT FLAGGED SEEN RECENT", "((ANSWERED) (DELETED) (DRAFT) (FLAGGED) (SEEN) (RECENT))"},
+      {"UNANSWERED UNDELETED UNDRAFT UNFLAGGED UNSEEN",
+       "((NOT (ANSWERED)) (NOT (DELETED)) (NOT (DRAFT)) (NOT (FLAGGED)) (NOT (SEEN)))"},
+      {"NEW", "((RECENT) (NOT (SEEN)))"},
+      {"OLD", "(NOT (RECENT))"},
+      {"KEYWORD $Junk UNKEYWORD x", "((KEYWORD $Junk) (NOT (KEYWORD x)))"},
+      {"BCC a BODY b CC \"c d\" FROM {1+}\r\ne", "((BCC \"a\") (BODY \"b\") (CC \"c d\") (FROM \"e\"))"},
+      {"SUBJECT \"\" TEXT x TO y", "((SUBJECT \"\") (TEXT \"x\") (TO \"y\"))"},
+      {"HEADER Message-ID <a@b>", "(HEADER \"Message-ID\" \"<a@b>\")"},
+      {"HEADER \"X\" \"\"", "(HEADER \"X\" \"\")"},
+      {"BEFORE 1-Feb-1994 ON \"24-Nov-2026\" SINCE 01-Jan-2000",
+       "((BEFORE 1-Feb-1994) (ON 24-Nov-2026) (SINCE 1-Jan-2000))"},
+      {"SENTBEFORE 1-Feb-1994 SENTON 1-Feb-1994 SENTSINCE 1-Feb-1994",
+       "((SENTBEFORE 1-Feb-1994) (SENTON 1-Feb-1994) (SENTSINCE 1-Feb-1994))"},
+      {"SAVEDBEFORE 1-Feb-1994 SAVEDON 1-Feb-1994 SAVEDSINCE 1-Feb-1994 SAVEDATESUPPORTED",
+       "((SAVEDBEFORE 1-Feb-1994) (SAVEDON 1-Feb-1994) (SAVEDSINCE 1-Feb-1994) (SAVEDATESUPPORTED))"},
+      {"LARGER 0 SMALLER 4294967296", "((LARGER 0) (SMALLER 4294967296))"},
+      {"OLDER 60 YOUNGER 3600", "((OLDER 60) (YOUNGER 3600))"},
+      {"MODSEQ 620162338", "(MODSEQ 620162338)"},
+      {"MODSEQ \"/flags/\\\\draft\" all 620162338", "(MODSEQ 620162338)"},
+      {"EMAILID M6d99ac3275bb4e THREADID T-_1", "((EMAILID M6d99ac3275bb4e) (THREADID T-_1))"},
+      {"1:3,* UID 5:*", "(1:3,* (UID 5:*))"},
+      {"$", "$"},
+      {"UID $", "(UID $)"},
+      {"NOT SEEN OR FROM a (TO b UNSEEN)", "((NOT (SEEN)) (OR (FROM \"a\") ((TO \"b\") (NOT (SEEN)))))"},
+      {"(SEEN)", "(SEEN)"},
+      {"((SEEN ALL) DRAFT)", "(((SEEN) (ALL)) (DRAFT))"},
+  }));
+  CHECK(key(text) == tree);
+  CHECK(key(tree) == tree);
+}
+
+TEST_CASE("what SEARCH refuses", "[imap]") {
+  const auto* wrong = GENERATE(
+      "a SEARCH", "a SEARCH ", "a SEARCH FOO", "a SEARCH ()", "a SEARCH (SEEN", "a SEARCH SEEN)", "a SEARCH NOT",
+      "a SEARCH OR SEEN", "a SEARCH SEEN  DRAFT", "a SEARCH FROM", "a SEARCH FROM (x)", "a SEARCH KEYWORD \\Seen",
+      "a SEARCH KEYWORD \"x\"", "a SEARCH HEADER x", "a SEARCH HEADER \"\" x", "a SEARCH HEADER a:b x",
+      "a SEARCH HEADER \"a b\" x", "a SEARCH SINCE 1994", "a SEARCH SINCE 30-Feb-1994", "a SEARCH LARGER x",
+      "a SEARCH LARGER -1", "a SEARCH OLDER 0", "a SEARCH OLDER 4294967296", "a SEARCH UID", "a SEARCH UID x",
+      "a SEARCH 0", "a SEARCH MODSEQ", "a SEARCH MODSEQ \"/flags/x\" 1", "a SEARCH MODSEQ \"x\" foo 1",
+      "a SEARCH EMAILID a.b", "a SEARCH RETURN (FOO) ALL", "a SEARCH RETURN () ", "a SEARCH RETURN ALL",
+      "a SEARCH CHARSET UTF-8", "a SEARCH SEEN{1+}\r\nx", "a SEARCH UNFROM x", "a SEARCH UNSEENX");
+  CHECK(error_of(wrong).kind == Error::kSyntax);
+}
+
+TEST_CASE("SEARCH RETURN: RFC 4731, RFC 5182", "[imap]") {
+  CHECK_FALSE(parsed<Search>("a SEARCH ALL").extended);
+  auto search = parsed<Search>("a UID SEARCH RETURN (min MAX COUNT SAVE) CHARSET utf-8 ALL");
+  CHECK(search.extended);
+  CHECK(search.return_min);
+  CHECK(search.return_max);
+  CHECK(search.return_count);
+  CHECK(search.return_save);
+  CHECK_FALSE(search.return_all);
+  CHECK(search.charset == "UTF-8");
+  search = parsed<Search>("a SEARCH RETURN () ALL");
+  CHECK(search.extended);
+  CHECK(search.return_all);
+}
+
+TEST_CASE("text to search for is UTF-8 inside", "[imap]") {
+  const auto text = [](std::string_view command) { return parsed<Search>(command).key.text; };
+  CHECK(text("a SEARCH CHARSET UTF-8 SUBJECT {2+}\r\n\u00E9") == "\u00E9");
+  CHECK(text("a SEARCH CHARSET ISO-8859-1 SUBJECT {1+}\r\n\xE9") == "\u00E9");
+  CHECK(text("a SEARCH CHARSET ISO-8859-1 SUBJECT {2+}\r\n\u00E9") == "\u00C3\u00A9");
+  CHECK(text("a SEARCH SUBJECT {2+}\r\n\u00E9") == "\u00E9");
+  CHECK(text("a SEARCH SUBJECT \"\u00E9\"") == "\u00E9");
+  CHECK(text("a SEARCH CHARSET UTF-8 SUBJECT {1+}\r\n\xE9") == "\uFFFD");
+  CHECK(error_of("a SEARCH CHARSET X-NO-SUCH SUBJECT x").kind == Error::kBadCharset);
+  CHECK(error_of("a SEARCH CHARSET \"\" SUBJECT x").kind == Error::kBadCharset);
+}
+
+TEST_CASE("the tree of keys is bounded", "[imap]") {
+  const auto repeat = [](int times, const std::string& text) {
+    std::string out;
+    for (int i = 0; i < times; ++i) out += text;
+    return out;
+  };
+  const int deepest = SearchKey::kMaxDepth;
+  CHECK(key(repeat(deepest, "(") + "SEEN" + repeat(deepest, ")")) == "(SEEN)");
+  CHECK(error_of("a SEARCH " + repeat(deepest + 1, "(") + "SEEN" + repeat(deepest + 1, ")")).kind == Error::kLimit);
+  CHECK(error_of("a SEARCH " + repeat(30000, "(")).kind == Error::kLimit);
+  CHECK(error_of("a SEARCH " + repeat(deepest + 1, "NOT ") + "SEEN").kind == Error::kLimit);
+  CHECK(error_of("a SEARCH " + repeat(deepest + 1, "OR SEEN ") + "SEEN").kind == Error::kLimit);
+  const int most = static_cast<int>(SearchKey::kMaxKeys);
+  CHECK(parsed<Search>("a SEARCH ALL" + repeat(most - 1, " ALL")).key.children.size() == SearchKey::kMaxKeys);
+  CHECK(error_of("a SEARCH ALL" + repeat(most, " ALL")).kind == Error::kLimit);
+}
+
+TEST_CASE("kinds are found anywhere in a tree", "[imap]") {
+  const auto tree = parsed<Search>("a SEARCH OR SEEN (NOT MODSEQ 5)").key;
+  CHECK(uses(tree, Kind::kModSeq));
+  CHECK_FALSE(uses(tree, Kind::kRecent));
+}

@@ -1,0 +1,273 @@
+// The message commands: RFC 3501 sections 6.3.11 and 6.4, RFC 4315 (UIDPLUS), RFC 7888 (LITERAL+).
+#include "tests/unit/imapd/harness.h"
+
+using namespace quartet;
+using namespace quartet::imapd::test;
+
+namespace {
+
+const std::string kMultipart =
+    "From: \"Bob B.\" <bob@b.test>\r\nTo: ann@a.test, \"C\" <c@c.test>\r\nSubject: parts\r\nMessage-ID: <p@b.test>\r\n"
+    "Date: Tue, 24 Nov 2026 13:05:09 +0000\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n"
+    "--x\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nHello\r\n--x\r\nContent-Type: application/octet-stream\r\n"
+    "Content-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename=a.bin\r\n\r\nAAECAw==\r\n--x--\r\n";
+
+}  // namespace
+
+TEST_CASE("FETCH gives all items of RFC 3501", "[imapd]") {
+  Server server;
+  const auto capacity = GENERATE(std::size_t{65536}, std::size_t{1});
+  server.run_in(
+      [](Client& client, Server& here) -> async::Task<void> {
+        co_await here.deliver(kMultipart);
+        co_await client.say("EXAMINE INBOX");
+        const auto size = std::to_string(kMultipart.size());
+        const auto fast = co_await client.say("FETCH 1 (UID FLAGS RFC822.SIZE)");
+        CHECK(has(fast, "* 1 FETCH (UID 1 RFC822.SIZE " + size + " FLAGS (\\Recent))"));
+        const auto date = co_await client.say("FETCH 1 INTERNALDATE");
+        CHECK(date.front().starts_with("* 1 FETCH (INTERNALDATE \""));
+        const auto envelope = co_await client.say("FETCH 1 ENVELOPE");
+        CHECK(has(envelope,
+                  "* 1 FETCH (ENVELOPE (\"Tue, 24 Nov 2026 13:05:09 +0000\" \"parts\" ((\"Bob B.\" NIL \"bob\" "
+                  "\"b.test\")) ((\"Bob B.\" NIL \"bob\" \"b.test\")) ((\"Bob B.\" NIL \"bob\" \"b.test\")) ((NIL NIL "
+                  "\"ann\" \"a.test\")(\"C\" NIL \"c\" \"c.test\")) NIL NIL NIL \"<p@b.test>\"))"));
+        const auto body = co_await client.say("FETCH 1 BODY");
+        CHECK(has(body,
+                  "* 1 FETCH (BODY ((\"text\" \"plain\" (\"charset\" \"utf-8\") NIL NIL \"7bit\" 5 0)(\"application\" "
+                  "\"octet-stream\" NIL NIL NIL \"base64\" 8) \"mixed\"))"));
+        const auto structure = co_await client.say("FETCH 1 BODYSTRUCTURE");
+        CHECK(structure.front().contains("(\"attachment\" (\"filename\" \"a.bin\"))"));
+        const auto whole = co_await client.say("FETCH 1 BODY.PEEK[]");
+        CHECK(has(whole, "* 1 FETCH (BODY[] {" + size + "}\r\n" + kMultipart + ")"));
+        const auto first = co_await client.say("FETCH 1 BODY.PEEK[1]");
+        CHECK(has(first, "* 1 FETCH (BODY[1] {5}\r\nHello)"));
+        const auto mime = co_await client.say("FETCH 1 BODY.PEEK[1.MIME]");
+        CHECK(mime.front().ends_with("}\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n)"));
+        const auto fields = co_await client.say("FETCH 1 BODY.PEEK[HEADER.FIELDS (SUBJECT X-NONE)]");
+        CHECK(has(fields, "* 1 FETCH (BODY[HEADER.FIELDS (SUBJECT X-NONE)] {18}\r\nSubject: parts\r\n\r\n)"));
+        const auto others = co_await client.say(
+            "FETCH 1 BODY.PEEK[HEADER.FIELDS.NOT (From To Message-ID Date MIME-Version Content-Type)]");
+        CHECK(others.front().ends_with("{18}\r\nSubject: parts\r\n\r\n)"));
+        const auto header = co_await client.say("FETCH 1 RFC822.HEADER");
+        CHECK(header.front().ends_with("boundary=x\r\n\r\n)"));
+        const auto missing = co_await client.say("FETCH 1 BODY.PEEK[7]");
+        CHECK(has(missing, "* 1 FETCH (BODY[7] NIL)"));
+        const auto macro = co_await client.say("FETCH 1 ALL");
+        CHECK(macro.front().contains("ENVELOPE ("));
+        CHECK(macro.front().contains("RFC822.SIZE"));
+        const auto beyond = co_await client.say("FETCH 2 UID");
+        CHECK(beyond.back().starts_with("BAD "));
+        const auto uids = co_await client.say("UID FETCH 5:* FLAGS");
+        CHECK(has(uids, "* 1 FETCH (UID 1 FLAGS (\\Recent))"));
+      },
+      capacity);
+}
+
+TEST_CASE("partial ranges", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server& here) -> async::Task<void> {
+    co_await here.deliver(kMultipart);
+    co_await client.say("EXAMINE INBOX");
+    const auto middle = co_await client.say("FETCH 1 BODY.PEEK[1]<1.3>");
+    CHECK(has(middle, "* 1 FETCH (BODY[1]<1> {3}\r\nell)"));
+    const auto end = co_await client.say("FETCH 1 BODY.PEEK[1]<3.100>");
+    CHECK(has(end, "* 1 FETCH (BODY[1]<3> {2}\r\nlo)"));
+    const auto behind = co_await client.say("FETCH 1 BODY.PEEK[1]<9.100>");
+    CHECK((has(behind, "* 1 FETCH (BODY[1]<9> \"\")") || has(behind, "* 1 FETCH (BODY[1]<9> {0}\r\n)")));
+    const auto none = co_await client.say("FETCH 1 BODY.PEEK[1]<0.0>");
+    CHECK(none.back().starts_with("BAD "));
+  });
+}
+
+TEST_CASE("reading a text sets \\Seen, where one may write", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server& here) -> async::Task<void> {
+    co_await here.deliver(letter("one"));
+    co_await client.say("EXAMINE INBOX");
+    co_await client.say("FETCH 1 BODY[TEXT]");
+    const auto unseen = co_await client.say("FETCH 1 FLAGS");
+    CHECK(has(unseen, "* 1 FETCH (FLAGS (\\Recent))"));
+    co_await client.say("SELECT INBOX");
+    const auto read = co_await client.say("FETCH 1 BODY[TEXT]");
+    bool told = false;
+    for (const auto& line : read) told = told || line.contains("\\Seen");
+    CHECK(told);
+  });
+}
+
+TEST_CASE("STORE, with silence and with keywords", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server& here) -> async::Task<void> {
+    co_await here.deliver(letter("one"));
+    co_await here.deliver(letter("two"));
+    co_await client.say("SELECT INBOX");
+    const auto added = co_await client.say("STORE 1:2 +FLAGS (\\Flagged $Work)");
+    CHECK(has(added, "* 1 FETCH (FLAGS (\\Flagged \\Recent $Work))"));
+    CHECK(has(added, "* 2 FETCH (FLAGS (\\Flagged \\Recent $Work))"));
+    const auto silent = co_await client.say("STORE 1 -FLAGS.SILENT (\\Flagged)");
+    for (const auto& line : silent) CHECK_FALSE(line.contains("FETCH"));
+    const auto replaced = co_await client.say("UID STORE 2 FLAGS (\\Seen)");
+    CHECK(has(replaced, "* 2 FETCH (UID 2 FLAGS (\\Seen \\Recent))"));
+    co_await client.say("EXAMINE INBOX");
+    const auto refused = co_await client.say("STORE 1 FLAGS (\\Seen)");
+    CHECK(refused.back().starts_with("NO "));
+  });
+}
+
+TEST_CASE("COPY tells both sets of UIDs", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server& here) -> async::Task<void> {
+    co_await here.deliver(letter("one"));
+    co_await here.deliver(letter("two"));
+    co_await client.say("SELECT INBOX");
+    const auto copied = co_await client.say("COPY 1:2 Archive");
+    CHECK(copied.back().starts_with("OK [COPYUID "));
+    CHECK(copied.back().contains(" 1:2 1:2]"));
+    const auto missing = co_await client.say("UID COPY 1 nowhere");
+    CHECK(missing.back().starts_with("NO [TRYCREATE]"));
+    const auto status = co_await client.say("STATUS Archive (MESSAGES)");
+    CHECK(has(status, "* STATUS Archive (MESSAGES 2)"));
+  });
+}
+
+TEST_CASE("EXPUNGE, UID EXPUNGE and CLOSE", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server& here) -> async::Task<void> {
+    for (const auto* name : {"one", "two", "three", "four"}) co_await here.deliver(letter(name));
+    co_await client.say("SELECT INBOX");
+    co_await client.say("STORE 1,3,4 +FLAGS.SILENT (\\Deleted)");
+    const auto only = co_await client.say("UID EXPUNGE 3:3");
+    CHECK(has(only, "* 3 EXPUNGE"));
+    CHECK(only.size() == 2);
+    const auto rest = co_await client.say("EXPUNGE");
+    CHECK(rest.size() == 3);
+    co_await client.say("STORE 1 +FLAGS.SILENT (\\Deleted)");
+    const auto closed = co_await client.say("CLOSE");
+    CHECK(closed.size() == 1);
+    const auto status = co_await client.say("STATUS INBOX (MESSAGES)");
+    CHECK(has(status, "* STATUS INBOX (MESSAGES 0)"));
+  });
+}
+
+TEST_CASE("SEARCH", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server& here) -> async::Task<void> {
+    co_await here.deliver(letter("alpha"));
+    co_await here.deliver(letter("beta"));
+    co_await here.deliver(kMultipart);
+    co_await client.say("SELECT INBOX");
+    co_await client.say("STORE 2 +FLAGS.SILENT (\\Seen $Work)");
+    const std::pair<const char*, const char*> cases[] = {
+        {"ALL", "* SEARCH 1 2 3"},
+        {"SUBJECT ALPHA", "* SEARCH 1"},
+        {"TEXT \"text of\"", "* SEARCH 1 2"},
+        {"BODY hello", "* SEARCH 3"},
+        {"FROM bob NOT SEEN", "* SEARCH 1 3"},
+        {"OR SUBJECT beta SUBJECT parts", "* SEARCH 2 3"},
+        {"KEYWORD $Work", "* SEARCH 2"},
+        {"UNKEYWORD $Work 1:2", "* SEARCH 1"},
+        {"HEADER Message-ID p@b.test", "* SEARCH 3"},
+        {"SENTON 24-Nov-2026", "* SEARCH 1 2 3"},
+        {"SENTBEFORE 24-Nov-2026", "* SEARCH"},
+        {"LARGER 300", "* SEARCH 3"},
+        {"UID 2:*", "* SEARCH 2 3"},
+        {"CHARSET UTF-8 SUBJECT {5+}\r\nalpha", "* SEARCH 1"},
+        {"NOT (SEEN)", "* SEARCH 1 3"},
+    };
+    for (const auto& [key, expected] : cases) {
+      INFO(key);
+      const auto found = co_await client.say(std::string("SEARCH ") + key);
+      CHECK(has(found, expected));
+    }
+    const auto charset = co_await client.say("SEARCH CHARSET KOI7 SUBJECT x");
+    CHECK(charset.back().starts_with("NO [BADCHARSET"));
+  });
+}
+
+TEST_CASE("APPEND by both kinds of literals", "[imapd]") {
+  Server server;
+  const auto capacity = GENERATE(std::size_t{65536}, std::size_t{1});
+  server.run_in(
+      [](Client& client, Server&) -> async::Task<void> {
+        const auto text = letter("mine");
+        co_await client.send("a APPEND Sent (\\Seen) \"24-Nov-2026 13:05:09 +0100\" {" + std::to_string(text.size()) +
+                             "}\r\n");
+        const auto ready = co_await client.line();
+        CHECK(ready.starts_with("+ "));
+        co_await client.send(text + "\r\n");
+        const auto done = co_await client.line();
+        CHECK(done.starts_with("a OK [APPENDUID "));
+        CHECK(done.contains(" 1] "));
+        const auto plus = co_await client.say("APPEND Sent {" + std::to_string(text.size()) + "+}\r\n" + text);
+        CHECK(plus.back().starts_with("OK [APPENDUID "));
+        const auto missing = co_await client.say("APPEND nowhere {3+}\r\na\r\n");
+        CHECK(missing.back().starts_with("NO [TRYCREATE]"));
+        co_await client.say("SELECT Sent");
+        const auto fetched = co_await client.say("FETCH 1 (FLAGS INTERNALDATE BODY.PEEK[])");
+        CHECK(fetched.front().contains("\\Seen"));
+        CHECK(fetched.front().contains("\"24-Nov-2026 12:05:09 +0000\""));
+        CHECK(fetched.front().contains("}\r\n" + text));
+      },
+      capacity);
+}
+
+TEST_CASE("APPEND is refused before the literal where there is no room for it", "[imapd]") {
+  Server server;
+  server.quota = {.bytes = 1000, .messages = 0};
+  server.options.message_size = 5000;
+  server.run_in([](Client& client, Server&) -> async::Task<void> {
+    co_await client.send("a APPEND INBOX {2000}\r\n");
+    const auto full = co_await client.line();
+    CHECK(full.starts_with("a NO [OVERQUOTA]"));
+    co_await client.send("b APPEND INBOX {9000}\r\n");
+    const auto large = co_await client.line();
+    CHECK(large.starts_with("b NO [TOOBIG]"));
+    const auto still = co_await client.say("NOOP");
+    CHECK(still.back().starts_with("OK "));
+  });
+}
+
+TEST_CASE("SEARCH FROM, TO and CC look at what ENVELOPE shows too", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server& here) -> async::Task<void> {
+    co_await here.deliver(
+        "From: <user1 (comment)@ (more) domain.example>\r\nTo: ann . lee @a.test\r\nCc: \"b.b\"@b.test\r\n\r\n");
+    co_await client.say("SELECT INBOX");
+    for (const std::string key : {"FROM user1@domain.example", "FROM \"user1 (comment)@\"", "TO ann.lee@a.test",
+                                  "TO \"ann . lee\"", "CC b.b@b.test", "HEADER From user1@domain"}) {
+      const auto found = co_await client.say("SEARCH " + key);
+      INFO(key);
+      CHECK(found.front() == "* SEARCH 1");
+    }
+    const auto other = co_await client.say("SEARCH FROM user2@domain.example");
+    CHECK(other.front() == "* SEARCH");
+  });
+}
+
+TEST_CASE("APPEND takes as much memory as there is for messages, and gives it back", "[imapd]") {
+  Server server;
+  service::ByteBudget budget(1000);
+  server.services.budget = &budget;
+  // The session reads the message in small pieces.
+  constexpr std::size_t kCapacity = 64;
+  server.run_in(
+      [](Client& client, Server& here) -> async::Task<void> {
+        const std::string message = "Subject: x\r\n\r\n" + std::string(886, 'x');
+        const auto append = "APPEND INBOX {" + std::to_string(message.size()) + "+}\r\n" + message;
+        const auto first = co_await client.say(append);
+        CHECK(first.back().starts_with("OK [APPENDUID "));
+        CHECK(here.services.budget->taken() == 0);
+        // Another session has taken some.
+        CHECK(here.services.budget->take(500));
+        const auto asked = co_await client.say("APPEND INBOX {900}");
+        CHECK(asked.back().starts_with("NO [UNAVAILABLE] "));
+        const auto sent = co_await client.say(append);
+        CHECK(sent.back().starts_with("NO [UNAVAILABLE] "));
+        CHECK(here.services.budget->taken() == 500);
+        here.services.budget->give_back(500);
+        const auto last = co_await client.say(append);
+        CHECK(last.back().starts_with("OK [APPENDUID "));
+      },
+      kCapacity);
+  CHECK(budget.taken() == 0);
+}

@@ -1,0 +1,88 @@
+// Configurations that are taken, and what is said of the others.
+#include "imapd/settings.h"
+
+#include <stdlib.h>
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "tests/support/temporary_directory.h"
+
+using namespace quartet;
+using namespace quartet::imapd;
+
+namespace {
+
+class Files {
+ public:
+  Files() {
+    std::ofstream(directory_.file("people")) << "domain { name: \"a.test\" }\naccount { login: \"ann@a.test\" }\n";
+  }
+
+  std::string write(const std::string& more) const {
+    const auto path = directory_.file("imapd.txtpb");
+    std::ofstream(path) << "agent { hostname: \"imap.test\" }\ndirectory: \"" + directory_.file("people") +
+                               "\"\nstore: \"" + directory_.file("store") + "\"\n" + more;
+    return path;
+  }
+  std::string faults(const std::string& more, const Settings* now = nullptr) const {
+    const auto settings = load_settings(write(more), now);
+    std::string out;
+    if (settings) return out;
+    for (const auto& error : settings.error()) out += std::to_string(error.line) + ": " + error.text + "\n";
+    return out;
+  }
+
+ private:
+  quartet::test::TemporaryDirectory directory_;
+};
+
+constexpr const char* kListener = "listener { address: \"127.0.0.1:1430\" }\n";
+
+}  // namespace
+
+TEST_CASE("what is not said has its default", "[imapd]") {
+  const Files files;
+  const auto settings = load_settings(files.write(std::string(kListener) + "login_in_clear: true\n"));
+  REQUIRE(settings.has_value());
+  CHECK((*settings)->session.idle_timeout == std::chrono::minutes(30));
+  CHECK((*settings)->session.message_size == 50u << 20);
+  CHECK((*settings)->sessions_per_account == 100);
+}
+
+TEST_CASE("a server where nobody could log in does not start", "[imapd]") {
+  const Files files;
+  CHECK(files.faults(kListener).contains("nobody can log in"));
+  CHECK(files.faults("listener { address: \"127.0.0.1:1430\" implicit_tls: true }\nlogin_in_clear: true\n") ==
+        "4: implicit_tls: needs a certificate: see `tls`\n");
+  CHECK(files.faults(std::string(kListener) + "login_in_clear: true\nidle_seconds: 60\n")
+            .contains("6: idle_seconds: at least 1800"));
+}
+
+TEST_CASE("a reload may not move the listeners or the store", "[imapd]") {
+  const Files files;
+  const auto first = load_settings(files.write(std::string(kListener) + "login_in_clear: true\n"));
+  REQUIRE(first.has_value());
+  CHECK(files.faults(std::string(kListener) + "login_in_clear: true\nsessions_per_account: 3\n", first->get()).empty());
+  CHECK(files.faults("listener { address: \"127.0.0.1:1431\" }\nlogin_in_clear: true\n", first->get())
+            .contains("restart it"));
+}
+
+TEST_CASE("limits of clients can be set, and changed by a reload", "[imapd]") {
+  const Files files;
+  const auto usual = load_settings(files.write(std::string(kListener) + "login_in_clear: true\n"));
+  REQUIRE(usual.has_value());
+  CHECK((*usual)->connections_per_client == 500);
+  CHECK((*usual)->unauthenticated_per_client == 50);
+  const auto settings =
+      load_settings(files.write(std::string(kListener) + "login_in_clear: true\nconnections_per_client: 7\n"
+                                                         "unauthenticated_per_client: 3\ntrusted: \"127.0.0.9\"\n"),
+                    usual->get());
+  REQUIRE(settings.has_value());
+  CHECK((*settings)->connections_per_client == 7);
+  CHECK((*settings)->unauthenticated_per_client == 3);
+  CHECK((*settings)->trusted.at(0).contains(*net::Address::parse("127.0.0.9:1")));
+  CHECK(files.faults(std::string(kListener) + "login_in_clear: true\ntrusted: \"nowhere\"\n")
+            .starts_with("6: trusted: "));
+}

@@ -1,0 +1,231 @@
+
+#include <thread>
+
+#include "common/async/loop.h"
+#include "common/journal/record.h"
+#include "helpers.h"
+
+using namespace quartet;
+using namespace quartet::journal;
+using namespace quartet::journal::test;
+
+TEST_CASE("what was appended is read back, at once and after a reopen", "[journal]") {
+  const TemporaryDirectory directory;
+  std::vector<Location> locations;
+  {
+    auto writer = open_writer(options_for(directory.path()));
+    auto first = append(*writer, {"envelope", "body of the first"});
+    REQUIRE(first.has_value());
+    REQUIRE(first->size() == 2);
+    auto second = append(*writer, {""});
+    REQUIRE(second.has_value());
+    locations = {(*first)[0], (*first)[1], (*second)[0]};
+    const Reader reader(directory.path());
+    CHECK(reader.read(locations[1]) == "body of the first");
+    CHECK(reader.read(locations[2]) == "");
+  }
+  Collector seen;
+  auto writer = open_writer(options_for(directory.path()), seen.handler());
+  CHECK(seen.payloads == std::vector<std::string>{"envelope", "body of the first", ""});
+  CHECK(seen.locations == locations);
+  CHECK(writer->replay_report().damage.empty());
+  CHECK(writer->replay_report().torn_bytes == 0);
+  const Reader reader(directory.path());
+  CHECK(reader.read(locations[0]) == "envelope");
+}
+
+TEST_CASE("coroutines wait for the commit", "[journal]") {
+  const TemporaryDirectory directory;
+  auto writer = open_writer(options_for(directory.path()));
+  async::Loop loop;
+  const auto result = loop.block_on(writer->write(unit_of({"hello"})));
+  REQUIRE(result.has_value());
+  CHECK(Reader(directory.path()).read(result->front()) == "hello");
+}
+
+TEST_CASE("many threads share commits and segments roll", "[journal]") {
+  const TemporaryDirectory directory;
+  constexpr int kThreads = 4, kEach = 200;
+  {
+    auto writer = open_writer(options_for(directory.path()));
+    std::vector<std::jthread> threads;
+    std::atomic<int> good = 0;
+    for (int t = 0; t < kThreads; ++t)
+      threads.emplace_back([&writer, &good, t] {
+        std::vector<std::future<AppendResult>> waiting;
+        for (int i = 0; i < kEach; ++i)
+          waiting.push_back(append_later(*writer, {std::to_string(t) + ":" + std::to_string(i),
+                                                   std::string(static_cast<std::size_t>(i * 7), 'x')}));
+        for (auto& result : waiting) good += result.get().has_value();
+      });
+    threads.clear();
+    CHECK(good == kThreads * kEach);
+    CHECK(writer->segments().size() > 5);
+    CHECK(writer->stats().commits < static_cast<std::uint64_t>(good));
+  }
+  Collector seen;
+  open_writer(options_for(directory.path()), seen.handler());
+  CHECK(seen.payloads.size() == 2 * kThreads * kEach);
+  std::vector<int> next(kThreads, 0);
+  for (std::size_t i = 0; i < seen.payloads.size(); i += 2) {
+    const auto& name = seen.payloads[i];
+    const auto thread = static_cast<std::size_t>(name[0] - '0');
+    CHECK(name.substr(2) == std::to_string(next[thread]++));
+  }
+}
+
+TEST_CASE("a unit larger than a segment is refused, the next one is not", "[journal]") {
+  const TemporaryDirectory directory;
+  auto options = options_for(directory.path());
+  options.large_payload = 32u << 10;
+  auto writer = open_writer(options);
+  const auto result = append(*writer, {std::string(30'000, 'a'), std::string(30'000, 'b'), std::string(30'000, 'c')});
+  REQUIRE(!result.has_value());
+  CHECK(result.error().code == ErrorCode::kTooLarge);
+  CHECK(outcome(append(*writer, {"small"})) == "ok");
+}
+
+TEST_CASE("large payloads are files of their own and come back after a reopen", "[journal]") {
+  const TemporaryDirectory directory;
+  auto options = options_for(directory.path());
+  options.large_payload = 1000;
+  const std::string large(5000, 'L');
+  Location location;
+  {
+    auto writer = open_writer(options);
+    const auto result = append(*writer, {"envelope", large});
+    REQUIRE(result.has_value());
+    location = (*result)[1];
+    CHECK(location.file != 0);
+    CHECK(location.length == large.size());
+    CHECK((*result)[0].file == 0);
+    CHECK(list_payload_files(directory.path()) == std::vector<std::uint64_t>{location.file});
+    CHECK(outcome(append(*writer, {})) == "ok");  // a barrier
+  }
+  Collector seen;
+  open_writer(options, seen.handler());
+  REQUIRE(seen.locations.size() == 2);
+  CHECK(seen.locations[1] == location);
+  const Reader reader(directory.path());
+  CHECK(reader.read(location) == large);
+  remove_payload_file(directory.path(), location.file);
+  const auto gone = reader.read(location);
+  REQUIRE(!gone.has_value());
+  CHECK(gone.error().code == ErrorCode::kNotFound);
+}
+
+TEST_CASE("a lazy append goes with the next commit or after its delay", "[journal]") {
+  const TemporaryDirectory directory;
+  auto options = options_for(directory.path());
+  options.lazy_delay = std::chrono::hours(1);
+  auto writer = open_writer(options);
+  auto lazy = append_later(*writer, {"later"}, {.lazy = true});
+  CHECK(lazy.wait_for(std::chrono::milliseconds(20)) == std::future_status::timeout);
+  CHECK(outcome(append(*writer, {"now"})) == "ok");
+  REQUIRE(lazy.wait_for(std::chrono::seconds(10)) == std::future_status::ready);
+  CHECK(writer->stats().commits == 1);
+  auto last = append_later(*writer, {"at close"}, {.lazy = true});
+  writer->close();
+  CHECK(last.get().has_value());
+  CHECK(append(*writer, {"too late"}).error().code == ErrorCode::kClosed);
+}
+
+TEST_CASE("a lazy append does not wait for company for ever", "[journal]") {
+  const TemporaryDirectory directory;
+  auto writer = open_writer(options_for(directory.path()));
+  auto lazy = append_later(*writer, {"alone"}, {.lazy = true});
+  REQUIRE(lazy.wait_for(std::chrono::seconds(10)) == std::future_status::ready);
+  CHECK(lazy.get().has_value());
+}
+
+TEST_CASE("one process is one writer; others take other numbers", "[journal]") {
+  const TemporaryDirectory directory;
+  auto options = options_for(directory.path());
+  auto owner = open_writer(options);
+  const auto second = Writer::open(options);
+  REQUIRE(!second.has_value());
+  CHECK(second.error().code == ErrorCode::kLocked);
+  options.writer.reset();
+  auto first_free = open_writer(options);
+  auto next_free = open_writer(options);
+  CHECK(first_free->id() == 1);
+  CHECK(next_free->id() == 2);
+  CHECK(writer_alive(directory.path(), 1));
+  first_free.reset();
+  CHECK(!writer_alive(directory.path(), 1));
+  CHECK(open_writer(options)->id() == 1);
+}
+
+TEST_CASE("recycled files are never read as new", "[journal]") {
+  const TemporaryDirectory directory;
+  auto options = options_for(directory.path());
+  std::vector<Location> old;
+  {
+    auto writer = open_writer(options);
+    for (int i = 0; i < 400; ++i) {
+      const auto result = append(*writer, {"old " + std::to_string(i) + std::string(1000, 'o')});
+      REQUIRE(result.has_value());
+      old.push_back(result->front());
+    }
+    const auto segments = writer->segments();
+    REQUIRE(segments.size() > 4);
+    for (const auto segment : segments) writer->recycle(segment);  // the newest stays
+    CHECK(writer->segments() == std::vector<SegmentId>{segments.back()});
+    for (int i = 0; i < 200; ++i) REQUIRE(append(*writer, {"new " + std::to_string(i) + std::string(900, 'n')}));
+    CHECK(writer->stats().recycled > 0);
+    const Reader reader(directory.path());
+    CHECK(!reader.read(old.front()).has_value());
+  }
+  Collector seen;
+  open_writer(options, seen.handler());
+  std::size_t fresh = 0;
+  for (const auto& payload : seen.payloads) fresh += payload.starts_with("new ");
+  CHECK(fresh == 200);
+  for (std::size_t i = 0; i < seen.payloads.size(); ++i)
+    if (seen.payloads[i].starts_with("old ")) CHECK(seen.locations[i].segment == old.back().segment);
+}
+
+TEST_CASE("a descriptor kept open does not hide that the file was recycled", "[journal]") {
+  const TemporaryDirectory directory;
+  auto writer = open_writer(options_for(directory.path()));
+  const auto old = append(*writer, {"old"}).value().front();
+  const Reader reader(directory.path());
+  CHECK(reader.read(old) == "old");
+  writer->seal();
+  CHECK(outcome(append(*writer, {"next"})) == "ok");
+  writer->recycle(old.segment);
+  for (int i = 0; i < 4; ++i) {
+    writer->seal();
+    REQUIRE(outcome(append(*writer, {"more"})) == "ok");
+  }
+  CHECK(!reader.read(old).has_value());
+}
+
+TEST_CASE("replay starts at the position asked for", "[journal]") {
+  const TemporaryDirectory directory;
+  auto options = options_for(directory.path());
+  {
+    auto writer = open_writer(options);
+    REQUIRE(outcome(append(*writer, {"one"})) == "ok");
+    REQUIRE(outcome(append(*writer, {})) == "ok");
+    options.replay_from = writer->applied();
+    REQUIRE(outcome(append(*writer, {"two"})) == "ok");
+    writer->seal();
+    REQUIRE(outcome(append(*writer, {"three"})) == "ok");
+  }
+  Collector seen;
+  open_writer(options, seen.handler());
+  CHECK(seen.payloads == std::vector<std::string>{"two", "three"});
+}
+
+TEST_CASE("segment ids are never reused, however often it is opened", "[journal]") {
+  const TemporaryDirectory directory;
+  SegmentId last = 0;
+  for (int round = 0; round < 5; ++round) {
+    auto writer = open_writer(options_for(directory.path()));
+    const auto location = append(*writer, {"x"}).value().front();
+    CHECK(location.segment > last);
+    last = location.segment;
+    for (const auto segment : writer->segments()) writer->recycle(segment);
+  }
+}

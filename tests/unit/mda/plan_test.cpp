@@ -1,0 +1,102 @@
+// Where mail goes: directory, aliases, targets of the configuration.
+#include "mda/plan.h"
+
+#include <catch2/catch.hpp>
+
+#include "common/config/config.h"
+#include "quartet/config/v1/directory.pb.h"
+
+using namespace quartet;
+using namespace quartet::mda;
+using Kind = Target::Kind;
+
+namespace {
+
+constexpr const char* kDirectory = R"(
+domain { name: "a.test" }
+domain { name: "b.test" catch_all: "ann@a.test" }
+account { login: "ann@a.test" address: "ann@b.test" }
+account { login: "bob@a.test" }
+account { login: "x/y@a.test" }
+alias { address: "all@a.test" target: "ann@a.test" target: "bob@a.test" target: "far@c.test" target: "gone@a.test" }
+alias { address: "loop1@a.test" target: "loop2@a.test" }
+alias { address: "loop2@a.test" target: "loop1@a.test" }
+alias { address: "gone2@a.test" target: "nobody@a.test" }
+)";
+
+struct Fixture {
+  config::v1::Directory source;
+  std::unique_ptr<directory::Directory> directory;
+  DeliveryTable table;
+
+  explicit Fixture(std::vector<Delivery> deliveries = {}) : table(std::move(deliveries)) {
+    REQUIRE(config::parse_into(kDirectory, "people", source));
+    directory = std::make_unique<directory::Directory>(source);
+  }
+  Plan plan(const std::string& address) const { return make_plan(*directory, table, address); }
+  /// "store:ann@a.test send:x@y.test", or the code of the refusal.
+  std::string show(const std::string& address) const {
+    static constexpr const char* kNames[] = {"store", "mbox", "maildir", "send"};
+    const auto made = plan(address);
+    std::string out;
+    for (const auto& target : made.targets)
+      out += (out.empty() ? "" : " ") + std::string(kNames[static_cast<int>(target.kind)]) + ":" +
+             (target.path.empty() ? target.address : target.path);
+    return out.empty() ? std::to_string(made.refusal.code) + " " + made.refusal.enhanced : out;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("accounts, aliases, strangers", "[mda]") {
+  const Fixture here;
+  CHECK(here.show("ann@a.test") == "store:ann@a.test");
+  CHECK(here.show("Ann+lists@A.test") == "store:ann@a.test");
+  CHECK(here.show("anybody@b.test") == "store:ann@a.test");
+  CHECK(here.show("all@a.test") == "store:ann@a.test store:bob@a.test send:far@c.test");
+  CHECK(here.plan("all@a.test").unknown == std::vector<std::string>{"gone@a.test"});
+  CHECK(here.show("nobody@a.test") == "550 5.1.1");
+  CHECK(here.show("gone2@a.test") == "550 5.1.1");
+  CHECK(here.show("x@far.test") == "550 5.7.1");
+  CHECK(here.show("loop1@a.test") == "451 4.3.5");
+}
+
+TEST_CASE("targets of the configuration", "[mda]") {
+  const Fixture here({{"bob@a.test", Delivery::Kind::kMbox, "/mail/{domain}/{user}"},
+                      {"sink@a.test", Delivery::Kind::kMaildir, "/mail/sink"},
+                      {"out@a.test", Delivery::Kind::kForward, "someone@far.test"},
+                      {"in@a.test", Delivery::Kind::kForward, "ann@a.test"},
+                      {"self@a.test", Delivery::Kind::kForward, "self@a.test"},
+                      {"d.test", Delivery::Kind::kNextHop, ""},
+                      {"a.test", Delivery::Kind::kMaildir, "/dirs/{user}"}});
+  CHECK(here.show("bob@a.test") == "mbox:/mail/a.test/bob");
+  CHECK(here.show("bob+x@a.test") == "mbox:/mail/a.test/bob");
+  CHECK(here.show("sink@a.test") == "maildir:/mail/sink");
+  CHECK(here.show("out@a.test") == "send:someone@far.test");
+  CHECK(here.show("in@a.test") == "maildir:/dirs/ann");
+  CHECK(here.show("self@a.test") == "451 4.3.5");
+  CHECK(here.show("User@d.test") == "send:User@d.test");
+  CHECK(here.show("ann@a.test") == "maildir:/dirs/ann");
+  CHECK(here.show("ann@b.test") == "maildir:/dirs/ann");
+  // Nobody makes directories by writing to names that do not exist.
+  CHECK(here.show("nobody@a.test") == "550 5.1.1");
+  CHECK(here.show("x/y@a.test") == "451 4.3.5");
+}
+
+TEST_CASE("paths stay where they are", "[mda]") {
+  CHECK(expand_path("/v/{domain}/{user}/Maildir", "ann", "a.test") == "/v/a.test/ann/Maildir");
+  CHECK_FALSE(expand_path("/v/{user}", "../x", "a.test"));
+  CHECK_FALSE(expand_path("/v/{user}", "a/b", "a.test"));
+  CHECK_FALSE(expand_path("/v/{user}", "..", "a.test"));
+  CHECK_FALSE(expand_path("/v/{user}", "", "a.test"));
+  CHECK(expand_path("/v/{other}", "ann", "a.test") == "/v/{other}");
+}
+
+TEST_CASE("a delivery behind one that matches more is seen", "[mda]") {
+  const std::vector<Delivery> earlier = {{"a.test", Delivery::Kind::kMbox, "/x"},
+                                         {"bob@b.test", Delivery::Kind::kMbox, "/y"}};
+  CHECK(shadowed_by(earlier, "ann@a.test") == "a.test");
+  CHECK(shadowed_by(earlier, "a.test") == "a.test");
+  CHECK(shadowed_by(earlier, "bob@b.test") == "bob@b.test");
+  CHECK_FALSE(shadowed_by(earlier, "b.test"));
+}

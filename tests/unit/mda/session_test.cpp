@@ -1,0 +1,384 @@
+// LMTP sessions with real targets: RFC 2033, RFC 5321 section 4.4 (trace), RFC 3461 (DSN).
+#include "mda/session.h"
+
+#include <sys/resource.h>
+
+#include <catch2/catch.hpp>
+#include <csignal>
+#include <filesystem>
+
+#include "common/async/loop.h"
+#include "common/async/task_group.h"
+#include "common/config/config.h"
+#include "quartet/config/v1/directory.pb.h"
+#include "tests/unit/mda/helpers.h"
+
+using namespace quartet;
+using namespace quartet::mda;
+using namespace quartet::mda::test;
+
+namespace {
+
+constexpr const char* kPeople = R"(
+domain { name: "a.test" }
+account { login: "ann@a.test" }
+account { login: "bob@a.test" quota_bytes: 3000 }
+account { login: "box@a.test" }
+account { login: "dir@a.test" }
+alias { address: "both@a.test" target: "ann@a.test" target: "bob@a.test" }
+alias { address: "files@a.test" target: "box@a.test" target: "dir@a.test" target: "ann@a.test" }
+alias { address: "out@a.test" target: "someone@far.test" }
+alias { address: "broken@a.test" target: "ann@a.test" target: "nowhere@a.test" }
+account { login: "nowhere@a.test" }
+)";
+
+async::Deadline soon() { return async::Deadline::after(std::chrono::seconds(30)); }
+
+struct Mda {
+  Directory directory;
+  std::unique_ptr<store::Store> store;
+  std::unique_ptr<spool::Spool> spool;
+  async::ThreadPool files{"files", 4};
+  service::ByteBudget budget{1 << 20};
+  Tables tables;
+  std::unique_ptr<SessionServices> services;
+  smtp::ServerOptions options;
+  async::Loop loop;
+
+  explicit Mda(bool with_spool = true) {
+    config::v1::Directory source;
+    REQUIRE(config::parse_into(kPeople, "people", source));
+    tables.directory = std::make_shared<const directory::Directory>(source);
+    tables.deliveries = std::make_shared<const DeliveryTable>(
+        std::vector<Delivery>{{"box@a.test", Delivery::Kind::kMbox, directory.file("{user}.mbox")},
+                              {"dir@a.test", Delivery::Kind::kMaildir, directory.file("{user}")},
+                              {"nowhere@a.test", Delivery::Kind::kMbox, directory.file("no/such/box")}});
+    store::Options stored;
+    stored.directory = directory.file("store");
+    stored.shards = 2;
+    stored.gc_interval = std::chrono::seconds(0);
+    stored.quota = [this](std::string_view login) {
+      const auto* account = tables.directory->find_account(login);
+      return store::QuotaLimit{account != nullptr ? account->quota_bytes : 0, 0};
+    };
+    auto opened = store::open_sqlite(stored);
+    if (!opened) FAIL(opened.error().detail);
+    store = *std::move(opened);
+    if (with_spool) open_spool();
+    services = std::unique_ptr<SessionServices>(new SessionServices{
+        .delivery = {.store = *store, .files = files, .hostname = "mda.test", .notices = {}, .mbox = {}},
+        .tables = [this] { return tables; },
+        .budget = budget});
+    services->delivery.spool = spool.get();
+    services->delivery.redelivers = with_spool;
+    services->delivery.notices.hostname = "mda.test";
+    options.features.hostname = "mda.test";
+    options.features.lmtp = true;
+    options.features.trace = true;
+    options.features.dsn = with_spool;
+  }
+
+  void open_spool() {
+    spool::Options queue;
+    queue.directory = directory.file("spool");
+    auto opened = spool::Spool::open(std::move(queue));
+    if (!opened) FAIL(opened.error().detail);
+    spool = *std::move(opened);
+  }
+
+  /// Says everything at once (pipelining) and gives all that comes back.
+  std::string say(std::string text, std::size_t capacity = 65536) {
+    return loop.block_on(converse(std::move(text), capacity));
+  }
+
+  async::Task<std::string> converse(std::string text, std::size_t capacity) {
+    async::TaskGroup group;
+    std::string heard;
+    {
+      auto [far, near] = net::make_pipe(capacity);
+      group.spawn(serve(std::move(far)));
+      group.spawn(write(*near, "LHLO client.test\r\n" + text + "QUIT\r\n"));
+      for (;;) {
+        const auto bytes = co_await near->read_some(soon());
+        if (!bytes) break;
+        heard += *bytes;
+      }
+      const bool ended = co_await group.join(soon());
+      CHECK(ended);
+    }
+    co_return heard;
+  }
+
+  async::Task<void> serve(std::unique_ptr<net::Stream> stream) {
+    const auto handler = make_handler(*services);
+    co_await smtp::serve(std::move(stream), options, *handler);
+  }
+
+  static async::Task<void> write(net::Stream& stream, std::string text) { (void)co_await stream.write(text, soon()); }
+
+  /// The messages in INBOX, whole, oldest first.
+  std::vector<std::string> inbox(const std::string& account) { return loop.block_on(read_inbox(account)); }
+
+  async::Task<std::vector<std::string>> read_inbox(std::string account) {
+    std::vector<std::string> out;
+    const auto found = co_await store->find(account, "INBOX");
+    REQUIRE(found.has_value());
+    const auto snapshot = co_await store->snapshot(found->ref);
+    REQUIRE(snapshot.has_value());
+    for (std::size_t n = 0; n < (*snapshot)->size(); ++n) {
+      const auto bytes = co_await store->read(found->ref, (**snapshot)[n].object);
+      REQUIRE(bytes.has_value());
+      out.push_back(**bytes);
+    }
+    co_return out;
+  }
+
+  struct Queued {
+    std::string to;
+    std::uint8_t notify;
+    std::string orcpt;
+    spool::Envelope envelope;
+    std::string body;
+  };
+  /// Takes what is due out of the spool.
+  std::vector<Queued> queued() {
+    std::vector<Queued> out;
+    for (const auto& claim : spool->claim_due(wall_now() + std::chrono::hours(1), 100)) {
+      auto body = loop.block_on(spool->body(claim.message->id));
+      REQUIRE(body.has_value());
+      out.push_back({claim.address, claim.notify, claim.orcpt, claim.message->envelope, **body});
+    }
+    return out;
+  }
+};
+
+/// While it lives, files of this process cannot be written beyond their first octet.
+class NoRoom {
+ public:
+  NoRoom() {
+    std::signal(SIGXFSZ, SIG_IGN);
+    REQUIRE(::getrlimit(RLIMIT_FSIZE, &before_) == 0);
+    auto small = before_;
+    small.rlim_cur = 1;
+    REQUIRE(::setrlimit(RLIMIT_FSIZE, &small) == 0);
+  }
+  ~NoRoom() { ::setrlimit(RLIMIT_FSIZE, &before_); }
+  NoRoom(const NoRoom&) = delete;
+  NoRoom& operator=(const NoRoom&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
+std::string transaction(const std::string& to, const std::string& text, const std::string& from = "bob@b.test") {
+  std::string out = "MAIL FROM:<" + from + ">\r\n";
+  std::size_t begin = 0;
+  while (begin < to.size()) {
+    const auto end = std::min(to.find(' ', begin), to.size());
+    out += "RCPT TO:<" + to.substr(begin, end - begin) + ">\r\n";
+    begin = end + 1;
+  }
+  return out + "DATA\r\n" + text + ".\r\n";
+}
+
+/// Codes of all replies after that to LHLO, the last line of each.
+std::string codes(const std::string& heard) {
+  std::string out;
+  bool hello = false;
+  std::size_t begin = 0;
+  while (begin < heard.size()) {
+    const auto end = heard.find("\r\n", begin);
+    const auto line = heard.substr(begin, end - begin);
+    begin = end + 2;
+    if (line.size() > 3 && line[3] == '-') continue;
+    if (hello) out += (out.empty() ? "" : " ") + line.substr(0, 3);
+    hello = hello || line.starts_with("250 ");
+  }
+  return out;
+}
+
+constexpr const char* kLetter = "Return-Path: <old@x.test>\r\nSubject: hi\r\n\r\nHello\r\n";
+
+}  // namespace
+
+TEST_CASE("a message arrives in the store with its trace", "[mda]") {
+  Mda mda;
+  const auto capacity = GENERATE(std::size_t{65536}, std::size_t{1});
+  const auto heard = mda.say(transaction("ann@a.test", kLetter), capacity);
+  CHECK(codes(heard) == "250 250 354 250 221");
+  const auto mail = mda.inbox("ann@a.test");
+  REQUIRE(mail.size() == 1);
+  CHECK(mail[0].starts_with("Return-Path: <bob@b.test>\r\nDelivered-To: ann@a.test\r\nReceived: from client.test"));
+  CHECK(mail[0].contains("with LMTP id "));
+  CHECK(mail[0].contains("for <ann@a.test>"));
+  CHECK(mail[0].ends_with("\r\nSubject: hi\r\n\r\nHello\r\n"));
+  CHECK_FALSE(mail[0].contains("old@x.test"));
+}
+
+TEST_CASE("each recipient has a reply of its own", "[mda]") {
+  Mda mda;
+  const auto heard = mda.say(transaction("ann@a.test nobody@a.test box@a.test dir@a.test x@far.test", kLetter));
+  CHECK(codes(heard) == "250 250 550 250 250 550 354 250 250 250 221");
+  CHECK(heard.contains("550 5.1.1 "));
+  CHECK(heard.contains("550 5.7.1 "));
+  CHECK(read_file(mda.directory.file("box.mbox")).contains("\nDelivered-To: box@a.test\n"));
+  std::size_t files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(mda.directory.file("dir/new"))) {
+    CHECK(read_file(entry.path()).contains("\nDelivered-To: dir@a.test\n"));
+    ++files;
+  }
+  CHECK(files == 1);
+}
+
+TEST_CASE("one copy is kept for those who get a message twice, and none is told of the others", "[mda]") {
+  Mda mda;
+  const auto heard = mda.say(transaction("ann@a.test both@a.test ann+x@a.test", kLetter));
+  CHECK(codes(heard) == "250 250 250 250 354 250 250 250 221");
+  const auto mail = mda.inbox("ann@a.test");
+  REQUIRE(mail.size() == 1);
+  CHECK_FALSE(mail[0].contains("Delivered-To"));
+  CHECK_FALSE(mail[0].contains("for <"));
+  CHECK(mda.inbox("bob@a.test").size() == 1);
+}
+
+TEST_CASE("a full mailbox: later at RCPT and at DATA, never for what cannot fit at all", "[mda]") {
+  Mda mda;
+  const std::string half(1800, 'x');
+  const auto first = mda.say(transaction("bob@a.test", "Subject: 1\r\n\r\n" + half + "\r\n"));
+  CHECK(codes(first) == "250 250 354 250 221");
+  const auto second = mda.say(transaction("bob@a.test", "Subject: 2\r\n\r\n" + half + "\r\n"));
+  CHECK(codes(second) == "250 250 354 452 221");
+  CHECK(second.contains("452 4.2.2 "));
+  const auto announced = mda.say("MAIL FROM:<b@b.test> SIZE=2000\r\nRCPT TO:<bob@a.test>\r\nRSET\r\n");
+  CHECK(codes(announced) == "250 452 250 221");
+  const auto too_much = mda.say("MAIL FROM:<b@b.test> SIZE=4000\r\nRCPT TO:<bob@a.test>\r\nRSET\r\n");
+  CHECK(codes(too_much) == "250 552 250 221");
+  const auto never = mda.say(transaction("bob@a.test", "Subject: 3\r\n\r\n" + half + "\r\n" + half + "\r\n"));
+  CHECK(never.contains("552 5.2.3 "));
+}
+
+TEST_CASE("where a part of an alias fails, the rest has the mail and the part waits in the spool", "[mda]") {
+  Mda mda;
+  const auto heard = mda.say(transaction("broken@a.test", kLetter));
+  CHECK(codes(heard) == "250 250 354 250 221");
+  CHECK(mda.inbox("ann@a.test").size() == 1);
+  const auto queued = mda.queued();
+  REQUIRE(queued.size() == 1);
+  CHECK(queued[0].to == "nowhere@a.test");
+  CHECK(queued[0].envelope.reverse_path == "bob@b.test");
+  CHECK_FALSE(queued[0].body.contains("Delivered-To"));
+}
+
+TEST_CASE("without a spool such mail is tried again by the client", "[mda]") {
+  Mda mda(false);
+  const auto heard = mda.say(transaction("broken@a.test out@a.test", kLetter));
+  CHECK(codes(heard) == "250 250 250 354 451 451 221");
+  CHECK_FALSE(heard.contains("DSN"));
+}
+
+TEST_CASE("mail that leads elsewhere keeps its envelope", "[mda]") {
+  Mda mda;
+  const auto heard = mda.say(
+      "MAIL FROM:<bob@b.test> RET=HDRS ENVID=abc BODY=8BITMIME XTRACE=t1\r\n"
+      "RCPT TO:<out@a.test> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;first@x.test\r\nDATA\r\n" +
+      std::string(kLetter) + ".\r\n");
+  CHECK(codes(heard) == "250 250 354 250 221");
+  const auto queued = mda.queued();
+  REQUIRE(queued.size() == 1);
+  CHECK(queued[0].to == "someone@far.test");
+  CHECK(queued[0].notify == (spool::kNotifySuccess | spool::kNotifyFailure));
+  CHECK(queued[0].orcpt == "rfc822;first@x.test");
+  CHECK(queued[0].envelope.envid == "abc");
+  CHECK(queued[0].envelope.ret == spool::Ret::kHeaders);
+  CHECK(queued[0].envelope.body_type == spool::BodyType::k8BitMime);
+  CHECK(queued[0].envelope.trace_id == "t1");
+  CHECK(queued[0].body.starts_with("Delivered-To: out@a.test\r\nReceived: "));
+}
+
+TEST_CASE("a delivery that is to be told of is told of once", "[mda]") {
+  Mda mda;
+  mda.say("MAIL FROM:<bob@b.test>\r\nRCPT TO:<ann@a.test> NOTIFY=SUCCESS\r\nRCPT TO:<box@a.test>\r\nDATA\r\n" +
+          std::string(kLetter) + ".\r\n");
+  const auto queued = mda.queued();
+  REQUIRE(queued.size() == 1);
+  CHECK(queued[0].to == "bob@b.test");
+  CHECK(queued[0].envelope.reverse_path.empty());
+  CHECK(queued[0].body.contains("Action: delivered"));
+  CHECK(queued[0].body.contains("ann@a.test"));
+  CHECK_FALSE(queued[0].body.contains("box@a.test"));
+}
+
+TEST_CASE("a message does not go round in circles", "[mda]") {
+  Mda mda;
+  const auto again = mda.say(transaction("ann@a.test box@a.test", "Delivered-To: ann@a.test\r\nSubject: x\r\n\r\n"));
+  CHECK(codes(again) == "250 250 250 354 554 250 221");
+  CHECK(again.contains("554 5.4.6 "));
+  const auto forwarded = mda.say(transaction("out@a.test", "Delivered-To: OUT@a.test\r\nSubject: x\r\n\r\n"));
+  CHECK(codes(forwarded) == "250 250 354 554 221");
+  std::string hops;
+  for (int i = 0; i < 51; ++i) hops += "Received: by x\r\n";
+  const auto many = mda.say(transaction("ann@a.test", hops + "\r\n"));
+  CHECK(codes(many) == "250 250 354 554 221");
+  CHECK(mda.inbox("ann@a.test").empty());
+}
+
+TEST_CASE("a body without header stays a body", "[mda]") {
+  Mda mda;
+  mda.say(transaction("ann@a.test", "no header here\r\n"));
+  const auto mail = mda.inbox("ann@a.test");
+  REQUIRE(mail.size() == 1);
+  CHECK(mail[0].ends_with("\r\n\r\nno header here\r\n"));
+}
+
+TEST_CASE("messages in memory have a budget", "[mda]") {
+  Mda mda;
+  const auto heard = mda.say(transaction("ann@a.test", "Subject: x\r\n\r\n" + std::string(900, 'x') + "\r\n") +
+                             transaction(
+                                 "ann@a.test", "Subject: x\r\n\r\n" + [] {
+                                   std::string lines;
+                                   while (lines.size() < (1 << 20)) lines += std::string(70, 'x') + "\r\n";
+                                   return lines;
+                                 }()));
+  CHECK(codes(heard) == "250 250 354 250 250 250 354 452 221");
+  CHECK(mda.budget.taken() == 0);
+}
+
+TEST_CASE("many sessions deliver to one mbox at the same time", "[mda]") {
+  Mda mda;
+  struct Many {
+    static async::Task<void> one(Mda& here, int n, int& good) {
+      const auto heard = co_await here.converse(
+          transaction("box@a.test ann@a.test", "Subject: " + std::to_string(n) + "\r\n\r\nx\r\n"), 65536);
+      good += codes(heard) == "250 250 250 354 250 250 221";
+    }
+    static async::Task<int> all(Mda& here) {
+      int good = 0;
+      async::TaskGroup group;
+      for (int n = 0; n < 20; ++n) group.spawn(one(here, n, good));
+      co_await group.join(soon());
+      co_return good;
+    }
+  };
+  CHECK(mda.loop.block_on(Many::all(mda)) == 20);
+  const auto box = read_file(mda.directory.file("box.mbox"));
+  std::size_t count = 0;
+  for (auto at = box.find("From bob@b.test "); at != std::string::npos; at = box.find("From bob@b.test ", at + 1))
+    ++count;
+  CHECK(count == 20);
+  CHECK(mda.inbox("ann@a.test").size() == 20);
+}
+
+TEST_CASE("a disk that takes nothing is a reason to try again, and shows until it does", "[mda]") {
+  Mda mda(false);
+  service::RecentFault fault;
+  mda.services->delivery.store_fault = &fault;
+  CHECK(codes(mda.say(transaction("ann@a.test", "Subject: x\r\n\r\nx\r\n"))) == "250 250 354 250 221");
+  {
+    const NoRoom no_room;
+    CHECK(codes(mda.say(transaction("ann@a.test", "Subject: y\r\n\r\ny\r\n"))) == "250 250 354 451 221");
+  }
+  CHECK_FALSE(fault.text().empty());
+  CHECK(codes(mda.say(transaction("ann@a.test", "Subject: z\r\n\r\nz\r\n"))) == "250 250 354 250 221");
+  CHECK(fault.text().empty());
+  CHECK(mda.inbox("ann@a.test").size() == 2);
+}

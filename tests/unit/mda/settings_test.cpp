@@ -1,0 +1,99 @@
+// Configurations that are taken, and what is said of the others.
+#include "mda/settings.h"
+
+#include <catch2/catch.hpp>
+
+#include "tests/unit/mda/helpers.h"
+
+using namespace quartet;
+using namespace quartet::mda;
+using namespace quartet::mda::test;
+
+namespace {
+
+struct Files {
+  Directory directory;
+
+  explicit Files(const std::string& people = "") {
+    std::ofstream(directory.file("people"))
+        << "domain { name: \"a.test\" }\naccount { login: \"ann@a.test\" }\n" + people;
+  }
+
+  std::string write(const std::string& more) const {
+    const auto path = directory.file("mda.txtpb");
+    std::ofstream(path) << "agent { hostname: \"mda.test\" }\ndirectory: \"" + directory.file("people") +
+                               "\"\nstore: \"" + directory.file("store") + "\"\n" + more;
+    return path;
+  }
+
+  /// "line: text" of each fault.
+  std::string faults(const std::string& more, const Settings* now = nullptr) const {
+    const auto settings = load_settings(write(more), now);
+    std::string out;
+    if (settings) return out;
+    for (const auto& error : settings.error()) out += std::to_string(error.line) + ": " + error.text + "\n";
+    return out;
+  }
+};
+
+constexpr const char* kListener = "listener { address: \"127.0.0.1:2424\" }\n";
+constexpr const char* kSpool = "spool: \"/q\"\nsending { dns { server: \"127.0.0.1:53\" } }\n";
+
+}  // namespace
+
+TEST_CASE("a whole configuration", "[mda]") {
+  const Files files("alias { address: \"out@a.test\" target: \"x@far.test\" }\n");
+  const auto settings = load_settings(files.write(std::string(kListener) + kSpool + R"(
+delivery { match: "Box@A.test" mbox: "/v/{domain}/{user}" }
+delivery { match: "far.test" next_hop { protocol: LMTP host: "unix:/run/lmtp" } }
+forward_host { host: "relay.test:2525" }
+)"));
+  REQUIRE(settings.has_value());
+  const auto& here = **settings;
+  CHECK(here.session.features.lmtp);
+  CHECK(here.session.features.dsn);
+  CHECK(here.tables.deliveries->entries().at(0).match == "box@a.test");
+  CHECK(here.redelivers);
+  const auto& back = here.router->route("ann@a.test");
+  CHECK(back.protocol == relay::Protocol::kLmtp);
+  CHECK(back.hosts.at(0) == relay::Host{"127.0.0.1", 2424});
+  CHECK(here.router->route("x@far.test").hosts.at(0).name == "/run/lmtp");
+  CHECK(here.router->route("x@other.test").hosts.at(0) == relay::Host{"relay.test", 2525});
+}
+
+TEST_CASE("without a spool nothing may lead elsewhere", "[mda]") {
+  CHECK(Files().faults(kListener).empty());
+  CHECK(Files("alias { address: \"out@a.test\" target: \"x@far.test\" }\n")
+            .faults(kListener)
+            .contains("an alias leads to x@far.test"));
+  const auto faults =
+      Files().faults(std::string(kListener) + R"(delivery { match: "b@a.test" forward: "x@far.test" })");
+  CHECK(faults == "5: forward: needs `spool`\n");
+}
+
+TEST_CASE("faults of deliveries are named with their lines", "[mda]") {
+  const auto faults = Files().faults(std::string(kListener) + R"(delivery { match: "a.test" mbox: "/v/{user}" }
+delivery { match: "ann@a.test" maildir: "/v/{user}" }
+delivery { match: "b.test" mbox: "relative" }
+delivery { match: "c.test" mbox: "/v/{username}" }
+delivery { match: "d.test" }
+delivery { match: "not an address@" mbox: "/v" }
+)");
+  CHECK(faults.contains("6: match: is never reached: \"a.test\""));
+  CHECK(faults.contains("7: mbox: expected a path"));
+  CHECK(faults.contains("8: mbox: expected a path"));
+  CHECK(faults.contains("9: match: expected one of mbox"));
+  CHECK(faults.contains("10: match: expected an address or a domain"));
+}
+
+TEST_CASE("a reload changes who has mail, not where the agent lives", "[mda]") {
+  const Files files;
+  const auto first = load_settings(files.write(kListener));
+  REQUIRE(first.has_value());
+  CHECK(files.faults(std::string(kListener) + "limits { recipients: 5 }\n", first->get()).empty());
+  const auto faults = files.faults(
+      std::string("listener { address: \"127.0.0.1:2525\" }\n") + kSpool + "limits { hops: 5 }\n", first->get());
+  std::size_t refused = 0;
+  for (auto at = faults.find("restart it"); at != std::string::npos; at = faults.find("restart it", at + 1)) ++refused;
+  CHECK(refused == 4);
+}

@@ -1,0 +1,73 @@
+#include "mta/settings.h"
+
+#include <catch2/catch.hpp>
+
+#include "tests/unit/mta/helpers.h"
+
+using namespace quartet;
+using namespace quartet::mta;
+using relay::NextHop;
+
+namespace {
+
+std::vector<std::string> faults(const Site& site, const std::string& more) {
+  std::vector<std::string> out;
+  const auto settings = load_settings(site.config(more));
+  if (settings) return out;
+  for (const auto& error : settings.error())
+    out.push_back(std::to_string(error.line) + ":" + std::to_string(error.column) + ": " + error.text);
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("routes: links, transports, local domains, smart host, MX", "[mta]") {
+  const Site site;
+  const auto settings = load_settings(site.config(R"(
+    mx_port: 2525
+    link { name: "field" domain: "Field.test" on_request: true }
+    transport { match: "Boss@a.test" hold: true }
+    transport { match: ".deep.test" next_hop { host: "gate.test" } }
+    transport { match: "no.test" error: "5.7.1 not there" }
+    transport { match: "void.test" discard: true }
+    transport { match: "direct.test" mx: true }
+    smart_host { host: "smart.test:587" tls: VERIFY }
+  )"));
+  REQUIRE(settings.has_value());
+  const auto& router = *(*settings)->router;
+  CHECK(router.route("x@field.test").mx_port == 2525);
+  CHECK(router.link_of("field.test")->on_request);
+  CHECK(router.route("boss@A.test").kind == NextHop::Kind::kHold);
+  CHECK(router.route("ann@a.test").protocol == relay::Protocol::kLmtp);
+  CHECK(router.route("x@very.deep.test").hosts.at(0).name == "gate.test");
+  CHECK(router.route("x@no.test").error == "5.7.1 not there");
+  CHECK(router.route("x@void.test").kind == NextHop::Kind::kDiscard);
+  CHECK(router.route("x@direct.test").kind == NextHop::Kind::kMx);
+  CHECK(router.route("x@else.test").hosts.at(0).port == 587);
+  CHECK((*settings)->server.features.etrn);
+}
+
+TEST_CASE("faults are all found, each at its place", "[mta]") {
+  const Site site;
+  CHECK(faults(site, "").empty());
+  const auto found = faults(site,
+                            "link { name: \"a\" domain: \"x y\" allowed: \"no\" }\n"
+                            "link { name: \"A\" domain: \"ok.test\" }\n"
+                            "transport { match: \"t.test\" }\n"
+                            "transport { match: \"@\" mx: true }\n"
+                            "relay_domain: \"bad domain\"\n"
+                            "own_address: \"mx.a.test\"\n"
+                            "mx_port: 70000\n");
+  const auto has = [&found](const std::string& start) {
+    return std::ranges::any_of(found, [&start](const std::string& fault) { return fault.starts_with(start); });
+  };
+  CHECK(found.size() == 8);
+  CHECK(has("2:18: "));
+  CHECK(has("2:32: "));
+  CHECK(has("3:8: "));
+  CHECK(has("4:13: match: needs an action"));
+  CHECK(has("5:13: "));
+  CHECK(has("6:1: "));
+  CHECK(has("7:1: "));
+  CHECK(has("8:1: "));
+}

@@ -1,0 +1,100 @@
+// Routing by MX: order, fail-over, domains that share their hosts, and what each failure of the DNS means.
+#include "helpers.h"
+#include "tests/unit/dns/packet.h"
+#include "tests/unit/dns/scripted_server.h"
+
+using namespace quartet;
+using namespace quartet::relay;
+using namespace quartet::relay::test;
+using dns::Type;
+using dns::testing::Packet;
+
+namespace {
+
+std::string mx(unsigned preference, const std::string& host) { return Packet::u16(preference) + Packet::name(host); }
+
+/// b.test and c.test: mx1 (127.0.0.2), then mx2 (127.0.0.3); null.test takes no mail; fails.test never answers well.
+std::vector<std::string> zone(const dns::testing::Query& query) {
+  const auto& [name, type] = query.question;
+  Packet packet(query.id, 0x8180, name, type);
+  if (name == "fails.test") return {Packet(query.id, 0x8182, name, type).bytes()};
+  if (name == "none.test") return {Packet(query.id, 0x8183, name, type).bytes()};
+  if (type == Type::kMx && (name == "b.test" || name == "c.test"))
+    packet.answer(name, type, 60, mx(20, "mx2.test")).answer(name, type, 60, mx(10, "mx1.test"));
+  if (type == Type::kMx && name == "null.test") packet.answer(name, type, 60, mx(0, ""));
+  if (type == Type::kA && name == "mx1.test") packet.answer(name, type, 60, std::string("\x7f\0\0\x02", 4));
+  if (type == Type::kA && name == "mx2.test") packet.answer(name, type, 60, std::string("\x7f\0\0\x03", 4));
+  return {packet.bytes()};
+}
+
+Options with_dns(const dns::testing::ScriptedServer& server) {
+  auto options = options_for_tests();
+  options.resolver.servers = {server.address()};
+  options.lookup.families = dns::Families::kIpv4Only;
+  return options;
+}
+
+RoutingTable by_mx(std::uint16_t port) {
+  RoutingTable table;
+  table.mx.tls = TlsPolicy::kNone;
+  table.mx.mx_port = port;
+  return table;
+}
+
+}  // namespace
+
+TEST_CASE("mail goes to the first MX, and to the next if that is not there", "[relay]") {
+  const dns::testing::ScriptedServer server(zone);
+  const bool first_is_there = GENERATE(true, false);
+  std::optional<Sink> first;
+  if (first_is_there) first.emplace(Script{}, std::uint16_t{0}, "127.0.0.2");
+  Sink second({}, first ? first->port() : std::uint16_t{0}, "127.0.0.3");
+  Running running(by_mx(second.port()), with_dns(server));
+  running.enqueue(message_to({"a@b.test", "b@c.test"}));
+  running.start();
+  REQUIRE(running.empty());
+  auto& used = first ? *first : second;
+  // Domains with the same hosts are one site: one transaction for both.
+  REQUIRE(used.mails().size() == 1);
+  CHECK(used.mails()[0].recipients.size() == 2);
+  if (first) CHECK(second.connections() == 0);
+}
+
+TEST_CASE("a host is named in a notification by its name", "[relay]") {
+  const dns::testing::ScriptedServer server(zone);
+  Script script;
+  script.command = [](int, const std::string& line) -> std::string {
+    return line.starts_with("RCPT") ? "550 5.1.1 unknown" : "";
+  };
+  Sink mx1(std::move(script), 0, "127.0.0.2");
+  Sink home({});
+  auto table = by_mx(mx1.port());
+  table.transports["a.test"] = to_port(home.port());
+  Running running(std::move(table), with_dns(server));
+  running.enqueue(message_to({"a@b.test"}));
+  running.start();
+  REQUIRE(home.wait_for(1));
+  CHECK(parse_report(home.mails()[0].body).recipients[0].at("remote-mta") == "dns; mx1.test [127.0.0.2]");
+}
+
+TEST_CASE("failures of the DNS are final or not", "[relay]") {
+  const dns::testing::ScriptedServer server(zone);
+  Sink home({});
+  auto table = by_mx(1);
+  table.transports["a.test"] = to_port(home.port());
+  Running running(std::move(table), with_dns(server));
+  using Failure = std::pair<std::string, std::string>;
+  const auto [domain, status] =
+      GENERATE(Failure{"none.test", "5.1.2"}, Failure{"null.test", "5.1.10"}, Failure{"fails.test", "4.4.3"});
+  running.enqueue(message_to({"a@" + domain}));
+  running.start();
+  if (status.starts_with('4')) {
+    REQUIRE(running.deferred("a@" + domain));
+    CHECK(running.entry("a@" + domain).last.enhanced == status);
+    CHECK(home.mails().empty());
+    return;
+  }
+  REQUIRE(home.wait_for(1));
+  const auto report = parse_report(home.mails()[0].body);
+  CHECK(report.recipients[0].at("status") == status);
+}

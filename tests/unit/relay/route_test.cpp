@@ -1,0 +1,107 @@
+#include "common/relay/route.h"
+
+#include <catch2/catch.hpp>
+
+using namespace quartet::relay;
+
+namespace {
+
+NextHop to_host(const std::string& name, Protocol protocol = Protocol::kSmtp) {
+  NextHop next_hop;
+  next_hop.kind = NextHop::Kind::kHosts;
+  next_hop.protocol = protocol;
+  next_hop.hosts = {{name, 25}};
+  return next_hop;
+}
+
+Router example() {
+  RoutingTable table;
+  table.links.push_back({"branch", {"branch.test", ".branch.test"}, to_host("branch")});
+  table.transports["boss@x.test"] = to_host("boss");
+  table.transports["x.test"] = to_host("x");
+  table.transports[".x.test"] = to_host("below-x");
+  table.transports[".deep.x.test"] = to_host("deep");
+  table.local_domains["here.test"] = to_host("mda", Protocol::kLmtp);
+  return Router(std::move(table));
+}
+
+std::string first_host(const NextHop& next_hop) { return next_hop.hosts.empty() ? "mx" : next_hop.hosts.front().name; }
+
+}  // namespace
+
+TEST_CASE("the most specific table entry wins", "[relay]") {
+  const auto router = example();
+  CHECK(first_host(router.route("Boss@X.test")) == "boss");
+  CHECK(first_host(router.route("other@x.test")) == "x");
+  CHECK(first_host(router.route("a@sub.x.test")) == "below-x");
+  CHECK(first_host(router.route("a@a.deep.x.test")) == "deep");
+  CHECK(first_host(router.route("a@here.test")) == "mda");
+  CHECK(first_host(router.route("a@branch.test")) == "branch");
+  CHECK(first_host(router.route("a@host.branch.test")) == "branch");
+  CHECK(first_host(router.route("a@notbranch.test")) == "mx");
+  CHECK(first_host(router.route("a@else.test")) == "mx");
+  CHECK(router.link_of("host.branch.test") != nullptr);
+  CHECK(router.link_of("x.test") == nullptr);
+}
+
+TEST_CASE("the smart host takes what no table names", "[relay]") {
+  RoutingTable table;
+  table.smart_host = to_host("smart");
+  table.local_domains["here.test"] = to_host("mda", Protocol::kLmtp);
+  const Router router(std::move(table));
+  CHECK(first_host(router.route("a@else.test")) == "smart");
+  CHECK(first_host(router.route("a@here.test")) == "mda");
+}
+
+TEST_CASE("hosts are read in all their forms", "[relay]") {
+  CHECK(parse_host("mail.x.test", 25) == Host{"mail.x.test", 25});
+  CHECK(parse_host("Mail.x.test:2525", 25) == Host{"mail.x.test", 2525});
+  CHECK(parse_host("192.0.2.1:24", 25) == Host{"192.0.2.1", 24});
+  CHECK(parse_host("[2001:db8::1]:24", 25) == Host{"2001:db8::1", 24});
+  CHECK(parse_host("[IPv6:2001:db8::1]", 25) == Host{"2001:db8::1", 25});
+  CHECK(parse_host("unix:/run/mda.sock", 24) == Host{"/run/mda.sock", 0});
+  for (const char* bad : {"", ":25", "x:", "x:0", "x:99999", "a b", "[::1", "[::1]25", "x:25x"}) {
+    INFO(bad);
+    CHECK_FALSE(parse_host(bad, 25).has_value());
+  }
+}
+
+TEST_CASE("site keys differ where connections must not be shared", "[relay]") {
+  auto plain = to_host("a");
+  auto verified = plain;
+  verified.tls = TlsPolicy::kVerify;
+  auto lmtp = to_host("a", Protocol::kLmtp);
+  auto user = plain;
+  user.credentials = Credentials{"u", "p"};
+  CHECK(plain.site_key() == to_host("a").site_key());
+  CHECK(plain.site_key() != verified.site_key());
+  CHECK(plain.site_key() != lmtp.site_key());
+  CHECK(plain.site_key() != user.site_key());
+}
+
+TEST_CASE("policies of TLS come before what next hops say", "[relay]") {
+  RoutingTable table;
+  table.tls_policies = {{"x.test", TlsPolicy::kVerify},
+                        {".x.test", TlsPolicy::kEncrypt},
+                        {"smart.test", TlsPolicy::kDaneOnly},
+                        {"weak.test", TlsPolicy::kMay}};
+  table.smart_host = to_host("smart.test");
+  table.smart_host->hosts.push_back({"other.test", 25});
+  table.transports["weak.example"] = to_host("weak.test");
+  table.transports["weak.example"].tls = TlsPolicy::kVerify;
+  auto login = table.transports["weak.example"];
+  login.credentials = Credentials{"u", "p"};
+  table.transports["login.example"] = login;
+  const Router router(std::move(table));
+  const NextHop by_mx;
+  CHECK(router.tls_of(by_mx, "x.test") == TlsPolicy::kVerify);
+  CHECK(router.tls_of(by_mx, "a.b.x.test") == TlsPolicy::kEncrypt);
+  CHECK(router.tls_of(by_mx, "y.test") == by_mx.tls);
+  const auto& smart = router.route("a@else.test");
+  CHECK(smart.hosts[0].tls == TlsPolicy::kDaneOnly);
+  CHECK(smart.hosts[1].tls == std::nullopt);
+  CHECK(smart.site_key() != to_host("smart.test").site_key());
+  CHECK(router.route("a@weak.example").hosts[0].tls == TlsPolicy::kMay);
+  // No table weakens what a password needs.
+  CHECK(router.route("a@login.example").hosts[0].tls == std::nullopt);
+}

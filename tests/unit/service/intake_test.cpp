@@ -1,0 +1,187 @@
+#include "common/service/intake.h"
+
+#include <catch2/catch.hpp>
+
+#include "common/async/loop.h"
+
+using namespace quartet;
+using namespace quartet::service;
+
+namespace {
+
+async::Task<std::expected<spool::MessageId, spool::SpoolError>> keep(std::vector<spool::NewMessage>& kept,
+                                                                     spool::NewMessage message) {
+  const auto id = message.id;
+  kept.push_back(std::move(message));
+  co_return id;
+}
+
+async::Task<std::expected<spool::MessageId, spool::SpoolError>> fail(spool::ErrorCode code) {
+  co_return std::unexpected(spool::SpoolError{code, "as the test wants"});
+}
+
+struct Fixture {
+  Fixture() {
+    options.agent = "test";
+    options.hostname = "mx.a.test";
+    options.postmaster_domain = "a.test";
+    options.budget = &budget;
+    options.enqueue = [this](spool::NewMessage message) { return keep(kept, std::move(message)); };
+    peer.address = *net::Address::parse("192.0.2.7:4000");
+    peer.hello = "client.test";
+    peer.esmtp = true;
+    transaction.mail.reverse_path = "ann@b.test";
+    transaction.recipients = {{"bob@a.test", 0, ""}};
+  }
+
+  /// The reply to a message in these pieces.
+  smtp::Reply take(const std::vector<std::string>& pieces) { return loop.block_on(take_task(pieces)); }
+
+  async::Task<smtp::Reply> take_task(std::vector<std::string> pieces) {
+    const auto sink = open_intake(options, peer, transaction);
+    for (auto& piece : pieces) {
+      auto written = co_await sink->write(std::move(piece));
+      if (!written) co_return written.error();
+    }
+    auto replies = co_await sink->finish();
+    co_return replies.size() == 1 ? replies.front() : smtp::Reply(500, "", "not one reply");
+  }
+
+  std::string text() const {
+    std::string out;
+    for (const auto& piece : kept.back().body) out += piece;
+    return out;
+  }
+
+  async::Loop loop;
+  std::vector<spool::NewMessage> kept;
+  ByteBudget budget{1000};
+  IntakeOptions options;
+  smtp::Peer peer;
+  smtp::Transaction transaction;
+};
+
+}  // namespace
+
+TEST_CASE("a message gets a Received field and is otherwise the same, however it was cut", "[intake]") {
+  Fixture fixture;
+  const std::string message = "Subject: hi\r\nFrom: ann@b.test\r\n\r\nline\r\n\r\nmore\r\n";
+  const std::size_t cut = GENERATE(1, 2, 5, 13, 33, 34, 35, 100);
+  std::vector<std::string> pieces;
+  for (std::size_t at = 0; at < message.size(); at += cut) pieces.push_back(message.substr(at, cut));
+  const auto reply = fixture.take(pieces);
+  REQUIRE(reply.code == 250);
+  const auto& kept = fixture.kept.at(0);
+  CHECK(reply.text() == "queued as " + kept.id.to_string());
+  const auto text = fixture.text();
+  CHECK(text.starts_with("Received: from client.test ([192.0.2.7])"));
+  CHECK(text.find("id " + kept.id.to_string()) != std::string::npos);
+  CHECK(text.find("for <bob@a.test>") != std::string::npos);
+  CHECK(text.ends_with("\r\n" + message));
+  CHECK(mime::Header(text).fields().size() == 3);
+  CHECK(fixture.budget.taken() == 0);
+}
+
+TEST_CASE("the envelope has all that MAIL and RCPT said", "[intake]") {
+  Fixture fixture;
+  auto& mail = fixture.transaction.mail;
+  mail.body = smtp::Body::k8BitMime;
+  mail.smtputf8 = true;
+  mail.ret = smtp::Ret::kHeaders;
+  mail.envid = "q 7";
+  fixture.peer.login = "ann@b.test";
+  fixture.transaction.recipients = {{"bob@a.test", smtp::kNotifySuccess | smtp::kNotifyDelay, "rfc822;bob@a.test"},
+                                    {"Postmaster", smtp::kNotifyNever, ""}};
+  REQUIRE(fixture.take({"\r\nbody\r\n"}).code == 250);
+  const auto& kept = fixture.kept.at(0);
+  CHECK(kept.envelope.reverse_path == "ann@b.test");
+  CHECK(kept.envelope.body_type == spool::BodyType::k8BitMime);
+  CHECK(kept.envelope.smtputf8);
+  CHECK(kept.envelope.ret == spool::Ret::kHeaders);
+  CHECK(kept.envelope.envid == "q 7");
+  CHECK(kept.envelope.auth_id == "ann@b.test");
+  CHECK(kept.envelope.client == "192.0.2.7:4000");
+  CHECK(Id::parse(kept.envelope.trace_id).has_value());
+  REQUIRE(kept.recipients.size() == 2);
+  CHECK(kept.recipients[0].notify == (spool::kNotifySuccess | spool::kNotifyDelay));
+  CHECK(kept.recipients[0].orcpt == "rfc822;bob@a.test");
+  CHECK(kept.recipients[1].address == "Postmaster@a.test");
+  CHECK(kept.recipients[1].notify == spool::kNotifyNever);
+  // Nobody learns from it who else got the message.
+  CHECK(fixture.text().find(" for ") == std::string::npos);
+  CHECK(fixture.text().find("with UTF8SMTPA") != std::string::npos);
+}
+
+TEST_CASE("a trace that a trusted hop gave goes on", "[intake]") {
+  Fixture fixture;
+  fixture.transaction.mail.trace = "01m8ah8e7yeyht8jr6ysv5q90g";
+  REQUIRE(fixture.take({"Subject: x\r\n\r\n"}).code == 250);
+  CHECK(fixture.kept.at(0).envelope.trace_id == "01m8ah8e7yeyht8jr6ysv5q90g");
+}
+
+TEST_CASE("fields of the agent follow Received; a message without a header gets an empty line", "[intake]") {
+  Fixture fixture;
+  fixture.options.complete = [](const mime::Header& header, const smtp::Peer&, const smtp::MailParameters&) {
+    return header.find("Date") == nullptr ? std::string("Date: now\r\n") : std::string();
+  };
+  REQUIRE(fixture.take({"Date: then\r\n\r\nx"}).code == 250);
+  CHECK(mime::Header(fixture.text()).count("Date") == 1);
+  REQUIRE(fixture.take({"no header: is this line\r\n"}).code == 250);
+  REQUIRE(fixture.take({"just text\r\n"}).code == 250);
+  const auto text = fixture.text();
+  const mime::Header header(text);
+  CHECK(header.text("Date") == "now");
+  CHECK(text.substr(header.size()) == "just text\r\n");
+}
+
+TEST_CASE("too many Received fields are a loop", "[intake]") {
+  Fixture fixture;
+  fixture.options.hops = 2;
+  const std::string hop = "Received: from a by b; Tue, 24 Nov 2026 13:05:09 +0000\r\n";
+  CHECK(fixture.take({hop + hop + "\r\n"}).code == 250);
+  const auto reply = fixture.take({hop + hop + hop + "\r\n"});
+  CHECK(reply.code == 554);
+  CHECK(reply.enhanced == "5.4.6");
+  CHECK(fixture.kept.size() == 1);
+}
+
+TEST_CASE("over the budget a client is asked to come back, and the octets are free again", "[intake]") {
+  Fixture fixture;
+  const auto reply = fixture.take({std::string(600, 'x'), std::string(401, 'x')});
+  CHECK(reply.code == 452);
+  CHECK(reply.enhanced == "4.3.1");
+  CHECK(fixture.budget.taken() == 0);
+  CHECK(fixture.take({std::string(600, 'x'), std::string(400, 'x')}).code == 250);
+  CHECK(fixture.budget.taken() == 0);
+}
+
+TEST_CASE("our own faults are transient", "[intake]") {
+  using spool::ErrorCode;
+  Fixture fixture;
+  const auto [code, reply] = GENERATE(table<ErrorCode, int>({{ErrorCode::kNoSpace, 452},
+                                                             {ErrorCode::kReadOnly, 451},
+                                                             {ErrorCode::kIo, 451},
+                                                             {ErrorCode::kTooLarge, 452},
+                                                             {ErrorCode::kDamaged, 451},
+                                                             {ErrorCode::kClosed, 451}}));
+  fixture.options.enqueue = [error = code](spool::NewMessage) { return fail(error); };
+  const auto got = fixture.take({"\r\nx"});
+  CHECK(got.code == reply);
+  CHECK(got.enhanced.starts_with("4."));
+}
+
+TEST_CASE("the protocol of Received (RFC 3848, RFC 6531)", "[intake]") {
+  smtp::Peer peer;
+  const net::TlsInfo tls;
+  CHECK(with_protocol(peer, false) == "SMTP");
+  peer.esmtp = true;
+  CHECK(with_protocol(peer, false) == "ESMTP");
+  CHECK(with_protocol(peer, true) == "UTF8SMTP");
+  CHECK(with_protocol(peer, false, true) == "LMTP");
+  peer.tls = &tls;
+  CHECK(with_protocol(peer, false) == "ESMTPS");
+  CHECK(with_protocol(peer, true, true) == "UTF8LMTPS");
+  peer.login = "ann";
+  CHECK(with_protocol(peer, false) == "ESMTPSA");
+  CHECK(with_protocol(peer, true) == "UTF8SMTPSA");
+}

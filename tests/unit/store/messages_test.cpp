@@ -1,0 +1,291 @@
+#include "helpers.h"
+
+using namespace quartet::store;
+
+namespace {
+
+const std::string kAnn = "ann@a.test";
+
+Bytes bytes(const std::string& text) { return std::make_shared<const std::string>(text); }
+
+FlagChange add(std::uint64_t flags, std::vector<std::string> keywords = {}) {
+  return {FlagMode::kAdd, flags, std::move(keywords), std::nullopt};
+}
+
+}  // namespace
+
+TEST_CASE("one body is delivered to many accounts and each can read it", "[store]") {
+  Fixture f;
+  std::vector<DeliveryTarget> targets(20);
+  for (std::size_t n = 0; n < targets.size(); ++n) targets[n].account = "user" + std::to_string(n) + "@a.test";
+  targets[7].mailbox = "Nowhere";
+  targets[8].mailbox = "Made/Here";
+  targets[8].create_mailbox = true;
+  const std::string text = message("shared");
+  const auto results = f.run(f.store->deliver(targets, bytes(text), quartet::from_micros(1'700'000'000'000'000)));
+  for (std::size_t n = 0; n < targets.size(); ++n) {
+    if (n == 7) {
+      CHECK(results[n].error().code == ErrorCode::kNoMailbox);
+      continue;
+    }
+    REQUIRE(results[n]);
+    const auto info = f.must(f.store->find(targets[n].account, targets[n].mailbox));
+    CHECK(info.ref == results[n]->mailbox);
+    CHECK(info.status.uidvalidity == results[n]->uidvalidity);
+    CHECK(info.status.messages == 1);
+    CHECK(info.status.unseen == 1);
+    CHECK(info.status.recent == 1);
+    CHECK(info.status.size == text.size());
+    const auto snapshot = f.must(f.store->snapshot(info.ref));
+    REQUIRE(snapshot->size() == 1);
+    CHECK((*snapshot)[0].internaldate == 1'700'000'000'000'000);
+    CHECK((*snapshot)[0].modseq == results[n]->modseq);
+    CHECK(*f.must(f.store->read(info.ref, (*snapshot)[0].object)) == text);
+  }
+}
+
+TEST_CASE("two targets in one account make two messages of one body", "[store]") {
+  Fixture f;
+  std::vector<DeliveryTarget> targets(2);
+  targets[0].account = targets[1].account = kAnn;
+  targets[1].mailbox = "Copy";
+  targets[1].create_mailbox = true;
+  targets[1].keywords = {"$Label1"};
+  targets[1].flags = flag::kSeen;
+  const auto results = f.run(f.store->deliver(targets, bytes(message("x")), quartet::wall_now()));
+  REQUIRE(results[0]);
+  REQUIRE(results[1]);
+  const auto first = f.must(f.store->snapshot(results[0]->mailbox));
+  const auto second = f.must(f.store->snapshot(results[1]->mailbox));
+  CHECK((*first)[0].object == (*second)[0].object);
+  CHECK((*second)[0].flags == (flag::kSeen | std::uint64_t{1} << kFirstKeywordBit));
+  CHECK(second->keywords() == std::vector<std::string>{"$Label1"});
+}
+
+TEST_CASE("append takes several messages or none", "[store]") {
+  Fixture f([](Options& options) { options.quota = [](std::string_view) { return QuotaLimit{0, 3}; }; });
+  const auto inbox = f.inbox();
+  const auto done = f.must(f.store->append(inbox, {{bytes(message("a")), flag::kDraft, {"$One"}, std::nullopt},
+                                                   {bytes(message("b")), 0, {"$Two", "$one"}, std::nullopt}}));
+  CHECK(done.uids == std::vector<std::uint32_t>{1, 2});
+  const auto snapshot = f.must(f.store->snapshot(inbox));
+  CHECK(snapshot->keywords() == std::vector<std::string>{"$One", "$Two"});
+  CHECK((*snapshot)[0].flags == (flag::kDraft | 1u << 16));
+  CHECK((*snapshot)[1].flags == (1u << 16 | 1u << 17));
+  CHECK(f.error(f.store->append(inbox, {{bytes("c"), 0, {}, std::nullopt}, {bytes("d"), 0, {}, std::nullopt}})) ==
+        ErrorCode::kOverQuota);
+  CHECK(f.must(f.store->status(inbox)).messages == 2);
+  CHECK(f.must(f.store->status(inbox)).uidnext == 3);
+}
+
+TEST_CASE("flags are set, added and removed, and only changes get a modseq", "[store]") {
+  Fixture f;
+  const auto inbox = f.inbox();
+  for (int n = 0; n < 4; ++n) f.deliver(message(std::to_string(n)));
+  const auto added = f.must(f.store->store_flags(inbox, {{1, 2}, {4, kMaxUid}}, add(flag::kSeen, {"Work"})));
+  REQUIRE(added.messages.size() == 3);
+  CHECK(added.messages[2].uid == 4);
+  CHECK(f.must(f.store->status(inbox)).unseen == 1);
+  const auto again = f.must(f.store->store_flags(inbox, {{1, 3}}, add(flag::kSeen)));
+  CHECK(again.messages[0].modseq == added.modseq);
+  CHECK(again.messages[2].modseq == again.modseq);
+  CHECK(again.modseq > added.modseq);
+  const auto stale =
+      f.must(f.store->store_flags(inbox, {{1, 4}}, {FlagMode::kReplace, flag::kFlagged, {}, added.modseq}));
+  CHECK(stale.modified == std::vector<std::uint32_t>{3});
+  CHECK(stale.messages.size() == 3);
+  CHECK(f.must(f.store->status(inbox)).unseen == 3);
+  const auto removed =
+      f.must(f.store->store_flags(inbox, {{1, 4}}, {FlagMode::kRemove, flag::kFlagged, {"unknown"}, {}}));
+  CHECK(removed.messages[0].flags == 0);
+  CHECK(f.must(f.store->snapshot(inbox))->keywords() == std::vector<std::string>{"Work"});
+  CHECK(f.must(f.store->store_flags(inbox, {{9, 12}}, add(flag::kSeen))).messages.empty());
+}
+
+TEST_CASE("an account has a limit of keywords and says so", "[store]") {
+  Fixture f;
+  f.deliver(message("x"));
+  std::vector<std::string> many;
+  for (int n = 0; n < kMaxKeywords; ++n) many.push_back("k" + std::to_string(n));
+  const auto all = f.must(f.store->store_flags(f.inbox(), {{1, 1}}, add(0, many)));
+  CHECK(all.messages[0].flags == ((std::uint64_t{1} << kMaxKeywords) - 1) << kFirstKeywordBit);
+  CHECK((*f.must(f.store->snapshot(f.inbox())))[0].flags == all.messages[0].flags);
+  CHECK(f.error(f.store->store_flags(f.inbox(), {{1, 1}}, add(0, {"onemore"}))) == ErrorCode::kTooManyKeywords);
+}
+
+TEST_CASE("only messages marked deleted are expunged, and the log tells of them", "[store]") {
+  Fixture f;
+  const auto inbox = f.inbox();
+  for (int n = 0; n < 6; ++n) f.deliver(message(std::to_string(n)));
+  const auto before = f.must(f.store->snapshot(inbox));
+  f.must(f.store->store_flags(inbox, {{2, 3}, {5, 6}}, add(flag::kDeleted)));
+  CHECK(f.must(f.store->status(inbox)).deleted == 4);
+  const auto some = f.must(f.store->expunge(inbox, UidSet{{1, 3}}));
+  CHECK(some.uids == std::vector<std::uint32_t>{2, 3});
+  const auto rest = f.must(f.store->expunge(inbox, std::nullopt));
+  CHECK(rest.uids == std::vector<std::uint32_t>{5, 6});
+  CHECK(f.must(f.store->expunge(inbox, std::nullopt)).modseq == 0);
+  const auto after = f.must(f.store->snapshot(inbox));
+  CHECK(uids_of(*after) == std::vector<std::uint32_t>{1, 4});
+  CHECK(compare(*before, *after).expunged == std::vector<std::size_t>{1, 2, 4, 5});
+  CHECK(f.must(f.store->changes(inbox, before->highest_modseq())).vanished == UidSet{{2, 3}, {5, 6}});
+  CHECK(f.must(f.store->changes(inbox, some.modseq)).vanished == UidSet{{5, 6}});
+  const auto status = f.must(f.store->status(inbox));
+  CHECK(status.messages == 2);
+  CHECK(status.deleted == 0);
+  CHECK(status.uidnext == 7);
+  CHECK(f.deliver(message("new")).uid == 7);
+}
+
+TEST_CASE("an expunged body is readable until it is collected, a shared one as long as it is used", "[store]") {
+  Fixture f;
+  const auto inbox = f.inbox();
+  const auto other = f.must(f.store->create(kAnn, "Other", "")).ref;
+  f.deliver(message("kept"));
+  f.deliver(message("gone"));
+  const auto view = f.must(f.store->snapshot(inbox));
+  f.must(f.store->copy(inbox, {{1, 1}}, other));
+  f.must(f.store->store_flags(inbox, {{1, 2}}, add(flag::kDeleted)));
+  f.must(f.store->expunge(inbox, std::nullopt));
+  CHECK(*f.must(f.store->read(inbox, (*view)[1].object)) == message("gone"));
+  CHECK(f.must(f.store->gc()).objects_released == 1);
+  CHECK(f.error(f.store->read(inbox, (*view)[1].object)) == ErrorCode::kNoMessage);
+  CHECK(*f.must(f.store->read(inbox, (*view)[0].object)) == message("kept"));
+  const auto cached = f.must(f.store->fetch_cached(inbox, {(*view)[0].object, (*view)[1].object}, cached::kEnvelope));
+  CHECK(cached.items()[0].found);
+  CHECK_FALSE(cached.items()[1].found);
+}
+
+TEST_CASE("expunged bytes stay for the time other sessions may need them", "[store]") {
+  Fixture f([](Options& options) { options.release_after = std::chrono::hours(1); });
+  const auto inbox = f.inbox();
+  f.deliver(message("x"), kAnn, flag::kDeleted);
+  const auto view = f.must(f.store->snapshot(inbox));
+  f.must(f.store->expunge(inbox, std::nullopt));
+  CHECK(f.must(f.store->gc()).objects_released == 0);
+  CHECK(*f.must(f.store->read(inbox, (*view)[0].object)) == message("x"));
+}
+
+TEST_CASE("copy and move keep flags and date and give the map of UIDs", "[store]") {
+  Fixture f;
+  const auto inbox = f.inbox();
+  const auto other = f.must(f.store->create(kAnn, "Other", "")).ref;
+  for (int n = 0; n < 3; ++n) f.deliver(message(std::to_string(n)), kAnn, flag::kAnswered);
+  const auto source = f.must(f.store->snapshot(inbox));
+  const auto copied = f.must(f.store->copy(inbox, {{2, 3}, {7, 9}}, other));
+  CHECK(copied.uids == std::vector<std::pair<std::uint32_t, std::uint32_t>>{{2, 1}, {3, 2}});
+  const auto target = f.must(f.store->snapshot(other));
+  CHECK((*target)[0].flags == flag::kAnswered);
+  CHECK((*target)[0].internaldate == (*source)[1].internaldate);
+  CHECK((*target)[0].object == (*source)[1].object);
+  const auto moved = f.must(f.store->move(inbox, {{1, 2}}, other));
+  CHECK(moved.uids == std::vector<std::pair<std::uint32_t, std::uint32_t>>{{1, 3}, {2, 4}});
+  CHECK(moved.expunge_modseq > 0);
+  CHECK(uids_of(*f.must(f.store->snapshot(inbox))) == std::vector<std::uint32_t>{3});
+  CHECK(f.must(f.store->quota(kAnn)).messages == 5);
+  CHECK(f.must(f.store->copy(inbox, {{3, 3}}, inbox)).uids[0].second == 4);
+  CHECK(f.must(f.store->copy(inbox, {{50, 60}}, other)).uids.empty());
+}
+
+TEST_CASE("each message is recent for exactly one session", "[store]") {
+  Fixture f;
+  const auto inbox = f.inbox();
+  f.deliver(message("1"));
+  f.deliver(message("2"));
+  const auto first = f.must(f.store->claim_recent(inbox));
+  CHECK(first.first == 1);
+  CHECK(first.last == 2);
+  const auto second = f.must(f.store->claim_recent(inbox));
+  CHECK(second.last < second.first);
+  f.deliver(message("3"));
+  CHECK(f.must(f.store->status(inbox)).recent == 1);
+  const auto third = f.must(f.store->claim_recent(inbox));
+  CHECK(third.first == 3);
+  CHECK(third.last == 3);
+}
+
+TEST_CASE("quota holds in the transaction that would break it", "[store]") {
+  const std::string text = message("x");
+  Fixture f([&](Options& options) {
+    options.quota = [size = text.size()](std::string_view account) {
+      return account == kAnn ? QuotaLimit{size * 3, 0} : QuotaLimit{};
+    };
+  });
+  std::vector<DeliveryTarget> targets(5);
+  for (auto& target : targets) target.account = kAnn;
+  targets[4].account = "free@a.test";
+  const auto results = f.run(f.store->deliver(targets, bytes(text), quartet::wall_now()));
+  CHECK(results[2].has_value());
+  CHECK(results[3].error().code == ErrorCode::kOverQuota);
+  CHECK(results[4].has_value());
+  CHECK(f.error(f.store->check_quota(kAnn, 1)) == ErrorCode::kOverQuota);
+  f.must(f.store->check_quota("free@a.test", 1 << 30));
+  const auto inbox = f.inbox();
+  CHECK(f.error(f.store->copy(inbox, {{1, 1}}, inbox)) == ErrorCode::kOverQuota);
+  const auto other = f.must(f.store->create(kAnn, "Other", "")).ref;
+  CHECK(f.must(f.store->move(inbox, {{1, 1}}, other)).uids.size() == 1);
+  f.must(f.store->store_flags(inbox, {{2, 2}}, add(flag::kDeleted)));
+  f.must(f.store->expunge(inbox, std::nullopt));
+  f.must(f.store->check_quota(kAnn, text.size()));
+  CHECK(f.must(f.store->quota(kAnn)).bytes == text.size() * 2);
+}
+
+TEST_CASE("snapshots share what did not change and follow every change", "[store]") {
+  Fixture f;
+  const auto inbox = f.inbox();
+  std::vector<AppendMessage> many;
+  for (int n = 0; n < 1'200; ++n) many.push_back({bytes(message(std::to_string(n))), 0, {}, std::nullopt});
+  f.must(f.store->append(inbox, many));
+  const auto first = f.must(f.store->snapshot(inbox));
+  CHECK(first->size() == 1'200);
+  CHECK(f.must(f.store->snapshot(inbox)) == first);
+  f.must(f.store->store_flags(inbox, {{600, 600}}, add(flag::kSeen)));
+  f.deliver(message("new"));
+  const auto second = f.must(f.store->snapshot(inbox));
+  CHECK(second->size() == 1'201);
+  CHECK(second->blocks()[0] == first->blocks()[0]);
+  CHECK(second->blocks()[1] != first->blocks()[1]);
+  CHECK((*second)[*second->find(600)].flags == flag::kSeen);
+  const auto delta = compare(*first, *second);
+  CHECK(delta.changed == std::vector<std::size_t>{599});
+  CHECK(delta.first_new == 1'200);
+  f.must(f.store->store_flags(inbox, {{1, 550}, {1'190, kMaxUid}}, add(flag::kDeleted)));
+  f.must(f.store->expunge(inbox, std::nullopt));
+  const auto third = f.must(f.store->snapshot(inbox));
+  CHECK(third->size() == 639);
+  CHECK((*third)[0].uid == 551);
+  CHECK((*third)[638].uid == 1'189);
+}
+
+TEST_CASE("ranges of large messages are read, also past the end", "[store]") {
+  Fixture f;
+  std::string text = message("large");
+  for (int n = 0; n < 40'000; ++n) text += "line " + std::to_string(n) + "\r\n";
+  REQUIRE(text.size() > (256u << 10));
+  const auto stored = f.deliver(text);
+  const ObjectId object = (*f.must(f.store->snapshot(stored.mailbox)))[0].object;
+  CHECK(f.must(f.store->read_range(stored.mailbox, object, 100'000, 50)) == text.substr(100'000, 50));
+  CHECK(f.must(f.store->read_range(stored.mailbox, object, text.size() - 3, 50)) == text.substr(text.size() - 3));
+  CHECK(f.must(f.store->read_range(stored.mailbox, object, text.size() + 3, 50)).empty());
+  CHECK(*f.must(f.store->read_many(stored.mailbox, {object, 999}))[0] == text);
+  CHECK(f.must(f.store->read_many(stored.mailbox, {object, 999}))[1] == nullptr);
+  // The payload file goes with the message.
+  f.must(f.store->store_flags(stored.mailbox, {{1, 1}}, add(flag::kDeleted)));
+  f.must(f.store->expunge(stored.mailbox, std::nullopt));
+  f.must(f.store->gc());
+  CHECK(std::filesystem::is_empty(f.directory.file("bytes/payload")));
+}
+
+TEST_CASE("the messages of a deleted mailbox are purged", "[store]") {
+  Fixture f;
+  const auto other = f.must(f.store->create(kAnn, "Other", "")).ref;
+  std::vector<AppendMessage> many;
+  for (int n = 0; n < 1'100; ++n) many.push_back({bytes("Subject: x\r\n\r\n"), 0, {}, std::nullopt});
+  f.must(f.store->append(other, many));
+  f.must(f.store->remove(kAnn, "Other"));
+  CHECK(f.must(f.store->quota(kAnn)).messages == 0);
+  CHECK(f.error(f.store->snapshot(other)) == ErrorCode::kNoMailbox);
+  std::uint64_t released = 0;
+  for (int n = 0; n < 5 && released < 1'100; ++n) released += f.must(f.store->gc()).objects_released;
+  CHECK(released == 1'100);
+}
