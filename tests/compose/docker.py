@@ -147,31 +147,41 @@ class Docker:
     def build(self, root, prebuilt):
         """quartet and quartet-tools, of the source at `root` or of the programs in `prebuilt`."""
         self._say("building the image quartet-tools")
-        self._build(root, "tools", "quartet-tools", {"deploy/install-deps": root / "deploy/install-deps"}, 1200)
+        packages = {"deploy/install-deps": root / "deploy/install-deps"}
+        self._build(root, "tools", "quartet-tools", packages, 1200)
         if prebuilt:
             self._say(f"building the image quartet of the programs in {prebuilt}")
-            with tempfile.TemporaryDirectory() as stripped:
-                files = {"deploy/install-deps": root / "deploy/install-deps"}
-                for program in _PROGRAMS:
-                    files[f"prebuilt/{program}"] = pathlib.Path(stripped, program)
-                    run("strip", "--strip-debug", "-o", files[f"prebuilt/{program}"], prebuilt / program)
-                self._build(root, "prebuilt", "quartet", files, 1200)
+            self._build(root, "runtime", "quartet-runtime", packages, 1200)
+            self._build_around(prebuilt)
         else:
             self._say("building the image quartet from source")
             names = run("git", "-C", root, "ls-files", "-z", capture_output=True).stdout.decode().split("\0")
             self._build(root, None, "quartet", {name: root / name for name in names if name and (root / name).exists()},
                         5400)
 
+    def _build_around(self, prebuilt):
+        """quartet as the last stage of deploy/Dockerfile makes it, with programs that were built outside."""
+        with tempfile.TemporaryDirectory() as directory:
+            files = {name: pathlib.Path(directory, name) for name in (*_PROGRAMS, "Dockerfile")}
+            for program in _PROGRAMS:
+                run("strip", "--strip-debug", "-o", files[program], prebuilt / program)
+            files["Dockerfile"].write_text(f"FROM quartet-runtime\nCOPY {' '.join(_PROGRAMS)} /usr/bin/\n"
+                                           f"RUN for program in {' '.join(_PROGRAMS)}; do $program --version || exit 1; done\n")
+            self._build_image("quartet", files, 1200)
+
     def _build(self, root, target, image, files, seconds):
+        self._build_image(image, {"deploy/Dockerfile": root / "deploy/Dockerfile", **files}, seconds,
+                          "--file", "deploy/Dockerfile", *(["--target", target] if target else []))
+
+    def _build_image(self, image, files, seconds, *options):
         context = io.BytesIO()
         # docker knows an archive by its first block, which with extended headers would not be enough.
         with tarfile.open(fileobj=context, mode="w", format=tarfile.GNU_FORMAT) as archive:
-            for name, path in {"deploy/Dockerfile": root / "deploy/Dockerfile", **files}.items():
+            for name, path in files.items():
                 archive.add(path, name)
         proxies = [f"--build-arg={name}" for name in ("http_proxy", "https_proxy", "no_proxy") if name in os.environ]
-        done = subprocess.run(["docker", "build", "--network", "host", "--file", "deploy/Dockerfile", "--tag", image,
-                               *(["--target", target] if target else []), *proxies, "-"], input=context.getvalue(),
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds)
+        done = subprocess.run(["docker", "build", "--network", "host", "--tag", image, *options, *proxies, "-"],
+                              input=context.getvalue(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds)
         if done.returncode:
             print(done.stdout.decode(errors="replace")[-6000:])
             raise SystemExit(f"compose: the image {image} could not be built")
