@@ -43,6 +43,7 @@ struct Command {
 std::vector<Command> queue_commands();
 std::vector<Command> link_commands();
 std::vector<Command> upstream_commands();
+std::vector<Command> dest_commands();
 std::vector<Command> node_commands();
 
 /// Says why on the standard error; kUsage.

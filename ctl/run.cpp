@@ -28,7 +28,7 @@ const std::vector<Option>& global_options() {
 const std::vector<Command>& commands() {
   static const std::vector<Command> all = [] {
     auto list = queue_commands();
-    for (const auto& more : {link_commands(), upstream_commands(), node_commands()})
+    for (const auto& more : {link_commands(), upstream_commands(), dest_commands(), node_commands()})
       list.insert(list.end(), more.begin(), more.end());
     return list;
   }();

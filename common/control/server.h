@@ -29,10 +29,11 @@ struct Options {
 
 /// What is served. All of it outlives the server and may be used from any thread.
 struct Subject {
-  std::string agent;                      // "mta"
-  std::string hostname;                   // as in greetings
-  spool::Spool* spool = nullptr;          // null: no QueueService
-  relay::Relay* relay = nullptr;          // null: no RemoteQueueService; RetryNow and Release wake its dead sites
+  std::string agent;              // "mta"
+  std::string hostname;           // as in greetings
+  spool::Spool* spool = nullptr;  // null: no QueueService
+  relay::Relay* relay =
+      nullptr;  // null: no RemoteQueueService, no DestinationService; RetryNow and Release wake its dead sites
   std::function<std::string()> trouble;   // why the agent is not ready; empty text: it is (health SERVING)
   relay::Upstreams* upstreams = nullptr;  // null: asks nobody for mail
 };

@@ -1,0 +1,102 @@
+// quartetctl dest ...
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+
+#include <ostream>
+
+#include "ctl/client.h"
+#include "ctl/command.h"
+#include "ctl/remote_queue.h"
+#include "ctl/table.h"
+#include "ctl/values.h"
+#include "quartet/control/v1/destination.grpc.pb.h"
+
+namespace quartet::ctl {
+namespace {
+
+namespace v1 = control::v1;
+using Destinations = google::protobuf::RepeatedPtrField<v1::Destination>;
+
+/// All pages.
+grpc::Status fetch(const std::shared_ptr<grpc::Channel>& channel, const Invocation& invocation,
+                   v1::ListDestinationsRequest request, Destinations& destinations) {
+  const auto stub = v1::DestinationService::NewStub(channel);
+  while (true) {
+    grpc::ClientContext context;
+    set_deadline(context, invocation);
+    v1::ListDestinationsResponse response;
+    auto status = stub->ListDestinations(&context, request, &response);
+    if (!status.ok()) return status;
+    destinations.MergeFrom(response.destination());
+    if (response.next_page_token().empty()) return status;
+    request.set_page_token(response.next_page_token());
+  }
+}
+
+std::string state_text(const v1::Destination& destination) {
+  return destination.state() == v1::Destination::STATE_BACKOFF ? "backoff" : "open";
+}
+
+int list(const Invocation& invocation) {
+  v1::ListDestinationsRequest request;
+  if (invocation.arguments.has("dead")) request.set_state(v1::Destination::STATE_BACKOFF);
+  const auto channel = connect(invocation);
+  if (!channel) return usage_error(invocation, channel.error());
+  Destinations destinations;
+  if (const auto status = fetch(*channel, invocation, request, destinations); !status.ok())
+    return report(status, invocation);
+  if (invocation.json) {
+    print_json(invocation.out, destinations);
+    return kOk;
+  }
+  Table table({{"STATE"}, {"READY", true}, {"CONNECTIONS", true}, {"ALLOWED", true}, {"SITE"}, {"LAST FAILURE"}});
+  for (const auto& one : destinations) {
+    table.add({state_text(one), std::to_string(one.ready()), std::to_string(one.connections()),
+               std::to_string(one.allowed()), plain(one.site()),
+               one.last_failure().empty() ? "-" : plain(one.last_failure())});
+  }
+  invocation.out << table.text();
+  return kOk;
+}
+
+int show(const Invocation& invocation) {
+  v1::ListDestinationsRequest request;
+  request.set_site(invocation.arguments.operands().front());
+  const auto channel = connect(invocation);
+  if (!channel) return usage_error(invocation, channel.error());
+  Destinations destinations;
+  if (const auto status = fetch(*channel, invocation, request, destinations); !status.ok())
+    return report(status, invocation);
+  if (destinations.empty()) {
+    invocation.err << "quartetctl: the relay knows no such site at present\n";
+    return kFailed;
+  }
+  const auto& one = destinations[0];
+  if (invocation.json) {
+    invocation.out << to_json(one) << '\n';
+    return kOk;
+  }
+  invocation.out << "site          " << plain(one.site()) << "\nstate         " << state_text(one) << "\nready         "
+                 << one.ready() << "\nconnections   " << one.connections() << " of " << one.allowed()
+                 << " allowed\nlast failure  " << (one.last_failure().empty() ? "-" : plain(one.last_failure()))
+                 << '\n';
+  return kOk;
+}
+
+}  // namespace
+
+std::vector<Command> dest_commands() {
+  return {
+      {"dest",
+       "list",
+       "",
+       0,
+       0,
+       "the sites that the relay knows at present, and how they fare",
+       {{"dead", "", "only those that failed and wait for their next probe"}},
+       list},
+      {"dest", "show", "SITE", 1, 1, "one of them, by its key as in the list", {}, show},
+  };
+}
+
+}  // namespace quartet::ctl
