@@ -20,6 +20,8 @@ constexpr Option kOlderThan{"older-than", "AGE", "accepted at least so long ago,
 constexpr Option kNewerThan{"newer-than", "AGE", "accepted less than so long ago"};
 constexpr Option kLastCode{"last-code", "CODE", "whose last reply had this code, such as 452"};
 constexpr Option kTrace{"trace", "TRACE", "with this trace id"};
+constexpr Option kWhere{"where", "TEXT",
+                        "conditions as text, such as 'rcpt.domain=x.org and age>2h and last.code=452'"};
 
 template <typename T>
 std::optional<T> number(const Arguments& arguments, std::string_view option, T most, std::string& error) {
@@ -61,11 +63,11 @@ bool read_states(const Arguments& arguments, v1::Selector& selector, std::string
 
 std::vector<Option> selector_options() {
   return {kAll,   kId,        kRecipient, kRecipientDomain, kSender, kSenderDomain,
-          kState, kOlderThan, kNewerThan, kLastCode,        kTrace};
+          kState, kOlderThan, kNewerThan, kLastCode,        kTrace,  kWhere};
 }
 
 std::vector<Option> event_selector_options() {
-  return {kId, kRecipient, kRecipientDomain, kSender, kSenderDomain, kLastCode, kTrace};
+  return {kId, kRecipient, kRecipientDomain, kSender, kSenderDomain, kLastCode, kTrace, kWhere};
 }
 
 std::expected<v1::Selector, std::string> read_selector(const Arguments& arguments) {
@@ -79,6 +81,10 @@ std::expected<v1::Selector, std::string> read_selector(const Arguments& argument
   if (const auto text = arguments.value("sender")) selector.set_sender(*text == "<>" ? "" : *text);
   if (const auto text = arguments.value("sender-domain")) selector.set_sender_domain(*text);
   if (const auto text = arguments.value("trace")) selector.set_trace_id(*text);
+  if (const auto text = arguments.value("where")) {
+    if (text->empty()) error = "--where: expected conditions";
+    selector.set_text(*text);
+  }
   if (const auto code = number<std::uint32_t>(arguments, "last-code", 999, error)) selector.set_last_code(*code);
   read_states(arguments, selector, error);
   read_age(arguments, "older-than", [](v1::Selector& s) -> auto& { return *s.mutable_older_than(); }, selector, error);

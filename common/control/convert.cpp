@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/ascii.h"
+#include "common/control/selector_text.h"
 
 namespace quartet::control {
 namespace {
@@ -182,7 +183,9 @@ bool has_no_condition(const v1::Selector& selector) {
   return conditions.ByteSizeLong() == 0;
 }
 
-std::expected<spool::Filter, std::string> to_filter(const v1::Selector& selector, WallTime now) {
+std::expected<spool::Filter, std::string> to_filter(const v1::Selector& given, WallTime now) {
+  auto selector = given;
+  if (auto expanded = expand_text(selector, now); !expanded) return std::unexpected(std::move(expanded.error()));
   if (selector.all() && !has_no_condition(selector)) return std::unexpected("all: leaves no room for other conditions");
   spool::Filter filter;
   if (auto added = add_ids(selector, filter); !added) return std::unexpected(std::move(added.error()));
@@ -192,7 +195,9 @@ std::expected<spool::Filter, std::string> to_filter(const v1::Selector& selector
   return filter;
 }
 
-std::expected<spool::Filter, std::string> to_event_filter(const v1::Selector& selector) {
+std::expected<spool::Filter, std::string> to_event_filter(const v1::Selector& given) {
+  auto selector = given;
+  if (auto expanded = expand_text(selector, wall_now()); !expanded) return std::unexpected(std::move(expanded.error()));
   const auto refuse = [](const char* field) {
     return std::unexpected(std::string(field) + ": events cannot be selected by this");
   };

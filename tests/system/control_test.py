@@ -64,6 +64,17 @@ class Control(SitesTestCase):
         self.assertEqual(self.quartetctl(self.pair.a, "mta", "queue", "list", "--id", message), [])
         self.ctl("queue", "show", message, code=1)
 
+    def test_selector_as_text(self):
+        message = self.hold("three@held.example")
+        where = 'rcpt="three@held.example" and rcpt.domain=held.example,other.example and state=held and age<1h'
+        self.assertIn(message, self.ctl("queue", "list", "--where", where))
+        self.assertNotIn(message, self.ctl("queue", "list", "--where", "rcpt=three@held.example and age>1h"))
+        self.ctl("queue", "drop", "--where", "rcpt=three@held.example or age>1h", code=1)
+        target = self.pair.a.endpoint("mta_control")
+        dropped = self.generic(target, QUEUE, "Drop", {"selector": {"text": where}, "reason": "a test"})[0]
+        self.assertEqual(dropped["changed"], 1)
+        self.ctl("queue", "show", message, code=1)
+
     def test_exit_codes(self):
         self.ctl("queue", "sing", code=2)
         self.ctl("queue", "list", "--older-than", "soon", code=2)
