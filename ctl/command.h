@@ -32,7 +32,7 @@ struct Invocation {
 
 struct Command {
   std::string_view noun;
-  std::string_view verb;
+  std::string_view verb;            // empty: the noun is the whole command
   std::string_view operands;        // for the help: "ID"
   std::size_t least = 0, most = 0;  // operands
   std::string_view summary;
@@ -45,6 +45,7 @@ std::vector<Command> link_commands();
 std::vector<Command> upstream_commands();
 std::vector<Command> dest_commands();
 std::vector<Command> node_commands();
+std::vector<Command> trace_commands();
 
 /// Says why on the standard error; kUsage.
 int usage_error(const Invocation& invocation, const std::string& why);

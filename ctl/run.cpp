@@ -28,7 +28,7 @@ const std::vector<Option>& global_options() {
 const std::vector<Command>& commands() {
   static const std::vector<Command> all = [] {
     auto list = queue_commands();
-    for (const auto& more : {link_commands(), upstream_commands(), dest_commands(), node_commands()})
+    for (const auto& more : {link_commands(), upstream_commands(), dest_commands(), node_commands(), trace_commands()})
       list.insert(list.end(), more.begin(), more.end());
     return list;
   }();
@@ -49,15 +49,25 @@ void print_options(const std::vector<Option>& options, std::ostream& out) {
 }
 
 std::string synopsis(const Command& command) {
-  return fmt::format("{} {}{}{}", command.noun, command.verb, command.operands.empty() ? "" : " ", command.operands);
+  return fmt::format("{}{}{}{}{}", command.noun, command.verb.empty() ? "" : " ", command.verb,
+                     command.operands.empty() ? "" : " ", command.operands);
+}
+
+const Command* find_command(const std::vector<std::string>& words) {
+  for (const auto& command : commands()) {
+    if (words.empty() || command.noun != words[0]) continue;
+    if (command.verb.empty() || (words.size() >= 2 && command.verb == words[1])) return &command;
+  }
+  return nullptr;
 }
 
 /// Of everything, of the commands of a noun, or of one command.
 void print_help(const std::vector<std::string>& words, std::ostream& out) {
   const auto matches = [&](const Command& command) {
-    return (words.empty() || command.noun == words[0]) && (words.size() < 2 || command.verb == words[1]);
+    return (words.empty() || command.noun == words[0]) &&
+           (words.size() < 2 || command.verb.empty() || command.verb == words[1]);
   };
-  if (words.size() >= 2) {
+  if (find_command(words) != nullptr) {
     for (const auto& command : commands()) {
       if (!matches(command)) continue;
       out << "usage: quartetctl [OPTION...] " << synopsis(command) << "\n\n" << command.summary << "\n\n";
@@ -82,12 +92,6 @@ int complain(std::ostream& err, const std::string& why) {
   return kUsage;
 }
 
-const Command* find_command(const std::vector<std::string>& words) {
-  for (const auto& command : commands())
-    if (words.size() >= 2 && command.noun == words[0] && command.verb == words[1]) return &command;
-  return nullptr;
-}
-
 bool is_known(const std::vector<std::string>& words) {
   if (words.empty() || find_command(words) != nullptr) return true;
   return words.size() == 1 && std::ranges::find(commands(), words[0], &Command::noun) != commands().end();
@@ -103,6 +107,7 @@ std::string joined(const std::vector<std::string>& words) {
 std::string read_globals(const std::string& default_target, Invocation& invocation) {
   const auto& arguments = invocation.arguments;
   invocation.target = arguments.value("target").value_or(default_target);
+  if (invocation.target.empty() && arguments.has("control")) invocation.target = arguments.values("control").front();
   invocation.ca = arguments.value("ca").value_or("");
   invocation.certificate = arguments.value("cert").value_or("");
   invocation.key = arguments.value("key").value_or("");
@@ -143,8 +148,9 @@ int run(const std::vector<std::string>& words, const std::string& default_target
     return kUsage;
   }
   if (const auto other = arguments->other_than(global_options(), command->options); !other.empty())
-    return complain(err, fmt::format("{} {} has no option --{}", command->noun, command->verb, other));
-  const auto operands = arguments->operands().size();
+    return complain(err, fmt::format("{}{}{} has no option --{}", command->noun, command->verb.empty() ? "" : " ",
+                                     command->verb, other));
+  const auto operands = command->verb.empty() ? arguments->words().size() - 1 : arguments->operands().size();
   if (operands < command->least || operands > command->most) return complain(err, "usage: " + synopsis(*command));
   Invocation invocation{*arguments, out, err, {}, {}, {}, {}, false, {}};
   if (const auto why = read_globals(default_target, invocation); !why.empty()) return complain(err, why);

@@ -8,6 +8,7 @@
 
 #include "common/async/task_group.h"
 #include "common/log/log.h"
+#include "common/log/message_events.h"
 #include "common/metrics/metrics.h"
 #include "common/mime/trace.h"
 #include "common/service/intake.h"
@@ -276,6 +277,7 @@ class Carrier {
                  (target.path.empty() ? target.address : target.path);
     }
     const auto* event = !reply.positive() ? "mda.failed" : only_sent_on(recipient) ? "mda.forwarded" : "mda.delivered";
+    record(recipient, reply);
     log::info(event, {{"message", in_->id},
                       {"trace", in_->trace},
                       {"from", in_->mail.reverse_path},
@@ -285,6 +287,24 @@ class Carrier {
                       {"code", reply.code},
                       {"status", reply.enhanced},
                       {"reply", reply.text()}});
+  }
+
+  void record(std::size_t recipient, const smtp::Reply& reply) const {
+    const auto header_id = header_.text("Message-ID");
+    const auto text = reply.text();
+    log::message_events().record({.step = !reply.positive()         ? log::MessageStep::kRefused
+                                          : only_sent_on(recipient) ? log::MessageStep::kForwarded
+                                                                    : log::MessageStep::kStored,
+                                  .time = wall_now(),
+                                  .code = static_cast<std::uint16_t>(reply.code),
+                                  .trace = in_->trace,
+                                  .message = in_->id,
+                                  .header_id = header_id,
+                                  .sender = in_->mail.reverse_path,
+                                  .recipient = in_->recipients[recipient].rcpt.forward_path,
+                                  .peer = in_->client,
+                                  .status = reply.enhanced,
+                                  .reply = text});
   }
 
   /// DSN is offered where there is a spool, and so the duty to report success is ours (RFC 3461 section 5.2.4). What

@@ -35,6 +35,7 @@ constexpr int kLargestRequest = 1 << 20;
 constexpr const char* kQueueService = "quartet.control.v1.QueueService";
 constexpr const char* kRemoteQueueService = "quartet.control.v1.RemoteQueueService";
 constexpr const char* kDestinationService = "quartet.control.v1.DestinationService";
+constexpr const char* kTraceService = "quartet.control.v1.TraceService";
 constexpr const char* kNodeService = "quartet.control.v1.NodeService";
 
 void log_grpc(gpr_log_func_args* line) {
@@ -122,6 +123,7 @@ void Server::Impl::add_services(grpc::ServerBuilder& builder) {
     names.push_back(name);
   };
   add(kNodeService, make_node_service(subject_, calls_));
+  add(kTraceService, make_trace_service(subject_, calls_));
   if (subject_.spool != nullptr) add(kQueueService, make_queue_service(subject_, calls_));
   if (subject_.relay != nullptr) add(kRemoteQueueService, make_remote_queue_service(subject_, calls_));
   if (subject_.relay != nullptr) add(kDestinationService, make_destination_service(subject_, calls_));

@@ -22,5 +22,6 @@ std::shared_ptr<grpc::Service> make_destination_service(const Subject& subject, 
 std::shared_ptr<grpc::Service> make_health_service(const Subject& subject, Calls& calls,
                                                    std::vector<std::string> names);
 std::shared_ptr<grpc::Service> make_node_service(const Subject& subject, Calls& calls);
+std::shared_ptr<grpc::Service> make_trace_service(const Subject& subject, Calls& calls);
 
 }  // namespace quartet::control

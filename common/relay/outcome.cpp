@@ -2,6 +2,7 @@
 #include <random>
 
 #include "common/log/log.h"
+#include "common/log/message_events.h"
 #include "common/metrics/metrics.h"
 #include "common/relay/impl.h"
 
@@ -52,6 +53,22 @@ const char* event_name(spool::Result result) {
       break;
   }
   return "relay.deferred";
+}
+
+log::MessageStep step_of(spool::Result result) {
+  switch (result) {
+    case spool::Result::kDelivered:
+      return log::MessageStep::kDelivered;
+    case spool::Result::kBounced:
+      return log::MessageStep::kBounced;
+    case spool::Result::kExpired:
+      return log::MessageStep::kExpired;
+    case spool::Result::kDropped:
+    case spool::Result::kDeferred:
+    case spool::Result::kHeld:
+      break;
+  }
+  return log::MessageStep::kDeferred;
 }
 
 /// What to write down for one recipient, and the notice about it if there may be one.
@@ -118,9 +135,21 @@ Decision decide(const Attempt& attempt, const Options& options, WallTime now) {
 
 void log_outcome(const spool::Outcome& outcome, const spool::Claim& claim, const std::string& tls) {
   deliveries(outcome.result).add();
-  if (!log::enabled(log::Level::kInfo)) return;
   const auto& envelope = claim.message->envelope;
-  log::info(event_name(outcome.result), {{"message", claim.message->id.to_string()},
+  const auto id = claim.message->id.to_string();
+  log::message_events().record({.step = step_of(outcome.result),
+                                .time = wall_now(),
+                                .code = outcome.reply.code,
+                                .trace = envelope.trace_id,
+                                .message = id,
+                                .sender = envelope.reverse_path,
+                                .recipient = claim.address,
+                                .host = outcome.reply.host,
+                                .tls = tls,
+                                .status = outcome.reply.enhanced,
+                                .reply = outcome.reply.text});
+  if (!log::enabled(log::Level::kInfo)) return;
+  log::info(event_name(outcome.result), {{"message", id},
                                          {"trace", envelope.trace_id},
                                          {"from", envelope.reverse_path},
                                          {"to", claim.address},

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/log/log.h"
+#include "common/log/message_events.h"
 #include "common/metrics/metrics.h"
 #include "common/mime/trace.h"
 
@@ -75,6 +76,8 @@ class Intake final : public smtp::MessageSink {
     auto message = build();
     if (!message) co_return one(std::move(message.error()));
     const auto trace = message->envelope.trace_id;
+    // Not the time of the commit: a delivery from memory may end before this session hears of it.
+    received_ = message->envelope.received;
     auto queued = co_await options_.enqueue(*std::move(message));
     if (!queued) {
       log::error(options_.agent + ".not_queued", {{"trace", trace},
@@ -83,6 +86,7 @@ class Intake final : public smtp::MessageSink {
                                                   {"error", queued.error().detail}});
       co_return one(reply_to(queued.error()));
     }
+    record(queued->to_string(), trace);
     report(*queued, trace);
     co_return one(smtp::Reply(250, "2.0.0", "queued as " + queued->to_string()));
   }
@@ -107,6 +111,7 @@ class Intake final : public smtp::MessageSink {
                 {{"peer", peer_.address.to_string()}, {"from", transaction_.mail.reverse_path}, {"hops", hops}});
       return std::unexpected(smtp::Reply(554, "5.4.6", fmt::format("a loop: {} Received fields", hops)));
     }
+    header_id_ = header.text("Message-ID");
     spool::NewMessage message;
     message.id = spool::MessageId::make();
     message.envelope = envelope();
@@ -159,6 +164,19 @@ class Intake final : public smtp::MessageSink {
     return mime::received_field(field);
   }
 
+  void record(const std::string& id, const std::string& trace) const {
+    const auto client = peer_.address.to_string();
+    log::message_events().record({.step = log::MessageStep::kAccepted,
+                                  .time = received_,
+                                  .trace = trace,
+                                  .message = id,
+                                  .header_id = header_id_,
+                                  .sender = transaction_.mail.reverse_path,
+                                  .recipient = transaction_.recipients.front().forward_path,
+                                  .peer = client,
+                                  .tls = peer_.tls != nullptr ? std::string_view(peer_.tls->version) : ""});
+  }
+
   void report(const spool::MessageId& id, const std::string& trace) const {
     static auto& messages = metrics::counter("quartet_messages_accepted_total", "Messages put into the queue");
     static auto& octets = metrics::counter("quartet_octets_accepted_total", "Octets of messages put into the queue");
@@ -182,6 +200,8 @@ class Intake final : public smtp::MessageSink {
   smtp::Transaction transaction_;
   std::string head_;  // the header, with what came along with it
   bool head_complete_ = false;
+  std::string header_id_;  // Message-ID
+  WallTime received_{};
   std::vector<std::string> rest_;
   std::uint64_t size_ = 0;   // octets of the message
   std::uint64_t taken_ = 0;  // of the budget
