@@ -64,15 +64,19 @@ std::vector<FoundMessageEvent> MessageEvents::find(std::string_view name, unsign
   std::vector<FoundMessageEvent> found;
   const auto header = without_brackets(name).substr(0, kLongestText);
   if (header.empty()) return found;
+  const auto named = [&](const auto& texts) {
+    return ((kinds & kTraceId) != 0 && texts[kTrace] == name) || ((kinds & kQueueId) != 0 && texts[kMessage] == name) ||
+           ((kinds & kHeaderId) != 0 && texts[kHeader] == header);
+  };
   std::set<std::string, std::less<>> traces;
   for_each([&](const Slot&, const auto& texts) {
-    if (((kinds & kTraceId) != 0 && texts[kTrace] == name) || ((kinds & kQueueId) != 0 && texts[kMessage] == name) ||
-        ((kinds & kHeaderId) != 0 && texts[kHeader] == header))
-      traces.emplace(texts[kTrace]);
+    if (named(texts)) traces.emplace(texts[kTrace]);
   });
   if (traces.empty()) return found;
+  // Messages without a trace id have nothing in common.
+  const bool untraced = traces.erase("") != 0;
   for_each([&](const Slot& slot, const auto& texts) {
-    if (!traces.contains(texts[kTrace])) return;
+    if (!traces.contains(texts[kTrace]) && !(untraced && texts[kTrace].empty() && named(texts))) return;
     const auto text = [&](Place place) { return std::string(texts[place]); };
     found.push_back({slot.step, slot.time, slot.code, text(kTrace), text(kMessage), text(kHeader), text(kSender),
                      text(kRecipient), text(kPeer), text(kHost), text(kTls), text(kStatus), text(kReply)});

@@ -27,6 +27,14 @@ TEST_CASE("all events of a trace are found by any name of the message, in order 
   CHECK(events.find("t3").empty());
 }
 
+TEST_CASE("messages without a trace id are told apart", "[message_events]") {
+  MessageEvents events(10);
+  events.record({.message = "q1", .header_id = "<m@a.test>"});
+  events.record({.message = "q2", .header_id = "<n@a.test>"});
+  REQUIRE(events.find("q1").size() == 1);
+  CHECK(events.find("q1")[0].header_id == "m@a.test");
+}
+
 TEST_CASE("the oldest event makes room, and long texts are cut", "[message_events]") {
   MessageEvents events(3);
   const std::string reply(1000, 'x');
