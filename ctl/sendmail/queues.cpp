@@ -7,6 +7,7 @@
 
 #include <ostream>
 
+#include "common/base/ascii.h"
 #include "common/base/time.h"
 #include "ctl/client.h"
 #include "ctl/values.h"
@@ -68,10 +69,11 @@ int retry(Stub& stub, const ctl::Invocation& invocation) {
   return ctl::report(stub.RetryNow(&context, request, &response), invocation);
 }
 
-/// "Tue Nov 24 13:05:09" of RFC 5322's "Tue, 24 Nov 2026 13:05:09 +0000".
+/// "Tue Nov 24 13:05:09" of RFC 5322's "Tue, 24 Nov 2026 13:05:09 +0000", whose day may have one digit.
 std::string arrival(const v1::QueueEntry& entry) {
   const auto date = to_rfc5322(from_micros(entry.received().seconds() * 1'000'000));
-  return fmt::format("{} {} {} {}", date.substr(0, 3), date.substr(8, 3), date.substr(5, 2), date.substr(17, 8));
+  const auto words = ascii::split(date, ' ');
+  return fmt::format("{} {} {:>2} {}", words[0].substr(0, 3), words[2], words[1], words[4]);
 }
 
 char mark(const v1::QueueEntry& entry) {

@@ -68,7 +68,7 @@ TEST_CASE("line ends become CRLF, a lone dot ends what -i does not keep", "[send
 TEST_CASE("missing fields are added, text without a header is all body", "[sendmail]") {
   const auto made = message("done\n");
   CHECK(made.starts_with(
-      "From: \"Cron, Daemon\" <cron@host.example>\r\nDate: Thu, 01 Jan 1970 00:00:00 +0000\r\nMessage-ID: <"));
+      "From: \"Cron, Daemon\" <cron@host.example>\r\nDate: Thu, 1 Jan 1970 00:00:00 +0000\r\nMessage-ID: <"));
   CHECK(made.ends_with("@host.example>\r\n\r\ndone\r\n"));
   CHECK(message("From me Thu Nov 26\nSubject: x\n\n").starts_with("Subject: x\r\nFrom: "));
 }
@@ -115,9 +115,11 @@ TEST_CASE("mailq groups recipients by message", "[sendmail]") {
   entries[0].set_sender("s@a.example");
   entries[0].mutable_last()->set_code(451);
   entries[0].mutable_last()->set_text("later");
+  entries[0].mutable_received()->set_seconds(1'796'130'309);  // a day of one digit
   entries[2].set_state(control::v1::STATE_HELD);
   const auto text = mailq_text(entries);
   CHECK(text.find("(451  later)") != std::string::npos);
+  CHECK(text.find("Tue Dec  1 13:05:09") != std::string::npos);
   CHECK(text.find("second!") != std::string::npos);
   CHECK(text.find("MAILER-DAEMON") != std::string::npos);
   CHECK(text.ends_with("-- 2 Kbytes in 2 Requests.\n"));
