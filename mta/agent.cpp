@@ -62,6 +62,8 @@ service::Status Agent::start() {
   auto opened = service::Queue::open(latest_->config.spool(), latest_->relay, latest_->router, &(*relay_thread_)[0]);
   if (!opened) return std::unexpected(std::move(opened.error()));
   queue_ = *std::move(opened);
+  verifier_ =
+      std::make_unique<relay::RecipientVerifier>((*relay_thread_)[0], latest_->relay, latest_->verification.options);
   intake_.agent = "mta";
   intake_.hostname = latest_->hostname;
   intake_.budget = &budget_;
@@ -86,7 +88,7 @@ async::Task<void> Agent::serve(std::unique_ptr<net::Stream> stream, const servic
   options.implicit_tls = listener.implicit_tls;
   options.draining = &acceptor_->draining();
   const auto client = stream->peer().to_string();
-  Session session(current_, intake_, queue_->relay());
+  Session session(current_, intake_, queue_->relay(), *verifier_);
   const auto end = co_await smtp::serve(std::move(stream), options, session);
   log::debug("mta.disconnected", {{"peer", client}, {"end", smtp::to_string(end)}});
 }
@@ -138,6 +140,8 @@ std::vector<config::Error> Agent::reload(const std::string& path) {
   service::report_ignored("sending", !MessageDifferencer::Equals(before.sending(), after.sending()));
   service::report_ignored("own_address", !std::ranges::equal(before.own_address(), after.own_address()));
   service::report_ignored("limits.memory", before.limits().memory() != after.limits().memory());
+  service::report_ignored("verify_recipients (times and numbers)",
+                          latest_->verification.options != (*loaded)->verification.options);
   latest_ = *std::move(loaded);
   current_.set(latest_);
   queue_->relay().set_router(latest_->router);
@@ -148,6 +152,8 @@ std::vector<config::Error> Agent::reload(const std::string& path) {
 void Agent::drain(std::chrono::seconds grace) {
   // Both ends at once: what sessions still bring is in the spool, and goes out after the next start.
   if (queue_) queue_->wind_down(grace);
+  // Sessions do not wait for next hops any more.
+  if (verifier_) async::Loop().block_on(verifier_->close());
   if (acceptor_) acceptor_->drain(grace);
   if (odmr_) odmr_->drain(grace);
   if (upstreams_) upstreams_->stop(grace);

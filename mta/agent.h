@@ -49,6 +49,7 @@ class Agent final : public service::Agent {
   std::unique_ptr<service::Acceptor> acceptor_;
   std::unique_ptr<service::Acceptor> odmr_;  // null: no such listener
   std::unique_ptr<Upstreams> upstreams_;
+  std::unique_ptr<relay::RecipientVerifier> verifier_;
 };
 
 }  // namespace quartet::mta

@@ -1,5 +1,7 @@
 #include "mta/session.h"
 
+#include <fmt/format.h>
+
 #include "common/base/ascii.h"
 #include "common/log/log.h"
 #include "common/service/settings.h"
@@ -31,6 +33,25 @@ smtp::Reply check_recipient(const Settings& settings, const net::Address& client
   return {550, "5.7.1", "relaying denied"};
 }
 
+smtp::Reply answer_verified(const relay::Verdict& verdict, bool accept_unknown) {
+  const auto& said = verdict.reply;
+  // What a peer says must not become an endless line; the host behind us is no secret worth keeping from the sender.
+  constexpr std::size_t kMostText = 400;
+  const auto text = fmt::format("{}{}", said.host.empty() ? "" : said.host + " says: ", said.text).substr(0, kMostText);
+  switch (verdict.kind) {
+    case relay::Verdict::Kind::kAccepted:
+      break;
+    case relay::Verdict::Kind::kRefused:
+      return {550, said.enhanced.starts_with('5') ? said.enhanced : "5.1.1", text};
+    case relay::Verdict::Kind::kUnknown:
+      if (!accept_unknown)
+        return {450, said.enhanced.starts_with('4') ? said.enhanced : "4.4.0",
+                "the recipient cannot be verified now: " + text};
+      break;
+  }
+  return {250, "2.1.5", "recipient ok"};
+}
+
 std::string postmaster_domain(const Settings& settings) {
   if (settings.directory && !settings.directory->domains().empty()) return settings.directory->domains().front();
   return settings.hostname;
@@ -49,6 +70,11 @@ async::Task<smtp::Reply> Session::on_mail(const smtp::Peer&, const smtp::MailPar
 async::Task<smtp::Reply> Session::on_rcpt(const smtp::Peer& peer, const smtp::Transaction& transaction,
                                           const smtp::RcptParameters& rcpt) {
   auto reply = check_recipient(*settings_, peer.address, rcpt.forward_path);
+  const auto& verification = settings_->verification;
+  if (reply.positive() && covers(verification.domains, relay::domain_of(rcpt.forward_path))) {
+    const auto verdict = co_await verifier_.ask(settings_->router, rcpt.forward_path);
+    reply = answer_verified(verdict, verification.accept_unknown);
+  }
   if (!reply.positive()) {
     log::info("mta.refused", {{"peer", peer.address.to_string()},
                               {"helo", peer.hello},

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "common/relay/recipient_verifier.h"
 #include "common/relay/relay.h"
 #include "common/service/current.h"
 #include "common/service/intake.h"
@@ -14,8 +15,9 @@ namespace quartet::mta {
 class Session final : public smtp::Handler {
  public:
   /// All of it outlives the session. The settings are those of the moment: a reload counts from the next MAIL on.
-  Session(const service::Current<Settings>& current, service::IntakeOptions intake, relay::Relay& relay)
-      : current_(current), settings_(current.get()), intake_(std::move(intake)), relay_(relay) {}
+  Session(const service::Current<Settings>& current, service::IntakeOptions intake, relay::Relay& relay,
+          relay::RecipientVerifier& verifier)
+      : current_(current), settings_(current.get()), intake_(std::move(intake)), relay_(relay), verifier_(verifier) {}
 
   async::Task<smtp::Reply> on_open(const smtp::Peer& peer) override;
   async::Task<smtp::Reply> on_mail(const smtp::Peer& peer, const smtp::MailParameters& mail) override;
@@ -30,10 +32,14 @@ class Session final : public smtp::Handler {
   SettingsPtr settings_;
   service::IntakeOptions intake_;
   relay::Relay& relay_;
+  relay::RecipientVerifier& verifier_;
 };
 
 /// Whether the mta takes mail of a client at `client` for `recipient`, which may be "postmaster".
 smtp::Reply check_recipient(const Settings& settings, const net::Address& client, const std::string& recipient);
+
+/// What a recipient that the mta takes is answered when its next hop was asked about it.
+smtp::Reply answer_verified(const relay::Verdict& verdict, bool accept_unknown);
 
 /// Of which domain "postmaster" without one is.
 std::string postmaster_domain(const Settings& settings);

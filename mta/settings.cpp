@@ -1,5 +1,7 @@
 #include "mta/settings.h"
 
+#include <algorithm>
+
 #include "common/base/ascii.h"
 #include "common/sasl/server.h"
 #include "common/service/settings.h"
@@ -51,6 +53,44 @@ void read_domains(Checker& checker, const config::v1::Mta& source, Settings& out
   }
 }
 
+/// Whether some mail for `pattern`, a domain or ".domain", is taken at all.
+bool is_taken(const Settings& settings, const config::v1::Mta& source, const std::string& pattern) {
+  const std::string_view domain = pattern.starts_with('.') ? std::string_view(pattern).substr(1) : pattern;
+  const auto same = [&](const auto& own) { return own == pattern || covers({own}, domain); };
+  if (std::ranges::any_of(settings.relay_domains, same)) return true;
+  for (const auto& link : source.link()) {
+    for (const auto& own : link.domain()) {
+      if (same(ascii::lower(own))) return true;
+    }
+  }
+  return settings.directory != nullptr && settings.directory->is_local(domain);
+}
+
+void read_verification(Checker& checker, const config::v1::Mta& source, Settings& out) {
+  if (!source.has_verify_recipients()) return;
+  const auto& wanted = source.verify_recipients();
+  auto& verification = out.verification;
+  for (int i = 0; i < wanted.domain_size(); ++i) {
+    auto domain = ascii::lower(wanted.domain(i));
+    if (!is_domain_pattern(domain))
+      checker.fault(wanted, "domain", "expected \"domain\" or \".domain\"", i);
+    else if (!is_taken(out, source, domain))
+      checker.fault(wanted, "domain", "is neither a relay_domain nor of a link nor of the directory", i);
+    verification.domains.push_back(std::move(domain));
+  }
+  if (wanted.domain().empty()) verification.domains = out.relay_domains;
+  if (verification.domains.empty())
+    checker.fault(source, "verify_recipients", "needs domains: there is no relay_domain");
+  verification.accept_unknown = wanted.when_unknown() == config::v1::VerifyRecipients::ACCEPT;
+  auto& options = verification.options;
+  if (wanted.accepted_seconds() != 0) options.accepted_for = std::chrono::seconds(wanted.accepted_seconds());
+  if (wanted.refused_seconds() != 0) options.refused_for = std::chrono::seconds(wanted.refused_seconds());
+  if (wanted.timeout_seconds() != 0) options.timeout = std::chrono::seconds(wanted.timeout_seconds());
+  if (wanted.entries() != 0) options.entries = wanted.entries();
+  if (wanted.probes() != 0) options.probes = wanted.probes();
+  options.probes_per_hop = std::max<std::size_t>(1, options.probes / 4);
+}
+
 void read_sending(Checker& checker, const config::v1::Mta& source, Settings& out) {
   for (int i = 0; i < source.own_address_size(); ++i) {
     const auto address = net::Address::from_ip(source.own_address(i), 0);
@@ -74,6 +114,7 @@ std::expected<SettingsPtr, std::vector<config::Error>> load_settings(const std::
   checker.require(source, "spool", source.spool());
   read_server(checker, source, *out);
   read_domains(checker, source, *out);
+  read_verification(checker, source, *out);
   read_sending(checker, source, *out);
   out->upstreams = read_upstreams(checker, source, out->directory.get(), out->relay_domains);
   out->links = read_link_rights(checker, source, out->directory.get());

@@ -9,6 +9,7 @@
 #include "common/config/config.h"
 #include "common/directory/directory.h"
 #include "common/net/address.h"
+#include "common/relay/recipient_verifier.h"
 #include "common/relay/relay.h"
 #include "common/service/acceptor.h"
 #include "common/smtp/server_session.h"
@@ -17,6 +18,13 @@
 #include "quartet/config/v1/mta.pb.h"
 
 namespace quartet::mta {
+
+/// Which recipients are verified by asking their next hop.
+struct Verification {
+  std::vector<std::string> domains;  // "x.org", ".x.org"; lower case; none: nobody is asked
+  bool accept_unknown = false;       // else 450
+  relay::VerifyOptions options;      // of the start
+};
 
 struct Settings {
   config::v1::Mta config;
@@ -28,6 +36,7 @@ struct Settings {
   directory::DirectoryPtr directory;  // null: no domain is local
   std::vector<net::Network> trusted;
   std::vector<std::string> relay_domains;  // "x.org", ".x.org"; lower case
+  Verification verification;
   LinkRights links;
   std::vector<Upstream> upstreams;
   std::shared_ptr<const relay::Router> router;

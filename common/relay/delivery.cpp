@@ -1,11 +1,9 @@
 // From a site to its hosts: connections, transactions, replies.
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "common/log/log.h"
 #include "common/mime/seven_bit.h"
-#include "common/net/socket.h"
+#include "common/relay/dial.h"
 #include "common/relay/impl.h"
 #include "common/relay/tls_choice.h"
 #include "common/smtp/client_session.h"
@@ -15,33 +13,6 @@ namespace {
 
 /// For memory that other deliveries hold; a server waits longer than that for a command.
 constexpr auto kWaitForRoom = std::chrono::seconds(60);
-
-smtp::ClientOptions client_options(const Options& options, const NextHop& next_hop) {
-  smtp::ClientOptions client;
-  client.hostname = options.hostname;
-  client.lmtp = next_hop.protocol == Protocol::kLmtp;
-  if (next_hop.credentials)
-    client.login = smtp::ClientLogin{next_hop.credentials->user, next_hop.credentials->password};
-  return client;
-}
-
-spool::Reply reply_of(const smtp::ClientError& error, const std::string& host) {
-  if (error.reply) {
-    return {static_cast<std::uint16_t>(error.reply->code), error.reply->enhanced, error.reply->text(), host};
-  }
-  switch (error.kind) {
-    case smtp::ClientError::Kind::kTls:
-      return {0, "4.7.5", error.detail, ""};
-    case smtp::ClientError::Kind::kLogin:
-      return {0, "4.7.8", error.detail, ""};
-    case smtp::ClientError::Kind::kProtocol:
-      return {0, "4.5.0", error.detail, ""};
-    case smtp::ClientError::Kind::kNetwork:
-    case smtp::ClientError::Kind::kRefused:
-      break;
-  }
-  return {0, "4.4.2", error.detail, ""};
-}
 
 smtp::OutboundTransaction to_transaction(const Job& job, std::string_view body) {
   static constexpr smtp::Body kBodies[] = {smtp::Body::k7Bit, smtp::Body::k8BitMime, smtp::Body::kBinaryMime};
@@ -115,15 +86,6 @@ Job split(Job& job, std::size_t most) {
   return rest;
 }
 
-/// The host for people and for Remote-MTA (RFC 3464 section 2.3.5).
-std::string describe(const Candidate& host) {
-  if (host.address.is_unix()) return host.name;
-  const auto literal = host.address.to_literal();
-  return host.address.host() == host.name ? literal : host.name + " " + literal;
-}
-
-bool during_tls(const smtp::ClientError& error) { return error.kind == smtp::ClientError::Kind::kTls; }
-
 }  // namespace
 
 async::Task<void> Relay::Impl::connection(Site& site) {
@@ -183,32 +145,9 @@ async::Task<std::optional<Relay::Impl::Connection>> Relay::Impl::connect(Site& s
 
 async::Task<std::optional<Relay::Impl::Connection>> Relay::Impl::try_host(Site& site, Candidate host, bool last) {
   const auto timeout = last ? options_.connect_timeout : options_.connect_timeout_with_others;
-  auto options = client_options(options_, site.next_hop());
-  spool::Reply reason;
-  const auto allowed = choose_tls(host, options_.tls, options);
-  if (!allowed) reason = allowed.error();
-  for (bool again = false; allowed;) {
-    auto stream = co_await net::connect(host.address, {}, async::Deadline::after(timeout));
-    if (!stream) {
-      reason = {0, "4.4.1",
-                fmt::format("{} ({}): {}", host.name, host.address.to_string(), net::to_string(stream.error())), ""};
-      break;
-    }
-    auto session = co_await smtp::ClientSession::open(*std::move(stream), options);
-    if (session) co_return Connection{*std::move(session), describe(host), 0};
-    reason = reply_of(session.error(), describe(host));
-    if (host.sts == Sts::kTesting && options.tls == options_.tls.verified && during_tls(session.error())) {
-      log::warn("relay.sts_testing", {{"domain", site.domain()}, {"host", host.name}, {"reason", reason.text}});
-      host.sts = Sts::kNone;
-      (void)choose_tls(host, options_.tls, options);
-      again = false;
-      continue;
-    }
-    // Opportunistic TLS is better than none, but none is better than no mail (RFC 7435).
-    if (again || options.starttls != smtp::StartTls::kIfOffered || options.login || !during_tls(session.error())) break;
-    options.starttls = smtp::StartTls::kNever;
-    again = true;
-  }
+  auto session = co_await dial(options_, client_options(options_, site.next_hop()), host, site.domain(), timeout);
+  if (session) co_return Connection{*std::move(session), describe(host), 0};
+  auto reason = std::move(session.error());
   log::warn("relay.host_failed", {{"site", site.key()},
                                   {"host", host.name},
                                   {"address", host.address.to_string()},

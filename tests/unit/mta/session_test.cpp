@@ -41,9 +41,12 @@ struct Fixture {
 };
 
 async::Task<void> serve(std::unique_ptr<net::Stream> stream, Fixture& fixture) {
-  Session session(fixture.current, fixture.intake, fixture.relay);
+  relay::RecipientVerifier verifier(async::Loop::current(), fixture.settings->relay,
+                                    fixture.settings->verification.options);
+  Session session(fixture.current, fixture.intake, fixture.relay, verifier);
   const auto& options = fixture.settings->server;
   co_await smtp::serve(std::move(stream), options, session);
+  co_await verifier.close();
 }
 
 /// Replies to the lines, the greeting first.
@@ -89,6 +92,20 @@ TEST_CASE("who may send to whom", "[mta]") {
     CHECK(code(far) == "550 5.7.1");
     CHECK(code(far, "192.0.2.1:1") == "250 2.1.5");
   }
+}
+
+TEST_CASE("what a client hears of a recipient that the next hop was asked about", "[mta]") {
+  using relay::Verdict;
+  const auto answer = [](Verdict::Kind kind, spool::Reply said, bool accept_unknown = false) {
+    return answer_verified({kind, std::move(said)}, accept_unknown);
+  };
+  CHECK(answer(Verdict::Kind::kAccepted, {251, "", "will forward", "h"}).code == 250);
+  const auto refused = answer(Verdict::Kind::kRefused, {550, "5.2.1", "disabled", "mx.b.test"});
+  CHECK(refused == smtp::Reply(550, "5.2.1", "mx.b.test says: disabled"));
+  CHECK(answer(Verdict::Kind::kRefused, {550, "", "no", "h"}).enhanced == "5.1.1");
+  CHECK(answer(Verdict::Kind::kUnknown, {451, "4.3.0", "busy", "h"}).code == 450);
+  CHECK(answer(Verdict::Kind::kUnknown, {0, "4.4.1", "gone", ""}, true).code == 250);
+  CHECK(answer(Verdict::Kind::kRefused, {550, "5.1.1", std::string(5'000, 'x'), "h"}).text().size() <= 400);
 }
 
 TEST_CASE("a message from greeting to queue", "[mta]") {

@@ -71,3 +71,24 @@ TEST_CASE("faults are all found, each at its place", "[mta]") {
   CHECK(has("7:1: "));
   CHECK(has("8:1: "));
 }
+
+TEST_CASE("whose recipients are verified", "[mta]") {
+  const Site site;
+  const auto settings = load_settings(site.config(R"(
+    relay_domain: "b.test" relay_domain: ".c.test"
+    verify_recipients { probes: 2 when_unknown: ACCEPT refused_seconds: 60 }
+  )"));
+  REQUIRE(settings.has_value());
+  const auto& verification = (*settings)->verification;
+  CHECK(verification.domains == std::vector<std::string>{"b.test", ".c.test"});
+  CHECK(verification.accept_unknown);
+  CHECK(verification.options.probes_per_hop == 1);
+  CHECK(verification.options.refused_for == std::chrono::minutes(1));
+  CHECK(verification.options.accepted_for == std::chrono::hours(24));
+
+  CHECK(faults(site, R"(relay_domain: ".c.test" link { name: "f" domain: "f.test" }
+                        verify_recipients { domain: "a.test" domain: "x.c.test" domain: "f.test" })")
+            .empty());
+  CHECK(faults(site, R"(verify_recipients {})").size() == 1);
+  CHECK(faults(site, R"(verify_recipients { domain: "else.test" domain: "no domain" })").size() == 2);
+}

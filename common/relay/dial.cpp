@@ -1,0 +1,80 @@
+#include "common/relay/dial.h"
+
+#include <fmt/format.h>
+
+#include "common/log/log.h"
+#include "common/net/socket.h"
+#include "common/relay/tls_choice.h"
+
+namespace quartet::relay {
+namespace {
+
+bool during_tls(const smtp::ClientError& error) { return error.kind == smtp::ClientError::Kind::kTls; }
+
+}  // namespace
+
+smtp::ClientOptions client_options(const Options& options, const NextHop& next_hop) {
+  smtp::ClientOptions client;
+  client.hostname = options.hostname;
+  client.lmtp = next_hop.protocol == Protocol::kLmtp;
+  if (next_hop.credentials)
+    client.login = smtp::ClientLogin{next_hop.credentials->user, next_hop.credentials->password};
+  return client;
+}
+
+spool::Reply reply_of(const smtp::ClientError& error, const std::string& host) {
+  if (error.reply) {
+    return {static_cast<std::uint16_t>(error.reply->code), error.reply->enhanced, error.reply->text(), host};
+  }
+  switch (error.kind) {
+    case smtp::ClientError::Kind::kTls:
+      return {0, "4.7.5", error.detail, ""};
+    case smtp::ClientError::Kind::kLogin:
+      return {0, "4.7.8", error.detail, ""};
+    case smtp::ClientError::Kind::kProtocol:
+      return {0, "4.5.0", error.detail, ""};
+    case smtp::ClientError::Kind::kNetwork:
+    case smtp::ClientError::Kind::kRefused:
+      break;
+  }
+  return {0, "4.4.2", error.detail, ""};
+}
+
+std::string describe(const Candidate& host) {
+  if (host.address.is_unix()) return host.name;
+  const auto literal = host.address.to_literal();
+  return host.address.host() == host.name ? literal : host.name + " " + literal;
+}
+
+async::Task<std::expected<std::unique_ptr<smtp::ClientSession>, spool::Reply>> dial(const Options& options,
+                                                                                    smtp::ClientOptions client,
+                                                                                    Candidate host,
+                                                                                    const std::string& domain,
+                                                                                    std::chrono::seconds timeout) {
+  if (auto allowed = choose_tls(host, options.tls, client); !allowed) co_return std::unexpected(allowed.error());
+  for (bool again = false;;) {
+    auto stream = co_await net::connect(host.address, {}, async::Deadline::after(timeout));
+    if (!stream) {
+      co_return std::unexpected(spool::Reply{
+          0, "4.4.1", fmt::format("{} ({}): {}", host.name, host.address.to_string(), net::to_string(stream.error())),
+          ""});
+    }
+    auto session = co_await smtp::ClientSession::open(*std::move(stream), client);
+    if (session) co_return *std::move(session);
+    auto reason = reply_of(session.error(), describe(host));
+    if (host.sts == Sts::kTesting && client.tls == options.tls.verified && during_tls(session.error())) {
+      log::warn("relay.sts_testing", {{"domain", domain}, {"host", host.name}, {"reason", reason.text}});
+      host.sts = Sts::kNone;
+      (void)choose_tls(host, options.tls, client);
+      again = false;
+      continue;
+    }
+    // Opportunistic TLS is better than none, but none is better than no mail (RFC 7435).
+    if (again || client.starttls != smtp::StartTls::kIfOffered || client.login || !during_tls(session.error()))
+      co_return std::unexpected(std::move(reason));
+    client.starttls = smtp::StartTls::kNever;
+    again = true;
+  }
+}
+
+}  // namespace quartet::relay

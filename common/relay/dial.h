@@ -1,0 +1,32 @@
+// One connection to one host of a next hop, up to where mail can go over it; not for other folders.
+#pragma once
+#include <chrono>
+#include <expected>
+#include <memory>
+#include <string>
+
+#include "common/relay/candidates.h"
+#include "common/relay/relay.h"
+#include "common/smtp/client_session.h"
+
+namespace quartet::relay {
+
+/// Options for sessions with the hosts of `next_hop`; choose_tls() completes them for one host.
+smtp::ClientOptions client_options(const Options& options, const NextHop& next_hop);
+
+/// In the terms of a reply; `host` is who said it, if it was said.
+spool::Reply reply_of(const smtp::ClientError& error, const std::string& host);
+
+/// The host for people and for Remote-MTA (RFC 3464 section 2.3.5).
+std::string describe(const Candidate& host);
+
+/// Connects, opens the session by `client`, and does without TLS or without the proof that a policy in testing wants
+/// where that is better than no mail (RFC 7435). `client` is of client_options(), `domain` for the log. The references
+/// outlive the task; the error is why there is no session.
+async::Task<std::expected<std::unique_ptr<smtp::ClientSession>, spool::Reply>> dial(const Options& options,
+                                                                                    smtp::ClientOptions client,
+                                                                                    Candidate host,
+                                                                                    const std::string& domain,
+                                                                                    std::chrono::seconds timeout);
+
+}  // namespace quartet::relay
