@@ -76,6 +76,7 @@ class Relay::Impl {
   async::Task<void> schedule();
   std::chrono::microseconds time_to_sleep();
   void dispatch(spool::Claim claim);
+  void give_up(std::vector<spool::Claim> claims);
   bool keep_waiting(spool::Claim& claim, const RoutingTable::Link& link);
   void to_site(spool::Claim claim, const NextHop& next_hop);
   async::Task<void> look_up(std::string key, NextHop next_hop, std::string domain);
@@ -118,6 +119,7 @@ class Relay::Impl {
 
   // outcome.cpp: from replies to records and notices
   void conclude(std::vector<Attempt> attempts);
+  async::Task<void> fail(std::vector<Attempt> attempts);
   void notify(std::shared_ptr<const spool::Message> message, std::vector<spool::Outcome> outcomes,
               std::vector<Notice> notices);
   async::Task<void> notify_from_disk(std::shared_ptr<const spool::Message> message,
@@ -140,6 +142,8 @@ class Relay::Impl {
   std::unordered_map<std::string, std::vector<spool::Claim>> looking_up_;  // claims that wait for a look-up
   Budget look_up_budget_;                                                  // of those
   Turns look_up_turns_;                                                    // of those beyond
+  std::size_t given_up_ = 0;                                               // recipients whose fail() runs
+  Turns give_up_turns_;
   Gate bodies_;
   std::size_t connections_ = 0;  // of all sites
   std::size_t idle_connections_ = 0;

@@ -1,5 +1,6 @@
 // From replies to records: what an attempt means to each recipient, and the notices it calls for.
 #include <random>
+#include <span>
 
 #include "common/log/log.h"
 #include "common/log/message_events.h"
@@ -161,6 +162,23 @@ void log_outcome(const spool::Outcome& outcome, const spool::Claim& claim, const
                                          {"attempts", claim.attempts + 1}});
 }
 
+struct Decisions {
+  std::vector<spool::Outcome> outcomes;
+  std::vector<Notice> notices;
+};
+
+/// For attempts of one message; says in the log what it decides.
+Decisions decide_all(std::span<const Attempt> attempts, const Options& options, WallTime now) {
+  Decisions all;
+  for (const auto& attempt : attempts) {
+    auto decision = decide(attempt, options, now);
+    log_outcome(decision.outcome, attempt.claim, attempt.tls);
+    all.outcomes.push_back(std::move(decision.outcome));
+    if (decision.notice) all.notices.push_back(*std::move(decision.notice));
+  }
+  return all;
+}
+
 /// The log did not take outcomes with their notice, and nothing was changed. What the next hop has must not go there
 /// again: it is noted without the notice. All else is tried again, and makes its notice anew.
 void not_recorded(spool::Spool& spool, std::vector<spool::Outcome> outcomes, const spool::SpoolError& error) {
@@ -190,20 +208,41 @@ void Relay::Impl::conclude(std::vector<Attempt> attempts) {
   const auto now = wall_now();
   for (std::size_t next = 0; next < attempts.size();) {
     const auto message = attempts[next].claim.message;
-    std::vector<spool::Outcome> outcomes;
-    std::vector<Notice> notices;
-    for (; next < attempts.size() && attempts[next].claim.message == message; ++next) {
-      auto decision = decide(attempts[next], options_, now);
-      log_outcome(decision.outcome, attempts[next].claim, attempts[next].tls);
-      outcomes.push_back(std::move(decision.outcome));
-      if (decision.notice) notices.push_back(*std::move(decision.notice));
-    }
+    auto first = next;
+    while (next < attempts.size() && attempts[next].claim.message == message) ++next;
+    auto [outcomes, notices] = decide_all(std::span(attempts).subspan(first, next - first), options_, now);
     if (notices.empty()) {
       spool_.record(std::move(outcomes));
     } else {
       notify(message, std::move(outcomes), std::move(notices));
     }
   }
+}
+
+/// conclude() for recipients of one message that an operator gave up; ends when it is on disk.
+async::Task<void> Relay::Impl::fail(std::vector<Attempt> attempts) {
+  const auto message = attempts.front().claim.message;
+  const auto room = co_await bodies_.enter(message->size, async::Deadline::after(kPauseAfterFault));
+  if (room) {
+    auto [outcomes, notices] = decide_all(attempts, options_, wall_now());
+    if (notices.empty()) {
+      spool_.record(std::move(outcomes));
+    } else {
+      const auto body = co_await spool_.body(message->id);
+      std::vector<spool::NewMessage> messages;
+      messages.push_back(
+          make_notice(options_.notices, *message, body ? std::string_view(**body) : std::string_view(), notices));
+      auto kept = outcomes;
+      const auto recorded = co_await spool_.record_durably(std::move(outcomes), std::move(messages));
+      if (!recorded) not_recorded(spool_, std::move(kept), recorded.error());
+    }
+    bodies_.leave(message->size);
+  } else {
+    std::vector<spool::RecipientId> back;
+    for (const auto& attempt : attempts) back.push_back(attempt.claim.id());
+    spool_.unclaim(back);
+  }
+  given_up_ -= attempts.size();
 }
 
 void Relay::Impl::notify(std::shared_ptr<const spool::Message> message, std::vector<spool::Outcome> outcomes,

@@ -99,6 +99,17 @@ const NextHop& Router::route(std::string_view recipient) const {
   return table_.smart_host ? *table_.smart_host : table_.mx;
 }
 
+std::optional<NextHop> Router::ordered(std::string_view order) const {
+  if (order == "mx") return table_.mx;
+  auto host = parse_host(order, 25);
+  if (!host) return std::nullopt;
+  NextHop next_hop;
+  next_hop.kind = NextHop::Kind::kHosts;
+  next_hop.hosts.push_back(*std::move(host));
+  apply_tls_policies(next_hop);
+  return next_hop;
+}
+
 bool covers(std::string_view pattern, std::string_view domain) {
   if (pattern.starts_with('.')) return domain.size() > pattern.size() && domain.ends_with(pattern);
   return pattern == domain;

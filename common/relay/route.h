@@ -98,6 +98,10 @@ class Router {
   /// `recipient` is a mailbox "local@domain". The reference lives as long as the router.
   const NextHop& route(std::string_view recipient) const;
 
+  /// Where an operator's word leads in place of the tables: "mx", or a host as parse_host() has it, by SMTP and without
+  /// a login. nullopt if it makes no sense.
+  std::optional<NextHop> ordered(std::string_view order) const;
+
   /// The policy for hosts of `next_hop` that MX records of `domain` name.
   TlsPolicy tls_of(const NextHop& next_hop, std::string_view domain) const;
 

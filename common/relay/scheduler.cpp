@@ -1,6 +1,7 @@
 // From the spool to sites: due recipients are claimed, routed and put into the ready queue of their site.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <random>
 
 #include "common/log/log.h"
@@ -17,6 +18,8 @@ constexpr std::size_t kMostResolved = 100'000;
 constexpr std::size_t kMostLookUps = 200;          // at the same time
 constexpr std::size_t kMostWaitForLookUp = 1'000;  // recipients, for one of them
 constexpr double kLookUpRate = 500;                // a second, as a guess for those that find no place
+constexpr std::size_t kMostGivenUp = 1'000;        // recipients, at the same time
+constexpr double kGiveUpRate = 2'000;              // a second, as a guess for the others
 constexpr auto kProbeSpread = std::chrono::seconds(10);
 
 /// Up to `span`, so that what was put back together does not come back together.
@@ -46,7 +49,15 @@ async::Task<void> Relay::Impl::schedule() {
     wake_up_->event.reset();
     auto claims = spool_.claim_due(wall_now(), kClaimBatch);
     const bool more = claims.size() == kClaimBatch;
-    for (auto& claim : claims) dispatch(std::move(claim));
+    std::vector<spool::Claim> given_up;
+    for (auto& claim : claims) {
+      if (claim.bounce) {
+        given_up.push_back(std::move(claim));
+      } else {
+        dispatch(std::move(claim));
+      }
+    }
+    give_up(std::move(given_up));
     if (const auto now = std::chrono::steady_clock::now(); now - last_tidy_ > kTidyEvery) {
       last_tidy_ = now;
       forget_idle_sites();
@@ -70,12 +81,13 @@ std::chrono::microseconds Relay::Impl::time_to_sleep() {
 void Relay::Impl::dispatch(spool::Claim claim) {
   const auto router = this->router();
   const auto domain = domain_of(claim.address);
-  const auto* link = router->link_of(domain);
+  const auto ordered = claim.next_hop.empty() ? std::nullopt : router->ordered(claim.next_hop);
+  const auto* link = ordered ? nullptr : router->link_of(domain);
   if (link != nullptr) {
     if (auto* turned = turned_for(*link, domain)) return offer(*turned, std::move(claim));
     if (keep_waiting(claim, *link)) return;
   }
-  const NextHop& next_hop = router->route(claim.address);
+  const NextHop& next_hop = ordered ? *ordered : router->route(claim.address);
   switch (next_hop.kind) {
     case NextHop::Kind::kMx:
       if (const auto tls = router->tls_of(next_hop, domain); tls != next_hop.tls) {
@@ -104,6 +116,30 @@ void Relay::Impl::dispatch(spool::Claim claim) {
       conclude(std::move(attempts));
       return;
     }
+  }
+}
+
+/// What operators gave up fails with their reply; recipients of one message are told of together. A few at a time: each
+/// notice needs its message in memory until it is on disk.
+void Relay::Impl::give_up(std::vector<spool::Claim> claims) {
+  std::ranges::sort(claims, {}, [](const spool::Claim& claim) { return claim.id(); });
+  for (auto first = claims.begin(); first != claims.end();) {
+    const auto end = std::find_if(first, claims.end(), [&](const auto& one) { return one.message != first->message; });
+    std::vector<spool::Claim> group(std::make_move_iterator(first), std::make_move_iterator(end));
+    first = end;
+    const auto count = group.size();
+    if (stopping_ || given_up_ >= kMostGivenUp) {
+      put_back(std::move(group), wall_time_of(give_up_turns_.next(std::chrono::steady_clock::now(), kGiveUpRate, 0)));
+      continue;
+    }
+    std::vector<Attempt> attempts;
+    for (auto& claim : group) {
+      auto reply = claim.last;
+      attempts.push_back(local_verdict(std::move(claim), Attempt::Verdict::kPermanent, reply.code,
+                                       std::move(reply.enhanced), std::move(reply.text)));
+    }
+    given_up_ += count;
+    if (!tasks_.spawn(fail(std::move(attempts)))) given_up_ -= count;
   }
 }
 

@@ -1,12 +1,17 @@
 #include "common/spool/codec.h"
 
+#include <algorithm>
+
 #include "common/base/encoding.h"
 
 namespace quartet::spool {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+// Version 2 has kBounce and kRerouted, with the next hop behind them. What needs neither is written as version 1, so
+// that one can go back to a program that knows no other.
+constexpr std::uint8_t kPlain = 1, kWithOrders = 2;
 constexpr std::uint8_t kSmtpUtf8 = 1, kRequireTls = 2;
+constexpr std::uint8_t kDelayNotified = 1, kBounce = 2, kRerouted = 4;
 constexpr std::uint8_t kFinal = 0x80;  // in an update's state byte: the rest is a Result
 
 /// Takes values one after the other; once something is missing all that follows is empty and ok() is false.
@@ -61,6 +66,39 @@ ReplyView take_reply(Taker& in) {
   return reply;
 }
 
+/// What is noted of a recipient, in Updates and in RecipientViews.
+template <typename Noted>
+void put_notes(std::string& out, const Noted& noted) {
+  put_le(out, static_cast<std::uint8_t>((noted.delay_notified ? kDelayNotified : 0) | (noted.bounce ? kBounce : 0) |
+                                        (noted.next_hop.empty() ? 0 : kRerouted)));
+  if (!noted.next_hop.empty()) put_bytes(out, noted.next_hop);
+}
+
+template <typename Noted>
+void take_notes(Taker& in, std::uint8_t version, Noted& noted) {
+  const auto flags = in.number<std::uint8_t>();
+  if (version == kPlain) {
+    noted.delay_notified = flags != 0;
+    return;
+  }
+  in.require(flags <= (kDelayNotified | kBounce | kRerouted));
+  noted.delay_notified = (flags & kDelayNotified) != 0;
+  noted.bounce = (flags & kBounce) != 0;
+  if ((flags & kRerouted) != 0) noted.next_hop = in.text();
+}
+
+std::uint8_t take_version(Taker& in) {
+  const auto version = in.number<std::uint8_t>();
+  in.require(version == kPlain || version == kWithOrders);
+  return version;
+}
+
+template <typename List>
+std::uint8_t version_for(const List& list) {
+  const bool orders = std::ranges::any_of(list, [](const auto& one) { return one.bounce || !one.next_hop.empty(); });
+  return orders ? kWithOrders : kPlain;
+}
+
 void put_recipient(std::string& out, const RecipientView& recipient) {
   put_le(out, recipient.ordinal);
   put_bytes(out, recipient.address);
@@ -72,12 +110,12 @@ void put_recipient(std::string& out, const RecipientView& recipient) {
                                                        : State::kQueued;
   put_le(out, static_cast<std::uint8_t>(state));
   put_le(out, recipient.attempts);
-  put_le(out, static_cast<std::uint8_t>(recipient.delay_notified));
+  put_notes(out, recipient);
   put_le(out, to_micros(recipient.due));
   put_reply(out, recipient.last);
 }
 
-RecipientView take_recipient(Taker& in) {
+RecipientView take_recipient(Taker& in, std::uint8_t version) {
   RecipientView recipient;
   recipient.ordinal = in.number<std::uint32_t>();
   recipient.address = in.text();
@@ -86,7 +124,7 @@ RecipientView take_recipient(Taker& in) {
   recipient.state = in.choice(State::kHeld);
   in.require(recipient.state != State::kActive);
   recipient.attempts = in.number<std::uint16_t>();
-  recipient.delay_notified = in.number<std::uint8_t>() != 0;
+  take_notes(in, version, recipient);
   recipient.due = from_micros(in.number<std::int64_t>());
   recipient.last = take_reply(in);
   return recipient;
@@ -157,7 +195,7 @@ Envelope to_envelope(const MessageView& view) {
 std::string encode_message(const MessageView& message) {
   std::string out;
   out.reserve(160 + message.recipients.size() * 80);
-  put_le(out, kVersion);
+  put_le(out, version_for(message.recipients));
   put_le(out, message.id.high());
   put_le(out, message.id.low());
   put_le(out, static_cast<std::uint8_t>(message.ret));
@@ -181,7 +219,7 @@ std::string encode_message(const MessageView& message) {
 std::optional<MessageView> decode_message(std::string_view bytes) {
   Taker in(bytes);
   MessageView message;
-  in.require(in.number<std::uint8_t>() == kVersion);
+  const auto version = take_version(in);
   const auto high = in.number<std::uint64_t>();
   const auto low = in.number<std::uint64_t>();
   message.id = MessageId(high, low);
@@ -205,7 +243,7 @@ std::optional<MessageView> decode_message(std::string_view bytes) {
   if (!in.room_for(recipients, kSmallestRecipient)) return std::nullopt;
   message.recipients.reserve(recipients);
   for (std::uint32_t i = 0; i < recipients; ++i) {
-    message.recipients.push_back(take_recipient(in));
+    message.recipients.push_back(take_recipient(in, version));
     in.require(i == 0 || message.recipients[i].ordinal > message.recipients[i - 1].ordinal);
     in.require(message.recipients[i].ordinal < message.total_recipients);
   }
@@ -217,7 +255,7 @@ std::optional<MessageView> decode_message(std::string_view bytes) {
 std::string encode_updates(std::span<const Update> updates) {
   std::string out;
   out.reserve(8 + updates.size() * 80);
-  put_le(out, kVersion);
+  put_le(out, version_for(updates));
   put_le(out, static_cast<std::uint32_t>(updates.size()));
   for (const auto& update : updates) {
     put_le(out, update.recipient.message.high());
@@ -226,7 +264,7 @@ std::string encode_updates(std::span<const Update> updates) {
     put_le(out, static_cast<std::uint8_t>(update.final ? kFinal | static_cast<std::uint8_t>(*update.final)
                                                        : static_cast<std::uint8_t>(update.state)));
     put_le(out, update.attempts);
-    put_le(out, static_cast<std::uint8_t>(update.delay_notified));
+    put_notes(out, update);
     put_le(out, to_micros(update.due));
     put_reply(out, view_of(update.reply));
   }
@@ -235,7 +273,7 @@ std::string encode_updates(std::span<const Update> updates) {
 
 std::optional<std::vector<Update>> decode_updates(std::string_view bytes) {
   Taker in(bytes);
-  in.require(in.number<std::uint8_t>() == kVersion);
+  const auto version = take_version(in);
   const auto count = in.number<std::uint32_t>();
   if (!in.room_for(count, kSmallestUpdate)) return std::nullopt;
   std::vector<Update> updates;
@@ -255,7 +293,7 @@ std::optional<std::vector<Update>> decode_updates(std::string_view bytes) {
       update.state = static_cast<State>(state);
     }
     update.attempts = in.number<std::uint16_t>();
-    update.delay_notified = in.number<std::uint8_t>() != 0;
+    take_notes(in, version, update);
     update.due = from_micros(in.number<std::int64_t>());
     update.reply = to_reply(take_reply(in));
   }

@@ -37,6 +37,8 @@ struct RecipientView {
   State state = State::kQueued;
   std::uint16_t attempts = 0;
   bool delay_notified = false;
+  bool bounce = false;
+  std::string_view next_hop;
   WallTime due{};
   ReplyView last;
 };
@@ -77,8 +79,11 @@ struct Update {
   State state = State::kQueued;
   std::uint16_t attempts = 0;
   bool delay_notified = false;
+  bool bounce = false;
+  std::string next_hop;
   WallTime due{};
   Reply reply;
+  bool claimed = false;  // not in the record: whoever has it keeps it, and only what is noted of it changes
 };
 
 std::string encode_updates(std::span<const Update> updates);

@@ -92,6 +92,8 @@ void Index::add_recipient(Slot message, Slot slot, const RecipientView& view, st
   recipient.notify = view.notify;
   recipient.attempts = view.attempts;
   recipient.delay_notified = view.delay_notified;
+  recipient.bounce = view.bounce;
+  set_next_hop(slot, view.next_hop);
   recipient.state = view.state;
   recipient.due = to_micros(view.due);
   link_domain(slot, domain_of(view.address));
@@ -117,6 +119,31 @@ void Index::set_reply(Slot slot, const Reply& reply) {
   recipient.code = reply.code;
 }
 
+void Index::set_next_hop(Slot slot, std::string_view next_hop) {
+  auto& recipient = recipients_[slot];
+  const auto fresh = next_hop.empty() ? kNoSlot : texts_.acquire(next_hop);
+  if (const auto old = std::exchange(recipient.next_hop, fresh); old != kNoSlot) texts_.release(old);
+}
+
+std::string Index::next_hop(Slot slot) const {
+  const auto text = recipients_[slot].next_hop;
+  return text == kNoSlot ? std::string() : texts_.text(text);
+}
+
+Update Index::present(Slot slot) const {
+  const auto& recipient = recipients_[slot];
+  Update update;
+  update.recipient = id_of(slot);
+  update.state = resting_state(recipient);
+  update.attempts = recipient.attempts;
+  update.delay_notified = recipient.delay_notified;
+  update.bounce = recipient.bounce;
+  update.next_hop = next_hop(slot);
+  update.due = from_micros(recipient.due);
+  update.reply = reply(slot);
+  return update;
+}
+
 Reply Index::reply(Slot slot) const {
   const auto& recipient = recipients_[slot];
   Reply reply;
@@ -140,6 +167,7 @@ std::optional<Place> Index::remove(Slot slot) {
   --counts_.recipients[static_cast<std::size_t>(recipient.state)];
   unlink_domain(slot);
   if (recipient.reply != kNoSlot) texts_.release(recipient.reply);
+  if (recipient.next_hop != kNoSlot) texts_.release(recipient.next_hop);
   recipients_.free(slot);
   if (message.first != kNoSlot) return std::nullopt;
 

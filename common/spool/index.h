@@ -51,13 +51,16 @@ class Index {
     Slot heap_place = kNoSlot;                              // kNoSlot: not waiting for its time
     Slot reply = kNoSlot;
     std::uint32_t cold_offset = 0;
+    Slot next_hop = kNoSlot;  // an operator's; kNoSlot: as the tables say
     std::uint16_t code = 0;
     std::uint16_t attempts = 0;
     State state = State::kQueued;
     std::uint8_t notify = 0;
     bool delay_notified : 1 = false;
+    bool bounce : 1 = false;        // fails when it is claimed next, with its reply
     bool hold_pending : 1 = false;  // becomes held when it is no longer active
     bool drop_pending : 1 = false;
+    bool ordered : 1 = false;   // while active: came to be bounced or rerouted, and is due at once when it is back
     bool was_held : 1 = false;  // while active: what it goes back to if no outcome comes
   };
 
@@ -68,6 +71,8 @@ class Index {
   /// Sets state, due time, attempts and reply. Active keeps the due time for the case that it comes back.
   void set_state(Slot recipient, State state, WallTime due);
   void set_reply(Slot recipient, const Reply& reply);
+  /// Empty: none.
+  void set_next_hop(Slot recipient, std::string_view next_hop);
   /// Takes a recipient out; the message with its last one, and then where it was is returned.
   std::optional<Place> remove(Slot recipient);
   void relocate(Slot message, const Place& place);
@@ -93,6 +98,7 @@ class Index {
   std::string address(Slot recipient) const;
   std::string orcpt(Slot recipient) const;
   Reply reply(Slot recipient) const;
+  std::string next_hop(Slot recipient) const;
   const std::string& sender(Slot message) const { return senders_.text(messages_[message].sender); }
   const std::string& domain(Slot recipient) const { return domains_.text(recipients_[recipient].domain); }
   Place place(Slot message) const;
@@ -100,6 +106,8 @@ class Index {
   std::shared_ptr<const Message> metadata(Slot message) const;
   /// What a recipient is without its attempt: the state it has in the log while it is active here.
   static State resting_state(const RecipientSlot& recipient);
+  /// The same with all that the log has of it; an update that changes nothing.
+  Update present(Slot recipient) const;
   /// The whole message with its recipients' resting states, as a record of its own.
   std::string encode(Slot message) const;
 

@@ -178,6 +178,8 @@ Entry Index::entry(Slot slot) const {
   entry.auth_id = parts.view.auth_id;
   entry.client = parts.view.client;
   entry.trace_id = parts.trace;
+  entry.bounce = recipient.bounce;
+  entry.next_hop = next_hop(slot);
   return entry;
 }
 
@@ -199,16 +201,17 @@ std::string Index::encode(Slot slot) const {
   struct Texts {
     std::pair<std::string, std::string> names;
     Reply reply;
+    std::string next_hop;
   };
   std::vector<Texts> texts;
   for (Slot r = message.first; r != kNoSlot; r = recipients_[r].next)
-    texts.push_back({cold_recipient(r), spool::Reply(reply(r))});
+    texts.push_back({cold_recipient(r), spool::Reply(reply(r)), next_hop(r)});
   std::size_t i = 0;
   for (Slot r = message.first; r != kNoSlot; r = recipients_[r].next, ++i) {
     const auto& recipient = recipients_[r];
     view.recipients.push_back({recipient.ordinal, texts[i].names.first, texts[i].names.second, recipient.notify,
-                               resting_state(recipient), recipient.attempts, recipient.delay_notified,
-                               from_micros(recipient.due), view_of(texts[i].reply)});
+                               resting_state(recipient), recipient.attempts, recipient.delay_notified, recipient.bounce,
+                               texts[i].next_hop, from_micros(recipient.due), view_of(texts[i].reply)});
   }
   return encode_message(view);
 }

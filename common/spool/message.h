@@ -92,6 +92,8 @@ struct Claim {
   std::string orcpt;
   std::uint16_t attempts = 0;   // that failed so far
   bool delay_notified = false;  // set by an earlier outcome
+  bool bounce = false;          // an operator gave it up: it fails now, with `last` as the reply
+  std::string next_hop;         // an operator's, in place of what the tables say; empty: as they say
   Reply last;
   RecipientId id() const { return {message->id, ordinal}; }
 };

@@ -1,6 +1,7 @@
 // Asking the spool: filters, listing in pages, counting, operations on what matches.
 #pragma once
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -41,6 +42,8 @@ struct Entry {
   WallTime received{};
   WallTime next_attempt{};
   std::uint16_t attempts = 0;
+  bool bounce = false;   // see Claim
+  std::string next_hop;  // see Claim
   Reply last;
   std::string auth_id;
   std::string client;
@@ -70,12 +73,58 @@ struct DomainCount {
   std::uint64_t recipients = 0;
 };
 
-/// What an operation did. Recipients that are being delivered right now cannot be changed; a hold or drop takes effect
-/// when they come back deferred, all else does not touch them.
+/// How old the mail of each group is.
+struct Shape {
+  enum class By : std::uint8_t { kRecipientDomain, kSender, kSenderDomain, kLastCode };
+  /// Recipients whose message is younger than the first limit, the second, ...; in the last one the others.
+  static constexpr std::array<std::chrono::minutes, 9> kLimits{
+      std::chrono::minutes(5),   std::chrono::minutes(10),  std::chrono::minutes(20),
+      std::chrono::minutes(40),  std::chrono::minutes(80),  std::chrono::minutes(160),
+      std::chrono::minutes(320), std::chrono::minutes(640), std::chrono::minutes(1280)};
+  using Ages = std::array<std::uint64_t, kLimits.size() + 1>;
+
+  struct Group {
+    std::string name;  // a domain in lower case, a reverse-path, a reply code
+    Ages ages{};
+    std::uint64_t recipients = 0;
+  };
+  Group total;
+  std::vector<Group> groups;  // those with the most recipients, most first
+  std::uint64_t all_groups = 0;
+};
+
+/// What operators may want of recipients.
+enum class Verb : std::uint8_t {
+  kHold,        // keep until it is released
+  kRelease,     // held ones become due at once
+  kRetry,       // due at once
+  kReschedule,  // due at Order::due
+  kDrop,        // remove without notice
+  kBounce,      // due at once, to fail with Order::reply: whoever claims it tells the sender and records the end
+  kReroute,     // to Order::next_hop from now on; due at once unless held
+};
+
+struct Order {
+  Verb verb = Verb::kRetry;
+  std::string reason = {};    // kHold, kDrop: text of the last reply from now on, unless it is empty
+  WallTime due{};             // kReschedule
+  Reply reply = {};           // kBounce
+  std::string next_hop = {};  // kReroute; empty: as the tables say again
+};
+
+/// What an operation did. Recipients that are being delivered right now cannot be changed; a hold, drop, bounce or
+/// reroute takes effect when they come back undelivered, all else does not touch them. A bounce or reroute is in the
+/// log even so.
 struct Affected {
   std::uint64_t changed = 0;
   std::uint64_t pending = 0;  // active ones for which the change waits
   std::uint64_t skipped = 0;  // matched, but active or already as wished
+  Affected& operator+=(const Affected& more) {
+    changed += more.changed;
+    pending += more.pending;
+    skipped += more.skipped;
+    return *this;
+  }
 };
 
 }  // namespace quartet::spool

@@ -11,8 +11,14 @@ std::optional<Place> apply_update(Index& index, const Update& update) {
   auto& recipient = index.recipient(slot);
   recipient.attempts = update.attempts;
   recipient.delay_notified = update.delay_notified;
+  recipient.bounce = update.bounce;
+  index.set_next_hop(slot, update.next_hop);
   if (update.reply != Reply{} || recipient.reply != kNoSlot) index.set_reply(slot, update.reply);
-  index.set_state(slot, update.state, update.due);
+  if (update.claimed) {
+    recipient.due = to_micros(update.due);  // an active one waits for no time: it is in no order of these
+  } else {
+    index.set_state(slot, update.state, update.due);
+  }
   return std::nullopt;
 }
 

@@ -77,20 +77,36 @@ void Spool::visit(const Filter& filter, const std::function<bool(const Entry&)>&
 Counts Spool::counts() const { return impl_->counts(); }
 std::vector<DomainCount> Spool::domains(std::size_t limit) const { return impl_->domains(limit); }
 
-Affected Spool::hold(const Filter& filter, std::string reason) {
-  return impl_->operate(filter, Impl::Operation::kHold, {}, reason);
+Shape Spool::shape(const Filter& filter, Shape::By by, std::size_t limit, WallTime now) const {
+  return impl_->shape(filter, by, limit, now);
 }
 
-Affected Spool::release(const Filter& filter) { return impl_->operate(filter, Impl::Operation::kRelease, {}, {}); }
-Affected Spool::retry_now(const Filter& filter) { return impl_->operate(filter, Impl::Operation::kRetry, {}, {}); }
+Affected Spool::hold(const Filter& filter, std::string reason) {
+  return change(filter, {.verb = Verb::kHold, .reason = std::move(reason)});
+}
+
+Affected Spool::release(const Filter& filter) { return change(filter, {.verb = Verb::kRelease}); }
+Affected Spool::retry_now(const Filter& filter) { return change(filter, {.verb = Verb::kRetry}); }
 
 Affected Spool::reschedule(const Filter& filter, WallTime due) {
-  return impl_->operate(filter, Impl::Operation::kReschedule, due, {});
+  return change(filter, {.verb = Verb::kReschedule, .due = due});
 }
 
 Affected Spool::drop(const Filter& filter, std::string reason) {
-  return impl_->operate(filter, Impl::Operation::kDrop, {}, reason);
+  return change(filter, {.verb = Verb::kDrop, .reason = std::move(reason)});
 }
+
+Affected Spool::change(const Filter& filter, const Order& order) {
+  return impl_->change(filter, impl_->matching(filter), order);
+}
+
+std::vector<RecipientId> Spool::matching(const Filter& filter) const { return impl_->matching(filter); }
+
+Affected Spool::change(const Filter& filter, std::span<const RecipientId> recipients, const Order& order) {
+  return impl_->change(filter, recipients, order);
+}
+
+Affected Spool::foresee(const Filter& filter, Verb verb) const { return impl_->foresee(filter, verb); }
 
 async::Task<std::expected<void, SpoolError>> Spool::sync() {
   using Result = std::expected<void, SpoolError>;

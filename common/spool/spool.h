@@ -126,6 +126,8 @@ class Spool {
   Counts counts() const;
   /// Recipient domains with the most recipients first.
   std::vector<DomainCount> domains(std::size_t limit) const;
+  /// Ages at `now`; at most `limit` groups.
+  Shape shape(const Filter& filter, Shape::By by, std::size_t limit, WallTime now) const;
 
   // --- Changing by operators; each is in the log, in the order of the calls ---
 
@@ -134,6 +136,13 @@ class Spool {
   Affected retry_now(const Filter& filter);
   Affected reschedule(const Filter& filter, WallTime due);
   Affected drop(const Filter& filter, std::string reason = {});  // without notice
+  Affected change(const Filter& filter, const Order& order);
+  /// The same in steps, for whoever shows how far it is: first whom it concerns, in listing order, then some of them
+  /// at a time; who no longer matches is left out.
+  std::vector<RecipientId> matching(const Filter& filter) const;
+  Affected change(const Filter& filter, std::span<const RecipientId> recipients, const Order& order);
+  /// What change() would do at this moment.
+  Affected foresee(const Filter& filter, Verb verb) const;
   /// Waits until everything noted so far is durable.
   async::Task<std::expected<void, SpoolError>> sync();
 

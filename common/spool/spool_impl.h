@@ -57,10 +57,12 @@ class Spool::Impl {
   void visit(const Filter& filter, const std::function<bool(const Entry&)>& visitor) const;
   Counts counts() const;
   std::vector<DomainCount> domains(std::size_t limit) const;
+  Shape shape(const Filter& filter, Shape::By by, std::size_t limit, WallTime now) const;  // spool_shape.cpp
 
   // spool_operate.cpp
-  enum class Operation { kHold, kRelease, kRetry, kReschedule, kDrop };
-  Affected operate(const Filter& filter, Operation operation, WallTime due, const std::string& reason);
+  std::vector<RecipientId> matching(const Filter& filter) const;
+  Affected change(Filter filter, std::span<const RecipientId> recipients, const Order& order);
+  Affected foresee(const Filter& filter, Verb verb) const;
   void sync(Recorded completion);
 
   // spool_health.cpp
@@ -108,16 +110,16 @@ class Spool::Impl {
     Recorded completion;
   };
   void take_effect(Together& together, const std::vector<journal::Location>& locations, Effects& effects);
-  void take_effect(const Update& update, Effects& effects);
+  void take_effect(Update update, Effects& effects);
   void leave_flight(const Together& together);
 
   void accepted(const MessageView& message, const Place& place, Body body, Effects& effects);
   Claim make_claim(Slot recipient, std::map<Slot, std::shared_ptr<const Message>>& known);
   Update update_for(const Outcome& outcome, Slot recipient) const;
-  static EventKind event_of(Operation operation);
+  void obey_orders(Slot recipient, Update& update) const;
+  static EventKind event_of(Verb verb);
   static EventKind event_of(const Update& update);
-  std::optional<Update> update_for(Operation operation, Slot recipient, WallTime due, const std::string& reason,
-                                   Affected& affected);
+  std::optional<Update> update_for(const Order& order, Slot recipient, Affected& affected);
 
   /// Calls visitor(slot) under the mutex for each match behind `after`, in order, until it returns false.
   template <typename F>

@@ -125,15 +125,10 @@ void Spool::Impl::settle_losses() {
       if (!is_lost(index_.place(message).body)) continue;
       ++open_report_.lost_bodies;
       for (auto slot = index_.message(message).first; slot != kNoSlot; slot = index_.recipient(slot).next) {
-        const auto& recipient = index_.recipient(slot);
-        if (recipient.state == State::kHeld) continue;
-        auto& update = updates.emplace_back();
-        update.recipient = index_.id_of(slot);
+        if (index_.recipient(slot).state == State::kHeld) continue;
+        auto& update = updates.emplace_back(index_.present(slot));
         update.state = State::kHeld;
-        update.attempts = recipient.attempts;
-        update.delay_notified = recipient.delay_notified;
-        update.due = from_micros(recipient.due);
-        update.reply.text = "the message's body is lost";
+        update.reply = {0, "", "the message's body is lost", ""};
       }
     }
   }

@@ -33,9 +33,9 @@ void Spool::Impl::log_updates(std::vector<Update> updates, Recorded completion, 
       batch->freed.push_back(std::move(*freed));
       continue;
     }
-    if (const auto slot = index_.find(update.recipient); slot != kNoSlot) {
-      index_.recipient(slot).hold_pending = false;
-      index_.recipient(slot).drop_pending = false;
+    if (const auto slot = index_.find(update.recipient); slot != kNoSlot && !update.claimed) {
+      auto& recipient = index_.recipient(slot);
+      recipient.hold_pending = recipient.drop_pending = recipient.ordered = false;
     }
   }
   if (!unsaved_.empty()) {
@@ -84,12 +84,7 @@ std::optional<std::string> Spool::Impl::present_updates(const Batch& batch) cons
     if (!update.final) {
       const auto slot = index_.find(update.recipient);
       if (slot == kNoSlot) continue;
-      const auto& recipient = index_.recipient(slot);
-      update.state = Index::resting_state(recipient);
-      update.attempts = recipient.attempts;
-      update.delay_notified = recipient.delay_notified;
-      update.due = from_micros(recipient.due);
-      update.reply = index_.reply(slot);
+      update = index_.present(slot);
     }
     updates.push_back(std::move(update));
   }
@@ -191,10 +186,13 @@ void Spool::Impl::take_effect(Together& together, const std::vector<journal::Loc
   }
 }
 
-void Spool::Impl::take_effect(const Update& update, Effects& effects) {
+void Spool::Impl::take_effect(Update update, Effects& effects) {
   const auto slot = index_.find(update.recipient);
   if (slot == kNoSlot) return;
   if (watched()) add_event(effects, event_of(update), slot, &update.reply);
+  // An operator's wish that came while the record was on its way.
+  const bool ordered = index_.recipient(slot).ordered;
+  if (ordered && !update.final) obey_orders(slot, update);
   if (auto place = apply_update(index_, update)) {
     bodies_.erase(update.recipient.message);
     free_places({*place});
@@ -203,17 +201,14 @@ void Spool::Impl::take_effect(const Update& update, Effects& effects) {
   if (update.final) return;
   auto& recipient = index_.recipient(slot);
   const bool hold = recipient.hold_pending && update.state != State::kHeld, drop = recipient.drop_pending;
-  recipient.hold_pending = recipient.drop_pending = false;
+  recipient.hold_pending = recipient.drop_pending = recipient.ordered = false;
   if (hold || drop) {
-    // An operator's wish that came while the record was on its way.
-    auto wished = update;
-    wished.state = State::kHeld;
-    if (drop) wished.final = Result::kDropped;
-    if (watched()) add_event(effects, event_of(wished), slot, &wished.reply);
-    log_updates({wished}, {}, false, effects);
-  } else if (update.state != State::kHeld) {
-    note_due(effects, to_micros(update.due));
+    update.state = State::kHeld;
+    if (drop) update.final = Result::kDropped;
+    if (watched()) add_event(effects, event_of(update), slot, &update.reply);
   }
+  if (hold || drop || ordered) log_updates({update}, {}, false, effects);
+  if (!update.final && update.state != State::kHeld) note_due(effects, to_micros(update.due));
 }
 
 }  // namespace quartet::spool

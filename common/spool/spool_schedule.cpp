@@ -25,6 +25,8 @@ Claim Spool::Impl::make_claim(Slot slot, std::map<Slot, std::shared_ptr<const Me
   claim.orcpt = index_.orcpt(slot);
   claim.attempts = recipient.attempts;
   claim.delay_notified = recipient.delay_notified;
+  claim.bounce = recipient.bounce;
+  claim.next_hop = index_.next_hop(slot);
   claim.last = index_.reply(slot);
   index_.recipient(slot).was_held = recipient.state == State::kHeld;
   index_.set_state(slot, State::kActive, from_micros(recipient.due));
@@ -84,8 +86,10 @@ void Spool::Impl::unclaim(std::span<const RecipientId> recipients, WallTime due)
         continue;
       }
       const auto state = Index::resting_state(recipient);
-      index_.set_state(slot, state, due);
-      if (state != State::kHeld) note_due(effects, to_micros(due));
+      const auto back = recipient.ordered ? wall_now() : due;
+      recipient.ordered = false;
+      index_.set_state(slot, state, back);
+      if (state != State::kHeld) note_due(effects, to_micros(back));
     }
   }
   tell(effects);
@@ -98,12 +102,9 @@ void Spool::Impl::on_change(std::function<void()> callback) {
 
 Update Spool::Impl::update_for(const Outcome& outcome, Slot slot) const {
   const auto& recipient = index_.recipient(slot);
-  Update update;
-  update.recipient = outcome.recipient;
+  auto update = index_.present(slot);
   update.reply = outcome.reply;
-  update.attempts = recipient.attempts;
   update.delay_notified = recipient.delay_notified || outcome.delay_notified;
-  update.due = from_micros(recipient.due);
   if (is_final(outcome.result)) {
     update.final = outcome.result;
     return update;
@@ -115,7 +116,17 @@ Update Spool::Impl::update_for(const Outcome& outcome, Slot slot) const {
   update.state = update.attempts != 0 ? State::kDeferred : State::kQueued;
   if (outcome.result == Result::kHeld || recipient.hold_pending) update.state = State::kHeld;
   if (recipient.drop_pending) update.final = Result::kDropped;
+  if (recipient.ordered) obey_orders(slot, update);
   return update;
+}
+
+/// What an operator ordered while the recipient was active is in the index: what came of the attempt makes way.
+void Spool::Impl::obey_orders(Slot slot, Update& update) const {
+  const auto& recipient = index_.recipient(slot);
+  update.bounce = recipient.bounce;
+  update.next_hop = index_.next_hop(slot);
+  if (recipient.bounce) update.reply = index_.reply(slot);
+  update.due = wall_now();
 }
 
 void Spool::Impl::record(std::vector<Outcome> outcomes, Recorded completion) {

@@ -78,6 +78,27 @@ inline NewMessage message_to(std::vector<std::string> addresses, std::string bod
   return message;
 }
 
+/// The disk takes no sync from begin() to end().
+class Stall {
+ public:
+  std::function<int(journal::FileOperation, const std::string&)> hook() {
+    return [this](journal::FileOperation operation, const std::string&) {
+      if (operation == journal::FileOperation::kSync && on_) wait_.wait();
+      return 0;
+    };
+  }
+  void begin() { on_ = true; }
+  void end() {
+    on_ = false;
+    go_.set_value();
+  }
+
+ private:
+  std::promise<void> go_;
+  std::shared_future<void> wait_ = go_.get_future().share();
+  std::atomic<bool> on_ = false;
+};
+
 /// Works for Spool and HandOff.
 template <typename S>
 std::expected<MessageId, SpoolError> try_enqueue(S& spool, NewMessage message) {
@@ -134,7 +155,8 @@ inline std::vector<std::string> picture(const Spool& spool) {
                     " " + entry.address + " state " + std::to_string(static_cast<int>(state)) + " due " +
                     to_rfc3339(entry.next_attempt) + " attempts " + std::to_string(entry.attempts) + " last " +
                     std::to_string(entry.last.code) + " " + entry.last.enhanced + " " + entry.last.text + " " +
-                    entry.last.host + " size " + std::to_string(entry.size) + " trace " + entry.trace_id);
+                    entry.last.host + " size " + std::to_string(entry.size) + " trace " + entry.trace_id + " bounce " +
+                    std::to_string(entry.bounce) + " via " + entry.next_hop);
     return true;
   });
   return lines;

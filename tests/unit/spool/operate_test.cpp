@@ -75,26 +75,20 @@ TEST_CASE("a hold or drop of an active recipient takes effect when it comes back
 
 TEST_CASE("a hold while outcomes with a bounce are on their way is not forgotten", "[spool]") {
   const TemporaryDirectory directory;
+  Stall stall;
   auto options = options_for(directory.path());
-  std::promise<void> go;
-  const auto wait = go.get_future().share();
-  std::atomic<bool> stall = false;
-  options.fault = [&stall, wait](journal::FileOperation operation, const std::string&) {
-    if (operation == journal::FileOperation::kSync && stall) wait.wait();
-    return 0;
-  };
+  options.fault = stall.hook();
   auto spool = open_spool(std::move(options));
   enqueue(*spool, message_to({"a@b.test", "z@b.test"}));
   const auto claims = claim_all(*spool);
-  stall = true;
+  stall.begin();
   std::vector<NewMessage> notice;
   notice.push_back(message_to({"sender@a.test"}, "late", ""));
   std::promise<bool> recorded;
   spool->record({deferral_of(claims[0], wall_now()), outcome_of(claims[1], Result::kBounced)}, std::move(notice),
                 [&recorded](auto result) { recorded.set_value(result.has_value()); });
   CHECK(spool->hold(only("a@b.test")).pending == 1);
-  stall = false;
-  go.set_value();
+  stall.end();
   REQUIRE(recorded.get_future().get());
   CHECK(entry_of(*spool, "a@b.test").state == State::kHeld);
   CHECK(spool->counts().messages == 2);

@@ -122,12 +122,16 @@ TEST_CASE("any history of a queue replays to the same queue", "[spool]") {
       case 8: {
         Filter filter;
         filter.recipient_domains = {"d" + std::to_string(below(5)) + ".test"};
-        const auto verb = below(5);
+        const auto verb = below(7);
         if (verb == 0) spool->hold(filter, "held at " + std::to_string(step));
         if (verb == 1) spool->release(filter);
         if (verb == 2) spool->retry_now(filter);
         if (verb == 3) spool->reschedule(filter, wall_now() + hours(below(50)));
         if (verb == 4 && below(4) == 0) spool->drop(filter);
+        if (verb == 5 && below(4) == 0)
+          spool->change(filter, {.verb = Verb::kBounce, .reply = {550, "5.7.1", "at " + std::to_string(step), ""}});
+        if (verb == 6)
+          spool->change(filter, {.verb = Verb::kReroute, .next_hop = below(2) == 0 ? "" : "h" + std::to_string(step)});
         break;
       }
       case 9:
