@@ -34,13 +34,15 @@ void audit(const Change& change) {
                                   {"peer", change.peer},
                                   {"selector", change.selector},
                                   {"reason", change.reason},
-                                  {"error", change.refused}});
+                                  {"error", change.refused},
+                                  {"changed", change.changed}});
     return;
   }
   log::info("control.change", {{"verb", change.verb},
                                {"peer", change.peer},
                                {"selector", change.selector},
                                {"reason", change.reason},
+                               {"next_hop", change.next_hop},
                                {"dry_run", change.dry_run},
                                {"changed", change.changed},
                                {"pending", change.pending},

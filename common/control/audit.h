@@ -19,11 +19,12 @@ struct Change {
   std::string_view peer;      // as peer_of() has it
   std::string_view selector;  // text
   std::string_view reason;
+  std::string_view next_hop = {};  // of a reroute
   bool dry_run = false;
   std::uint64_t changed = 0;
   std::uint64_t pending = 0;
   std::uint64_t skipped = 0;
-  std::string_view refused;  // why nothing was changed; empty: it was
+  std::string_view refused;  // why nothing was changed, or not all; empty: it was
 };
 void audit(const Change& change);
 

@@ -268,6 +268,8 @@ void fill(v1::QueueEntry& to, const spool::Entry& entry, std::size_t text_limit)
   to.set_auth_id(utf8(entry.auth_id));
   to.set_client(utf8(entry.client));
   to.set_trace_id(utf8(entry.trace_id));
+  to.set_bounce(entry.bounce);
+  to.set_next_hop(utf8(entry.next_hop));
 }
 
 void fill(v1::QueueEvent& to, const spool::Event& event) {
@@ -290,6 +292,12 @@ void fill(v1::Counts& to, const spool::Counts& counts) {
   to.set_deferred(in(spool::State::kDeferred));
   to.set_held(in(spool::State::kHeld));
   to.set_body_bytes(counts.body_bytes);
+}
+
+void fill(v1::ShapeQueueResponse::Group& to, const spool::Shape::Group& group) {
+  to.set_name(utf8(group.name));
+  for (const auto recipients : group.ages) to.add_recipients(recipients);
+  to.set_total(group.recipients);
 }
 
 void fill(v1::GetMessageResponse& to, const spool::Message& message) {

@@ -32,6 +32,7 @@ void fill(v1::QueueEntry& to, const spool::Entry& entry, std::size_t text_limit 
 void fill(v1::QueueEvent& to, const spool::Event& event);
 void fill(v1::Reply& to, const spool::Reply& reply, std::size_t text_limit = std::string_view::npos);
 void fill(v1::Counts& to, const spool::Counts& counts);
+void fill(v1::ShapeQueueResponse::Group& to, const spool::Shape::Group& group);
 void fill(v1::GetMessageResponse& to, const spool::Message& message);
 
 }  // namespace quartet::control

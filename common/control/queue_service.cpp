@@ -3,9 +3,9 @@
 #include "common/control/audit.h"
 #include "common/control/calls.h"
 #include "common/control/convert.h"
+#include "common/control/operation.h"
 #include "common/control/services.h"
 #include "common/control/watch.h"
-#include "common/relay/relay.h"
 #include "common/spool/spool.h"
 #include "quartet/control/v1/queue.grpc.pb.h"
 
@@ -18,9 +18,10 @@ using grpc::StatusCode;
 constexpr std::size_t kPage = 100, kLargestPage = 1000;
 constexpr std::size_t kListedText = 2000;  // of each reply in a listing, so that a page fits in a message
 constexpr std::size_t kMostContent = 3u << 20;
+constexpr std::size_t kPiece = 256u << 10;
 constexpr std::size_t kMostDomains = 1000;
+constexpr std::size_t kGroups = 20, kMostGroups = 1000;
 constexpr std::size_t kMostEvents = 10'000;
-constexpr std::size_t kLongestReason = 1000;
 
 Status invalid(std::string text) { return {StatusCode::INVALID_ARGUMENT, std::move(text)}; }
 
@@ -39,56 +40,65 @@ Status to_status(const spool::SpoolError& error) {
   }
 }
 
-enum class Verb { kRetry, kDrop, kHold, kRelease };
-
-const char* name_of(Verb verb) {
-  switch (verb) {
-    case Verb::kRetry:
-      return "retry";
-    case Verb::kDrop:
-      return "drop";
-    case Verb::kHold:
-      return "hold";
-    case Verb::kRelease:
-      return "release";
+std::optional<spool::Shape::By> to_by(v1::ShapeQueueRequest::By by) {
+  switch (by) {
+    case v1::ShapeQueueRequest::BY_UNSPECIFIED:
+    case v1::ShapeQueueRequest::BY_RECIPIENT_DOMAIN:
+      return spool::Shape::By::kRecipientDomain;
+    case v1::ShapeQueueRequest::BY_SENDER:
+      return spool::Shape::By::kSender;
+    case v1::ShapeQueueRequest::BY_SENDER_DOMAIN:
+      return spool::Shape::By::kSenderDomain;
+    case v1::ShapeQueueRequest::BY_LAST_CODE:
+      return spool::Shape::By::kLastCode;
+    default:
+      return std::nullopt;
   }
-  return "";
 }
 
-/// What the spool would do; spool_operate.cpp has the rule.
-spool::Affected foresee(const spool::Spool& spool, const spool::Filter& filter, Verb verb) {
-  spool::Affected affected;
-  spool.visit(filter, [&](const spool::Entry& entry) {
-    const bool held = entry.state == spool::State::kHeld;
-    if (entry.state == spool::State::kActive) {
-      ++(verb == Verb::kHold || verb == Verb::kDrop ? affected.pending : affected.skipped);
-    } else if (verb == Verb::kDrop || (verb == Verb::kRelease ? held : !held)) {
-      ++affected.changed;
-    } else {
-      ++affected.skipped;
+/// QueueService.GetContent.
+class ContentStream final : public ResponseStream<v1::GetContentResponse> {
+ public:
+  ContentStream(Calls& calls, spool::Spool& spool, std::string id)
+      : ResponseStream(calls), spool_(spool), id_(std::move(id)) {}
+
+  void tick() override {}
+
+ private:
+  Step produce(v1::GetContentResponse& response) override {
+    if (ended_) return Step::kNothing;
+    if (!body_) {
+      auto status = read();
+      if (!status.ok()) {
+        ended_ = true;
+        end(std::move(status));
+        return Step::kNothing;
+      }
     }
-    return true;
-  });
-  return affected;
-}
-
-/// An operator's word beats what the relay believes of sites: those it took for dead are tried again. It hears so
-/// first, or it would put off what becomes due now.
-spool::Affected change(spool::Spool& spool, relay::Relay* relay, const spool::Filter& filter, Verb verb,
-                       const std::string& reason) {
-  if (relay != nullptr && (verb == Verb::kRetry || verb == Verb::kRelease)) relay->revive_sites();
-  switch (verb) {
-    case Verb::kRetry:
-      return spool.retry_now(filter);
-    case Verb::kDrop:
-      return spool.drop(filter, reason);
-    case Verb::kHold:
-      return spool.hold(filter, reason);
-    case Verb::kRelease:
-      return spool.release(filter);
+    const auto piece = std::string_view(*body_).substr(sent_, kPiece);
+    sent_ += piece.size();
+    response.set_content(std::string(piece));
+    return sent_ == body_->size() ? Step::kLast : Step::kWrite;
   }
-  return {};
-}
+
+  Status read() {
+    const auto id = Id::parse(id_);
+    if (!id) return invalid("id: not the id of a message");
+    if (!spool_.find(*id)) return to_status({spool::ErrorCode::kNotFound, {}});
+    // As in GetMessage: this thread may wait.
+    async::Loop loop;
+    auto body = loop.block_on(spool_.body(*id));
+    if (!body) return to_status(body.error());
+    body_ = *std::move(body);
+    return Status::OK;
+  }
+
+  spool::Spool& spool_;
+  const std::string id_;
+  spool::Spool::Body body_;
+  std::size_t sent_ = 0;
+  bool ended_ = false;
+};
 
 class QueueService final : public v1::QueueService::CallbackService {
  public:
@@ -104,6 +114,16 @@ class QueueService final : public v1::QueueService::CallbackService {
     return answer(context, calls_, [=, this] { return count(*request, *response); });
   }
 
+  grpc::ServerUnaryReactor* ShapeQueue(grpc::CallbackServerContext* context, const v1::ShapeQueueRequest* request,
+                                       v1::ShapeQueueResponse* response) override {
+    return answer(context, calls_, [=, this] { return shape(*request, *response); });
+  }
+
+  grpc::ServerWriteReactor<v1::GetContentResponse>* GetContent(grpc::CallbackServerContext*,
+                                                               const v1::GetContentRequest* request) override {
+    return ContentStream::start(std::make_shared<ContentStream>(calls_, spool_, request->id()));
+  }
+
   grpc::ServerUnaryReactor* GetMessage(grpc::CallbackServerContext* context, const v1::GetMessageRequest* request,
                                        v1::GetMessageResponse* response) override {
     return answer(context, calls_, [=, this] { return get(*request, *response); });
@@ -111,19 +131,34 @@ class QueueService final : public v1::QueueService::CallbackService {
 
   grpc::ServerUnaryReactor* RetryNow(grpc::CallbackServerContext* context, const v1::ChangeRequest* request,
                                      v1::ChangeResponse* response) override {
-    return operate(context, Verb::kRetry, request, response);
+    return operate(context, v1::ChangeQueueRequest::VERB_RETRY_NOW, request, response);
   }
   grpc::ServerUnaryReactor* Drop(grpc::CallbackServerContext* context, const v1::ChangeRequest* request,
                                  v1::ChangeResponse* response) override {
-    return operate(context, Verb::kDrop, request, response);
+    return operate(context, v1::ChangeQueueRequest::VERB_DROP, request, response);
   }
   grpc::ServerUnaryReactor* Hold(grpc::CallbackServerContext* context, const v1::ChangeRequest* request,
                                  v1::ChangeResponse* response) override {
-    return operate(context, Verb::kHold, request, response);
+    return operate(context, v1::ChangeQueueRequest::VERB_HOLD, request, response);
   }
   grpc::ServerUnaryReactor* Release(grpc::CallbackServerContext* context, const v1::ChangeRequest* request,
                                     v1::ChangeResponse* response) override {
-    return operate(context, Verb::kRelease, request, response);
+    return operate(context, v1::ChangeQueueRequest::VERB_RELEASE, request, response);
+  }
+
+  grpc::ServerUnaryReactor* Bounce(grpc::CallbackServerContext* context, const v1::ChangeRequest* request,
+                                   v1::ChangeResponse* response) override {
+    return operate(context, v1::ChangeQueueRequest::VERB_BOUNCE, request, response);
+  }
+  grpc::ServerUnaryReactor* Reroute(grpc::CallbackServerContext* context, const v1::ChangeRequest* request,
+                                    v1::ChangeResponse* response) override {
+    return operate(context, v1::ChangeQueueRequest::VERB_REROUTE, request, response);
+  }
+
+  grpc::ServerWriteReactor<v1::ChangeQueueResponse>* ChangeQueue(grpc::CallbackServerContext* context,
+                                                                 const v1::ChangeQueueRequest* request) override {
+    auto operation = std::make_unique<Operation>(spool_, relay_, request->verb(), request->change(), peer_of(*context));
+    return OperationStream::start(std::make_shared<OperationStream>(calls_, std::move(operation)));
   }
 
   grpc::ServerWriteReactor<v1::WatchQueueResponse>* WatchQueue(grpc::CallbackServerContext*,
@@ -161,6 +196,22 @@ class QueueService final : public v1::QueueService::CallbackService {
     return Status::OK;
   }
 
+  Status shape(const v1::ShapeQueueRequest& request, v1::ShapeQueueResponse& response) const {
+    const auto now = wall_now();
+    const auto filter = to_filter(request.selector(), now);
+    if (!filter) return invalid("selector." + filter.error());
+    const auto by = to_by(request.by());
+    if (!by) return invalid("by: " + std::to_string(request.by()) + " is nothing to group by");
+    const auto groups = request.groups() == 0 ? kGroups : std::min<std::size_t>(request.groups(), kMostGroups);
+    const auto shape = spool_.shape(*filter, *by, groups, now);
+    for (const auto limit : spool::Shape::kLimits)
+      response.add_younger_than()->set_seconds(std::chrono::seconds(limit).count());
+    fill(*response.mutable_total(), shape.total);
+    for (const auto& group : shape.groups) fill(*response.add_group(), group);
+    response.set_all_groups(shape.all_groups);
+    return Status::OK;
+  }
+
   Status get(const v1::GetMessageRequest& request, v1::GetMessageResponse& response) {
     const auto id = Id::parse(request.id());
     if (!id) return invalid("id: not the id of a message");
@@ -187,46 +238,17 @@ class QueueService final : public v1::QueueService::CallbackService {
     return Status::OK;
   }
 
-  grpc::ServerUnaryReactor* operate(grpc::CallbackServerContext* context, Verb verb, const v1::ChangeRequest* request,
-                                    v1::ChangeResponse* response) {
+  grpc::ServerUnaryReactor* operate(grpc::CallbackServerContext* context, Operation::Verb verb,
+                                    const v1::ChangeRequest* request, v1::ChangeResponse* response) {
     return answer(context, calls_, [=, this, peer = peer_of(*context)] {
-      auto status = change_matching(verb, *request, *response);
-      const auto selector = request->selector().ShortDebugString();
-      const auto refused = status.error_message();
-      audit({.verb = name_of(verb),
-             .peer = peer,
-             .selector = selector,
-             .reason = request->reason(),
-             .dry_run = request->dry_run(),
-             .changed = response->changed(),
-             .pending = response->pending(),
-             .skipped = response->skipped(),
-             .refused = refused});
+      Operation operation(spool_, relay_, verb, *request, peer);
+      auto status = operation.begin();
+      if (!status.ok()) return status;
+      while (operation.step()) {
+      }
+      *response = operation.counts();
       return status;
     });
-  }
-
-  Status change_matching(Verb verb, const v1::ChangeRequest& request, v1::ChangeResponse& response) {
-    if (!request.selector().all() && has_no_condition(request.selector()))
-      return invalid("selector: selects everything; say so with `all`");
-    if (request.reason().size() > kLongestReason) return invalid("reason: longer than 1000 octets");
-    const auto filter = to_filter(request.selector(), wall_now());
-    if (!filter) return invalid("selector." + filter.error());
-    if (const auto fault = spool_.fault())
-      return {StatusCode::UNAVAILABLE, "the disk does not take changes: " + utf8(fault->detail)};
-
-    spool::Affected affected;
-    if (request.dry_run() || request.max_affected() != 0) affected = foresee(spool_, *filter, verb);
-    if (request.max_affected() != 0 && affected.changed + affected.pending > request.max_affected())
-      return {StatusCode::FAILED_PRECONDITION, "this would change " +
-                                                   std::to_string(affected.changed + affected.pending) +
-                                                   " recipients, more than max_affected allows"};
-    if (!request.dry_run()) affected = change(spool_, relay_, *filter, verb, request.reason());
-    response.set_changed(affected.changed);
-    response.set_pending(affected.pending);
-    response.set_skipped(affected.skipped);
-    response.set_dry_run(request.dry_run());
-    return Status::OK;
   }
 
   spool::Spool& spool_;

@@ -2,18 +2,16 @@
 
 #include <google/protobuf/util/time_util.h>
 
-#include <array>
 #include <optional>
 #include <vector>
 
 #include "common/base/ascii.h"
+#include "common/base/duration.h"
 
 namespace quartet::control {
 namespace {
 
 using google::protobuf::util::TimeUtil;
-
-constexpr std::int64_t kMostSeconds = 100ll * 365 * 86'400;
 
 struct Value {
   std::string text;
@@ -26,29 +24,6 @@ struct Term {
   std::vector<Value> values;
   std::size_t column = 0;
 };
-
-/// "1d12h": units from the largest, each once. In seconds, at most a hundred years.
-std::optional<std::int64_t> to_seconds(std::string_view text) {
-  struct Unit {
-    char name;
-    std::int64_t seconds;
-  };
-  constexpr std::array<Unit, 5> kUnits{{{'w', 604'800}, {'d', 86'400}, {'h', 3600}, {'m', 60}, {'s', 1}}};
-  if (text.empty()) return std::nullopt;
-  std::int64_t total = 0;
-  for (std::size_t unit = 0; !text.empty(); ++unit) {
-    std::size_t digits = 0;
-    while (digits < text.size() && ascii::is_digit(text[digits])) ++digits;
-    if (digits == text.size()) return std::nullopt;
-    while (unit < kUnits.size() && kUnits[unit].name != text[digits]) ++unit;
-    const auto number = ascii::to_number<std::int64_t>(text.substr(0, digits));
-    if (!number || unit == kUnits.size() || *number > kMostSeconds / kUnits[unit].seconds) return std::nullopt;
-    total += *number * kUnits[unit].seconds;
-    if (total > kMostSeconds) return std::nullopt;
-    text.remove_prefix(digits + 1);
-  }
-  return total;
-}
 
 /// The words and signs of the text, from the left.
 class Scanner {
@@ -199,20 +174,20 @@ class Builder {
   /// The spool's clock has microseconds: one of them is between > and >=.
   std::string age(const Term& term, const std::string& value) {
     if (term.compare == "=") return std::string(kCompare);
-    const auto seconds = to_seconds(value);
-    if (!seconds) return "expected an age such as 90s, 2h or 1d12h";
+    const auto length = parse_duration(value);
+    if (!length) return "expected an age such as 90s, 2h or 1d12h";
     const bool older = term.compare.starts_with('>');
     return once(older ? selector_.has_older_than() : selector_.has_newer_than(), [&] {
       auto& age = older ? *selector_.mutable_older_than() : *selector_.mutable_newer_than();
-      age.set_seconds(*seconds);
-      if (term.compare == ">" || term.compare == "<=") age.set_nanos(1000);
+      const int more = term.compare == ">" || term.compare == "<=" ? 1 : 0;
+      age = TimeUtil::MicrosecondsToDuration(std::chrono::microseconds(*length).count() + more);
     });
   }
   std::string next(const Term& term, const std::string& value) {
     if (term.compare == "=") return std::string(kCompare);
     google::protobuf::Timestamp time;
-    if (const auto seconds = to_seconds(value)) {
-      time = TimeUtil::MicrosecondsToTimestamp(to_micros(now_) + *seconds * 1'000'000);
+    if (const auto length = parse_duration(value)) {
+      time = TimeUtil::MicrosecondsToTimestamp(to_micros(now_ + *length));
     } else if (!TimeUtil::FromString(value, &time)) {
       return "expected a time such as 2026-11-26T12:00:00Z, or one from now such as 2h";
     }

@@ -5,11 +5,13 @@
 
 #include "common/base/ascii.h"
 #include "common/base/crc32c.h"
+#include "common/base/duration.h"
 #include "common/base/id.h"
 #include "common/base/scope.h"
 #include "common/base/time.h"
 
 using namespace quartet;
+using std::chrono::milliseconds;
 
 TEST_CASE("crc32c keeps to the vectors of RFC 3720 appendix B.4", "[base]") {
   CHECK(crc32c(std::string(32, '\0')) == 0x8A9136AAu);
@@ -94,4 +96,18 @@ TEST_CASE("a scope's end runs its function unless dismissed", "[base]") {
     guard.dismiss();
   }
   CHECK(runs == 1);
+}
+
+TEST_CASE("durations are read strictly", "[base]") {
+  CHECK(parse_duration("90s") == milliseconds(90'000));
+  CHECK(parse_duration("2h") == milliseconds(7'200'000));
+  CHECK(parse_duration("1d12h") == milliseconds(129'600'000));
+  CHECK(parse_duration("1w1d1h1m1s1ms") == milliseconds(694'861'001));
+  CHECK(parse_duration("250ms") == milliseconds(250));
+  CHECK(parse_duration("0s") == milliseconds(0));
+  for (const auto* text :
+       {"", "soon", "5", "h", "-5s", "5x", "2m1h", "1h1h", "1.5h", "5 s", "99999999999999999999s", "200000w", "5S"}) {
+    INFO(text);
+    CHECK_FALSE(parse_duration(text));
+  }
 }
