@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/base/ascii.h"
+
 namespace quartet::ctl {
 
 std::expected<Arguments, std::string> Arguments::parse(std::span<const std::string> words,
@@ -46,6 +48,14 @@ std::optional<std::string> Arguments::value(std::string_view option) const {
 std::vector<std::string> Arguments::values(std::string_view option) const {
   const auto found = options_.find(option);
   return found == options_.end() ? std::vector<std::string>() : found->second;
+}
+
+std::expected<std::optional<std::uint64_t>, std::string> Arguments::count(std::string_view option) const {
+  const auto text = value(option);
+  if (!text) return std::nullopt;
+  const auto number = ascii::to_number(*text);
+  if (!number || *number == 0) return std::unexpected("--" + std::string(option) + ": expected a number from 1");
+  return number;
 }
 
 std::span<const std::string> Arguments::operands() const {

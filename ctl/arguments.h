@@ -1,5 +1,6 @@
 // The words of a command line: options anywhere, then noun, verb and operands.
 #pragma once
+#include <cstdint>
 #include <expected>
 #include <map>
 #include <optional>
@@ -14,6 +15,7 @@ struct Option {
   std::string_view name;   // "older-than"
   std::string_view value;  // what follows it, for the help; empty: nothing does
   std::string_view help;
+  std::string_view choices = {};  // all that may follow it, with spaces between, where that is known
 };
 
 class Arguments {
@@ -26,6 +28,9 @@ class Arguments {
   std::optional<std::string> value(std::string_view option) const;
   /// All that were given.
   std::vector<std::string> values(std::string_view option) const;
+
+  /// A number from 1; nullopt if the option is not given.
+  std::expected<std::optional<std::uint64_t>, std::string> count(std::string_view option) const;
 
   const std::vector<std::string>& words() const { return words_; }
   /// What follows noun and verb.

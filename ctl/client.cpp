@@ -87,7 +87,8 @@ Interrupt::Interrupt(grpc::ClientContext& context) : state_(std::make_unique<Sta
   state_->thread = std::jthread([state = state_.get()](const std::stop_token& stop) {
     const timespec moment{0, 100'000'000};
     while (!stop.stop_requested()) {
-      if (::sigtimedwait(&state->signals, nullptr, &moment) <= 0) continue;
+      const int signal = ::sigtimedwait(&state->signals, nullptr, &moment);
+      if (signal <= 0 || stop.stop_requested()) continue;
       state->happened = true;
       state->context.TryCancel();
     }
@@ -96,6 +97,7 @@ Interrupt::Interrupt(grpc::ClientContext& context) : state_(std::make_unique<Sta
 
 Interrupt::~Interrupt() {
   state_->thread.request_stop();
+  ::pthread_kill(state_->thread.native_handle(), SIGTERM);  // so that it need not wait for the moment to be over
   state_->thread.join();
   ::pthread_sigmask(SIG_SETMASK, &state_->before, nullptr);
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ctl/arguments.h"
+#include "ctl/contexts.h"
 
 namespace quartet::ctl {
 
@@ -28,6 +29,7 @@ struct Invocation {
   std::string ca, certificate, key;
   bool json = false;
   std::optional<std::chrono::milliseconds> timeout;
+  std::vector<Context> contexts{};  // those that were chosen by name; the first is what `target` and so on are of
 };
 
 struct Command {
@@ -38,7 +40,22 @@ struct Command {
   std::string_view summary;
   std::vector<Option> options;  // besides the global ones
   int (*run)(const Invocation& invocation);
+  bool needs_agent = true;        // false: works without a target
+  std::string_view choices = {};  // of its operand, as in Option
+  /// How it deals with several contexts: it is run for one after the other, or sees to all of them itself, or cannot.
+  enum class Several { kEach, kItself, kNo } several = Several::kEach;
 };
+
+/// What the program is for, and its exit codes, as help and manual have them.
+inline constexpr std::string_view kPurpose = "looks at a running agent of Quartet and tells it what to do";
+inline constexpr std::string_view kExitCodes =
+    "0 done; 1 refused, not found or failed; 2 wrong usage; 3 the agent cannot be reached";
+
+/// The table that parsing, help, completion and manual pages go by.
+const std::vector<Command>& all_commands();
+const std::vector<Option>& global_options();
+/// "queue show ID"
+std::string synopsis(const Command& command);
 
 std::vector<Command> queue_commands();
 std::vector<Command> link_commands();
@@ -46,6 +63,11 @@ std::vector<Command> upstream_commands();
 std::vector<Command> dest_commands();
 std::vector<Command> node_commands();
 std::vector<Command> trace_commands();
+std::vector<Command> top_commands();
+std::vector<Command> shell_commands();
+
+/// Makes `context` the agent that is asked.
+void go_to(Invocation& invocation, const Context& context);
 
 /// Says why on the standard error; kUsage.
 int usage_error(const Invocation& invocation, const std::string& why);

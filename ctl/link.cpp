@@ -119,7 +119,10 @@ std::vector<Command> link_commands() {
         {"subdomains", "", "SITE is a domain, and the link that of all domains below it is meant"},
         {"follow", "TIME", "how long to follow it (default: 10m); 0s: do not"},
         {"reason", "TEXT", "why; for the agent's log"}},
-       start},
+       start,
+       true,
+       {},
+       Command::Several::kNo},
   };
 }
 

@@ -1,4 +1,6 @@
 // quartetctl queue ...
+#include "ctl/queue.h"
+
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 
@@ -7,53 +9,22 @@
 
 #include "common/base/ascii.h"
 #include "ctl/client.h"
-#include "ctl/command.h"
 #include "ctl/json.h"
 #include "ctl/queue_text.h"
 #include "ctl/selector.h"
-#include "quartet/control/v1/queue.grpc.pb.h"
 
 namespace quartet::ctl {
 namespace {
 
 namespace v1 = control::v1;
-using Stub = v1::QueueService::Stub;
-
 constexpr std::uint32_t kPage = 500;
-
-/// What most commands begin with. `code` is what to exit with unless there is a stub.
-struct Start {
-  std::unique_ptr<Stub> stub;
-  v1::Selector selector;
-  int code = kUsage;
-};
-
-Start start(const Invocation& invocation) {
-  Start start;
-  auto selector = read_selector(invocation.arguments);
-  if (!selector) {
-    start.code = usage_error(invocation, selector.error());
-    return start;
-  }
-  start.selector = std::move(*selector);
-  auto channel = connect(invocation);
-  if (!channel) {
-    start.code = usage_error(invocation, channel.error());
-    return start;
-  }
-  start.stub = v1::QueueService::NewStub(*channel);
-  return start;
-}
 
 /// Page after page; a JSON array in all.
 int list(const Invocation& invocation) {
-  std::uint64_t left = ~0ull;
-  if (const auto limit = invocation.arguments.value("limit")) {
-    const auto number = ascii::to_number(*limit);
-    if (!number || *number == 0) return usage_error(invocation, "--limit: expected a number from 1");
-    left = *number;
-  }
-  const auto begun = start(invocation);
+  const auto limit = invocation.arguments.count("limit");
+  if (!limit) return usage_error(invocation, limit.error());
+  auto left = limit->value_or(~0ull);
+  const auto begun = begin_queue_call(invocation);
   if (!begun.stub) return begun.code;
   v1::ListMessagesRequest request;
   *request.mutable_selector() = begun.selector;
@@ -89,7 +60,7 @@ int count(const Invocation& invocation) {
     if (!number) return usage_error(invocation, "--domains: expected a number");
     request.set_top_domains(*number);
   }
-  const auto begun = start(invocation);
+  const auto begun = begin_queue_call(invocation);
   if (!begun.stub) return begun.code;
   *request.mutable_selector() = begun.selector;
   grpc::ClientContext context;
@@ -131,42 +102,6 @@ int show(const Invocation& invocation) {
   return kOk;
 }
 
-using Change = grpc::Status (Stub::*)(grpc::ClientContext*, const v1::ChangeRequest&, v1::ChangeResponse*);
-
-int change(const Invocation& invocation, Change method, const char* done) {
-  v1::ChangeRequest request;
-  request.set_reason(invocation.arguments.value("reason").value_or(""));
-  request.set_dry_run(invocation.arguments.has("dry-run"));
-  if (const auto text = invocation.arguments.value("max-affected")) {
-    const auto number = ascii::to_number(*text);
-    if (!number || *number == 0) return usage_error(invocation, "--max-affected: expected a number from 1");
-    request.set_max_affected(*number);
-  }
-  const auto begun = start(invocation);
-  if (!begun.stub) return begun.code;
-  if (!says_which(begun.selector)) return usage_error(invocation, "which recipients? Give a condition, or --all");
-  *request.mutable_selector() = begun.selector;
-  grpc::ClientContext context;
-  set_deadline(context, invocation);
-  v1::ChangeResponse response;
-  const auto status = (begun.stub.get()->*method)(&context, request, &response);
-  if (!status.ok()) return report(status, invocation);
-  if (invocation.json) {
-    invocation.out << to_json(response) << '\n';
-    return kOk;
-  }
-  invocation.out << response.changed() << " recipients " << (response.dry_run() ? "would be " : "") << done;
-  if (response.pending() != 0) invocation.out << ", " << response.pending() << " under delivery wait for it";
-  if (response.skipped() != 0) invocation.out << ", " << response.skipped() << " skipped";
-  invocation.out << '\n';
-  return kOk;
-}
-
-int retry(const Invocation& invocation) { return change(invocation, &Stub::RetryNow, "due now"); }
-int drop(const Invocation& invocation) { return change(invocation, &Stub::Drop, "dropped"); }
-int hold(const Invocation& invocation) { return change(invocation, &Stub::Hold, "held"); }
-int release(const Invocation& invocation) { return change(invocation, &Stub::Release, "released"); }
-
 void print_events(const Invocation& invocation, const v1::WatchQueueResponse& response) {
   for (const auto& event : response.event())
     invocation.out << (invocation.json ? to_json(event) : event_text(event)) << '\n';
@@ -183,7 +118,7 @@ void print_events(const Invocation& invocation, const v1::WatchQueueResponse& re
 int watch(const Invocation& invocation) {
   grpc::ClientContext context;
   const Interrupt interrupt(context);
-  const auto begun = start(invocation);
+  const auto begun = begin_queue_call(invocation);
   if (!begun.stub) return begun.code;
   v1::WatchQueueRequest request;
   *request.mutable_selector() = begun.selector;
@@ -205,12 +140,26 @@ std::vector<Option> with(std::vector<Option> options, std::vector<Option> more) 
 
 }  // namespace
 
+QueueCall begin_queue_call(const Invocation& invocation) {
+  QueueCall call;
+  auto selector = read_selector(invocation.arguments);
+  if (!selector) {
+    call.code = usage_error(invocation, selector.error());
+    return call;
+  }
+  call.selector = std::move(*selector);
+  auto channel = connect(invocation);
+  if (!channel) {
+    call.code = usage_error(invocation, channel.error());
+    return call;
+  }
+  call.stub = v1::QueueService::NewStub(*channel);
+  return call;
+}
+
 std::vector<Command> queue_commands() {
-  const std::vector<Option> changing = {{"reason", "TEXT", "why; for the agent's log"},
-                                        {"dry-run", "", "only say what would happen"},
-                                        {"max-affected", "N", "change nothing if more than N would be changed"}};
   constexpr std::size_t kMany = 10'000;
-  return {
+  std::vector<Command> commands = {
       {"queue", "list", "[ID...]", 0, kMany, "recipients in the queue, in order of acceptance",
        with(selector_options(), {{"limit", "N", "at most N recipients"}}), list},
       {"queue", "count", "[ID...]", 0, kMany, "how many recipients match",
@@ -223,16 +172,21 @@ std::vector<Command> queue_commands() {
        "one message: envelope, recipients, content",
        {{"header", "", "with its header section"}, {"content", "", "with all its content"}},
        show},
-      {"queue", "retry", "[ID...]", 0, kMany, "make recipients due at once", with(selector_options(), changing), retry},
-      {"queue", "drop", "[ID...]", 0, kMany, "remove recipients without a notice to the sender",
-       with(selector_options(), changing), drop},
-      {"queue", "hold", "[ID...]", 0, kMany, "keep recipients until they are released",
-       with(selector_options(), changing), hold},
-      {"queue", "release", "[ID...]", 0, kMany, "end the hold of recipients", with(selector_options(), changing),
-       release},
-      {"queue", "watch", "[ID...]", 0, kMany, "events as they happen, until Ctrl-C or --timeout",
-       event_selector_options(), watch},
+      {"queue",
+       "watch",
+       "[ID...]",
+       0,
+       kMany,
+       "events as they happen, until Ctrl-C or --timeout",
+       event_selector_options(),
+       watch,
+       true,
+       {},
+       Command::Several::kNo},
   };
+  for (const auto& more : {queue_shape_commands(), queue_export_commands(), queue_change_commands()})
+    commands.insert(commands.end(), more.begin(), more.end());
+  return commands;
 }
 
 }  // namespace quartet::ctl

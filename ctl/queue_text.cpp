@@ -59,10 +59,11 @@ std::string entries_text(const google::protobuf::RepeatedPtrField<v1::QueueEntry
                {"RECIPIENT"},
                {"LAST REPLY"}});
   for (const auto& entry : entries) {
-    table.add({fmt::format("{}.{}", entry.message_id(), entry.ordinal()),
-               name_of(*v1::State_descriptor(), entry.state()), between(to_time(entry.received()), now),
-               format_size(entry.size()), std::to_string(entry.attempts()), next_text(entry, now), path(entry.sender()),
-               plain(entry.recipient()), reply_text(entry.last())});
+    const auto state = entry.bounce() ? "bouncing" : name_of(*v1::State_descriptor(), entry.state());
+    const auto way = entry.next_hop().empty() ? "" : " via " + plain(entry.next_hop());
+    table.add({fmt::format("{}.{}", entry.message_id(), entry.ordinal()), state,
+               between(to_time(entry.received()), now), format_size(entry.size()), std::to_string(entry.attempts()),
+               next_text(entry, now), path(entry.sender()), plain(entry.recipient()) + way, reply_text(entry.last())});
   }
   return table.text();
 }

@@ -6,6 +6,7 @@
 #include <ostream>
 #include <string>
 
+#include "common/base/duration.h"
 #include "ctl/command.h"
 #include "ctl/json.h"
 #include "ctl/values.h"

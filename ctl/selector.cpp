@@ -1,7 +1,7 @@
 #include "ctl/selector.h"
 
 #include "common/base/ascii.h"
-#include "ctl/values.h"
+#include "common/base/duration.h"
 
 namespace quartet::ctl {
 namespace {
@@ -15,7 +15,8 @@ constexpr Option kRecipientDomain{"recipient-domain", "DOMAIN",
                                   "to this domain, or .DOMAIN for all below it; may be repeated"};
 constexpr Option kSender{"sender", "ADDRESS", "from this reverse-path; \"\" is the null sender"};
 constexpr Option kSenderDomain{"sender-domain", "DOMAIN", "from this domain"};
-constexpr Option kState{"state", "STATE", "queued, active, deferred or held; may be repeated"};
+constexpr Option kState{"state", "STATE", "queued, active, deferred or held; may be repeated",
+                        "queued active deferred held"};
 constexpr Option kOlderThan{"older-than", "AGE", "accepted at least so long ago, such as 2h or 1d12h"};
 constexpr Option kNewerThan{"newer-than", "AGE", "accepted less than so long ago"};
 constexpr Option kLastCode{"last-code", "CODE", "whose last reply had this code, such as 452"};

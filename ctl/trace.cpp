@@ -35,17 +35,22 @@ struct Timeline {
   }
 };
 
-std::vector<std::string> endpoints(const Invocation& invocation) {
-  auto list = invocation.arguments.values("control");
-  if (list.empty() || invocation.arguments.has("target")) list.insert(list.begin(), invocation.target);
+std::vector<Context> endpoints(const Invocation& invocation) {
+  auto list = invocation.contexts;
+  const auto add = [&](const std::string& target) {
+    list.push_back({target, target, invocation.ca, invocation.certificate, invocation.key});
+  };
+  const auto named = invocation.arguments.values("control");
+  if (list.empty() && (named.empty() || invocation.arguments.has("target"))) add(invocation.target);
+  for (const auto& target : named) add(target);
   return list;
 }
 
 /// kOk, or the exit code after saying which agent did not answer and why.
-int ask(const Invocation& invocation, const std::string& endpoint, const v1::TraceMessageRequest& request,
+int ask(const Invocation& invocation, const Context& endpoint, const v1::TraceMessageRequest& request,
         Timeline& timeline) {
   auto one = invocation;
-  one.target = endpoint;
+  go_to(one, endpoint);
   const auto channel = connect(one);
   if (!channel) return usage_error(one, channel.error());
   grpc::ClientContext context;
@@ -54,7 +59,7 @@ int ask(const Invocation& invocation, const std::string& endpoint, const v1::Tra
   TraceStep step;
   while (stream->Read(&step)) timeline.add(step);
   const auto status = stream->Finish();
-  if (!status.ok()) invocation.err << "quartetctl: " << endpoint << ":\n";
+  if (!status.ok()) invocation.err << "quartetctl: " << endpoint.name << ":\n";
   return report(status, one);
 }
 
@@ -111,8 +116,7 @@ bool earlier(const TraceStep& a, const TraceStep& b) {
 
 int trace(const Invocation& invocation) {
   for (const auto& endpoint : endpoints(invocation)) {
-    if (!endpoint.starts_with("unix:") && endpoint.find(':') == std::string::npos)
-      return usage_error(invocation, "--control: expected unix:/path or host:port");
+    if (!is_target(endpoint.target)) return usage_error(invocation, "--control: expected unix:/path or host:port");
   }
   Timeline timeline;
   v1::TraceMessageRequest request;
@@ -159,7 +163,10 @@ std::vector<Command> trace_commands() {
            1,
            "what became of a message (trace id, queue id or Message-ID), at all agents given",
            {{"control", "WHERE", "an agent to ask, as --target; may be given several times"}},
-           trace}};
+           trace,
+           true,
+           {},
+           Command::Several::kItself}};
 }
 
 }  // namespace quartet::ctl

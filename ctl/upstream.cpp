@@ -105,7 +105,10 @@ std::vector<Command> upstream_commands() {
        "ask an upstream for our mail now, and follow it until it is done",
        {{"follow", "TIME", "how long to follow it (default: 10m); 0s: do not"},
         {"reason", "TEXT", "why; for the agent's log"}},
-       trigger},
+       trigger,
+       true,
+       {},
+       Command::Several::kNo},
   };
 }
 

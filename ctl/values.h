@@ -1,15 +1,11 @@
-// Durations, sizes and times as people write and read them.
+// Durations, sizes and texts as people read them.
 #pragma once
 #include <chrono>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 
 namespace quartet::ctl {
-
-/// "90s", "5m", "2h", "1d12h", "250ms": numbers with units, the larger unit first; nullopt for anything else.
-std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
 
 /// At most two units: "42s", "3m", "2h5m", "11d4h".
 std::string format_duration(std::chrono::seconds duration);

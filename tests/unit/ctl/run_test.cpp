@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "common/relay/relay.h"
+#include "ctl/progress.h"
 #include "tests/unit/control/helpers.h"
 
 using namespace quartet;
@@ -174,6 +175,61 @@ TEST_CASE("from list to drop", "[ctl]") {
   CHECK(quartetctl(target, {"queue", "show", "nonsense"}).code == 1);
   CHECK(quartetctl(target, {"queue", "list", "--id", "nonsense"}).code == 1);
   CHECK(quartetctl(target, {"link", "list"}).code == 1);  // this agent has none
+}
+
+TEST_CASE("bounce and reroute", "[ctl]") {
+  Running running;
+  relay::Relay relay({}, router(), *running.spool);
+  running.start(&relay);
+  const auto target = running.target();
+  enqueue(*running.spool, message_to({"a@b.test", "c@d.test"}));
+  CHECK(quartetctl(target, {"queue", "bounce", "--all"}).code == 2);   // why?
+  CHECK(quartetctl(target, {"queue", "reroute", "--all"}).code == 2);  // where to?
+  CHECK(quartetctl(target, {"queue", "bounce", "--all", "--reason", "x", "--code", "4.1.1"}).code == 1);
+  CHECK(
+      contains(quartetctl(target, {"queue", "reroute", "--all", "--to", "mail.x.test"}).out, "2 recipients rerouted"));
+  CHECK(contains(quartetctl(target, {"queue", "list"}).out, "c@d.test via mail.x.test"));
+  auto said = quartetctl(target, {"queue", "bounce", "--recipient", "a@b.test", "--reason", "enough"});
+  CHECK(said.out == "1 recipients bounced\n");
+  said = quartetctl(target, {"queue", "list", "--recipient", "a@b.test"});
+  CHECK(contains(said.out, "bouncing"));
+  CHECK(contains(said.out, "550 5.7.1 enough"));
+  running.server.reset();
+}
+
+TEST_CASE("the shape of the queue as a table, totals first", "[ctl]") {
+  Running running;
+  running.start();
+  const auto target = running.target();
+  for (int i = 0; i < 3; ++i) enqueue(*running.spool, message_to({"a@b.test"}));
+  auto old = message_to({"a@c.test", "b@c.test"}, "text", "");
+  old.envelope.received = wall_now() - std::chrono::minutes(11);
+  enqueue(*running.spool, std::move(old));
+  CHECK(quartetctl(target, {"queue", "shape"}).out ==
+        "DOMAIN  TOTAL  5  10  20  40  80  160  320  640  1280  1280+\n"
+        "TOTAL       5  3   0   2   0   0    0    0    0     0      0\n"
+        "b.test      3  3   0   0   0   0    0    0    0     0      0\n"
+        "c.test      2  0   0   2   0   0    0    0    0     0      0\n");
+  const auto said = quartetctl(target, {"queue", "shape", "--by", "sender", "--limit", "1"});
+  CHECK(contains(said.out, "<sender@a.test>"));
+  CHECK(said.out.ends_with("and 1 more, with less\n"));
+  CHECK(contains(quartetctl(target, {"queue", "shape", "--by", "code"}).out, "none"));
+  CHECK(contains(quartetctl(target, {"--json", "queue", "shape", "--older-than", "5m"}).out, "\"total\":2"));
+  CHECK(quartetctl(target, {"queue", "shape", "--by", "size"}).code == 2);
+}
+
+TEST_CASE("a bar shows how far a change is", "[ctl]") {
+  CHECK(ctl::progress_bar(0, 1000) == "[..............................]   0%  0 of 1000");
+  CHECK(ctl::progress_bar(500, 1000) == "[###############...............]  50%  500 of 1000");
+  CHECK(contains(ctl::progress_bar(999'999, 1'000'000), " 99%"));
+  CHECK(contains(ctl::progress_bar(7, 7), "100%"));
+  CHECK(contains(ctl::progress_bar(0, 0), "100%"));
+  std::ostringstream err;
+  {
+    ctl::Progress(err, false).show(1, 2);
+  }
+  CHECK(err.str().empty());
+  CHECK_FALSE(ctl::Progress::on_terminal(err));
 }
 
 TEST_CASE("long lists come whole", "[ctl]") {
