@@ -17,7 +17,8 @@ _DOORS = [
     ("msa", "10.77.1.2", 587, {"client"}), ("msa", "10.77.2.2", 587, {"relay"}),
     ("relay", "10.77.2.3", 25, {"msa"}), ("relay", "10.77.3.2", 25, {"boundary"}),
     ("boundary", "10.77.3.3", 25, {"relay"}), ("boundary", "10.77.4.2", 25, {"mx"}),
-    ("boundary", "10.77.7.2", 7001, {"operator"}),
+    ("boundary", "10.77.4.2", 366, {"mx"}), ("msa", "10.77.7.2", 7001, {"operator"}),
+    ("relay", "10.77.8.2", 7001, {"operator"}), ("boundary", "10.77.9.2", 7001, {"operator"}),
     ("mx", "10.77.4.3", 25, {"boundary"}), ("mx", "10.77.5.2", 25, {"mda"}),
     ("mda", "10.77.5.3", 24, {"mx"}), ("imapd", "10.77.6.2", 143, {"reader"}),
 ]
@@ -44,11 +45,14 @@ class Chain:
                             "python3", "/people.py", *words, stdin=stdin, seconds=seconds)
         return done.stdout
 
-    def _control(self, host, *words):
-        """quartetctl in the host's own container, by its UNIX socket: JSON."""
+    def _in_place(self, host, *words):
+        """quartetctl in the host's own container, by its UNIX socket."""
         agent = host if host in ("msa", "mda", "imapd") else "mta"
-        return json.loads(self.compose("exec", "-T", host, "quartetctl", "--target",
-                                       f"unix:/run/quartet/{agent}.control", "--json", *words).stdout)
+        return self.compose("exec", "-T", host, "quartetctl", "--target", f"unix:/run/quartet/{agent}.control",
+                            *words).stdout.decode()
+
+    def _control(self, host, *words):
+        return json.loads(self._in_place(host, "--json", *words))
 
     def _operate(self, *words):
         """quartetctl in a container of its own, by gRPC with mutual TLS to the boundary."""
@@ -123,14 +127,14 @@ class Chain:
         return f"{hops} Received fields"
 
     def held_queue_by_grpc(self):
-        message = self._hold()
+        message = self._hold("reader@held.example")
         shown = self._operate("link", "start", "held")
         self.assert_arrived(message)
         self.wait_for_queue("boundary", 0)
         return shown.strip().splitlines()[-1] if shown.strip() else ""
 
     def held_queue_by_etrn(self):
-        message = self._hold()
+        message = self._hold("reader@held.example")
         refused = self._etrn("relay", "10.77.3.3")
         assert refused.startswith("459"), f"a host without the right is told {refused}"
         answer = self._etrn("mx", "10.77.4.2")
@@ -139,9 +143,29 @@ class Chain:
         self.wait_for_queue("boundary", 0)
         return answer
 
-    def _hold(self):
+    def held_queue_by_atrn(self):
+        message = self._hold("reader@roaming.example")
+        shown = self._in_place("mx", "upstream", "trigger", "boundary")
+        self.assert_arrived(message)
+        self.wait_for_queue("boundary", 0)
+        return shown.strip().splitlines()[-1]
+
+    def trace(self):
+        """By its Message-ID, asked for in the operator's container."""
+        message = self.send(_READER[0])
+        self.assert_arrived(message)
+        agents = [word for host in ("msa", "relay", "boundary") for word in ("--control", f"{host}:7001")]
+        steps = [json.loads(line) for line in
+                 self._operate("--json", "trace", message["Message-ID"].strip("<>"), *agents).splitlines()]
+        passed = {(step["hostname"], step["kind"]) for step in steps}
+        expected = {(f"{host}.a.example", kind) for host in ("msa", "relay", "boundary") for kind in ("accepted", "delivered")}
+        assert passed == expected, steps
+        assert len({step["trace_id"] for step in steps}) == 1, steps
+        return f"{len(steps)} steps with one trace id"
+
+    def _hold(self, recipient):
         """A letter that waits at the boundary, tried by nobody."""
-        message = self.send("reader@held.example")
+        message = self.send(recipient)
         self.wait_for_queue("boundary", 1)
         assert self.read(message, 1)[0] == 0, "the held letter was delivered without being asked for"
         return message
