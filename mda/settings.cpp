@@ -147,6 +147,8 @@ std::expected<SettingsPtr, std::vector<config::Error>> load_settings(const std::
   if (!config.spool().empty()) {
     settings->relay = service::relay_options(checker, config.sending(), features.hostname, settings->listeners);
     settings->relay.sts = service::sts_options(checker, config.sending(), config.spool());
+    settings->relay.tls_reports =
+        service::tls_report_options(checker, config.sending(), settings->relay.hostname, config.spool());
     auto table = routes(checker, *settings);
     settings->redelivers = !table.local_domains.empty();
     settings->router = std::make_shared<const relay::Router>(std::move(table));

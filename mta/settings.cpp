@@ -99,6 +99,7 @@ void read_sending(Checker& checker, const config::v1::Mta& source, Settings& out
   out.router = read_routes(checker, source, out.directory.get());
   out.relay = service::relay_options(checker, source.sending(), out.hostname, out.listeners, source.own_address());
   out.relay.sts = service::sts_options(checker, source.sending(), source.spool());
+  out.relay.tls_reports = service::tls_report_options(checker, source.sending(), out.relay.hostname, source.spool());
 }
 
 }  // namespace

@@ -131,7 +131,9 @@ std::string build_message(const SimpleMessage& message) {
   for (const Attachment& attachment : message.attachments) append_attachment(entities.emplace_back(), attachment);
   const std::vector<std::string_view> views(entities.begin(), entities.end());
   const std::string boundary = pick_boundary(views);
-  out.append("Content-Type: multipart/mixed; boundary=\"").append(boundary).append("\"\r\n");
+  const auto type =
+      message.report_type.empty() ? "multipart/mixed" : "multipart/report; report-type=" + message.report_type;
+  append_field(out, "Content-Type", type + "; boundary=\"" + boundary + "\"");
   if (std::ranges::any_of(entities, [](const std::string& entity) { return !is_ascii(entity); }))
     out += "Content-Transfer-Encoding: 8bit\r\n";
   out += "\r\n";

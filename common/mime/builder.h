@@ -21,6 +21,7 @@ struct SimpleMessage {
   std::vector<std::pair<std::string, std::string>> fields;  // in order; values are UTF-8 and are encoded where needed
   std::string text;                                         // UTF-8, any line ends; quoted-printable if not plain ASCII
   std::vector<Attachment> attachments;                      // any: multipart/mixed, base64
+  std::string report_type = {};  // with attachments: multipart/report of this type (RFC 6522) instead
 };
 
 /// The message with CRLF line ends, MIME-Version and Content fields added. Boundaries depend on the content only.

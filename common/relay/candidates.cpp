@@ -41,7 +41,7 @@ void add_addresses(std::vector<Candidate>& out, const Candidate& host, const std
                    std::uint16_t port) {
   for (const auto& text : addresses) {
     if (auto address = net::Address::from_ip(text, port))
-      out.push_back({host.name, *std::move(address), host.tls, host.dane, host.sts});
+      out.push_back({host.name, *std::move(address), host.tls, host.dane, host.sts, host.sts_policy});
   }
 }
 
@@ -99,7 +99,7 @@ async::Task<Result> mx_candidates(dns::Resolver& resolver, const NextHop& next_h
   std::vector<std::string> names;
   for (std::size_t i = 0; i < plan->hosts.size(); ++i) {
     const auto& host = plan->hosts[i];
-    Candidate candidate{host.name, {}, next_hop.tls, nullptr, sts_of(policy.get(), plan->domain, host.name)};
+    Candidate candidate{host.name, {}, next_hop.tls, nullptr, sts_of(policy.get(), plan->domain, host.name), policy};
     if (!findings.empty()) {
       candidate.dane = std::make_shared<const DaneFinding>(findings[i]);
       found.expires = std::min(found.expires, findings[i].expires);

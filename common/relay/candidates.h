@@ -29,6 +29,7 @@ struct Candidate {
   TlsPolicy tls = TlsPolicy::kMay;
   std::shared_ptr<const DaneFinding> dane = nullptr;  // if the policy is by DANE
   Sts sts = Sts::kNone;
+  std::shared_ptr<const sts::Policy> sts_policy = nullptr;  // unless it is kNone for want of one
 };
 
 /// Why there is nothing to connect to, in the terms of a reply.

@@ -145,7 +145,8 @@ async::Task<std::optional<Relay::Impl::Connection>> Relay::Impl::connect(Site& s
 
 async::Task<std::optional<Relay::Impl::Connection>> Relay::Impl::try_host(Site& site, Candidate host, bool last) {
   const auto timeout = last ? options_.connect_timeout : options_.connect_timeout_with_others;
-  auto session = co_await dial(options_, client_options(options_, site.next_hop()), host, site.domain(), timeout);
+  const auto note = [&](const Candidate& tried, tlsrpt::v1::FailureDetails failure) { note_tls(site, tried, failure); };
+  auto session = co_await dial(options_, client_options(options_, site.next_hop()), host, site.domain(), timeout, note);
   if (session) co_return Connection{*std::move(session), describe(host), 0};
   auto reason = std::move(session.error());
   log::warn("relay.host_failed", {{"site", site.key()},
@@ -206,6 +207,12 @@ async::Task<bool> Relay::Impl::transmit(Site& site, Connection& connection, Job 
   site.concurrency().on_success();
   open_connections(site);
   co_return true;
+}
+
+/// Only for hosts that MX records name: the TLS of others is between them and us.
+void Relay::Impl::note_tls(const Site& site, const Candidate& host, const tlsrpt::v1::FailureDetails& failure) {
+  if (!tls_reports_ || site.next_hop().kind != NextHop::Kind::kMx || host.tls == TlsPolicy::kNone) return;
+  tls_reports_->note(reported_policy(host, site.domain()), failure);
 }
 
 void Relay::Impl::site_failed(Site& site, spool::Reply reason) {

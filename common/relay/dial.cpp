@@ -5,6 +5,7 @@
 #include "common/log/log.h"
 #include "common/net/socket.h"
 #include "common/relay/tls_choice.h"
+#include "common/relay/tls_report.h"
 
 namespace quartet::relay {
 namespace {
@@ -46,12 +47,20 @@ std::string describe(const Candidate& host) {
   return host.address.host() == host.name ? literal : host.name + " " + literal;
 }
 
-async::Task<std::expected<std::unique_ptr<smtp::ClientSession>, spool::Reply>> dial(const Options& options,
-                                                                                    smtp::ClientOptions client,
-                                                                                    Candidate host,
-                                                                                    const std::string& domain,
-                                                                                    std::chrono::seconds timeout) {
-  if (auto allowed = choose_tls(host, options.tls, client); !allowed) co_return std::unexpected(allowed.error());
+async::Task<std::expected<std::unique_ptr<smtp::ClientSession>, spool::Reply>> dial(
+    const Options& options, smtp::ClientOptions client, Candidate host, const std::string& domain,
+    std::chrono::seconds timeout, NoteTls note) {
+  // What is tried after a failure belongs to the same session, and is not noted.
+  std::string from;
+  const auto note_once = [&](tlsrpt::v1::FailureDetails failure) {
+    if (!note) return;
+    if (!failure.result_type().empty()) failure.set_sending_ip(from);
+    std::exchange(note, {})(host, failure);
+  };
+  if (auto allowed = choose_tls(host, options.tls, client); !allowed) {
+    note_once(reported_refusal(host, allowed.error().text));
+    co_return std::unexpected(allowed.error());
+  }
   for (bool again = false;;) {
     auto stream = co_await net::connect(host.address, {}, async::Deadline::after(timeout));
     if (!stream) {
@@ -59,9 +68,14 @@ async::Task<std::expected<std::unique_ptr<smtp::ClientSession>, spool::Reply>> d
           0, "4.4.1", fmt::format("{} ({}): {}", host.name, host.address.to_string(), net::to_string(stream.error())),
           ""});
     }
+    from = (*stream)->local().host();
     auto session = co_await smtp::ClientSession::open(*std::move(stream), client);
-    if (session) co_return *std::move(session);
+    if (session) {
+      note_once(reported_failure(host, (*session)->stream().tls()));
+      co_return *std::move(session);
+    }
     auto reason = reply_of(session.error(), describe(host));
+    if (during_tls(session.error())) note_once(reported_failure(host, session.error()));
     if (host.sts == Sts::kTesting && client.tls == options.tls.verified && during_tls(session.error())) {
       log::warn("relay.sts_testing", {{"domain", domain}, {"host", host.name}, {"reason", reason.text}});
       host.sts = Sts::kNone;

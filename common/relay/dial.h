@@ -2,12 +2,14 @@
 #pragma once
 #include <chrono>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "common/relay/candidates.h"
 #include "common/relay/relay.h"
 #include "common/smtp/client_session.h"
+#include "quartet/tlsrpt/v1/report.pb.h"
 
 namespace quartet::relay {
 
@@ -20,13 +22,15 @@ spool::Reply reply_of(const smtp::ClientError& error, const std::string& host);
 /// The host for people and for Remote-MTA (RFC 3464 section 2.3.5).
 std::string describe(const Candidate& host);
 
+/// Is told once of each host that was tried: what was wrong with its TLS, or that all was well (no result type).
+/// Nothing of hosts that failed for other reasons.
+using NoteTls = std::function<void(const Candidate& host, const tlsrpt::v1::FailureDetails& failure)>;
+
 /// Connects, opens the session by `client`, and does without TLS or without the proof that a policy in testing wants
 /// where that is better than no mail (RFC 7435). `client` is of client_options(), `domain` for the log. The references
 /// outlive the task; the error is why there is no session.
-async::Task<std::expected<std::unique_ptr<smtp::ClientSession>, spool::Reply>> dial(const Options& options,
-                                                                                    smtp::ClientOptions client,
-                                                                                    Candidate host,
-                                                                                    const std::string& domain,
-                                                                                    std::chrono::seconds timeout);
+async::Task<std::expected<std::unique_ptr<smtp::ClientSession>, spool::Reply>> dial(
+    const Options& options, smtp::ClientOptions client, Candidate host, const std::string& domain,
+    std::chrono::seconds timeout, NoteTls note = {});
 
 }  // namespace quartet::relay

@@ -101,6 +101,7 @@ class Relay::Impl {
   async::Task<std::optional<Connection>> try_host(Site& site, Candidate host, bool last);
   async::Task<bool> deliver(Site& site, Connection& connection, Job job);
   async::Task<bool> transmit(Site& site, Connection& connection, Job job);
+  void note_tls(const Site& site, const Candidate& host, const tlsrpt::v1::FailureDetails& failure);
   void site_failed(Site& site, spool::Reply reason);
   void route_anew(Site& site);
   void defer_ready(Site& site, const spool::Reply& reason);
@@ -132,7 +133,8 @@ class Relay::Impl {
   std::shared_ptr<const Router> router_;
   std::unique_ptr<dns::Resolver> resolver_;
   std::unique_ptr<sts::Finder> sts_;
-  Budget budget_;  // of what all sites have ready
+  std::unique_ptr<TlsReports> tls_reports_;  // if they are wanted
+  Budget budget_;                            // of what all sites have ready
   std::unordered_map<std::string, std::unique_ptr<Site>> sites_;
   struct Resolved {
     Site* site = nullptr;

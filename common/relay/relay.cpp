@@ -47,6 +47,11 @@ async::Task<void> Relay::Impl::run() {
     stopping_ = wake_up_->stopping;
   }
   spool_.on_change([wake_up = wake_up_] { wake_up->wake(); });
+  async::TaskGroup reporting;
+  if (options_.tls_reports) {
+    tls_reports_ = std::make_unique<TlsReports>(*options_.tls_reports, spool_);
+    reporting.spawn(tls_reports_->run(*resolver_));
+  }
   co_await schedule();
   spool_.on_change({});
   // Connections see the end of work, finish what they transmit and say QUIT; those that take too long are cut.
@@ -62,6 +67,8 @@ async::Task<void> Relay::Impl::run() {
   co_await tasks_.join(async::Deadline::after(grace));
   stop_turned();
   co_await tasks_.close();
+  co_await reporting.close();
+  tls_reports_.reset();
   for (const auto& [key, site] : sites_) {
     for (auto& job : site->take_all()) put_back(std::move(job.recipients), {});
   }

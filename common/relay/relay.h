@@ -18,6 +18,7 @@
 #include "common/relay/route.h"
 #include "common/relay/site.h"
 #include "common/relay/tls_choice.h"
+#include "common/relay/tls_reports.h"
 #include "common/spool/spool.h"
 
 namespace quartet::relay {
@@ -37,6 +38,7 @@ struct Options {
   NoticeOptions notices;
   TlsContexts tls;
   std::optional<sts::FinderOptions> sts;  // for LookupOptions::sts, which the relay sets
+  std::optional<TlsReportOptions> tls_reports;
   std::chrono::seconds connect_timeout{30};
   std::chrono::seconds connect_timeout_with_others{10};  // while other hosts of the site remain to be tried
   std::chrono::seconds idle_timeout{10};                 // an open connection waits this long for more work

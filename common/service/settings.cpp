@@ -279,8 +279,42 @@ std::optional<sts::FinderOptions> sts_options(Checker& checker, const v1::Sendin
   if (!sending.mta_sts()) return std::nullopt;
   sts::FinderOptions out;
   out.directory = std::filesystem::path(spool) / "mta-sts";
-  out.fetch.ca = sending.ca();
+  out.fetch.https.ca = sending.ca();
   if (port != 0) out.fetch.port = static_cast<std::uint16_t>(port);
+  return out;
+}
+
+namespace {
+
+std::optional<mime::DkimSigner> dkim_signer(Checker& checker, const v1::Dkim& dkim, std::string domain) {
+  if (dkim.selector().empty()) checker.fault(dkim, "selector", "is required");
+  auto key = crypto::SigningKey::load(dkim.key());
+  if (!key) {
+    checker.fault(dkim, "key", key.error());
+    return std::nullopt;
+  }
+  return mime::DkimSigner{std::move(domain), dkim.selector(), *std::move(key)};
+}
+
+}  // namespace
+
+std::optional<relay::TlsReportOptions> tls_report_options(Checker& checker, const v1::Sending& sending,
+                                                          const std::string& hostname, const std::string& spool) {
+  if (!sending.has_tls_report()) return std::nullopt;
+  const auto& source = sending.tls_report();
+  const auto domain = relay::domain_of(source.sender());
+  if (domain.empty() || source.sender().front() == '@')
+    checker.fault(source, "sender", "expected an address such as \"tls-reports@example.org\"");
+  const auto or_else = [](const std::string& text, const std::string& other) { return text.empty() ? other : text; };
+  relay::TlsReportOptions out;
+  out.directory = std::filesystem::path(spool) / "tls-reports";
+  out.author = {.hostname = hostname,
+                .organization = or_else(source.organization(), domain),
+                .contact = or_else(source.contact(), source.sender()),
+                .sender = source.sender()};
+  if (source.has_dkim()) out.author.dkim = dkim_signer(checker, source.dkim(), domain);
+  if (source.period_seconds() != 0) out.period = std::chrono::seconds(source.period_seconds());
+  out.https.ca = sending.ca();
   return out;
 }
 

@@ -84,6 +84,9 @@ relay::NextHop next_hop(Checker& checker, const v1::NextHop& hop, bool mx_allowe
 std::optional<sts::FinderOptions> sts_options(Checker& checker, const v1::Sending& sending, const std::string& spool);
 
 /// `listening` are the addresses this host takes mail on and `own` more of them, so that mail never loops back.
+/// Nothing if no reports are wanted; counts are kept below `spool`.
+std::optional<relay::TlsReportOptions> tls_report_options(Checker& checker, const v1::Sending& sending,
+                                                          const std::string& hostname, const std::string& spool);
 relay::Options relay_options(Checker& checker, const v1::Sending& sending, const std::string& hostname,
                              const std::vector<ListenerSpec>& listening,
                              const google::protobuf::RepeatedPtrField<std::string>& own = {});

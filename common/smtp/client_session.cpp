@@ -152,7 +152,10 @@ class Session final : public ClientSession {
     auto connecting = options_.dane ? tls::connect(std::move(stream_), options_.tls, options_.dane, deadline)
                                     : tls::connect(std::move(stream_), options_.tls, options_.server_name, deadline);
     auto secured = co_await std::move(connecting);
-    if (!secured) co_return std::unexpected(ClientError{Kind::kTls, net::to_string(secured.error()), std::nullopt});
+    if (!secured) {
+      const auto& error = secured.error();
+      co_return std::unexpected(ClientError{Kind::kTls, net::to_string(error), std::nullopt, error.fault});
+    }
     stream_ = *std::move(secured);
     co_return Outcome<void>();
   }

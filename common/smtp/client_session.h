@@ -16,6 +16,7 @@
 #include "common/smtp/reply.h"
 #include "common/tls/client_context.h"
 #include "common/tls/dane.h"
+#include "common/tls/fault.h"
 
 namespace quartet::smtp {
 
@@ -77,8 +78,9 @@ struct ClientError {
     kLogin,     // required and refused
   };
   Kind kind = Kind::kNetwork;
-  std::string detail;          // for people
-  std::optional<Reply> reply;  // the server's, if it said something
+  std::string detail;                                  // for people
+  std::optional<Reply> reply;                          // the server's, if it said something
+  std::optional<tls::Fault> handshake = std::nullopt;  // kTls: how the handshake failed; nothing: there was none
 };
 
 struct OutboundRecipient {

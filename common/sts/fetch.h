@@ -1,18 +1,17 @@
-// A policy from its HTTPS server (RFC 8461 section 3.3), by libcurl.
+// A policy from its HTTPS server (RFC 8461 section 3.3).
 #pragma once
-#include <chrono>
 #include <cstdint>
 #include <expected>
 #include <string>
 #include <vector>
 
+#include "common/https/request.h"
+
 namespace quartet::sts {
 
 struct FetchOptions {
-  std::string ca;  // PEM file; empty: the system's
+  https::Options https;
   std::uint16_t port = 443;
-  std::chrono::milliseconds timeout{15'000};
-  std::size_t most = 64 * 1024;  // octets
 };
 
 /// The text that mta-sts.DOMAIN has for `domain`, from one of `addresses` (IP, as text; nothing else is looked up).

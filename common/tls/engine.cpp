@@ -38,6 +38,19 @@ void drop_memory(BIO* bio) {
 
 }  // namespace
 
+Fault fault_of(long verify_result) {
+  switch (verify_result) {
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return Fault::kExpired;
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+      return Fault::kNameMismatch;
+    default:
+      return Fault::kUntrusted;
+  }
+}
+
 std::string take_openssl_error() {
   const auto code = ERR_get_error();
   ERR_clear_error();
@@ -130,8 +143,10 @@ Status Engine::result(int returned) {
   }
   const long verified = SSL_get_verify_result(native_->ssl);
   error_ = take_openssl_error();
-  if (verified != X509_V_OK && SSL_get_verify_mode(native_->ssl) != SSL_VERIFY_NONE)
+  if (verified != X509_V_OK && SSL_get_verify_mode(native_->ssl) != SSL_VERIFY_NONE) {
     error_ += std::string(": ") + X509_verify_cert_error_string(verified);
+    fault_ = fault_of(verified);
+  }
   return Status::kFailed;
 }
 

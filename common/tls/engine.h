@@ -9,6 +9,7 @@
 #include "common/net/stream.h"
 #include "common/tls/client_context.h"
 #include "common/tls/dane.h"
+#include "common/tls/fault.h"
 #include "common/tls/server_context.h"
 
 namespace quartet::tls {
@@ -47,6 +48,8 @@ class Engine {
   void close();
 
   const std::string& error() const { return error_; }
+  /// What kind of error() it is.
+  Fault fault() const { return fault_; }
   /// After the handshake.
   net::TlsInfo info() const;
 
@@ -57,6 +60,7 @@ class Engine {
 
   std::unique_ptr<Native> native_;
   std::string error_;
+  Fault fault_ = Fault::kHandshake;
 };
 
 }  // namespace quartet::tls

@@ -81,6 +81,7 @@ class TlsStream final : public net::Stream {
   const net::Address& local() const override { return under_->local(); }
   const net::Address& peer() const override { return under_->peer(); }
   const net::TlsInfo* tls() const override { return &info_; }
+  Fault fault() const { return engine_.fault(); }
 
  private:
   /// A writer and a reader that answers a key update may meet here: one at a time, in the order of encryption.
@@ -111,9 +112,9 @@ class TlsStream final : public net::Stream {
   async::Event idle_;  // set when writing_ ends
 };
 
-async::Task<net::StreamResult> secured(std::unique_ptr<TlsStream> stream, async::Deadline deadline) {
+async::Task<ConnectResult> secured(std::unique_ptr<TlsStream> stream, async::Deadline deadline) {
   const auto done = co_await stream->handshake(deadline);
-  if (!done) co_return std::unexpected(done.error());
+  if (!done) co_return std::unexpected(ConnectError{done.error(), stream->fault()});
   co_return std::unique_ptr<net::Stream>(std::move(stream));
 }
 
@@ -126,17 +127,15 @@ async::Task<net::StreamResult> accept(std::unique_ptr<net::Stream> stream, std::
                              deadline);
 }
 
-async::Task<net::StreamResult> connect(std::unique_ptr<net::Stream> stream,
-                                       std::shared_ptr<const ClientContext> context, std::string server_name,
-                                       async::Deadline deadline) {
+async::Task<ConnectResult> connect(std::unique_ptr<net::Stream> stream, std::shared_ptr<const ClientContext> context,
+                                   std::string server_name, async::Deadline deadline) {
   auto engine = Engine::client(*context, server_name);
   co_return co_await secured(std::make_unique<TlsStream>(std::move(stream), std::move(context), std::move(engine)),
                              deadline);
 }
 
-async::Task<net::StreamResult> connect(std::unique_ptr<net::Stream> stream,
-                                       std::shared_ptr<const ClientContext> context, std::shared_ptr<const Dane> dane,
-                                       async::Deadline deadline) {
+async::Task<ConnectResult> connect(std::unique_ptr<net::Stream> stream, std::shared_ptr<const ClientContext> context,
+                                   std::shared_ptr<const Dane> dane, async::Deadline deadline) {
   auto engine = Engine::client(*context, *dane);
   co_return co_await secured(std::make_unique<TlsStream>(std::move(stream), std::move(context), std::move(engine)),
                              deadline);

@@ -6,6 +6,7 @@
 #include "common/net/stream.h"
 #include "common/tls/client_context.h"
 #include "common/tls/dane.h"
+#include "common/tls/fault.h"
 #include "common/tls/server_context.h"
 
 namespace quartet::tls {
@@ -15,13 +16,17 @@ namespace quartet::tls {
 async::Task<net::StreamResult> accept(std::unique_ptr<net::Stream> stream, std::shared_ptr<const ServerContext> context,
                                       async::Deadline deadline);
 
+/// Why there is no TLS with a server.
+struct ConnectError : net::IoError {
+  Fault fault = Fault::kHandshake;
+};
+using ConnectResult = std::expected<std::unique_ptr<net::Stream>, ConnectError>;
+
 /// The client's side; `server_name` as Engine::client.
-async::Task<net::StreamResult> connect(std::unique_ptr<net::Stream> stream,
-                                       std::shared_ptr<const ClientContext> context, std::string server_name,
-                                       async::Deadline deadline);
+async::Task<ConnectResult> connect(std::unique_ptr<net::Stream> stream, std::shared_ptr<const ClientContext> context,
+                                   std::string server_name, async::Deadline deadline);
 /// The same by TLSA records.
-async::Task<net::StreamResult> connect(std::unique_ptr<net::Stream> stream,
-                                       std::shared_ptr<const ClientContext> context, std::shared_ptr<const Dane> dane,
-                                       async::Deadline deadline);
+async::Task<ConnectResult> connect(std::unique_ptr<net::Stream> stream, std::shared_ptr<const ClientContext> context,
+                                   std::shared_ptr<const Dane> dane, async::Deadline deadline);
 
 }  // namespace quartet::tls

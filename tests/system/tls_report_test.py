@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+"""Reports about TLS (RFC 8460): what is counted, and that reports arrive by mail, signed, and by HTTPS."""
+import base64
+import email
+import email.policy
+import gzip
+import http.server
+import json
+import queue
+import ssl
+import subprocess
+import sys
+import threading
+import unittest
+
+sys.path.append("/usr/lib/python3/dist-packages")  # Debian's, whatever python3 this is
+import dkim
+
+from harness import SitesTestCase
+from sites import letter, loopback
+from sites.process import wait_until
+
+PERIOD = 6  # seconds
+OWN_HOST = "@ MX 10 mx\nmx A NET.2"  # the certificate of b is not for this name
+DOMAINS = {
+    "plain": "@ MX 10 mx.b.example.\n_smtp._tls TXT \"v=TLSRPTv1; rua=mailto:reports@b.example\"",
+    "web": OWN_HOST + "\n_smtp._tls TXT \"v=TLSRPTv1; rua=https://collector.web.example:PORT/tls?x=1\"\ncollector A NET.60\n"
+           "_mta-sts TXT \"v=STSv1; id=1;\"\nmta-sts A NET.60",
+    "silent": OWN_HOST,
+}
+
+
+class Collector:
+    """HTTPS: the MTA-STS policy of web.example, and a place for its reports. The first report is refused."""
+
+    def __init__(self, address, certificate, key):
+        self.reports, self.refused = queue.Queue(), 0
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self._answer(200, b"version: STSv1\r\nmode: testing\r\nmx: mx.web.example\r\nmax_age: 86400\r\n")
+
+            def do_POST(self):
+                content = self.rfile.read(int(self.headers["Content-Length"]))
+                if not outer.refused:
+                    outer.refused += 1
+                    self._answer(503, b"")
+                    return
+                outer.reports.put((self.path, self.headers["Content-Type"], content))
+                self._answer(201, b"")
+
+            def _answer(self, code, body):
+                self.send_response(code)
+                self.send_header("Content-Type", "text/plain")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self._server = http.server.ThreadingHTTPServer((address, loopback.PORTS["https"]), Handler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    def stop(self):
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class TlsReports(SitesTestCase):
+    options = {
+        "shared_spool": True,
+        "zones": {f"{name}.example": zone.replace("PORT", str(loopback.PORTS["https"])) for name, zone in DOMAINS.items()},
+        "overrides": {
+            "b": {"directory": "".join(f'domain {{ name: "{name}.example" }}\nalias {{ address: "reader@{name}.example" '
+                                       f'target: "reader@b.example" }}\n' for name in DOMAINS) +
+                  'alias { address: "reports@b.example" target: "reader@b.example" }\n'},
+        },
+    }
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        names = ["mta-sts.web.example", "collector.web.example"]
+        cls.collector = Collector(cls.pair.network.address(60), *cls.pair.authority.issue("collector.example", names))
+        cls.addClassCleanup(cls.collector.stop)
+        cls.public_key = cls._turn_reports_on()
+
+    @classmethod
+    def _turn_reports_on(cls):
+        """Gives the mta at a a key and starts it anew; the public half as a TXT record has it."""
+        key = cls.directory / "dkim.pem"
+        subprocess.run(["openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", key],
+                       check=True, capture_output=True)
+        der = subprocess.run(["openssl", "pkey", "-in", key, "-pubout", "-outform", "DER"], check=True,
+                             capture_output=True).stdout
+        file = cls.pair.a.config_file("mta")
+        file.write_text(file.read_text().replace("sending {\n", f"""sending {{
+  mta_sts: true
+  mta_sts_port: {loopback.PORTS['https']}
+  tls_report {{
+    sender: "tls-reports@a.example"
+    organization: "A and partners"
+    dkim {{ selector: "tls" key: "{key}" }}
+    period_seconds: {PERIOD}
+  }}
+"""))
+        cls._restart()
+        return b"v=DKIM1; k=rsa; s=tlsrpt; p=" + base64.b64encode(der)
+
+    @classmethod
+    def _restart(cls):
+        a = cls.pair.a
+        code = a.processes["mta"].stop()
+        assert code == 0, code
+        a.start_agent("mta", cls.pair.binaries)
+
+    def deliver(self, domain):
+        a = self.pair.a
+        recipient = f"reader@{domain}.example"
+        self.send(a, a.users[0], recipient, letter.write(a.users[0].address, recipient, domain))
+        a.processes["mta"].wait_for_event("relay.delivered", to=recipient)
+
+    def check(self, report, domain):
+        self.assertEqual(report["organization-name"], "A and partners")
+        self.assertEqual(report["contact-info"], "tls-reports@a.example")
+        self.assertEqual(set(report["date-range"]), {"start-datetime", "end-datetime"})
+        self.assertIn(f"_{domain}.example@", report["report-id"])
+        self.assertEqual(len(report["policies"]), 1, report)
+        self.assertEqual(report["policies"][0]["policy"]["policy-domain"], f"{domain}.example")
+        return report["policies"][0]
+
+    def is_signed(self, message):
+        records = {b"tls._domainkey.a.example.": self.public_key}
+        return dkim.verify(message, dnsfunc=lambda name, timeout=5: records.get(name), tlsrpt=True)
+
+    def mailed(self, domain):
+        """The message that brings the report."""
+        site = self.pair.b
+        reader = self.reader(site, site.users[0])
+
+        def find():
+            reader.noop()
+            numbers = reader.search(None, "HEADER", "TLS-Report-Domain", f"{domain}.example")[1][0].split()
+            return numbers and reader.fetch(numbers[0], "(BODY.PEEK[])")[1][0][1]
+
+        return wait_until(find, 60, f"the report for {domain}.example")
+
+    def test_reports(self):
+        for domain in DOMAINS:
+            self.deliver(domain)
+        self._restart()  # what was counted is not forgotten
+
+        raw = self.mailed("plain")
+        # What the hosts on the way put in front does not break the signature.
+        self.assertTrue(self.is_signed(raw))
+        self.assertFalse(self.is_signed(raw.replace(b"Report Domain:", b"report Domain:")))
+        message = email.message_from_bytes(raw, policy=email.policy.default)
+        self.assertEqual(message.get_content_type(), "multipart/report")
+        self.assertEqual(message.get_param("report-type"), "tlsrpt")
+        self.assertEqual(message["From"], "tls-reports@a.example")
+        self.assertEqual(message["TLS-Report-Submitter"], "a.example")
+        attached = [part for part in message.walk() if part.get_content_type() == "application/tlsrpt+gzip"]
+        result = self.check(json.loads(gzip.decompress(attached[0].get_content())), "plain")
+        self.assertEqual(result["policy"]["policy-type"], "no-policy-found")
+        # One letter may open more than one session.
+        self.assertGreaterEqual(result["summary"]["total-successful-session-count"], 1)
+        self.assertEqual(result["summary"]["total-failure-session-count"], 0)
+
+        path, kind, content = self.collector.reports.get(timeout=60)
+        self.assertEqual((path, kind), ("/tls?x=1", "application/tlsrpt+gzip"))
+        self.assertEqual(self.collector.refused, 1)
+        result = self.check(json.loads(gzip.decompress(content)), "web")
+        self.assertEqual(result["policy"]["policy-type"], "sts")
+        self.assertIn("mode: testing", result["policy"]["policy-string"])
+        self.assertEqual(result["summary"]["total-successful-session-count"], 0)
+        details = result["failure-details"][0]
+        self.assertEqual(details["result-type"], "certificate-host-mismatch")
+        self.assertEqual(details["failed-session-count"], result["summary"]["total-failure-session-count"])
+        self.assertEqual(details["receiving-mx-hostname"], "mx.web.example")
+        self.assertEqual(details["sending-mta-ip"].split(".")[0], "127")
+
+        counts = next(self.directory.rglob("tls-reports"))
+        wait_until(lambda: not list(counts.glob("*.period")), 60, "no report left to be sent")
+        sent = {event["domain"] for event in self.pair.a.processes["mta"].events() if event.get("event") == "tls_report.sent"}
+        self.assertEqual(sent, {"plain.example", "web.example"})
+
+
+if __name__ == "__main__":
+    unittest.main()
