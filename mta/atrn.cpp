@@ -69,11 +69,11 @@ AtrnAnswer answer_atrn(const std::vector<std::string>& domains, const std::strin
   return {{250, "2.0.0", "now you are the server"}, std::move(turn)};
 }
 
-std::optional<bool> check_link_password(const LinkRights& rights, const std::string& login,
-                                        const std::string& password) {
-  const auto who = ascii::lower(login);
+std::optional<bool> check_link_password(const LinkRights& rights, const smtp::Login& login) {
+  const auto who = ascii::lower(login.user);
   for (const auto& [name, right] : rights) {
-    if (!right.password.empty() && has(right.logins, who)) return same(right.password, password);
+    if (right.password.empty() || !has(right.logins, who)) continue;
+    return login.proof ? sasl::proves(*login.proof, right.password) : same(right.password, login.password);
   }
   return std::nullopt;
 }

@@ -8,6 +8,7 @@
 #include "common/relay/relay.h"
 #include "common/relay/route.h"
 #include "common/smtp/reply.h"
+#include "common/smtp/server_session.h"
 #include "mta/etrn.h"
 
 namespace quartet::mta {
@@ -25,8 +26,8 @@ using Waiting = std::function<std::optional<std::uint64_t>(const std::vector<std
 AtrnAnswer answer_atrn(const std::vector<std::string>& domains, const std::string& login, const relay::Router& router,
                        const LinkRights& rights, const Waiting& waiting);
 
-/// Whether a link has passwords of its own for `login`, and `password` is it; nullopt: the directory has to say.
-std::optional<bool> check_link_password(const LinkRights& rights, const std::string& login,
-                                        const std::string& password);
+/// Whether a link has a password of its own for the user of `login`, and the login has it or proves it; nullopt: the
+/// directory has to say.
+std::optional<bool> check_link_password(const LinkRights& rights, const smtp::Login& login);
 
 }  // namespace quartet::mta

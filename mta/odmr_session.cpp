@@ -28,12 +28,12 @@ async::Task<smtp::Reply> OdmrSession::on_open(const smtp::Peer& peer) {
 }
 
 async::Task<bool> OdmrSession::authenticate(SettingsPtr settings, const smtp::Login& login) {
-  if (const auto own = check_link_password(settings->links, login.user, login.password)) {
+  if (const auto own = check_link_password(settings->links, login)) {
     const bool itself = login.authorization.empty() || ascii::iequals(login.authorization, login.user);
     if (*own && itself) login_ = ascii::lower(login.user);
     co_return *own&& itself;
   }
-  if (!settings->directory) co_return false;
+  if (!settings->directory || login.proof) co_return false;  // it has hashes, which prove nothing
   const auto* account =
       co_await passwords_.authenticate(settings->directory, login.user, login.authorization, login.password);
   if (account == nullptr) co_return false;

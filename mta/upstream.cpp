@@ -25,6 +25,9 @@ constexpr std::chrono::seconds kLongestPause{60};
 constexpr int kMostRounds = 12;  // of ETRN: about ten minutes; the provider goes on by itself
 constexpr std::uint16_t kOdmrPort = 366;
 
+/// RFC 5321 section 4.2.4: the command is not implemented, or not here.
+bool is_unknown(int code) { return code == 500 || code == 502 || code == 504; }
+
 Asked failed(const smtp::ClientError& error, std::string method = {}) {
   Asked out{Kind::kFailed, std::move(method), 0, error.detail};
   if (!error.reply) return out;
@@ -66,12 +69,13 @@ async::Task<std::expected<std::unique_ptr<Session>, Asked>> connect(const Upstre
   co_return std::unexpected(std::move(last));
 }
 
+/// If the provider does not know ATRN the session goes on.
 async::Task<Asked> by_atrn(Session& session, const Upstream& upstream, const Means& means) {
   const auto reply = co_await session.ask(smtp::atrn_command(upstream.domains), means.atrn_timeout);
   if (!reply) co_return failed(reply.error(), "ATRN");
   const auto kind = meaning_of_atrn(reply->code);
   if (kind != Kind::kDone) {
-    co_await session.quit();
+    if (!is_unknown(reply->code)) co_await session.quit();
     co_return heard(kind, "ATRN", *reply);
   }
   auto stream = session.release();
@@ -135,7 +139,15 @@ async::Task<Asked> ask_upstream(const Upstream& upstream, const Means& means) {
   const auto& offered = (*session)->capabilities();
   const bool atrn =
       upstream.method != Upstream::Method::kEtrn && (offered.atrn || upstream.method == Upstream::Method::kAtrn);
-  if (atrn) co_return co_await by_atrn(**session, upstream, means);
+  if (atrn) {
+    auto asked = co_await by_atrn(**session, upstream, means);
+    // Offered, and then not known (RFC 5321 section 4.2.4): not for us. There may be the other way.
+    if (!is_unknown(asked.code)) co_return asked;
+    if (upstream.method != Upstream::Method::kAuto || !offered.etrn) {
+      co_await (*session)->quit();
+      co_return asked;
+    }
+  }
   if (offered.etrn || upstream.method == Upstream::Method::kEtrn)
     co_return co_await by_etrn(**session, upstream, means);
   co_await (*session)->quit();

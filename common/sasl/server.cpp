@@ -1,6 +1,11 @@
 #include "common/sasl/server.h"
 
+#include <algorithm>
+
 #include "common/base/ascii.h"
+#include "common/base/encoding.h"
+#include "common/base/id.h"
+#include "common/crypto/hmac_md5.h"
 
 namespace quartet::sasl {
 namespace {
@@ -41,17 +46,47 @@ class Login final : public Server {
   std::string user_;
 };
 
+/// RFC 2195 section 2. The challenge is a msg-id that was never given before and cannot be guessed.
+class CramMd5 final : public Server {
+ public:
+  Step step(std::optional<std::string_view> response) override {
+    if (challenge_.empty()) {
+      if (response) return Malformed{"CRAM-MD5 has no initial response"};
+      challenge_ = "<" + Id::make().to_string() + "@quartet.invalid>";
+      return Challenge{challenge_};
+    }
+    const auto space = response ? response->rfind(' ') : std::string_view::npos;
+    if (space == std::string_view::npos) return Malformed{"expected a name and a digest"};
+    auto digest = hex_decode(response->substr(space + 1));
+    const auto user = response->substr(0, space);
+    if (!digest || digest->size() != 16 || !acceptable(user)) return Malformed{"expected a name and a digest"};
+    return CramMd5Proof{std::string(user), challenge_, *std::move(digest)};
+  }
+
+ private:
+  std::string challenge_;
+};
+
 }  // namespace
 
 std::unique_ptr<Server> make_server(std::string_view name) {
   if (name == "PLAIN") return std::make_unique<Plain>();
   if (name == "LOGIN") return std::make_unique<Login>();
+  if (name == kCramMd5) return std::make_unique<CramMd5>();
   return nullptr;
 }
 
 const std::vector<std::string>& server_mechanisms() {
   static const std::vector<std::string> names = {"PLAIN", "LOGIN"};
   return names;
+}
+
+bool proves(const CramMd5Proof& proof, std::string_view password) {
+  const auto wanted = crypto::hmac_md5(password, proof.challenge);
+  unsigned char difference = proof.digest.size() == wanted.size() ? 0 : 1;
+  for (std::size_t i = 0; i < std::min(wanted.size(), proof.digest.size()); ++i)
+    difference |= static_cast<unsigned char>(wanted[i] ^ proof.digest[i]);
+  return difference == 0;
 }
 
 std::string plain_response(const Credentials& credentials) {

@@ -379,7 +379,12 @@ class Session {
         if (!response) co_return co_await answer_auth(Reply(501, "5.5.2", "not base64"));
       }
       auto step = mechanism->step(response ? std::optional<std::string_view>(*response) : std::nullopt);
-      if (auto* credentials = std::get_if<sasl::Credentials>(&step)) co_return co_await check(std::move(*credentials));
+      if (auto* credentials = std::get_if<sasl::Credentials>(&step)) {
+        co_return co_await check({std::move(credentials->authentication), std::move(credentials->authorization),
+                                  std::move(credentials->password)});
+      }
+      if (auto* proof = std::get_if<sasl::CramMd5Proof>(&step))
+        co_return co_await check({proof->authentication, "", "", std::move(*proof)});
       if (const auto* malformed = std::get_if<sasl::Malformed>(&step))
         co_return co_await answer_auth(Reply(501, "5.5.2", malformed->reason));
       say(Reply(334, "", base64_encode(std::get<sasl::Challenge>(step).text)));
@@ -389,9 +394,7 @@ class Session {
     }
   }
 
-  async::Task<void> check(sasl::Credentials credentials) {
-    const Login login{std::move(credentials.authentication), std::move(credentials.authorization),
-                      std::move(credentials.password)};
+  async::Task<void> check(Login login) {
     const auto reply = co_await handler_.on_auth(peer_, login);
     if (reply.code == 235) peer_.login = login.authorization.empty() ? login.user : login.authorization;
     co_await answer_auth(reply);

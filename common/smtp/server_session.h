@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/net/stream.h"
+#include "common/sasl/server.h"
 #include "common/smtp/server_machine.h"
 #include "common/tls/server_context.h"
 
@@ -38,6 +39,7 @@ struct Login {
   std::string user;
   std::string authorization;  // empty: the same
   std::string password;
+  std::optional<sasl::CramMd5Proof> proof = std::nullopt;  // in place of the password
 };
 
 /// The agent's say; one object a session. Replies of the class 2yz mean yes; 421 to MAIL, RCPT or AUTH ends the

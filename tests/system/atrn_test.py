@@ -22,6 +22,7 @@ def _network(text):
 
 def links(text):
     return text + f"""
+odmr_cram_md5: true
 odmr {{ address: "{_network(text)}.1:{PORT}" }}
 odmr {{ address: "{_network(text)}.1:{PORT + 1}" implicit_tls: true }}
 link {{ name: "island" domain: "island.example" domain: ".island.example" mode: ATRN login: "island"
@@ -93,7 +94,11 @@ class Turned:
 
 
 class Atrn(SitesTestCase):
-    options = {"shared_spool": True, "overrides": {"a": {"mta": links}}}
+    options = {"shared_spool": True, "overrides": {
+        "a": {"mta": links},
+        "b": {"directory": 'domain { name: "island.example" }\n'
+                           'alias { address: "x@island.example" target: "reader@b.example" }\n'},
+    }}
 
     def client(self, login="island", password=PASSWORD, implicit=False):
         host, name = self.pair.a.address, "island.example"
@@ -255,22 +260,36 @@ class Atrn(SitesTestCase):
         for each in sent:
             self.assertEqual(sum(each["Message-ID"].encode() in data for _, data in site.mails + rest.mails), 1)
 
-    def test_fetchmail_cannot(self):
-        """It knows CRAM-MD5 alone for ODMR, which the directory's hashes cannot serve: it says so, and nothing is lost."""
-        self.letter_to("x@island.example")
-        self.waits("island", 1)
+    def fetchmail(self, password):
         scratch = self.scratch()
         control = scratch / "fetchmailrc"
         control.write_text(f"poll {self.pair.a.address} proto ODMR service {PORT + 1} no dns\n"
-                           f"user island password \"{PASSWORD}\" fetchdomains island.example ssl\n"
-                           f"sslcertfile {self.pair.authority.file} sslcommonname mx.a.example\n")
+                           f"user island password \"{password}\" fetchdomains island.example ssl\n"
+                           f"sslcertfile {self.pair.authority.file} sslcommonname mx.a.example\n"
+                           f"smtphost {self.pair.b.address}/{self.pair.b.port('mx')}\n")
         control.chmod(0o600)
-        done = subprocess.run(["fetchmail", "-f", control, "--nodetach", "--nosyslog", "-v", "--pidfile",
+        return subprocess.run(["fetchmail", "-f", control, "--nodetach", "--nosyslog", "-v", "--pidfile",
                                scratch / "pid"], capture_output=True, timeout=60, text=True,
                               env={**os.environ, "HOME": str(scratch), "FETCHMAILHOME": str(scratch)})
+
+    def test_fetchmail(self):
+        """It knows CRAM-MD5 alone for ODMR, and joins the connection with one to the mta at b."""
+        sent = [self.letter_to("x@island.example"), self.letter_to("x@island.example")]
+        self.waits("island", 2)
+        done = self.fetchmail(PASSWORD)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(self.pending("island"), 0)
+        b = self.pair.b
+        for each in sent:
+            self.assert_intact(each, self.wait_for_message(b, b.users[0], each["Message-ID"]))
+
+    def test_fetchmail_with_a_wrong_password(self):
+        self.letter_to("x@island.example")
+        self.waits("island", 1)
+        done = self.fetchmail("wrong")
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("AUTH CRAM-MD5", done.stdout, done.stderr)
-        self.assertIn("504", done.stdout)
+        self.assertIn("535", done.stdout)
         self.assertEqual(self.pending("island"), 1)
 
     def test_nobody_else_starts_it(self):

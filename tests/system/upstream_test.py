@@ -2,6 +2,7 @@
 """The customer's side: b.example is behind a wall and asks its provider a.example for its mail, by ATRN or ETRN."""
 import json
 import socket
+import ssl
 import subprocess
 import threading
 import unittest
@@ -71,6 +72,33 @@ class Wall:
             end.close()
 
 
+class HalfProvider:
+    """Under TLS from the first byte: offers ATRN and ETRN, and does not know ATRN when it is said."""
+
+    def __init__(self, address, certificate, key):
+        self.commands = []
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        self.listener = context.wrap_socket(socket.create_server(address), server_side=True)
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        try:
+            connection = self.listener.accept()[0]
+        except OSError:
+            return
+        answers = {"EHLO": "250-half.example\r\n250-AUTH PLAIN\r\n250-ATRN\r\n250 ETRN", "AUTH": "235 yours",
+                   "ATRN": "502 not here", "ETRN": "251 nothing waits", "QUIT": "221 bye"}
+        with connection, connection.makefile("rb") as lines:
+            connection.sendall(b"220 half.example\r\n")
+            while line := lines.readline():
+                self.commands.append(line.decode().strip())
+                connection.sendall(answers.get(line.decode().split()[0], "500 what?").encode() + b"\r\n")
+
+    def close(self):
+        self.listener.close()
+
+
 def provider(text):
     return text + f"""
 odmr {{ address: "{_network(text)}.1:{PORT}" }}
@@ -90,6 +118,8 @@ upstream {{ name: "wrong" host: "{network}.1:{PORT}" domain: "b.example" login: 
            not_at_start: true }}
 upstream {{ name: "unverified" host: "{network}.99:{PORT}" domain: "b.example" login: "b" password: "no"
            not_at_start: true }}
+upstream {{ name: "half" host: "{network}.98:{PORT}" domain: "b.example" login: "b" password: "no" tls: ENCRYPT
+           implicit_tls: true not_at_start: true }}
 upstream {{ name: "old" host: "{network}.1:10025" method: ETRN domain: "etrn.example" tls: NONE not_at_start: true }}
 """
 
@@ -161,6 +191,14 @@ class Upstream(SitesTestCase):
     def test_etrn(self):
         last = self.trigger("old")
         self.assertEqual((last["upstream"]["method"], last["upstream"]["code"]), ("ETRN", 251))
+
+    def test_etrn_where_atrn_is_only_offered(self):
+        half = HalfProvider((f"{self.pair.network.prefix}.98", PORT),
+                            *self.pair.authority.issue("half.example", ["half.example"]))
+        self.addCleanup(half.close)
+        last = self.trigger("half")
+        self.assertEqual((last["upstream"]["method"], last["upstream"]["code"]), ("ETRN", 251), last)
+        self.assertEqual([command.split()[0] for command in half.commands], ["EHLO", "AUTH", "ATRN", "ETRN", "QUIT"])
 
 
 if __name__ == "__main__":

@@ -85,10 +85,10 @@ TEST_CASE("who may stay is let in with an empty queue", "[atrn]") {
 TEST_CASE("passwords of links", "[atrn]") {
   Links links;
   links.rights["field"].password = "s3cret";
-  CHECK(check_link_password(links.rights, "Ranger", "s3cret") == true);
-  CHECK(check_link_password(links.rights, "ranger", "s3creT") == false);
-  CHECK(check_link_password(links.rights, "ranger", "") == false);
-  CHECK_FALSE(check_link_password(links.rights, "other@a.test", "s3cret").has_value());
+  CHECK(check_link_password(links.rights, {"Ranger", "", "s3cret"}) == true);
+  CHECK(check_link_password(links.rights, {"ranger", "", "s3creT"}) == false);
+  CHECK(check_link_password(links.rights, {"ranger", "", ""}) == false);
+  CHECK_FALSE(check_link_password(links.rights, {"other@a.test", "", "s3cret"}).has_value());
 }
 
 namespace {

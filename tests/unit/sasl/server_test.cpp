@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "common/base/encoding.h"
+
 using namespace quartet::sasl;
 
 TEST_CASE("PLAIN takes its response at once or after an empty challenge (RFC 4616)", "[sasl]") {
@@ -36,7 +38,31 @@ TEST_CASE("LOGIN asks for name and password", "[sasl]") {
   }
 }
 
+TEST_CASE("CRAM-MD5 proves a password without showing it (RFC 2195)", "[sasl]") {
+  // The RFC's own example.
+  CramMd5Proof proof{"tim", "<1896.697170952@postoffice.reston.mci.net>",
+                     *quartet::hex_decode("b913a602c7eda7a495b4e6e7334d3890")};
+  CHECK(proves(proof, "tanstaaftanstaaf"));
+  CHECK_FALSE(proves(proof, "tanstaaftanstaag"));
+  proof.digest.pop_back();
+  CHECK_FALSE(proves(proof, "tanstaaftanstaaf"));
+
+  const auto server = make_server("CRAM-MD5");
+  const auto challenge = std::get<Challenge>(server->step(std::nullopt)).text;
+  CHECK(challenge.starts_with("<"));
+  CHECK(challenge != std::get<Challenge>(make_server("CRAM-MD5")->step(std::nullopt)).text);
+  const auto taken = std::get<CramMd5Proof>(server->step("a name b913a602c7eda7a495b4e6e7334d3890"));
+  CHECK(taken.authentication == "a name");
+  CHECK(taken.challenge == challenge);
+  CHECK(std::holds_alternative<Malformed>(make_server("CRAM-MD5")->step("initial")));
+  for (const std::string bad : {"", "tim", "tim xyz", "tim b913", " b913a602c7eda7a495b4e6e7334d3890"}) {
+    const auto other = make_server("CRAM-MD5");
+    other->step(std::nullopt);
+    CHECK(std::holds_alternative<Malformed>(other->step(bad)));
+  }
+}
+
 TEST_CASE("other mechanisms are not there", "[sasl]") {
-  CHECK(make_server("CRAM-MD5") == nullptr);
+  CHECK(make_server("DIGEST-MD5") == nullptr);
   for (const auto& name : server_mechanisms()) CHECK(make_server(name) != nullptr);
 }
