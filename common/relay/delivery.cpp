@@ -6,6 +6,7 @@
 #include "common/relay/dial.h"
 #include "common/relay/impl.h"
 #include "common/relay/tls_choice.h"
+#include "common/relay/tls_report.h"
 #include "common/smtp/client_session.h"
 
 namespace quartet::relay {
