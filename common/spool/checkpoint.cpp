@@ -138,6 +138,8 @@ journal::Status CheckpointWriter::finish() {
   return ok;
 }
 
+void CheckpointWriter::discard() { files_.remove(kTemporary); }
+
 std::expected<std::optional<CheckpointInfo>, journal::Error> load_checkpoint(const std::filesystem::path& path,
                                                                              Index& index, journal::Liveness& live) {
   auto reader = ChunkReader::open(path);

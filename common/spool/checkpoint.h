@@ -27,6 +27,8 @@ class CheckpointWriter {
   journal::Status add(const std::string& message, const Place& place);  // of Index::encode
   /// Makes it the current one, and the current one the old one.
   journal::Status finish();
+  /// Takes away what was written, after an error: on a full disk it is in the way.
+  void discard();
 
   std::uint64_t bytes() const { return offset_; }
 

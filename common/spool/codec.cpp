@@ -239,6 +239,7 @@ std::optional<MessageView> decode_message(std::string_view bytes) {
     message.attributes.emplace_back(key, in.text());
   }
   message.total_recipients = in.number<std::uint32_t>();
+  in.require(message.total_recipients <= kMostRecipients);
   const auto recipients = in.number<std::uint32_t>();
   if (!in.room_for(recipients, kSmallestRecipient)) return std::nullopt;
   message.recipients.reserve(recipients);

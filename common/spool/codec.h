@@ -19,6 +19,9 @@ enum class RecordType : std::uint8_t {
   kUpdates = 3,  // new states of recipients, absolute, so that to read one twice does no harm
 };
 
+/// Far more than fit in a segment.
+inline constexpr std::uint32_t kMostRecipients = 1u << 26;
+
 /// A reply without memory of its own.
 struct ReplyView {
   std::uint16_t code = 0;

@@ -41,6 +41,8 @@ std::string domain_of(std::string_view address) {
 }
 
 OrderedSlots::Place Index::lower_bound(MessageId id) const {
+  // Mostly a new one, behind all others.
+  if (!order_.empty() && messages_[order_.last()].id < id) return order_.end();
   return order_.lower_bound([&](Slot slot) { return messages_[slot].id < id; });
 }
 
@@ -120,14 +122,19 @@ void Index::set_reply(Slot slot, const Reply& reply) {
 }
 
 void Index::set_next_hop(Slot slot, std::string_view next_hop) {
-  auto& recipient = recipients_[slot];
+  const auto old = next_hops_.find(slot);
+  if (next_hop.empty() && old == next_hops_.end()) return;
   const auto fresh = next_hop.empty() ? kNoSlot : texts_.acquire(next_hop);
-  if (const auto old = std::exchange(recipient.next_hop, fresh); old != kNoSlot) texts_.release(old);
+  if (old != next_hops_.end()) {
+    texts_.release(old->second);
+    next_hops_.erase(old);
+  }
+  if (fresh != kNoSlot) next_hops_.emplace(slot, fresh);
 }
 
 std::string Index::next_hop(Slot slot) const {
-  const auto text = recipients_[slot].next_hop;
-  return text == kNoSlot ? std::string() : texts_.text(text);
+  const auto found = next_hops_.find(slot);
+  return found == next_hops_.end() ? std::string() : std::string(texts_.text(found->second));
 }
 
 Update Index::present(Slot slot) const {
@@ -167,7 +174,7 @@ std::optional<Place> Index::remove(Slot slot) {
   --counts_.recipients[static_cast<std::size_t>(recipient.state)];
   unlink_domain(slot);
   if (recipient.reply != kNoSlot) texts_.release(recipient.reply);
-  if (recipient.next_hop != kNoSlot) texts_.release(recipient.next_hop);
+  set_next_hop(slot, {});
   recipients_.free(slot);
   if (message.first != kNoSlot) return std::nullopt;
 

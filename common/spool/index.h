@@ -1,5 +1,5 @@
 // What the spool knows of its messages in memory: small, and found by id, due time, recipient domain and sender.
-// Not thread-safe. About 200 bytes for a message with one recipient, 60 and the address for each further one.
+// Not thread-safe. About 180 bytes for a message with one recipient, 60 and the address for each further one.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -44,25 +44,25 @@ class Index {
   struct RecipientSlot {
     std::int64_t due = 0;
     Slot message = kNoSlot;
-    std::uint32_t ordinal = 0;
-    Slot next = kNoSlot;  // of the same message, by ordinal
+    std::uint32_t ordinal : 26 = 0;  // kMostRecipients
+    State state : 2 = State::kQueued;
+    bool delay_notified : 1 = false;
+    bool bounce : 1 = false;        // fails when it is claimed next, with its reply
+    bool hold_pending : 1 = false;  // becomes held when it is no longer active
+    bool ordered : 1 = false;       // while active: came to be bounced or rerouted, and is due at once when it is back
+    Slot next = kNoSlot;            // of the same message, by ordinal
     Slot domain = kNoSlot;
     Slot domain_next = kNoSlot, domain_previous = kNoSlot;  // recipients in the same domain
     Slot heap_place = kNoSlot;                              // kNoSlot: not waiting for its time
     Slot reply = kNoSlot;
     std::uint32_t cold_offset = 0;
-    Slot next_hop = kNoSlot;  // an operator's; kNoSlot: as the tables say
-    std::uint16_t code = 0;
-    std::uint16_t attempts = 0;
-    State state = State::kQueued;
-    std::uint8_t notify = 0;
-    bool delay_notified : 1 = false;
-    bool bounce : 1 = false;        // fails when it is claimed next, with its reply
-    bool hold_pending : 1 = false;  // becomes held when it is no longer active
+    std::uint16_t code : 10 = 0;  // a reply has three digits
+    std::uint8_t notify : 4 = 0;
     bool drop_pending : 1 = false;
-    bool ordered : 1 = false;   // while active: came to be bounced or rerouted, and is due at once when it is back
     bool was_held : 1 = false;  // while active: what it goes back to if no outcome comes
+    std::uint16_t attempts = 0;
   };
+  static_assert(sizeof(MessageSlot) == 72 && sizeof(RecipientSlot) == 48);  // there may be millions of them
 
   // --- Changing ---
 
@@ -99,8 +99,8 @@ class Index {
   std::string orcpt(Slot recipient) const;
   Reply reply(Slot recipient) const;
   std::string next_hop(Slot recipient) const;
-  const std::string& sender(Slot message) const { return senders_.text(messages_[message].sender); }
-  const std::string& domain(Slot recipient) const { return domains_.text(recipients_[recipient].domain); }
+  std::string_view sender(Slot message) const { return senders_.text(messages_[message].sender); }
+  std::string_view domain(Slot recipient) const { return domains_.text(recipients_[recipient].domain); }
   Place place(Slot message) const;
   Entry entry(Slot recipient) const;
   std::shared_ptr<const Message> metadata(Slot message) const;
@@ -171,6 +171,7 @@ class Index {
   TextPool domains_;                                           // lower case; list of recipients
   std::map<std::string, Slot, std::less<>> reversed_domains_;  // "org.x" for "x.org", so that subtrees are ranges
   TextPool texts_;                                             // replies, clients, login names
+  std::unordered_map<Slot, Slot> next_hops_;                   // of recipients that an operator rerouted; of texts_
   std::unordered_map<Slot, std::uint64_t> files_;              // messages whose body is in a file
   Counts counts_;
 };

@@ -54,12 +54,25 @@ class Cursor {
   const char* at_;
 };
 
+/// Clients come from few hosts and many ports: the port is kept apart, so that the pool has each host once.
+struct Client {
+  std::string_view host;
+  std::uint32_t port = 0;  // 0: the text has none that would come out as it went in
+};
+
+Client split_client(std::string_view text) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string_view::npos || text.substr(colon + 1).starts_with('0')) return {text, 0};
+  const auto port = ascii::to_number<std::uint16_t>(text.substr(colon + 1));
+  return port ? Client{text.substr(0, colon), *port} : Client{text, 0};
+}
+
 }  // namespace
 
 struct Index::Cold {
-  Slot auth = kNoSlot, client = kNoSlot;
+  Slot auth = kNoSlot, client_host = kNoSlot;
   MessageView view;  // all but id, sender, received, recipients
-  std::string trace;
+  std::string trace, client;
 };
 
 std::unique_ptr<char[]> Index::pack_cold(const MessageView& message, std::vector<std::uint32_t>& offsets) {
@@ -73,7 +86,9 @@ std::unique_ptr<char[]> Index::pack_cold(const MessageView& message, std::vector
       static_cast<std::uint8_t>(static_cast<unsigned>(message.ret) << 4 | static_cast<unsigned>(message.body_type)));
   out.byte(static_cast<std::uint8_t>(message.priority));
   out.number(texts_.acquire(message.auth_id));
-  out.number(texts_.acquire(message.client));
+  const auto client = split_client(message.client);
+  out.number(texts_.acquire(client.host));
+  out.number(client.port);
   if (trace_is_id) {
     const std::uint64_t words[2] = {trace->high(), trace->low()};
     out.raw({reinterpret_cast<const char*>(words), sizeof words});
@@ -112,9 +127,11 @@ Index::Cold Index::cold(Slot slot) const {
   cold.view.body_type = static_cast<BodyType>(kinds & 15);
   cold.view.priority = static_cast<std::int8_t>(in.byte());
   cold.auth = static_cast<Slot>(in.number());
-  cold.client = static_cast<Slot>(in.number());
+  cold.client_host = static_cast<Slot>(in.number());
+  const auto port = in.number();
   cold.view.auth_id = texts_.text(cold.auth);
-  cold.view.client = texts_.text(cold.client);
+  cold.client = texts_.text(cold.client_host);
+  if (port != 0) cold.client += ":" + std::to_string(port);
   if ((flags & kTraceIsId) != 0) {
     std::uint64_t words[2];
     std::memcpy(words, in.raw(sizeof words).data(), sizeof words);
@@ -133,7 +150,7 @@ Index::Cold Index::cold(Slot slot) const {
 void Index::release_cold(Slot slot) {
   const auto parts = cold(slot);
   texts_.release(parts.auth);
-  texts_.release(parts.client);
+  texts_.release(parts.client_host);
 }
 
 std::pair<std::string, std::string> Index::cold_recipient(Slot slot) const {
@@ -151,6 +168,7 @@ std::string Index::orcpt(Slot recipient) const { return cold_recipient(recipient
 Envelope Index::envelope(Slot slot) const {
   auto parts = cold(slot);
   parts.view.trace_id = parts.trace;
+  parts.view.client = parts.client;
   parts.view.reverse_path = sender(slot);
   parts.view.received = from_micros(messages_[slot].received);
   return to_envelope(parts.view);
@@ -176,7 +194,7 @@ Entry Index::entry(Slot slot) const {
   entry.attempts = recipient.attempts;
   entry.last = reply(slot);
   entry.auth_id = parts.view.auth_id;
-  entry.client = parts.view.client;
+  entry.client = parts.client;
   entry.trace_id = parts.trace;
   entry.bounce = recipient.bounce;
   entry.next_hop = next_hop(slot);
@@ -195,6 +213,7 @@ std::string Index::encode(Slot slot) const {
   auto& view = parts.view;
   view.id = message.id;
   view.trace_id = parts.trace;
+  view.client = parts.client;
   view.reverse_path = sender(slot);
   view.received = from_micros(message.received);
   view.total_recipients = message.total;

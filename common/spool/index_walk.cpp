@@ -18,7 +18,7 @@ bool domain_matches(std::string_view domain, std::string_view wanted) {
 }
 
 /// Addresses are compared without regard to case, and most of the local part's users expect that too.
-bool address_matches(const std::string& address, const std::string& wanted) { return ascii::iequals(address, wanted); }
+bool address_matches(std::string_view address, std::string_view wanted) { return ascii::iequals(address, wanted); }
 
 std::string reversed_prefix(std::string_view subtree) {  // "org.x." for ".x.org"
   std::string out;
@@ -101,7 +101,7 @@ std::optional<std::vector<Slot>> Index::candidates(const Filter& filter) const {
     for (const auto& domain : domains) add_domain_recipients(domain, found);
   } else if (filter.sender || filter.sender_domain) {
     senders_.each([&](Slot sender) {
-      const auto& text = senders_.text(sender);
+      const auto text = senders_.text(sender);
       if (filter.sender && !address_matches(text, *filter.sender)) return;
       if (filter.sender_domain && !domain_matches(domain_of(text), *filter.sender_domain)) return;
       for (Slot slot = senders_.head(sender); slot != kNoSlot; slot = messages_[slot].sender_next) add_message(slot);
@@ -151,14 +151,19 @@ std::vector<Slot> Index::walk_messages(MessageId after, std::size_t count) const
 }
 
 std::vector<DomainCount> Index::domain_counts(std::size_t limit) const {
-  std::vector<DomainCount> counts;
-  domains_.each([&](Slot slot) { counts.push_back({domains_.text(slot), domains_.uses(slot)}); });
-  const auto more = [](const DomainCount& a, const DomainCount& b) {
-    return a.recipients != b.recipients ? a.recipients > b.recipients : a.domain < b.domain;
+  // There may be as many domains as recipients: only the texts of those that are given out are copied.
+  std::vector<Slot> domains;
+  domains.reserve(domains_.size());
+  domains_.each([&](Slot slot) { domains.push_back(slot); });
+  const auto more = [this](Slot a, Slot b) {
+    return domains_.uses(a) != domains_.uses(b) ? domains_.uses(a) > domains_.uses(b)
+                                                : domains_.text(a) < domains_.text(b);
   };
-  const auto end = counts.begin() + static_cast<std::ptrdiff_t>(std::min(limit, counts.size()));
-  std::ranges::partial_sort(counts, end, more);
-  counts.erase(end, counts.end());
+  const auto wanted = std::min(limit, domains.size());
+  std::ranges::partial_sort(domains, domains.begin() + static_cast<std::ptrdiff_t>(wanted), more);
+  domains.resize(wanted);
+  std::vector<DomainCount> counts;
+  for (const auto slot : domains) counts.push_back({std::string(domains_.text(slot)), domains_.uses(slot)});
   return counts;
 }
 

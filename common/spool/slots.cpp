@@ -1,39 +1,81 @@
 #include "common/spool/slots.h"
 
+#include <algorithm>
+#include <functional>
+#include <new>
+
 namespace quartet::spool {
 
+namespace {
+
+std::uint32_t hash_of(std::string_view text) {
+  return static_cast<std::uint32_t>(std::hash<std::string_view>()(text) >> 16);
+}
+
+}  // namespace
+
+TextPool::Entry* TextPool::Entry::make(std::string_view text) {
+  auto* const memory = static_cast<char*>(::operator new(sizeof(Entry) + text.size()));
+  std::ranges::copy(text, memory + sizeof(Entry));
+  auto* const entry = new (memory) Entry;
+  entry->size = static_cast<std::uint32_t>(text.size());
+  return entry;
+}
+
+std::size_t TextPool::cell_of(std::string_view wanted, std::uint32_t hash) const {
+  const auto mask = table_.size() - 1;
+  for (auto at = hash & mask;; at = (at + 1) & mask) {
+    const auto& cell = table_[at];
+    if (cell.slot == kNoSlot || (cell.hash == hash && text(cell.slot) == wanted)) return at;
+  }
+}
+
 Slot TextPool::acquire(std::string_view text) {
-  if (const auto it = by_text_.find(text); it != by_text_.end()) {
-    ++entries_[it->second].uses;
-    return it->second;
+  if (used_ >= table_.size() / 4 * 3) grow();
+  const auto hash = hash_of(text);
+  auto& cell = table_[cell_of(text, hash)];
+  if (cell.slot == kNoSlot) {
+    cell = {hash, entries_.allocate()};
+    entries_[cell.slot].reset(Entry::make(text));
+    ++used_;
   }
-  Slot slot;
-  if (free_.empty()) {
-    slot = static_cast<Slot>(entries_.size());
-    entries_.emplace_back();
-  } else {
-    slot = free_.back();
-    free_.pop_back();
-  }
-  auto& entry = entries_[slot];
-  entry.text = text;
-  entry.uses = 1;
-  entry.head = kNoSlot;
-  by_text_.emplace(entry.text, slot);
-  return slot;
+  ++entries_[cell.slot]->uses;
+  return cell.slot;
 }
 
 void TextPool::release(Slot slot) {
-  auto& entry = entries_[slot];
-  if (--entry.uses != 0) return;
-  by_text_.erase(entry.text);
-  entry.text = {};
-  free_.push_back(slot);
+  if (--entries_[slot]->uses != 0) return;
+  empty_cell(cell_of(text(slot), hash_of(text(slot))));
+  entries_.free(slot);
+  --used_;
 }
 
 Slot TextPool::find(std::string_view text) const {
-  const auto it = by_text_.find(text);
-  return it == by_text_.end() ? kNoSlot : it->second;
+  return table_.empty() ? kNoSlot : table_[cell_of(text, hash_of(text))].slot;
+}
+
+void TextPool::grow() {
+  std::vector<Cell> old(std::max<std::size_t>(64, table_.size() * 2));
+  old.swap(table_);
+  const auto mask = table_.size() - 1;
+  for (const auto& cell : old) {
+    if (cell.slot == kNoSlot) continue;
+    auto at = cell.hash & mask;
+    while (table_[at].slot != kNoSlot) at = (at + 1) & mask;
+    table_[at] = cell;
+  }
+}
+
+/// Moves up what stands behind and would not be found past the gap.
+void TextPool::empty_cell(std::size_t at) {
+  const auto mask = table_.size() - 1;
+  for (auto next = (at + 1) & mask; table_[next].slot != kNoSlot; next = (next + 1) & mask) {
+    const auto home = table_[next].hash & mask;
+    if (((next - home) & mask) < ((next - at) & mask)) continue;
+    table_[at] = table_[next];
+    at = next;
+  }
+  table_[at] = {};
 }
 
 void OrderedSlots::insert(Place place, Slot slot) {

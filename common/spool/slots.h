@@ -1,12 +1,8 @@
 // Small containers the index is made of; all refer to things by 32-bit slots, half the size of pointers.
 #pragma once
 #include <cstdint>
-#include <deque>
-#include <map>
 #include <memory>
-#include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 namespace quartet::spool {
@@ -41,7 +37,8 @@ class Slab {
   Slot size_ = 0;
 };
 
-/// Each distinct text once, counted, with a place for the head of a list of its users.
+/// Each distinct text once, counted, with a place for the head of a list of its users. About 40 octets and the text for
+/// each: a queue may have as many senders as messages.
 class TextPool {
  public:
   /// The slot of the text; one more use. "" has a slot like any other.
@@ -50,27 +47,46 @@ class TextPool {
   /// kNoSlot if nobody uses the text.
   Slot find(std::string_view text) const;
 
-  const std::string& text(Slot slot) const { return entries_[slot].text; }
-  std::uint64_t uses(Slot slot) const { return entries_[slot].uses; }
-  Slot& head(Slot slot) { return entries_[slot].head; }
-  Slot head(Slot slot) const { return entries_[slot].head; }
-  std::size_t size() const { return by_text_.size(); }
+  /// Good until the last use is released.
+  std::string_view text(Slot slot) const { return entries_[slot]->text(); }
+  std::uint64_t uses(Slot slot) const { return entries_[slot]->uses; }
+  Slot& head(Slot slot) { return entries_[slot]->head; }
+  Slot head(Slot slot) const { return entries_[slot]->head; }
+  std::size_t size() const { return used_; }
 
   /// Calls visitor(slot) for each text in use, in no order.
   template <typename F>
   void each(F visitor) const {
-    for (const auto& [text, slot] : by_text_) visitor(slot);
+    for (const auto& cell : table_)
+      if (cell.slot != kNoSlot) visitor(cell.slot);
   }
 
  private:
+  /// The text follows in the same piece of memory: it is looked at whenever the rest is.
   struct Entry {
-    std::string text;
-    std::uint64_t uses = 0;
+    std::uint32_t size = 0;
+    std::uint32_t uses = 0;
     Slot head = kNoSlot;
+
+    std::string_view text() const { return {reinterpret_cast<const char*>(this + 1), size}; }
+    static Entry* make(std::string_view text);
   };
-  std::deque<Entry> entries_;
-  std::vector<Slot> free_;
-  std::unordered_map<std::string_view, Slot> by_text_;  // views into entries_
+  struct Freer {
+    void operator()(Entry* entry) const { ::operator delete(entry); }
+  };
+  struct Cell {
+    std::uint32_t hash = 0;
+    Slot slot = kNoSlot;
+  };
+
+  /// The cell that has the text, or the empty one where it belongs. There is one: the table is never full.
+  std::size_t cell_of(std::string_view text, std::uint32_t hash) const;
+  void grow();
+  void empty_cell(std::size_t at);
+
+  Slab<std::unique_ptr<Entry, Freer>> entries_;
+  std::vector<Cell> table_;  // open addressing with linear probing; its size is a power of two, or 0
+  std::size_t used_ = 0;
 };
 
 /// Slots in the order of a key that the caller's `less(a, b)` compares: a sequence of short sorted runs. Insertion is
@@ -85,6 +101,8 @@ class OrderedSlots {
   };
 
   bool empty() const { return runs_.empty(); }
+  Slot last() const { return runs_.back().back(); }
+  Place end() const { return {runs_.size(), 0}; }
   bool at_end(Place place) const { return place.run >= runs_.size(); }
   Slot operator[](Place place) const { return runs_[place.run][place.index]; }
   Place next(Place place) const {

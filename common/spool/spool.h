@@ -157,6 +157,7 @@ class Spool {
     journal::Writer::Stats log;
     std::uint64_t segments = 0;
     std::uint64_t live_bytes = 0;
+    std::uint64_t disk_free_bytes = 0;  // of the file system, for us
     std::uint64_t cached_bytes = 0;
     std::uint64_t checkpoints = 0;
     std::uint64_t compacted_bytes = 0;

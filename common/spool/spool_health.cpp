@@ -15,8 +15,11 @@ std::optional<SpoolError> Spool::Impl::fault() const {
 }
 
 Spool::Stats Spool::Impl::stats() const {
+  std::error_code error;
+  const auto space = std::filesystem::space(options_.directory, error);
   const std::lock_guard lock(mutex_);
   auto stats = stats_;
+  stats.disk_free_bytes = error ? 0 : space.available;
   stats.log = log_->stats();
   stats.segments = log_->segments().size();
   stats.live_bytes = live_.total_live_bytes();

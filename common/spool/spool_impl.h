@@ -144,6 +144,8 @@ class Spool::Impl {
   // spool_tidy.cpp
   void run_tidy(const std::stop_token& stop);
   bool checkpoint_is_due();
+  /// The log has no room, and there would be some after checkpoints.
+  bool starves();
   std::expected<void, SpoolError> write_checkpoint();
   /// Up to where segments are in no checkpoint's replay any more; one position for each writer that has one.
   Marks free_limits();

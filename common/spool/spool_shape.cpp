@@ -25,9 +25,9 @@ std::string name_of(const Index& index, Slot slot, Shape::By by) {
   const auto& recipient = index.recipient(slot);
   switch (by) {
     case Shape::By::kRecipientDomain:
-      return index.domain(slot);
+      return std::string(index.domain(slot));
     case Shape::By::kSender:
-      return index.sender(recipient.message);
+      return std::string(index.sender(recipient.message));
     case Shape::By::kSenderDomain:
       return domain_of(index.sender(recipient.message));
     case Shape::By::kLastCode:

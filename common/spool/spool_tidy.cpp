@@ -8,7 +8,7 @@ namespace quartet::spool {
 namespace {
 
 constexpr auto kRound = std::chrono::milliseconds(500);
-constexpr auto kPauseAfterFailure = std::chrono::seconds(30);
+constexpr auto kPauseAfterFailure = std::chrono::seconds(30), kPauseWhileStarving = std::chrono::seconds(2);
 constexpr std::size_t kSegmentsPerRound = 8;
 
 }  // namespace
@@ -23,10 +23,11 @@ void Spool::Impl::run_tidy(const std::stop_token& stop) {
     if (stop.stop_requested()) return;
     retry_unsaved();
     const std::lock_guard one(tidy_mutex_);
-    if (checkpoint_is_due() && std::chrono::steady_clock::now() >= not_before) {
+    const bool starving = starves();
+    if ((starving || checkpoint_is_due()) && std::chrono::steady_clock::now() >= not_before) {
       if (const auto written = write_checkpoint(); !written) {
         log::warn("spool.checkpoint_failed", {{"reason", written.error().detail}});
-        not_before = std::chrono::steady_clock::now() + kPauseAfterFailure;
+        not_before = std::chrono::steady_clock::now() + (starving ? kPauseWhileStarving : kPauseAfterFailure);
       }
     }
     compact();
@@ -48,6 +49,14 @@ bool Spool::Impl::checkpoint_is_due() {
   const auto written = log_->stats().written_bytes;
   const std::lock_guard lock(mutex_);
   return written - bytes_at_checkpoint_ + replayed_bytes_ >= std::max(options_.checkpoint_every, checkpoint_bytes_);
+}
+
+bool Spool::Impl::starves() {
+  const auto fault = log_->fault();
+  if (!fault || fault->code != journal::ErrorCode::kNoSpace) return false;
+  const auto written = log_->applied().segment;
+  const std::lock_guard lock(mutex_);
+  return !live_.dead(written).empty();
 }
 
 /// The marks are taken before the index is looked at: what changes meanwhile is behind them in the log and is read on
@@ -77,7 +86,10 @@ std::expected<void, SpoolError> Spool::Impl::write_checkpoint() {
     for (std::size_t i = 0; ok && i < messages.size(); ++i) ok = writer.add(messages[i].first, messages[i].second);
   }
   if (ok) ok = writer.finish();
-  if (!ok) return std::unexpected(to_error(ok.error()));
+  if (!ok) {
+    writer.discard();
+    return std::unexpected(to_error(ok.error()));
+  }
   auto old_marks = read_marks(options_.directory / kOldCheckpointName).value_or(Marks{});
   const std::lock_guard lock(mutex_);
   checkpoint_ = std::move(marks);

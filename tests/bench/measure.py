@@ -99,3 +99,17 @@ def file_system(path):
         if inside and len(mount) >= len(best[0]):
             best = (mount, kind)
     return best[1], best[1] not in ("tmpfs", "ramfs", "overlay")
+
+
+def memory(pid):
+    """PSS of one process, octets: what it would free if it ended."""
+    for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError(f"no Pss of {pid}")
+
+
+def settled_memory(pid, quiet=1.0, limit=20.0):
+    """memory() once the process has used no processor time for `quiet` seconds."""
+    settled_processor_seconds(pid, quiet, limit)
+    return memory(pid)

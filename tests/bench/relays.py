@@ -38,19 +38,25 @@ class Quartet:
             raise SystemExit(f"relay: no {program}; build it: cmake --preset release && cmake --build --preset release")
         home = directory / "quartet"
         home.mkdir()
-        (home / "mta.txtpb").write_text(f"""agent {{ hostname: "mta.example" }}
+        self.spool = home / "spool"
+        self.control = f"unix:{home}/control"
+        (home / "mta.txtpb").write_text(f"""agent {{ hostname: "mta.example" control {{ socket: "{home}/control" }} }}
 listener {{ address: "{self.address}" }}
-spool: "{home / "spool"}"
+spool: "{self.spool}"
 trusted: "127.0.0.0/8"
 limits {{ transactions: 1000000 }}
 smart_host {{ host: "{sink}" }}
 """)
-        self._process = Process("mta", [program, "--config", home / "mta.txtpb"], home / "mta.log").start()
-        self._process.wait_for_endpoints([self.address])
-        self.pid = self._process.pid
+        self.process = Process("mta", [program, "--config", home / "mta.txtpb"], home / "mta.log")
+        self.start()
+
+    def start(self):
+        self.process.start()
+        self.process.wait_for_endpoints([self.address])
+        self.pid = self.process.pid
 
     def stop(self):
-        self._process.stop()
+        self.process.stop(seconds=60)
 
 
 class PostfixRelay:

@@ -173,6 +173,26 @@ TEST_CASE("a failing checkpoint leaves the one before", "[spool]") {
   CHECK(reopened->open_report().damage.empty());
 }
 
+TEST_CASE("a full disk has room again when the mail on it is delivered", "[spool]") {
+  const TemporaryDirectory directory;
+  Fault fault;
+  auto options = options_for(directory.path());
+  options.fault = fault.hook();
+  auto spool = open_spool(std::move(options));
+  const auto full = [&] { return !try_enqueue(*spool, message_to({"a@b.test"}, std::string(3'000, 'x'))); };
+  for (int i = 0; i < 60; ++i) REQUIRE_FALSE(full());                     // some segments
+  fault.operation = static_cast<int>(journal::FileOperation::kAllocate);  // a checkpoint still fits
+  fault.error_number = ENOSPC;
+  for (int i = 0; !full(); ++i) REQUIRE(i < 1'000);
+  CHECK(spool->fault());
+  std::vector<Outcome> outcomes;
+  for (const auto& claim : claim_all(*spool)) outcomes.push_back(outcome_of(claim, Result::kDelivered));
+  spool->record(std::move(outcomes));
+  CHECK(before_long([&] { return !full(); }));
+  CHECK_FALSE(spool->fault());
+  CHECK(spool->counts().messages == 1);
+}
+
 TEST_CASE("a message with too many recipients for a segment is refused", "[spool]") {
   const TemporaryDirectory directory;
   auto spool = open_spool(directory.path());
