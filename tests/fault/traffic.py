@@ -42,10 +42,12 @@ class Loop:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def content(number):
-    """A message that proves itself: its number and the digest of its body; every fortieth is large."""
+def content(number, size=None):
+    """A message that proves itself: its number and the digest of its body; every fortieth is large, unless `size` says
+    how many octets its body has, about.
+    """
     chance = random.Random(number)
-    size = _LARGE if number % 40 == 7 else chance.randrange(100, 8000)
+    size = size or (_LARGE if number % 40 == 7 else chance.randrange(100, 8000))
     text = base64.encodebytes(chance.randbytes(size * 3 // 4)).decode().replace("\n", "\r\n")
     digest = hashlib.sha256(text.encode()).hexdigest()
     return (f"From: <from@load.example>\r\nSubject: load\r\nDate: Mon, 02 Mar 2026 10:00:00 +0000\r\n"
@@ -65,9 +67,12 @@ def number_of(message):
 
 
 class Recorder:
-    """An SMTP server at host:port that takes everything, save every 50th recipient at first: that one gets a 450."""
+    """An SMTP server at host:port that takes everything, save every 50th recipient at first: that one gets a 450. While
+    `refusing` all do.
+    """
 
     def __init__(self):
+        self.refusing = False
         self.came = collections.Counter()  # (number, recipient) -> how often
         self.faults = []
         self._server = None
@@ -97,7 +102,7 @@ class Recorder:
                 recipients = []
             elif verb == b"RCPT":
                 self._seen += 1
-                if self._seen % 50 == 0:
+                if self.refusing or self._seen % 50 == 0:
                     reply = b"450 4.2.0 later\r\n"
                 else:
                     recipients.append(re.search(rb"<(.*)>", line)[1].decode())
@@ -233,14 +238,14 @@ async def open_smtp(address, tls=None, login=None):
     return session
 
 
-async def send_by_smtp(session, number, sender="from@load.example"):
+async def send_by_smtp(session, number, sender="from@load.example", size=None):
     """One message to one to three recipients, in one transaction."""
     recipients = [f"r{i}@load.example" for i in range(1 + number % 3)]
     await session.command(f"MAIL FROM:<{sender}>")
     for recipient in recipients:
         await session.command(f"RCPT TO:<{recipient}>")
     await session.command("DATA")
-    session.write(content(number) + b".\r\n")
+    session.write(content(number, size) + b".\r\n")
     await session.reply()
     return {(number, recipient) for recipient in recipients}
 
