@@ -105,11 +105,30 @@ Histogram& histogram(std::string_view name, std::string_view help, std::vector<d
   return get<Histogram>(name, help, std::move(labels), std::move(bounds));
 }
 
+std::vector<double> durations() {
+  return {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,  0.25, 0.5,   1,
+          2.5,   5,      10,    30,   60,    300,  1800, 7200, 28800, 86400};
+}
+
+void show(std::string_view name, std::string_view help, std::string_view label,
+          const std::vector<std::pair<std::string, double>>& members) {
+  auto& all = registry();
+  const std::lock_guard lock(all.mutex);
+  auto& family = all.families.try_emplace(std::string(name), Family{std::string(help), {}}).first->second;
+  family.members.clear();
+  for (const auto& [value, number] : members) {
+    auto gauge = std::make_unique<Gauge>();
+    gauge->set(number);
+    family.members.insert_or_assign(Labels{{std::string(label), value}}, std::move(gauge));
+  }
+}
+
 std::string render() {
   std::string out;
   auto& all = registry();
   const std::lock_guard lock(all.mutex);
   for (const auto& [name, family] : all.families) {
+    if (family.members.empty()) continue;
     out +=
         fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, family.help, name, kind_of(family.members.begin()->second));
     for (const auto& [labels, metric] : family.members) {

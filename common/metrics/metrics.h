@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/time.h"
+
 namespace quartet::metrics {
 
 using Labels = std::vector<std::pair<std::string, std::string>>;
@@ -50,6 +52,17 @@ class Histogram {
 Counter& counter(std::string_view name, std::string_view help, Labels labels = {});
 Gauge& gauge(std::string_view name, std::string_view help, Labels labels = {});
 Histogram& histogram(std::string_view name, std::string_view help, std::vector<double> bounds, Labels labels = {});
+
+/// Upper bounds for durations in seconds, from a millisecond to a day.
+std::vector<double> durations();
+inline double seconds_since(SteadyTime begun) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+}
+
+/// A gauge whose members come and go, told apart by one label: these take the place of those shown before. Nobody else
+/// uses its name.
+void show(std::string_view name, std::string_view help, std::string_view label,
+          const std::vector<std::pair<std::string, double>>& members);
 
 /// Every metric in Prometheus' text format, version 0.0.4.
 std::string render();

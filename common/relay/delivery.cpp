@@ -4,6 +4,7 @@
 #include "common/log/log.h"
 #include "common/mime/seven_bit.h"
 #include "common/relay/dial.h"
+#include "common/relay/figures.h"
 #include "common/relay/impl.h"
 #include "common/relay/tls_choice.h"
 #include "common/relay/tls_report.h"
@@ -92,6 +93,7 @@ Job split(Job& job, std::size_t most) {
 async::Task<void> Relay::Impl::connection(Site& site) {
   auto connection = co_await connect(site);
   if (connection) {
+    count_connection(1);
     const auto retire = async::Deadline::after(options_.connection_lifetime);
     auto most = options_.messages_per_connection;
     if (const auto limit = connection->session->capabilities().transactions_limit; limit != 0)
@@ -114,6 +116,7 @@ async::Task<void> Relay::Impl::connection(Site& site) {
     }
     if (usable) co_await connection->session->quit();
     connection.reset();
+    count_connection(-1);
   }
   connection_ended(site);
 }
@@ -186,7 +189,10 @@ async::Task<bool> Relay::Impl::transmit(Site& site, Connection& connection, Job 
   if (const auto most = session.capabilities().recipients_limit; most != 0 && job.recipients.size() > most)
     site.untake(split(job, static_cast<std::size_t>(most)));
   const auto transaction = to_transaction(job, *body);
+  if (job.recipients.front().attempts == 0) time_phase(Phase::kQueue, age_of(*job.message));
+  const PhaseTimer sending(Phase::kTransaction);
   const auto result = co_await session.send(transaction);
+  sending.done();
   const bool silent = std::ranges::all_of(result.recipients, [](const smtp::Reply& reply) { return reply.code == 0; });
   // A kept connection that the peer had closed meanwhile says nothing about the mail: it goes on the next one. Not so
   // once some of it went out: the peer may have choked on it, or have accepted it and not said so (RFC 1047).

@@ -4,6 +4,7 @@
 
 #include "common/log/log.h"
 #include "common/net/socket.h"
+#include "common/relay/figures.h"
 #include "common/relay/tls_choice.h"
 #include "common/relay/tls_report.h"
 
@@ -62,18 +63,25 @@ async::Task<std::expected<std::unique_ptr<smtp::ClientSession>, spool::Reply>> d
     co_return std::unexpected(allowed.error());
   }
   for (bool again = false;;) {
+    const PhaseTimer connecting(Phase::kConnect);
     auto stream = co_await net::connect(host.address, {}, async::Deadline::after(timeout));
     if (!stream) {
+      count_connection_failure(false);
       co_return std::unexpected(spool::Reply{
           0, "4.4.1", fmt::format("{} ({}): {}", host.name, host.address.to_string(), net::to_string(stream.error())),
           ""});
     }
     from = (*stream)->local().host();
+    connecting.done();
+    const PhaseTimer opening(Phase::kSession);
     auto session = co_await smtp::ClientSession::open(*std::move(stream), client);
     if (session) {
+      opening.done();
+      count_session(host.tls, (*session)->stream().tls());
       note_once(reported_failure(host, (*session)->stream().tls()));
       co_return *std::move(session);
     }
+    count_connection_failure(true);
     auto reason = reply_of(session.error(), describe(host));
     if (during_tls(session.error())) note_once(reported_failure(host, session.error()));
     if (host.sts == Sts::kTesting && client.tls == options.tls.verified && during_tls(session.error())) {

@@ -4,7 +4,7 @@
 
 #include "common/log/log.h"
 #include "common/log/message_events.h"
-#include "common/metrics/metrics.h"
+#include "common/relay/figures.h"
 #include "common/relay/impl.h"
 
 namespace quartet::relay {
@@ -15,29 +15,6 @@ constexpr auto kPauseAfterFault = std::chrono::seconds(30);
 std::uint64_t random_bits() {
   thread_local std::mt19937_64 random(std::random_device{}());
   return random();
-}
-
-metrics::Counter& deliveries(spool::Result result) {
-  static constexpr const char* kHelp = "Recipients by the result of their last attempt";
-  static metrics::Counter& delivered =
-      metrics::counter("quartet_relay_recipients_total", kHelp, {{"result", "delivered"}});
-  static metrics::Counter& deferred =
-      metrics::counter("quartet_relay_recipients_total", kHelp, {{"result", "deferred"}});
-  static metrics::Counter& bounced = metrics::counter("quartet_relay_recipients_total", kHelp, {{"result", "bounced"}});
-  static metrics::Counter& expired = metrics::counter("quartet_relay_recipients_total", kHelp, {{"result", "expired"}});
-  switch (result) {
-    case spool::Result::kDelivered:
-      return delivered;
-    case spool::Result::kBounced:
-      return bounced;
-    case spool::Result::kExpired:
-      return expired;
-    case spool::Result::kDropped:
-    case spool::Result::kDeferred:
-    case spool::Result::kHeld:
-      break;
-  }
-  return deferred;
 }
 
 const char* event_name(spool::Result result) {
@@ -135,7 +112,8 @@ Decision decide(const Attempt& attempt, const Options& options, WallTime now) {
 }
 
 void log_outcome(const spool::Outcome& outcome, const spool::Claim& claim, const std::string& tls) {
-  deliveries(outcome.result).add();
+  count_outcome(outcome.result, outcome.reply.code);
+  if (outcome.result == spool::Result::kDelivered) time_phase(Phase::kTotal, age_of(*claim.message));
   const auto& envelope = claim.message->envelope;
   const auto id = claim.message->id.to_string();
   log::message_events().record({.step = step_of(outcome.result),

@@ -2,6 +2,7 @@
 
 #include "common/async/run_on.h"
 #include "common/log/log.h"
+#include "common/relay/figures.h"
 #include "common/relay/impl.h"
 
 namespace quartet::relay {
@@ -13,7 +14,9 @@ Relay::Impl::Impl(Options options, std::shared_ptr<const Router> router, spool::
       router_(std::move(router)),
       budget_(options_.ready_recipients, options_.ready_bytes),
       look_up_budget_(options_.ready_recipients, ~std::uint64_t{0}),
-      bodies_(options_.bodies_in_memory) {}
+      bodies_(options_.bodies_in_memory) {
+  prepare_figures();
+}
 
 void WakeUp::wake() {
   const std::lock_guard lock(mutex);

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "common/log/log.h"
+#include "common/relay/figures.h"
 #include "common/relay/impl.h"
 
 namespace quartet::relay {
@@ -186,7 +187,9 @@ void Relay::Impl::to_site(spool::Claim claim, const NextHop& next_hop) {
 }
 
 async::Task<void> Relay::Impl::look_up(std::string key, NextHop next_hop, std::string domain) {
+  const PhaseTimer looking(Phase::kLookUp);
   auto found = co_await find_candidates(*resolver_, next_hop, domain, options_.lookup);
+  looking.done();
   auto claims = std::move(looking_up_[key]);
   looking_up_.erase(key);
   look_up_budget_.give(claims.size(), 0);

@@ -120,9 +120,19 @@ async::Task<void> Acceptor::run_session(std::unique_ptr<net::Stream> stream, con
     co_return;
   }
   sessions_.fetch_add(1, std::memory_order_relaxed);
-  if (options_.metrics) open.add(1);
-  const ScopeExit left([this] {
-    if (options_.metrics) open.add(-1);
+  static auto& taken = metrics::counter("quartet_connections_total", "Connections of clients that were taken");
+  static auto& seconds =
+      metrics::histogram("quartet_session_seconds", "Durations of clients' sessions", metrics::durations());
+  const auto begun = std::chrono::steady_clock::now();
+  if (options_.metrics) {
+    open.add(1);
+    taken.add();
+  }
+  const ScopeExit left([this, begun] {
+    if (options_.metrics) {
+      open.add(-1);
+      seconds.observe(metrics::seconds_since(begun));
+    }
     sessions_.fetch_sub(1, std::memory_order_relaxed);
   });
   co_await serve_(std::move(stream), listener);

@@ -1,5 +1,6 @@
 #include "common/service/figures.h"
 
+#include <algorithm>
 #include <array>
 
 #include "common/metrics/metrics.h"
@@ -14,12 +15,38 @@ struct Sizes {
   metrics::Gauge& segments = metrics::gauge("quartet_queue_log_segments", "Segments of the queue's log on disk");
   metrics::Gauge& live_bytes =
       metrics::gauge("quartet_queue_log_live_bytes", "Octets of the queue's log that are still needed");
+  metrics::Gauge& free_bytes =
+      metrics::gauge("quartet_queue_disk_free_bytes", "Octets left on the file system of the queue");
   metrics::Gauge& cached_bytes = metrics::gauge("quartet_queue_cached_bytes", "Octets of messages kept in memory");
   metrics::Gauge& waiting =
       metrics::gauge("quartet_queue_log_waiting_records", "Records that the disk refused and that are tried again");
   metrics::Gauge& failing =
       metrics::gauge("quartet_queue_failing", "1 while the disk does not take what the queue writes");
 };
+
+constexpr std::size_t kDomains = 20;
+
+/// Domains are what strangers wrote, and one octet that is no UTF-8 would spoil the whole page.
+std::string printable(std::string text) {
+  std::ranges::replace_if(text, [](char c) { return c < ' ' || c > '~'; }, '?');
+  return text;
+}
+
+/// The domains with most of the queue; all others together are what is left of quartet_queue_recipients.
+void show_domains(const spool::Spool& spool) {
+  std::vector<std::pair<std::string, double>> depths;
+  for (auto& count : spool.domains(kDomains))
+    depths.emplace_back(printable(std::move(count.domain)), static_cast<double>(count.recipients));
+  metrics::show("quartet_queue_domain_recipients", "Recipients in the queue, for the domains with most of them",
+                "domain", depths);
+}
+
+void show_oldest(const spool::Spool& spool) {
+  static auto& oldest = metrics::gauge("quartet_queue_oldest_seconds", "Age of the oldest message in the queue");
+  const auto first = spool.list({}, 1);
+  const auto age = !first || first->entries.empty() ? WallTime::duration(0) : wall_now() - first->entries[0].received;
+  oldest.set(std::max(0.0, std::chrono::duration<double>(age).count()));
+}
 
 metrics::Gauge& recipients(spool::State state) {
   static constexpr const char* kNames[] = {"queued", "active", "deferred", "held"};
@@ -55,9 +82,12 @@ void show_queue(const spool::Spool& spool) {
   sizes.body_bytes.set(static_cast<double>(counts.body_bytes));
   sizes.segments.set(static_cast<double>(stats.segments));
   sizes.live_bytes.set(static_cast<double>(stats.live_bytes));
+  sizes.free_bytes.set(static_cast<double>(stats.disk_free_bytes));
   sizes.cached_bytes.set(static_cast<double>(stats.cached_bytes));
   sizes.waiting.set(static_cast<double>(stats.retried_records));
   sizes.failing.set(spool.fault() ? 1 : 0);
+  show_domains(spool);
+  show_oldest(spool);
 }
 
 }  // namespace quartet::service

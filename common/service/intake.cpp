@@ -39,18 +39,24 @@ spool::BodyType body_type_of(smtp::Body body) {
   return spool::BodyType::k7Bit;
 }
 
+metrics::Counter& over_budget() {
+  static auto& counter =
+      metrics::counter("quartet_intake_over_budget_total", "Messages refused for lack of memory for them");
+  return counter;
+}
+
 class Intake final : public smtp::MessageSink {
  public:
   Intake(const IntakeOptions& options, const smtp::Peer& peer, smtp::Transaction transaction)
-      : options_(options), peer_(peer), transaction_(std::move(transaction)) {}
+      : options_(options), peer_(peer), transaction_(std::move(transaction)) {
+    (void)over_budget();  // shown as 0 from the first message on
+  }
 
   ~Intake() override { options_.budget->give_back(taken_); }
 
   async::Task<std::expected<void, smtp::Reply>> write(std::string bytes) override {
     if (!options_.budget->take(bytes.size())) {
-      static auto& refused =
-          metrics::counter("quartet_intake_over_budget_total", "Messages refused for lack of memory for them");
-      refused.add();
+      over_budget().add();
       log::warn("intake.over_budget", {{"peer", peer_.address.to_string()}, {"taken", options_.budget->taken()}});
       drop();
       co_return std::unexpected(smtp::Reply(452, "4.3.1", "too many messages at once, try again later"));
@@ -78,7 +84,11 @@ class Intake final : public smtp::MessageSink {
     const auto trace = message->envelope.trace_id;
     // Not the time of the commit: a delivery from memory may end before this session hears of it.
     received_ = message->envelope.received;
+    static auto& commits = metrics::histogram(
+        "quartet_commit_seconds", "Durations from the end of a message to its being on disk", metrics::durations());
+    const auto begun = std::chrono::steady_clock::now();
     auto queued = co_await options_.enqueue(*std::move(message));
+    commits.observe(metrics::seconds_since(begun));
     if (!queued) {
       log::error(options_.agent + ".not_queued", {{"trace", trace},
                                                   {"peer", peer_.address.to_string()},

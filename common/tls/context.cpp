@@ -1,6 +1,9 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include <ctime>
+
+#include "common/metrics/metrics.h"
 #include "common/tls/client_context.h"
 #include "common/tls/openssl_error.h"
 #include "common/tls/server_context.h"
@@ -26,6 +29,15 @@ ContextPointer make_context(const SSL_METHOD* method) {
 
 std::string failure(const std::string& what) { return what + ": " + take_openssl_error(); }
 
+/// When the certificate of a file that was loaded ends, for those who watch over it.
+void show_expiry(const X509* certificate, const std::string& file) {
+  tm end{};
+  if (certificate == nullptr || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) != 1) return;
+  metrics::gauge("quartet_tls_certificate_expiry_seconds", "When a certificate ends, in seconds since 1970",
+                 {{"file", file}})
+      .set(static_cast<double>(timegm(&end)));
+}
+
 std::expected<void, std::string> use_certificate(SSL_CTX* context, const std::string& certificate,
                                                  const std::string& key) {
   if (SSL_CTX_use_certificate_chain_file(context, certificate.c_str()) != 1)
@@ -33,6 +45,7 @@ std::expected<void, std::string> use_certificate(SSL_CTX* context, const std::st
   if (SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) != 1) return std::unexpected(failure(key));
   if (SSL_CTX_check_private_key(context) != 1)
     return std::unexpected(failure(key + " does not belong to " + certificate));
+  show_expiry(SSL_CTX_get0_certificate(context), certificate);
   return {};
 }
 

@@ -1,6 +1,7 @@
 #include "common/tls/stream.h"
 
 #include "common/async/wait.h"
+#include "common/metrics/metrics.h"
 #include "common/tls/engine.h"
 
 namespace quartet::tls {
@@ -112,8 +113,24 @@ class TlsStream final : public net::Stream {
   async::Event idle_;  // set when writing_ ends
 };
 
-async::Task<ConnectResult> secured(std::unique_ptr<TlsStream> stream, async::Deadline deadline) {
+enum class Role { kServer, kClient };
+
+void count_handshake(Role role, const net::TlsInfo* agreed, double seconds) {
+  static constexpr const char* kRoles[] = {"server", "client"};
+  const std::string name = kRoles[static_cast<int>(role)];
+  metrics::counter("quartet_tls_handshakes_total", "TLS handshakes by their result",
+                   {{"role", name}, {"version", agreed != nullptr ? agreed->version : "failed"}})
+      .add();
+  if (agreed == nullptr) return;
+  metrics::histogram("quartet_tls_handshake_seconds", "Durations of TLS handshakes that succeeded",
+                     metrics::durations(), {{"role", name}})
+      .observe(seconds);
+}
+
+async::Task<ConnectResult> secured(std::unique_ptr<TlsStream> stream, Role role, async::Deadline deadline) {
+  const auto begun = std::chrono::steady_clock::now();
   const auto done = co_await stream->handshake(deadline);
+  count_handshake(role, done ? stream->tls() : nullptr, metrics::seconds_since(begun));
   if (!done) co_return std::unexpected(ConnectError{done.error(), stream->fault()});
   co_return std::unique_ptr<net::Stream>(std::move(stream));
 }
@@ -124,21 +141,21 @@ async::Task<net::StreamResult> accept(std::unique_ptr<net::Stream> stream, std::
                                       async::Deadline deadline) {
   auto engine = Engine::server(*context);
   co_return co_await secured(std::make_unique<TlsStream>(std::move(stream), std::move(context), std::move(engine)),
-                             deadline);
+                             Role::kServer, deadline);
 }
 
 async::Task<ConnectResult> connect(std::unique_ptr<net::Stream> stream, std::shared_ptr<const ClientContext> context,
                                    std::string server_name, async::Deadline deadline) {
   auto engine = Engine::client(*context, server_name);
   co_return co_await secured(std::make_unique<TlsStream>(std::move(stream), std::move(context), std::move(engine)),
-                             deadline);
+                             Role::kClient, deadline);
 }
 
 async::Task<ConnectResult> connect(std::unique_ptr<net::Stream> stream, std::shared_ptr<const ClientContext> context,
                                    std::shared_ptr<const Dane> dane, async::Deadline deadline) {
   auto engine = Engine::client(*context, *dane);
   co_return co_await secured(std::make_unique<TlsStream>(std::move(stream), std::move(context), std::move(engine)),
-                             deadline);
+                             Role::kClient, deadline);
 }
 
 }  // namespace quartet::tls

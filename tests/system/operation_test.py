@@ -97,7 +97,7 @@ class Serving(SitesTestCase):
         def delivered():
             text = self.get(self.pair.a, "mta", "/metrics")[1]
             return sum(float(line.rpartition(" ")[2]) for line in text.splitlines()
-                       if line.startswith('quartet_relay_recipients_total{result="delivered"}'))
+                       if line.startswith('quartet_relay_recipients_total{result="delivered",'))
 
         before = delivered()
         sent = self.send(self.pair.a, self.pair.a.users[0], self.pair.b.users[0].address)
