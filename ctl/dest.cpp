@@ -4,6 +4,7 @@
 
 #include <ostream>
 
+#include "common/base/time.h"
 #include "ctl/client.h"
 #include "ctl/command.h"
 #include "ctl/remote_queue.h"
@@ -34,12 +35,33 @@ grpc::Status fetch(const std::shared_ptr<grpc::Channel>& channel, const Invocati
 }
 
 std::string state_text(const v1::Destination& destination) {
-  return destination.state() == v1::Destination::STATE_BACKOFF ? "backoff" : "open";
+  switch (destination.state()) {
+    case v1::Destination::STATE_BACKOFF:
+      return "backoff";
+    case v1::Destination::STATE_SUSPENDED:
+      return "SUSPENDED";
+    default:
+      return "open";
+  }
+}
+
+/// "until 2026-11-26T15:00:00.000Z by unix:uid=0,pid=77: maintenance"
+std::string suspension_text(const v1::Suspension& suspension) {
+  const auto until = WallTime(std::chrono::seconds(suspension.until().seconds()) +
+                              std::chrono::microseconds(suspension.until().nanos() / 1000));
+  return "until " + to_rfc3339(until) + " by " + plain(suspension.who()) +
+         (suspension.reason().empty() ? "" : ": " + plain(suspension.reason()));
+}
+
+std::string why(const v1::Destination& destination) {
+  if (destination.has_suspension()) return suspension_text(destination.suspension());
+  return destination.last_failure().empty() ? "-" : plain(destination.last_failure());
 }
 
 int list(const Invocation& invocation) {
   v1::ListDestinationsRequest request;
   if (invocation.arguments.has("dead")) request.set_state(v1::Destination::STATE_BACKOFF);
+  if (invocation.arguments.has("suspended")) request.set_state(v1::Destination::STATE_SUSPENDED);
   const auto channel = connect(invocation);
   if (!channel) return usage_error(invocation, channel.error());
   Destinations destinations;
@@ -49,11 +71,10 @@ int list(const Invocation& invocation) {
     print_json(invocation.out, destinations);
     return kOk;
   }
-  Table table({{"STATE"}, {"READY", true}, {"CONNECTIONS", true}, {"ALLOWED", true}, {"SITE"}, {"LAST FAILURE"}});
+  Table table({{"STATE"}, {"READY", true}, {"CONNECTIONS", true}, {"ALLOWED", true}, {"SITE"}, {"WHY"}});
   for (const auto& one : destinations) {
     table.add({state_text(one), std::to_string(one.ready()), std::to_string(one.connections()),
-               std::to_string(one.allowed()), plain(one.site()),
-               one.last_failure().empty() ? "-" : plain(one.last_failure())});
+               std::to_string(one.allowed()), plain(one.site()), why(one)});
   }
   invocation.out << table.text();
   return kOk;
@@ -80,12 +101,83 @@ int show(const Invocation& invocation) {
                  << one.ready() << "\nconnections   " << one.connections() << " of " << one.allowed()
                  << " allowed\nlast failure  " << (one.last_failure().empty() ? "-" : plain(one.last_failure()))
                  << '\n';
+  if (one.has_suspension()) invocation.out << "suspended     " << suspension_text(one.suspension()) << '\n';
+  return kOk;
+}
+
+/// The answer of a call to one destination, as JSON or as `text_of` says it.
+template <typename Request, typename Response, typename Text>
+int call(const Invocation& invocation,
+         grpc::Status (v1::DestinationService::Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+         const Request& request, Text text_of) {
+  const auto channel = connect(invocation);
+  if (!channel) return usage_error(invocation, channel.error());
+  grpc::ClientContext context;
+  set_deadline(context, invocation);
+  Response response;
+  const auto stub = v1::DestinationService::NewStub(*channel);
+  if (const auto status = (stub.get()->*method)(&context, request, &response); !status.ok())
+    return report(status, invocation);
+  invocation.out << (invocation.json ? to_json(response) : text_of(response)) << '\n';
+  return kOk;
+}
+
+int suspend(const Invocation& invocation) {
+  v1::SuspendRequest request;
+  request.set_destination(invocation.arguments.operands().front());
+  request.set_reason(invocation.arguments.value("reason").value_or(""));
+  if (const auto text = invocation.arguments.value("for")) {
+    const auto ttl = parse_duration(*text);
+    if (!ttl || ttl->count() == 0) return usage_error(invocation, "--for: expected a duration such as 30m or 2h");
+    request.mutable_ttl()->set_seconds(ttl->count() / 1000);
+    request.mutable_ttl()->set_nanos(static_cast<std::int32_t>(ttl->count() % 1000 * 1'000'000));
+  }
+  return call(invocation, &v1::DestinationService::Stub::Suspend, request, [](const v1::SuspendResponse& response) {
+    return plain(response.suspension().destination()) + ": suspended " + suspension_text(response.suspension());
+  });
+}
+
+int resume(const Invocation& invocation) {
+  v1::ResumeRequest request;
+  request.set_destination(invocation.arguments.operands().front());
+  request.set_reason(invocation.arguments.value("reason").value_or(""));
+  return call(invocation, &v1::DestinationService::Stub::Resume, request, [](const v1::ResumeResponse& response) {
+    return "resumed, " + std::to_string(response.due()) + " recipients due now";
+  });
+}
+
+int clear(const Invocation& invocation) {
+  v1::ClearBackoffRequest request;
+  request.set_site(invocation.arguments.operands().front());
+  request.set_keep_due_times(invocation.arguments.has("keep-due-times"));
+  request.set_reason(invocation.arguments.value("reason").value_or(""));
+  return call(invocation, &v1::DestinationService::Stub::ClearBackoff, request,
+              [](const v1::ClearBackoffResponse& response) {
+                return "cleared, " + std::to_string(response.due()) + " recipients due now";
+              });
+}
+
+int suspensions(const Invocation& invocation) {
+  const auto channel = connect(invocation);
+  if (!channel) return usage_error(invocation, channel.error());
+  grpc::ClientContext context;
+  set_deadline(context, invocation);
+  v1::ListSuspensionsResponse response;
+  const auto status = v1::DestinationService::NewStub(*channel)->ListSuspensions(&context, {}, &response);
+  if (!status.ok()) return report(status, invocation);
+  if (invocation.json) {
+    print_json(invocation.out, response.suspension());
+    return kOk;
+  }
+  for (const auto& one : response.suspension())
+    invocation.out << plain(one.destination()) << ": suspended " << suspension_text(one) << '\n';
   return kOk;
 }
 
 }  // namespace
 
 std::vector<Command> dest_commands() {
+  const Option reason{"reason", "TEXT", "why; for the agent's log"};
   return {
       {"dest",
        "list",
@@ -93,9 +185,28 @@ std::vector<Command> dest_commands() {
        0,
        0,
        "the sites that the relay knows at present, and how they fare",
-       {{"dead", "", "only those that failed and wait for their next probe"}},
+       {{"dead", "", "only those that failed and wait for their next probe"},
+        {"suspended", "", "only those that an operator suspended by their key"}},
        list},
       {"dest", "show", "SITE", 1, 1, "one of them, by its key as in the list", {}, show},
+      {"dest",
+       "suspend",
+       "SITE|DOMAIN",
+       1,
+       1,
+       "keep mail in the queue, untried: to a site by its key, to x.org, or to .x.org (all domains below)",
+       {{"for", "TIME", "when it ends by itself, such as 2h (default: 1h)"}, reason},
+       suspend},
+      {"dest", "resume", "SITE|DOMAIN", 1, 1, "end a suspension; what it withheld is due now", {reason}, resume},
+      {"dest", "suspensions", "", 0, 0, "what is suspended, until when, by whom and why", {}, suspensions},
+      {"dest",
+       "clear",
+       "SITE",
+       1,
+       1,
+       "forget that a site failed, and try what was deferred there now",
+       {{"keep-due-times", "", "leave what was deferred there due when it is"}, reason},
+       clear},
   };
 }
 

@@ -1,8 +1,10 @@
 #include <algorithm>
 
-#include "common/async/loop.h"
+#include "common/base/ascii.h"
+#include "common/control/audit.h"
 #include "common/control/calls.h"
 #include "common/control/convert.h"
+#include "common/control/deferred.h"
 #include "common/control/services.h"
 #include "common/relay/relay.h"
 #include "quartet/control/v1/destination.grpc.pb.h"
@@ -10,23 +12,118 @@
 namespace quartet::control {
 namespace {
 
-using Status = relay::Relay::SiteStatus;
+using grpc::Status;
+using grpc::StatusCode;
+using relay::Suspension;
+using SiteStatus = relay::Relay::SiteStatus;
 
 constexpr std::size_t kUsualPage = 500;
 constexpr std::size_t kLargestPage = 1000;
 constexpr std::size_t kLongestFailure = 1000;
+constexpr std::size_t kLongestReason = 1000;
+constexpr std::size_t kLongestDestination = 2000;
+constexpr std::chrono::hours kUsualSuspension{1};
+constexpr std::chrono::hours kLongestSuspension{30 * 24};
 
-v1::Destination::State state_of(const Status& site) {
-  return site.dead ? v1::Destination::STATE_BACKOFF : v1::Destination::STATE_OPEN;
+Status invalid(std::string text) { return {StatusCode::INVALID_ARGUMENT, std::move(text)}; }
+
+void fill(v1::Suspension& to, const Suspension& suspension) {
+  to.set_destination(utf8(suspension.destination));
+  set(*to.mutable_since(), suspension.since);
+  set(*to.mutable_until(), suspension.until);
+  to.set_reason(utf8(suspension.reason));
+  to.set_who(utf8(suspension.who));
 }
 
-void fill(v1::Destination& to, const Status& site) {
+/// A site with its suspension, if it has one.
+struct Listed {
+  SiteStatus site;
+  const Suspension* suspension = nullptr;
+
+  v1::Destination::State state() const {
+    if (suspension != nullptr) return v1::Destination::STATE_SUSPENDED;
+    return site.dead ? v1::Destination::STATE_BACKOFF : v1::Destination::STATE_OPEN;
+  }
+};
+
+void fill(v1::Destination& to, const Listed& listed) {
+  const auto& site = listed.site;
   to.set_site(utf8(site.key));
-  to.set_state(state_of(site));
+  to.set_state(listed.state());
   to.set_ready(site.ready);
   to.set_connections(site.connections);
-  to.set_allowed(site.allowed);
+  to.set_allowed(listed.suspension != nullptr ? 0 : site.allowed);
   to.set_last_failure(utf8(site.last_failure, kLongestFailure));
+  if (listed.suspension != nullptr) fill(*to.mutable_suspension(), *listed.suspension);
+}
+
+/// All sites in order, those included that are suspended and have nothing to do.
+std::vector<Listed> merge(std::vector<SiteStatus> sites, const std::vector<Suspension>& suspensions) {
+  std::vector<Listed> out;
+  for (auto& site : sites) out.push_back({std::move(site)});
+  for (const auto& suspension : suspensions) {
+    if (!relay::names_site(suspension.destination)) continue;
+    const auto known = std::ranges::find(out, suspension.destination, [](const Listed& one) { return one.site.key; });
+    if (known != out.end())
+      known->suspension = &suspension;
+    else
+      out.push_back({.site = {.key = suspension.destination}, .suspension = &suspension});
+  }
+  std::ranges::sort(out, {}, [](const Listed& one) -> const std::string& { return one.site.key; });
+  return out;
+}
+
+std::string why_not(const v1::ListDestinationsRequest& request) {
+  if (request.page_size() > kLargestPage) return "page_size: at most " + std::to_string(kLargestPage);
+  if (!v1::Destination::State_IsValid(request.state())) return "state: " + std::to_string(request.state()) + " is none";
+  return "";
+}
+
+void list(std::vector<SiteStatus> sites, const std::vector<Suspension>& suspensions,
+          const v1::ListDestinationsRequest& request, v1::ListDestinationsResponse& response) {
+  const auto page = request.page_size() == 0 ? kUsualPage : std::size_t{request.page_size()};
+  for (const auto& listed : merge(std::move(sites), suspensions)) {
+    const auto& key = listed.site.key;
+    if (!request.page_token().empty() && key <= request.page_token()) continue;
+    if (!request.site().empty() && key != request.site()) continue;
+    if (request.state() != v1::Destination::STATE_UNSPECIFIED && listed.state() != request.state()) continue;
+    if (static_cast<std::size_t>(response.destination_size()) == page) {
+      response.set_next_page_token(response.destination(response.destination_size() - 1).site());
+      break;
+    }
+    fill(*response.add_destination(), listed);
+  }
+}
+
+/// A site's key, or domains in lower case; empty if it is neither.
+std::string destination_of(std::string_view text) {
+  if (text.size() > kLongestDestination) return "";
+  if (relay::names_site(text)) return std::string(text);
+  const bool plain = std::ranges::all_of(
+      text, [](char c) { return ascii::is_alnum(c) || c == '.' || c == '-' || c == '_' || (c & 0x80) != 0; });
+  const bool empty_label = text.ends_with('.') || text.contains("..");
+  return plain && !empty_label ? ascii::lower(text) : "";
+}
+
+std::expected<Suspension, std::string> suspension_of(const v1::SuspendRequest& request, std::string who) {
+  Suspension out{.destination = destination_of(request.destination()),
+                 .since = wall_now(),
+                 .until = {},
+                 .reason = request.reason(),
+                 .who = std::move(who)};
+  if (out.destination.empty()) return std::unexpected("destination: expected the key of a site, x.org or .x.org");
+  if (request.reason().size() > kLongestReason) return std::unexpected("reason: longer than 1000 octets");
+  std::chrono::microseconds ttl = kUsualSuspension;
+  if (request.has_ttl()) {
+    const auto& given = request.ttl();
+    const std::chrono::seconds seconds(given.seconds());
+    if (seconds < std::chrono::seconds(0) || given.nanos() < 0 || seconds > kLongestSuspension)
+      return std::unexpected("ttl: above 0 and at most 30 days");
+    ttl = seconds + std::chrono::microseconds(given.nanos() / 1000);
+    if (ttl.count() == 0 || ttl > kLongestSuspension) return std::unexpected("ttl: above 0 and at most 30 days");
+  }
+  out.until = out.since + ttl;
+  return out;
 }
 
 class DestinationService final : public v1::DestinationService::CallbackService {
@@ -36,31 +133,131 @@ class DestinationService final : public v1::DestinationService::CallbackService 
   grpc::ServerUnaryReactor* ListDestinations(grpc::CallbackServerContext* context,
                                              const v1::ListDestinationsRequest* request,
                                              v1::ListDestinationsResponse* response) override {
-    return answer(context, calls_, [this, request, response] { return list(*request, *response); });
+    auto call = Deferred<v1::ListDestinationsResponse>::begin(context, calls_, response);
+    if (auto why = why_not(*request); !why.empty()) {
+      call->end(invalid(std::move(why)));
+      return call->reactor();
+    }
+    // The sites belong to the relay's loop; what is made of them is for the pool.
+    relay_.sites([this, call, request = *request](std::vector<SiteStatus> sites) {
+      call->submit([this, call, request, sites = std::move(sites)]() mutable {
+        call->finish([&](auto& response) {
+          list(std::move(sites), relay_.suspensions(), request, response);
+          return Status::OK;
+        });
+      });
+    });
+    return call->reactor();
+  }
+
+  grpc::ServerUnaryReactor* ListSuspensions(grpc::CallbackServerContext* context, const v1::ListSuspensionsRequest*,
+                                            v1::ListSuspensionsResponse* response) override {
+    return answer(context, calls_, [this, response] {
+      for (const auto& suspension : relay_.suspensions()) fill(*response->add_suspension(), suspension);
+      return Status::OK;
+    });
+  }
+
+  grpc::ServerUnaryReactor* Suspend(grpc::CallbackServerContext* context, const v1::SuspendRequest* request,
+                                    v1::SuspendResponse* response) override {
+    auto call = Deferred<v1::SuspendResponse>::begin(context, calls_, response);
+    call->submit([this, call, request = *request, who = peer_of(*context)]() mutable { suspend(call, request, who); });
+    return call->reactor();
+  }
+
+  grpc::ServerUnaryReactor* Resume(grpc::CallbackServerContext* context, const v1::ResumeRequest* request,
+                                   v1::ResumeResponse* response) override {
+    auto call = Deferred<v1::ResumeResponse>::begin(context, calls_, response);
+    call->submit([this, call, request = *request, who = peer_of(*context)]() mutable { resume(call, request, who); });
+    return call->reactor();
+  }
+
+  grpc::ServerUnaryReactor* ClearBackoff(grpc::CallbackServerContext* context, const v1::ClearBackoffRequest* request,
+                                         v1::ClearBackoffResponse* response) override {
+    auto call = Deferred<v1::ClearBackoffResponse>::begin(context, calls_, response);
+    if (request->reason().size() > kLongestReason) {
+      call->end(refuse("clear_backoff", peer_of(*context), request->site(), request->reason(),
+                       invalid("reason: longer than 1000 octets")));
+      return call->reactor();
+    }
+    relay_.clear_backoff(request->site(), [this, call, request = *request, who = peer_of(*context)](auto domains) {
+      call->submit([this, call, request, who, domains = std::move(domains)]() mutable {
+        call->finish([&](auto& response) { return cleared(request, who, std::move(domains), response); });
+      });
+    });
+    return call->reactor();
   }
 
  private:
-  grpc::Status list(const v1::ListDestinationsRequest& request, v1::ListDestinationsResponse& response) {
-    if (request.page_size() > kLargestPage)
-      return {grpc::StatusCode::INVALID_ARGUMENT, "page_size: at most " + std::to_string(kLargestPage)};
-    if (!v1::Destination::State_IsValid(request.state()))
-      return {grpc::StatusCode::INVALID_ARGUMENT, "state: " + std::to_string(request.state()) + " is none"};
-    const auto page = request.page_size() == 0 ? kUsualPage : std::size_t{request.page_size()};
-    // The sites belong to the relay's loop; the answer comes back to one of our own.
-    async::Loop loop;
-    auto sites = loop.block_on(relay_.sites());
-    std::ranges::sort(sites, {}, &Status::key);
-    for (const auto& site : sites) {
-      if (!request.page_token().empty() && site.key <= request.page_token()) continue;
-      if (!request.site().empty() && site.key != request.site()) continue;
-      if (request.state() != v1::Destination::STATE_UNSPECIFIED && state_of(site) != request.state()) continue;
-      if (static_cast<std::size_t>(response.destination_size()) == page) {
-        response.set_next_page_token(response.destination(response.destination_size() - 1).site());
-        break;
-      }
-      fill(*response.add_destination(), site);
-    }
-    return grpc::Status::OK;
+  static Status refuse(std::string_view verb, const std::string& who, const std::string& what,
+                       const std::string& reason, Status status) {
+    audit({.verb = verb, .peer = who, .selector = what, .reason = reason, .refused = status.error_message()});
+    return status;
+  }
+
+  void suspend(const std::shared_ptr<Deferred<v1::SuspendResponse>>& call, const v1::SuspendRequest& request,
+               const std::string& who) {
+    const auto refused = [&](Status status) {
+      call->end(refuse("suspend", who, request.destination(), request.reason(), std::move(status)));
+    };
+    const auto suspension = suspension_of(request, who);
+    if (!suspension) return refused(invalid(suspension.error()));
+    auto before = relay_.suspend(*suspension);
+    if (!before)
+      return refused({StatusCode::UNAVAILABLE, "the disk does not take the suspension: " + utf8(before.error())});
+    audit({.verb = "suspend",
+           .peer = who,
+           .selector = suspension->destination,
+           .reason = request.reason(),
+           .changed = 1});
+    relay_.settle([this, call, suspension = *suspension, before = std::move(*before)]() mutable {
+      call->submit([this, call, suspension, before = std::move(before)]() mutable {
+        relay_.make_due(std::move(before));
+        call->finish([&](auto& response) {
+          fill(*response.mutable_suspension(), suspension);
+          return Status::OK;
+        });
+      });
+    });
+  }
+
+  void resume(const std::shared_ptr<Deferred<v1::ResumeResponse>>& call, const v1::ResumeRequest& request,
+              const std::string& who) {
+    const auto refused = [&](Status status) {
+      call->end(refuse("resume", who, request.destination(), request.reason(), std::move(status)));
+    };
+    if (request.reason().size() > kLongestReason) return refused(invalid("reason: longer than 1000 octets"));
+    auto ended = relay_.resume(destination_of(request.destination()));
+    if (!ended) return refused({StatusCode::UNAVAILABLE, "the disk does not take the change: " + utf8(ended.error())});
+    if (!*ended) return refused({StatusCode::NOT_FOUND, "no such suspension"});
+    relay_.settle([this, call, request, who, domains = std::move(**ended)]() mutable {
+      call->submit([this, call, request, who, domains = std::move(domains)]() mutable {
+        const auto due = relay_.make_due(std::move(domains));
+        audit({.verb = "resume",
+               .peer = who,
+               .selector = request.destination(),
+               .reason = request.reason(),
+               .changed = due});
+        call->finish([due](auto& response) {
+          response.set_due(due);
+          return Status::OK;
+        });
+      });
+    });
+  }
+
+  Status cleared(const v1::ClearBackoffRequest& request, const std::string& who,
+                 std::optional<std::vector<std::string>> domains, v1::ClearBackoffResponse& response) {
+    if (!domains)
+      return refuse("clear_backoff", who, request.site(), request.reason(),
+                    {StatusCode::NOT_FOUND, "the relay knows no such site at present"});
+    if (!request.keep_due_times()) response.set_due(relay_.make_due(*std::move(domains)));
+    audit({.verb = "clear_backoff",
+           .peer = who,
+           .selector = request.site(),
+           .reason = request.reason(),
+           .changed = response.due()});
+    return Status::OK;
   }
 
   relay::Relay& relay_;

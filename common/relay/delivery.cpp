@@ -99,8 +99,8 @@ async::Task<void> Relay::Impl::connection(Site& site) {
     if (const auto limit = connection->session->capabilities().transactions_limit; limit != 0)
       most = static_cast<unsigned>(std::min<std::uint64_t>(most, limit));
     bool usable = true;
-    while (usable && !stopping_ && !retire.passed() && connection->carried < most) {
-      auto job = site.take();
+    while (usable && !stopping_ && !suspended(site) && !retire.passed() && connection->carried < most) {
+      auto job = next_job(site);
       if (!job) {
         if (!in_line_.empty()) break;  // others need the place
         ++site.waiting;
@@ -140,7 +140,7 @@ async::Task<std::optional<Relay::Impl::Connection>> Relay::Impl::connect(Site& s
     }
   }
   const auto hosts = site.hosts;
-  for (std::size_t i = 0; i < hosts.size() && !stopping_; ++i) {
+  for (std::size_t i = 0; i < hosts.size() && !stopping_ && !suspended(site); ++i) {
     auto connection = co_await try_host(site, hosts[i], i + 1 == hosts.size());
     if (connection) co_return connection;
   }
@@ -206,7 +206,10 @@ async::Task<bool> Relay::Impl::transmit(Site& site, Connection& connection, Job 
   const auto* tls = session.stream().tls();
   count_tls(tls, static_cast<std::size_t>(std::ranges::count_if(result.recipients, &smtp::Reply::positive)));
   site.note_done(job.recipients.size(), std::chrono::steady_clock::now());
-  conclude(attempts_of(std::move(job), result, site.next_hop(), connection.host, tls));
+  auto attempts = attempts_of(std::move(job), result, site.next_hop(), connection.host, tls);
+  for (const auto& attempt : attempts)
+    if (attempt.verdict == Attempt::Verdict::kTransient) site.note_deferred(attempt.claim);
+  conclude(std::move(attempts));
   if (result.broken) {
     site_failed(site, reply_of(*result.broken, connection.host));
     co_return false;
@@ -246,6 +249,7 @@ void Relay::Impl::defer_ready(Site& site, const spool::Reply& reason) {
   if (reply.enhanced.starts_with('5')) reply.enhanced.front() = '4';
   for (auto& job : site.take_all()) {
     for (auto& claim : job.recipients) {
+      site.note_deferred(claim);
       Attempt attempt;
       attempt.claim = std::move(claim);
       attempt.reply = reply;

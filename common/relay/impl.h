@@ -11,6 +11,7 @@
 #include "common/relay/gate.h"
 #include "common/relay/links.h"
 #include "common/relay/relay.h"
+#include "common/relay/suspensions.h"
 
 namespace quartet::smtp {
 class ClientSession;
@@ -55,21 +56,26 @@ class Relay::Impl {
   async::Task<void> run();
   void stop(std::chrono::seconds grace);
 
-  async::Task<std::vector<SiteStatus>> sites();
+  void sites(std::move_only_function<void(std::vector<SiteStatus>)> done);
+  void clear_backoff(std::string site, std::move_only_function<void(std::optional<std::vector<std::string>>)> done);
+  void settle(std::move_only_function<void()> done);
+  std::uint64_t make_due(std::vector<std::string> domains);
   StartAnswer start(const RoutingTable::Link& link);
   void revive_sites();
-  bool running() const;
+  bool running() const;  // and is to go on
+  bool runs() const;
   async::Task<void> deliver_over(std::unique_ptr<net::Stream> stream, Turn turn);
 
   Options options_;
   spool::Spool& spool_;
   Links links_;
+  Suspensions suspensions_;
 
   void set_router(std::shared_ptr<const Router> router);
   std::shared_ptr<const Router> router() const;
 
  private:
-  async::Task<std::vector<SiteStatus>> site_status() const;
+  std::vector<SiteStatus> site_status() const;
   void revive(const std::string& link);
 
   // scheduler.cpp: from the spool to sites
@@ -87,8 +93,15 @@ class Relay::Impl {
   void connection_ended(Site& site);
   void end_an_idle_connection();
   void postpone(Site& site, spool::Claim claim);
+  void put_off(spool::Claim claim, std::string status, std::string why, WallTime until);
   void put_back(std::vector<spool::Claim> claims, WallTime due);
   void forget_idle_sites();
+
+  // withhold.cpp: what an operator suspended
+  bool withheld(spool::Claim& claim, const std::string& domain, const std::string& site);
+  void withhold_ready();
+  std::optional<Job> next_job(Site& site);
+  bool suspended(const Site& site) const { return suspensions_.has_site(site.key(), wall_now()); }
 
   // delivery.cpp: from a site to its hosts
   struct Connection {

@@ -1,6 +1,5 @@
 #include "common/relay/relay.h"
 
-#include "common/async/run_on.h"
 #include "common/log/log.h"
 #include "common/relay/figures.h"
 #include "common/relay/impl.h"
@@ -11,6 +10,7 @@ Relay::Impl::Impl(Options options, std::shared_ptr<const Router> router, spool::
     : options_(std::move(options)),
       spool_(spool),
       links_(spool),
+      suspensions_(options_.directory),
       router_(std::move(router)),
       budget_(options_.ready_recipients, options_.ready_bytes),
       look_up_budget_(options_.ready_recipients, ~std::uint64_t{0}),
@@ -110,7 +110,7 @@ std::shared_ptr<const Router> Relay::Impl::router() const {
   return router_;
 }
 
-async::Task<std::vector<Relay::SiteStatus>> Relay::Impl::site_status() const {
+std::vector<Relay::SiteStatus> Relay::Impl::site_status() const {
   std::vector<SiteStatus> out;
   const auto now = std::chrono::steady_clock::now();
   for (const auto& [key, site] : sites_) {
@@ -118,17 +118,12 @@ async::Task<std::vector<Relay::SiteStatus>> Relay::Impl::site_status() const {
     out.push_back(
         {key, site->ready(), site->connections, concurrency.allowed(now), concurrency.dead(), site->last_failure});
   }
-  co_return out;
+  return out;
 }
 
-async::Task<std::vector<Relay::SiteStatus>> Relay::Impl::sites() {
-  async::Loop* loop = nullptr;
-  {
-    const std::lock_guard lock(wake_up_->mutex);
-    loop = wake_up_->loop;
-  }
-  if (loop == nullptr) co_return std::vector<SiteStatus>();
-  co_return co_await async::run_on(*loop, site_status());
+void Relay::Impl::sites(std::move_only_function<void(std::vector<SiteStatus>)> done) {
+  if (!runs()) return done({});
+  wake_up_->post([this, done = std::move(done)]() mutable { done(site_status()); });
 }
 
 /// Who asks for its mail is there: its sites are alive again before its mail becomes due.
@@ -142,6 +137,11 @@ StartAnswer Relay::Impl::start(const RoutingTable::Link& link) {
 bool Relay::Impl::running() const {
   const std::lock_guard lock(wake_up_->mutex);
   return wake_up_->loop != nullptr && !wake_up_->stopping;
+}
+
+bool Relay::Impl::runs() const {
+  const std::lock_guard lock(wake_up_->mutex);
+  return wake_up_->loop != nullptr;
 }
 
 void Relay::Impl::revive_sites() {
@@ -215,6 +215,25 @@ std::optional<std::uint64_t> Relay::waiting_for(const std::vector<std::string>& 
 
 void Relay::revive_sites() { impl_->revive_sites(); }
 
-async::Task<std::vector<Relay::SiteStatus>> Relay::sites() { co_return co_await impl_->sites(); }
+std::expected<std::vector<std::string>, std::string> Relay::suspend(Suspension suspension) {
+  return impl_->suspensions_.add(std::move(suspension));
+}
+
+std::expected<std::optional<std::vector<std::string>>, std::string> Relay::resume(const std::string& destination) {
+  return impl_->suspensions_.remove(destination);
+}
+
+std::vector<Suspension> Relay::suspensions() const { return impl_->suspensions_.list(wall_now()); }
+
+void Relay::settle(std::move_only_function<void()> done) { impl_->settle(std::move(done)); }
+
+std::uint64_t Relay::make_due(std::vector<std::string> domains) { return impl_->make_due(std::move(domains)); }
+
+void Relay::clear_backoff(std::string site,
+                          std::move_only_function<void(std::optional<std::vector<std::string>>)> done) {
+  impl_->clear_backoff(std::move(site), std::move(done));
+}
+
+void Relay::sites(std::move_only_function<void(std::vector<SiteStatus>)> done) { impl_->sites(std::move(done)); }
 
 }  // namespace quartet::relay

@@ -4,6 +4,7 @@
 // It runs on one loop. Functions marked "any thread" may be called from elsewhere.
 #pragma once
 #include <chrono>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -17,6 +18,7 @@
 #include "common/relay/retry.h"
 #include "common/relay/route.h"
 #include "common/relay/site.h"
+#include "common/relay/suspensions.h"
 #include "common/relay/tls_choice.h"
 #include "common/relay/tls_reports.h"
 #include "common/spool/spool.h"
@@ -44,6 +46,7 @@ struct Options {
   std::chrono::seconds idle_timeout{10};                 // an open connection waits this long for more work
   std::chrono::seconds connection_lifetime{300};
   unsigned messages_per_connection = 1000;
+  std::filesystem::path directory;  // for suspensions; empty: they end with the relay
 };
 
 /// A link: a site that connects only sometimes and asks for its mail (RFC 1985).
@@ -112,6 +115,23 @@ class Relay {
   /// Forgets that sites are dead, so that what is due is tried at once: after an operator's retry. Any thread.
   void revive_sites();
 
+  /// No mail goes to the destination until the time is over or resume(), save over connections that a site turned
+  /// around. What is under way ends; time goes on for what waits. Waits for the disk; any thread but the relay's. The
+  /// error is one line for the operator. The domains that are given out are those of recipients that a suspension
+  /// withheld and that ended with this call: settle(), then make_due().
+  std::expected<std::vector<std::string>, std::string> suspend(Suspension suspension);
+  /// nullopt: there is no such suspension.
+  std::expected<std::optional<std::vector<std::string>>, std::string> resume(const std::string& destination);
+  std::vector<Suspension> suspensions() const;
+  /// Calls `done` from the relay's loop once what was claimed before is withheld or goes its way, or here if the relay
+  /// does not run. Any thread; like all that wait for the relay's loop, it is destroyed uncalled if the relay ends.
+  void settle(std::move_only_function<void()> done);
+  /// Makes recipients of these domains ("x.org", ".x.org") due, and gives their number. Any thread; walks the index.
+  std::uint64_t make_due(std::vector<std::string> domains);
+
+  /// Forgets that one site is dead. Gives the domains of what was deferred there; nullopt if there is no such site.
+  void clear_backoff(std::string site, std::move_only_function<void(std::optional<std::vector<std::string>>)> done);
+
   /// What one would see of the relay's sites; none while it does not run. Any thread.
   struct SiteStatus {
     std::string key;
@@ -121,7 +141,7 @@ class Relay {
     bool dead = false;
     std::string last_failure;
   };
-  async::Task<std::vector<SiteStatus>> sites();
+  void sites(std::move_only_function<void(std::vector<SiteStatus>)> done);
 
  private:
   class Impl;

@@ -62,6 +62,8 @@ async::Task<void> Relay::Impl::schedule() {
     if (const auto now = std::chrono::steady_clock::now(); now - last_tidy_ > kTidyEvery) {
       last_tidy_ = now;
       forget_idle_sites();
+      for (const auto& ended : suspensions_.take_ended(wall_now()))
+        log::info("relay.suspension_ended", {{"destination", ended.destination}, {"reason", ended.reason}});
     }
     if (more) {
       co_await async::yield();
@@ -88,6 +90,7 @@ void Relay::Impl::dispatch(spool::Claim claim) {
     if (auto* turned = turned_for(*link, domain)) return offer(*turned, std::move(claim));
     if (keep_waiting(claim, *link)) return;
   }
+  if (withheld(claim, domain, {})) return;
   const NextHop& next_hop = ordered ? *ordered : router->route(claim.address);
   switch (next_hop.kind) {
     case NextHop::Kind::kMx:
@@ -226,6 +229,7 @@ Site& Relay::Impl::site(const std::string& key, const NextHop& next_hop, const s
 }
 
 void Relay::Impl::offer(Site& site, spool::Claim claim) {
+  if (suspensions_.any() && withheld(claim, domain_of(claim.address), site.key())) return;
   const auto now = std::chrono::steady_clock::now();
   if (site.concurrency().dead() && now < site.concurrency().probe_at()) {
     postpone(site, std::move(claim));
@@ -240,10 +244,18 @@ void Relay::Impl::offer(Site& site, spool::Claim claim) {
   open_connections(site);
 }
 
-/// For a dead site: until its probe, and without an attempt. But time goes on for the message, too.
+/// For a dead site: until its probe.
 void Relay::Impl::postpone(Site& site, spool::Claim claim) {
+  site.note_deferred(claim);
+  put_off(std::move(claim), "4.4.1", site.last_failure,
+          wall_time_of(site.concurrency().probe_at()) + jitter(kProbeSpread));
+}
+
+/// Without an attempt. But time goes on for the message, too.
+void Relay::Impl::put_off(spool::Claim claim, std::string status, std::string why, WallTime until) {
   std::vector<Attempt> attempts;
-  attempts.push_back(local_verdict(std::move(claim), Attempt::Verdict::kTransient, 0, "4.4.1", site.last_failure));
+  attempts.push_back(
+      local_verdict(std::move(claim), Attempt::Verdict::kTransient, 0, std::move(status), std::move(why)));
   attempts[0].counts = false;
   if (says_something(attempts[0], options_, wall_now())) {
     conclude(std::move(attempts));
@@ -251,7 +263,7 @@ void Relay::Impl::postpone(Site& site, spool::Claim claim) {
   }
   std::vector<spool::Claim> back;
   back.push_back(std::move(attempts[0].claim));
-  put_back(std::move(back), wall_time_of(site.concurrency().probe_at()) + jitter(kProbeSpread));
+  put_back(std::move(back), until);
 }
 
 void Relay::Impl::open_connections(Site& site) {

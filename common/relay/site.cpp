@@ -8,6 +8,7 @@ namespace {
 constexpr auto kLongestTurn = std::chrono::seconds(60);
 constexpr auto kShortestTurn = std::chrono::milliseconds(50);
 constexpr auto kRateWindow = std::chrono::seconds(1);
+constexpr std::size_t kMostDomains = 10'000;
 
 }  // namespace
 
@@ -102,6 +103,10 @@ std::vector<Job> Site::take_all() {
   std::vector<Job> jobs;
   while (auto job = take()) jobs.push_back(*std::move(job));
   return jobs;
+}
+
+void Site::note_deferred(const spool::Claim& claim) {
+  if (deferred_domains_.size() < kMostDomains) deferred_domains_.insert(domain_of(claim.address));
 }
 
 bool Site::wants_connection(SteadyTime now) const {

@@ -5,6 +5,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -92,6 +93,10 @@ class Site {
   bool idle() const { return ready_.empty() && connections == 0 && !in_line; }
   std::size_t ready() const { return ready_recipients_; }
 
+  /// What did not get there: by its domain it is found again.
+  void note_deferred(const spool::Claim& claim);
+  const std::set<std::string>& deferred_domains() const { return deferred_domains_; }
+
   Concurrency& concurrency() { return concurrency_; }
   /// Whether another connection may be opened for what is ready.
   bool wants_connection(SteadyTime now) const;
@@ -122,6 +127,7 @@ class Site {
   std::uint64_t ready_bytes_ = 0;
   Turns turns_;
   double rate_ = 5'000;  // recipients a second, while there is work; at first a guess for a quick one
+  std::set<std::string> deferred_domains_;
   std::size_t done_ = 0;
   SteadyTime done_since_{};
 };

@@ -45,6 +45,7 @@ std::expected<std::unique_ptr<Queue>, std::string> Queue::open(const std::filesy
   if (loop == nullptr) queue->thread_ = std::make_unique<async::LoopThreads>(1);
   queue->loop_ = loop != nullptr ? loop : &(*queue->thread_)[0];
   queue->spool_ = *std::move(spool);
+  options.directory = directory;
   queue->relay_ = std::make_unique<relay::Relay>(std::move(options), std::move(router), *queue->spool_);
   return queue;
 }

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """The relay's sites as quartetctl shows them, while a next hop is down and when it is there."""
+import datetime
 import subprocess
+import time
 import unittest
 
 from harness import SitesTestCase
@@ -37,6 +39,65 @@ class Destinations(SitesTestCase):
 
     def test_no_such_site(self):
         self.ctl("dest", "show", "smtp:nowhere", code=1)
+        self.ctl("dest", "clear", "smtp:nowhere", code=1)
+        self.ctl("dest", "resume", "nowhere.example", code=1)
+
+    def withheld(self, message):
+        """The recipient of `message` in the queue, as soon as it is put off for longer than a first retry would be."""
+        def find():
+            entries = self.quartetctl(self.pair.a, "mta", "queue", "list", "--recipient-domain", "b.example")
+            later = time.time() + 50 * 60
+            return [entry for entry in entries
+                    if datetime.datetime.fromisoformat(entry["next_attempt"]).timestamp() > later]
+        return wait_until(find, 60, f"{message['Message-ID']} to be withheld")[0]
+
+    def test_a_suspended_domain_over_a_restart(self):
+        a, b = self.pair.a, self.pair.b
+        self.ctl("dest", "suspend", "b.example", "--for", "2h", "--reason", "they move")
+        sent = self.send(a, a.users[0], b.users[0].address)
+        entry = self.withheld(sent)
+        self.assertEqual(entry["attempts"], 0)
+        a.processes["mta"].stop()
+        a.start_agent("mta", self.pair.binaries)
+        suspended = self.quartetctl(a, "mta", "dest", "suspensions")
+        self.assertEqual([(one["destination"], one["reason"]) for one in suspended], [("b.example", "they move")])
+        self.withheld(sent)
+        self.assertIn("1 recipients due now", self.ctl("dest", "resume", "b.example"))
+        self.assert_intact(sent, self.wait_for_message(b, b.users[0], sent["Message-ID"]))
+        self.assertEqual(self.quartetctl(a, "mta", "dest", "suspensions"), [])
+        log = a.processes["mta"].log.read_text()
+        self.assertRegex(log, r'"verb":"suspend".*"peer":"unix:uid=\d+,pid=\d+".*"reason":"they move"')
+        self.assertRegex(log, r'"verb":"resume"')
+
+    def test_a_suspended_site(self):
+        a, b = self.pair.a, self.pair.b
+        first = self.send(a, a.users[0], b.users[0].address)
+        self.wait_for_message(b, b.users[0], first["Message-ID"])
+        site = self.sites()[0]["site"]
+        self.ctl("dest", "suspend", site, "--reason", "too slow")
+        sent = self.send(a, a.users[0], b.users[1].address)
+        self.withheld(sent)
+        shown = self.sites("--suspended")[0]
+        self.assertEqual((shown["state"], shown["suspension"]["reason"]), ("suspended", "too slow"))
+        self.assertRegex(self.ctl("dest", "list"), r"SUSPENDED .*until 20.*too slow")
+        self.assertIn("too slow", self.ctl("dest", "show", site))
+        self.ctl("dest", "resume", site)
+        self.wait_for_message(b, b.users[1], sent["Message-ID"])
+
+    def test_a_cleared_backoff(self):
+        a, b = self.pair.a, self.pair.b
+        b.processes["mta"].stop()
+        sent = self.send(a, a.users[0], b.users[0].address)
+        dead = wait_until(lambda: self.sites("--dead"), 60, "the site of b in backoff")[0]
+        b.start_agent("mta", self.pair.binaries)
+        self.assertIn("1 recipients due now", self.ctl("dest", "clear", dead["site"]))
+        self.wait_for_message(b, b.users[0], sent["Message-ID"])
+
+    def test_what_makes_no_sense_is_refused(self):
+        for words in (["nobody@b.example"], ["b..example"], ["b.example", "--for", "31d"]):
+            self.ctl("dest", "suspend", *words, code=1)
+        self.ctl("dest", "suspend", "b.example", "--for", "soon", code=2)
+        self.assertEqual(self.quartetctl(self.pair.a, "mta", "dest", "suspensions"), [])
 
 
 if __name__ == "__main__":

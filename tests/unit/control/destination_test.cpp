@@ -73,6 +73,26 @@ struct TwoSites : Running {
   }
 };
 
+/// The code of a call with a deadline.
+template <typename Request, typename Response>
+grpc::StatusCode code_of(TwoSites& two,
+                         grpc::Status (v1::DestinationService::Stub::*method)(grpc::ClientContext*, const Request&,
+                                                                              Response*),
+                         const Request& request, Response& response) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
+  return (two.stub.get()->*method)(&context, request, &response).error_code();
+}
+
+grpc::StatusCode suspend(TwoSites& two, const std::string& destination, std::int64_t seconds = 3600) {
+  v1::SuspendRequest request;
+  request.set_destination(destination);
+  request.set_reason("a test");
+  request.mutable_ttl()->set_seconds(seconds);
+  v1::SuspendResponse response;
+  return code_of(two, &v1::DestinationService::Stub::Suspend, request, response);
+}
+
 }  // namespace
 
 TEST_CASE("sites are listed with their state, page by page", "[control]") {
@@ -110,4 +130,77 @@ TEST_CASE("a relay that does not run has no sites, and odd requests are refused"
   request.set_page_size(0);
   request.set_state(static_cast<v1::Destination::State>(77));
   two.list(request, grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_CASE("a suspended site is listed, known to the relay or not, until it is resumed", "[control]") {
+  LogCapture log;
+  TwoSites two;
+  two.run();
+  REQUIRE(two.sink.wait_for(1));
+  const auto known = "smtp:127.0.0.1/" + std::to_string(two.sink.port());
+  REQUIRE(suspend(two, known) == grpc::StatusCode::OK);
+  REQUIRE(suspend(two, "smtp:mx:25:elsewhere.test") == grpc::StatusCode::OK);
+  REQUIRE(suspend(two, "X.org") == grpc::StatusCode::OK);
+  v1::ListDestinationsRequest suspended;
+  suspended.set_state(v1::Destination::STATE_SUSPENDED);
+  const auto listed = two.list(suspended);
+  REQUIRE(listed.destination_size() == 2);
+  CHECK(listed.destination(0).site() == known);
+  CHECK(listed.destination(0).suspension().reason() == "a test");
+  CHECK(listed.destination(0).suspension().who().starts_with("unix:uid="));
+  CHECK(listed.destination(0).allowed() == 0);
+  CHECK(listed.destination(1).site() == "smtp:mx:25:elsewhere.test");
+  v1::ListSuspensionsResponse all;
+  REQUIRE(code_of(two, &v1::DestinationService::Stub::ListSuspensions, v1::ListSuspensionsRequest(), all) ==
+          grpc::StatusCode::OK);
+  REQUIRE(all.suspension_size() == 3);
+  CHECK(all.suspension(2).destination() == "x.org");
+
+  enqueue(*two.spool, message_to({"b@good.test"}));
+  REQUIRE(before_long([&] {
+    spool::Filter filter;
+    filter.next_attempt_from = wall_now() + std::chrono::minutes(50);
+    filter.recipient = "b@good.test";
+    return two.spool->count(filter) == 1;
+  }));
+  v1::ResumeRequest request;
+  request.set_destination(known);
+  v1::ResumeResponse resumed;
+  CHECK(code_of(two, &v1::DestinationService::Stub::Resume, request, resumed) == grpc::StatusCode::OK);
+  CHECK(resumed.due() == 1);
+  CHECK(two.sink.wait_for(2));
+  CHECK(code_of(two, &v1::DestinationService::Stub::Resume, request, resumed) == grpc::StatusCode::NOT_FOUND);
+  CHECK(log.text().find("\"verb\":\"suspend\"") != std::string::npos);
+  CHECK(log.text().find("\"verb\":\"resume\"") != std::string::npos);
+}
+
+TEST_CASE("a suspension that makes no sense is refused", "[control]") {
+  TwoSites two;
+  for (const char* odd : {"", "a@b.test", "b..test", ".", "b.test.", "b test", "..b"})
+    CHECK(suspend(two, odd) == grpc::StatusCode::INVALID_ARGUMENT);
+  for (const std::int64_t seconds : {std::int64_t{0}, std::int64_t{-1}, std::int64_t{31} * 24 * 3600, INT64_MAX})
+    CHECK(suspend(two, "b.test", seconds) == grpc::StatusCode::INVALID_ARGUMENT);
+  CHECK(suspend(two, ".b.test") == grpc::StatusCode::OK);  // also while the relay does not run
+}
+
+TEST_CASE("the back-off of a dead site is cleared", "[control]") {
+  TwoSites two;
+  two.run();
+  v1::ListDestinationsRequest dead;
+  dead.set_state(v1::Destination::STATE_BACKOFF);
+  REQUIRE(before_long([&] { return two.list(dead).destination_size() == 1; }));
+  v1::ClearBackoffRequest request;
+  request.set_site(two.list(dead).destination(0).site());
+  request.set_keep_due_times(true);
+  v1::ClearBackoffResponse response;
+  REQUIRE(code_of(two, &v1::DestinationService::Stub::ClearBackoff, request, response) == grpc::StatusCode::OK);
+  CHECK(response.due() == 0);
+  CHECK(two.list(dead).destination_size() == 0);
+  relay::test::Sink late({}, two.bad);
+  request.set_keep_due_times(false);
+  REQUIRE(code_of(two, &v1::DestinationService::Stub::ClearBackoff, request, response) == grpc::StatusCode::OK);
+  CHECK(response.due() == 1);
+  CHECK(late.wait_for(1));
+  request.set_site("smtp:nobody/25");
+  CHECK(code_of(two, &v1::DestinationService::Stub::ClearBackoff, request, response) == grpc::StatusCode::NOT_FOUND);
 }

@@ -178,8 +178,7 @@ TEST_CASE("when a domain is no longer signed, its mail leaves the site of those 
   running.start();
   REQUIRE(running.empty());
   CHECK(sink.mails().size() == 1);
-  async::Loop loop;
-  const auto sites = loop.block_on(running.relay().sites());
+  const auto sites = sites_of(running.relay());
   const auto has = [&sites](bool with_signature) {
     return std::ranges::any_of(sites,
                                [&](const auto& site) { return site.key.ends_with("+signed") == with_signature; });

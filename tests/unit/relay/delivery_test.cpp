@@ -160,8 +160,7 @@ TEST_CASE("a refusing greeting puts mail off and the site to sleep", "[relay]") 
   running.start();
   REQUIRE(running.deferred("a@b.test"));
   CHECK(running.entry("a@b.test").last.enhanced == "4.3.2");
-  async::Loop loop;
-  const auto sites = loop.block_on(running.relay().sites());
+  const auto sites = sites_of(running.relay());
   REQUIRE(sites.size() == 1);
   CHECK(sites[0].dead);
   // What comes now waits for the probe, without an attempt; an operator may end the pause.

@@ -1,6 +1,7 @@
 // What the relay's tests share: a spool in a directory that goes away, and a relay that works on a thread of its own.
 #pragma once
 #include <catch2/catch.hpp>
+#include <future>
 #include <map>
 #include <memory>
 #include <string>
@@ -117,6 +118,14 @@ class Running {
   async::TaskGroup turned_;
   std::thread thread_;
 };
+
+/// The relay's sites, as soon as its loop has come to the question.
+inline std::vector<Relay::SiteStatus> sites_of(Relay& relay) {
+  std::promise<std::vector<Relay::SiteStatus>> answer;
+  auto sites = answer.get_future();
+  relay.sites([answer = std::move(answer)](auto found) mutable { answer.set_value(std::move(found)); });
+  return sites.get();
+}
 
 /// A delivery status notification taken apart by the MIME library.
 struct Report {

@@ -20,8 +20,7 @@ TEST_CASE("a relay that was stopped before it ran does nothing", "[relay]") {
   CHECK(running.spool().counts().messages == 1);
   running.relay().stop();  // nor does it mind afterwards
   running.relay().revive_sites();
-  async::Loop loop;
-  CHECK(loop.block_on(running.relay().sites()).empty());
+  CHECK(sites_of(running.relay()).empty());
 }
 
 TEST_CASE("a transaction under way ends within the grace", "[relay]") {
@@ -42,8 +41,7 @@ TEST_CASE("a transaction under way ends within the grace", "[relay]") {
   running.start();
   arrived.get_future().wait();
   running.relay().stop(seconds(60));
-  async::Loop loop;
-  (void)loop.block_on(running.relay().sites());  // asked behind the stop, answered when the relay knows of it
+  (void)sites_of(running.relay());  // asked behind the stop, answered when the relay knows of it
   go_on.set_value();
   running.stop(seconds(60));
   CHECK(sink.mails().size() == 1);

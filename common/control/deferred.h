@@ -1,0 +1,69 @@
+// A unary call that is finished elsewhere, such as on the relay's loop: meanwhile it holds no thread of the pool.
+#pragma once
+#include <memory>
+#include <mutex>
+#include <utility>
+
+#include "common/control/calls.h"
+
+namespace quartet::control {
+
+/// Whoever is to finish it keeps a reference; once nobody does, it is finished as that of an agent that stops. Any
+/// thread.
+template <typename Response>
+class Deferred final : public Stream, public std::enable_shared_from_this<Deferred<Response>> {
+ public:
+  /// `response` is gRPC's, and is there until the call is finished.
+  static std::shared_ptr<Deferred> begin(grpc::CallbackServerContext* context, Calls& calls, Response* response) {
+    auto call = std::shared_ptr<Deferred>(new Deferred(context->DefaultReactor(), calls, response));
+    if (!calls.enter(Calls::Kind::kAnswer)) {
+      call->finished_ = true;
+      call->reactor_->Finish(stopping());
+    } else {
+      calls.add(call);
+    }
+    return call;
+  }
+  ~Deferred() override { Deferred::end(stopping()); }
+
+  /// What the handler returns.
+  grpc::ServerUnaryReactor* reactor() const { return reactor_; }
+
+  /// `fill` sets the response and gives the status; it is not called if the call has ended meanwhile.
+  template <typename F>
+  void finish(F fill) {
+    if (!claim()) return;
+    auto status = fill(*response_);
+    reactor_->Finish(std::move(status));
+    calls_.leave(Calls::Kind::kAnswer);
+  }
+  void end(grpc::Status status) override {
+    finish([&status](Response&) { return std::move(status); });
+  }
+  void tick() override {}
+
+  /// Goes on in the pool, unless the call has ended.
+  template <typename F>
+  void submit(F job) {
+    const std::lock_guard lock(mutex_);
+    if (!finished_) calls_.submit([self = this->shared_from_this(), job = std::move(job)]() mutable { job(); });
+  }
+
+ private:
+  Deferred(grpc::ServerUnaryReactor* reactor, Calls& calls, Response* response)
+      : reactor_(reactor), calls_(calls), response_(response) {}
+
+  /// Whether the caller is the one who finishes it. The server waits for him.
+  bool claim() {
+    const std::lock_guard lock(mutex_);
+    return !std::exchange(finished_, true);
+  }
+
+  grpc::ServerUnaryReactor* const reactor_;
+  Calls& calls_;
+  Response* const response_;
+  std::mutex mutex_;
+  bool finished_ = false;
+};
+
+}  // namespace quartet::control

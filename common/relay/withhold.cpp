@@ -1,0 +1,86 @@
+// What an operator suspended: it is put back until the suspension ends, and dead sites are let off early.
+#include "common/log/log.h"
+#include "common/relay/impl.h"
+
+namespace quartet::relay {
+namespace {
+
+/// When a recipient that is put off until `until` has to be looked at: its message may expire before, or its sender be
+/// due a notice of the delay.
+WallTime look_again(const spool::Claim& claim, const Options& options, WallTime now, WallTime until) {
+  const auto& envelope = claim.message->envelope;
+  until = std::min(until, expiry(options.retry, envelope.received, envelope.reverse_path.empty()));
+  const auto notice = envelope.received + options.notices.delay_after;
+  if (options.notices.delay_after.count() > 0 && !claim.delay_notified && notice > now) until = std::min(until, notice);
+  return until;
+}
+
+}  // namespace
+
+/// True: it is put back. `site` is empty while it is not known where the mail would go.
+bool Relay::Impl::withheld(spool::Claim& claim, const std::string& domain, const std::string& site) {
+  const auto now = wall_now();
+  const auto until = suspensions_.withhold(domain, site, now);
+  if (!until) return false;
+  const auto again = look_again(claim, options_, now, *until);
+  // RFC 3463 section 3.4, X.3.2; why it is so is nobody's business but the operator's.
+  put_off(std::move(claim), "4.3.2", "delivery to this destination is suspended for now", again);
+  return true;
+}
+
+/// After a suspension began: what is claimed and not under way goes the way of what comes later.
+void Relay::Impl::withhold_ready() {
+  std::vector<Site*> dialled;
+  for (const auto& [key, site] : sites_)
+    if (site->dials) dialled.push_back(site.get());
+  for (auto* site : dialled) {
+    for (auto& job : site->take_all())
+      for (auto& claim : job.recipients) offer(*site, std::move(claim));
+    site->work.set();  // an idle connection sees that it is not wanted any more
+  }
+}
+
+/// Without what was suspended after it had been taken and put back (Site::untake()).
+std::optional<Job> Relay::Impl::next_job(Site& site) {
+  while (auto job = site.take()) {
+    if (!suspensions_.any()) return job;
+    std::vector<spool::Claim> wanted;
+    for (auto& claim : job->recipients) {
+      if (!withheld(claim, domain_of(claim.address), site.key())) wanted.push_back(std::move(claim));
+    }
+    job->recipients = std::move(wanted);
+    if (!job->recipients.empty()) return job;
+  }
+  return std::nullopt;
+}
+
+void Relay::Impl::settle(std::move_only_function<void()> done) {
+  if (!runs()) return done();
+  wake_up_->post([this, done = std::move(done)]() mutable {
+    if (suspensions_.any()) withhold_ready();
+    done();
+  });
+}
+
+std::uint64_t Relay::Impl::make_due(std::vector<std::string> domains) {
+  if (domains.empty()) return 0;
+  spool::Filter filter;
+  filter.recipient_domains = std::move(domains);
+  filter.states = {spool::State::kQueued, spool::State::kDeferred};
+  return spool_.retry_now(filter).changed;
+}
+
+void Relay::Impl::clear_backoff(std::string site,
+                                std::move_only_function<void(std::optional<std::vector<std::string>>)> done) {
+  if (!runs()) return done(std::nullopt);
+  wake_up_->post([this, key = std::move(site), done = std::move(done)]() mutable {
+    const auto found = sites_.find(key);
+    if (found == sites_.end()) return done(std::nullopt);
+    auto& site = *found->second;
+    site.concurrency().revive();
+    done(std::vector<std::string>(site.deferred_domains().begin(), site.deferred_domains().end()));
+    open_connections(site);
+  });
+}
+
+}  // namespace quartet::relay
