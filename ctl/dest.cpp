@@ -4,9 +4,9 @@
 
 #include <ostream>
 
-#include "common/base/time.h"
 #include "ctl/client.h"
 #include "ctl/command.h"
+#include "ctl/explain_text.h"
 #include "ctl/remote_queue.h"
 #include "ctl/table.h"
 #include "ctl/values.h"
@@ -32,25 +32,6 @@ grpc::Status fetch(const std::shared_ptr<grpc::Channel>& channel, const Invocati
     if (response.next_page_token().empty()) return status;
     request.set_page_token(response.next_page_token());
   }
-}
-
-std::string state_text(const v1::Destination& destination) {
-  switch (destination.state()) {
-    case v1::Destination::STATE_BACKOFF:
-      return "backoff";
-    case v1::Destination::STATE_SUSPENDED:
-      return "SUSPENDED";
-    default:
-      return "open";
-  }
-}
-
-/// "until 2026-11-26T15:00:00.000Z by unix:uid=0,pid=77: maintenance"
-std::string suspension_text(const v1::Suspension& suspension) {
-  const auto until = WallTime(std::chrono::seconds(suspension.until().seconds()) +
-                              std::chrono::microseconds(suspension.until().nanos() / 1000));
-  return "until " + to_rfc3339(until) + " by " + plain(suspension.who()) +
-         (suspension.reason().empty() ? "" : ": " + plain(suspension.reason()));
 }
 
 std::string why(const v1::Destination& destination) {
@@ -157,6 +138,21 @@ int clear(const Invocation& invocation) {
               });
 }
 
+int explain(const Invocation& invocation) {
+  v1::ExplainRequest request;
+  request.set_address(invocation.arguments.operands().front());
+  const auto channel = connect(invocation);
+  if (!channel) return usage_error(invocation, channel.error());
+  grpc::ClientContext context;
+  // It takes as long as the DNS does.
+  context.set_deadline(std::chrono::system_clock::now() + invocation.timeout.value_or(std::chrono::seconds(30)));
+  v1::ExplainResponse response;
+  const auto status = v1::DestinationService::NewStub(*channel)->Explain(&context, request, &response);
+  if (!status.ok()) return report(status, invocation);
+  invocation.out << (invocation.json ? to_json(response) + "\n" : explain_text(response));
+  return kOk;
+}
+
 int suspensions(const Invocation& invocation) {
   const auto channel = connect(invocation);
   if (!channel) return usage_error(invocation, channel.error());
@@ -199,6 +195,7 @@ std::vector<Command> dest_commands() {
        suspend},
       {"dest", "resume", "SITE|DOMAIN", 1, 1, "end a suspension; what it withheld is due now", {reason}, resume},
       {"dest", "suspensions", "", 0, 0, "what is suspended, until when, by whom and why", {}, suspensions},
+      {"dest", "explain", "ADDRESS", 1, 1, "how mail for an address would travel now, step by step", {}, explain},
       {"dest",
        "clear",
        "SITE",

@@ -5,7 +5,9 @@
 #include "common/control/calls.h"
 #include "common/control/convert.h"
 #include "common/control/deferred.h"
+#include "common/control/explain.h"
 #include "common/control/services.h"
+#include "common/relay/explain.h"
 #include "common/relay/relay.h"
 #include "quartet/control/v1/destination.grpc.pb.h"
 
@@ -22,18 +24,11 @@ constexpr std::size_t kLargestPage = 1000;
 constexpr std::size_t kLongestFailure = 1000;
 constexpr std::size_t kLongestReason = 1000;
 constexpr std::size_t kLongestDestination = 2000;
+constexpr std::size_t kLongestAddress = 1000;
 constexpr std::chrono::hours kUsualSuspension{1};
 constexpr std::chrono::hours kLongestSuspension{30 * 24};
 
 Status invalid(std::string text) { return {StatusCode::INVALID_ARGUMENT, std::move(text)}; }
-
-void fill(v1::Suspension& to, const Suspension& suspension) {
-  to.set_destination(utf8(suspension.destination));
-  set(*to.mutable_since(), suspension.since);
-  set(*to.mutable_until(), suspension.until);
-  to.set_reason(utf8(suspension.reason));
-  to.set_who(utf8(suspension.who));
-}
 
 /// A site with its suspension, if it has one.
 struct Listed {
@@ -54,7 +49,13 @@ void fill(v1::Destination& to, const Listed& listed) {
   to.set_connections(site.connections);
   to.set_allowed(listed.suspension != nullptr ? 0 : site.allowed);
   to.set_last_failure(utf8(site.last_failure, kLongestFailure));
-  if (listed.suspension != nullptr) fill(*to.mutable_suspension(), *listed.suspension);
+  if (listed.suspension != nullptr) control::fill(*to.mutable_suspension(), *listed.suspension);
+}
+
+SiteStatus idle_site(const std::string& key) {
+  SiteStatus site;
+  site.key = key;
+  return site;
 }
 
 /// All sites in order, those included that are suspended and have nothing to do.
@@ -67,7 +68,7 @@ std::vector<Listed> merge(std::vector<SiteStatus> sites, const std::vector<Suspe
     if (known != out.end())
       known->suspension = &suspension;
     else
-      out.push_back({.site = {.key = suspension.destination}, .suspension = &suspension});
+      out.push_back({.site = idle_site(suspension.destination), .suspension = &suspension});
   }
   std::ranges::sort(out, {}, [](const Listed& one) -> const std::string& { return one.site.key; });
   return out;
@@ -153,7 +154,7 @@ class DestinationService final : public v1::DestinationService::CallbackService 
   grpc::ServerUnaryReactor* ListSuspensions(grpc::CallbackServerContext* context, const v1::ListSuspensionsRequest*,
                                             v1::ListSuspensionsResponse* response) override {
     return answer(context, calls_, [this, response] {
-      for (const auto& suspension : relay_.suspensions()) fill(*response->add_suspension(), suspension);
+      for (const auto& suspension : relay_.suspensions()) control::fill(*response->add_suspension(), suspension);
       return Status::OK;
     });
   }
@@ -188,7 +189,34 @@ class DestinationService final : public v1::DestinationService::CallbackService 
     return call->reactor();
   }
 
+  grpc::ServerUnaryReactor* Explain(grpc::CallbackServerContext* context, const v1::ExplainRequest* request,
+                                    v1::ExplainResponse* response) override {
+    auto call = Deferred<v1::ExplainResponse>::begin(context, calls_, response);
+    const auto& address = request->address();
+    const auto at = address.rfind('@');
+    if (at == 0 || at == std::string::npos || at + 1 == address.size() || address.size() > kLongestAddress) {
+      call->end(invalid("address: expected local@domain"));
+      return call->reactor();
+    }
+    relay_.explain(address, [this, call](relay::Explanation explanation) {
+      call->submit([this, call, explanation = std::move(explanation)] {
+        call->finish([&](auto& response) { return explained(explanation, response); });
+      });
+    });
+    return call->reactor();
+  }
+
  private:
+  Status explained(const relay::Explanation& explanation, v1::ExplainResponse& response) const {
+    control::fill(response, explanation);
+    if (!explanation.status) return Status::OK;
+    Listed listed{*explanation.status};
+    for (const auto& suspension : explanation.suspensions)
+      if (suspension.destination == explanation.site) listed.suspension = &suspension;
+    fill(*response.mutable_destination(), listed);
+    return Status::OK;
+  }
+
   static Status refuse(std::string_view verb, const std::string& who, const std::string& what,
                        const std::string& reason, Status status) {
     audit({.verb = verb, .peer = who, .selector = what, .reason = reason, .refused = status.error_message()});
@@ -214,7 +242,7 @@ class DestinationService final : public v1::DestinationService::CallbackService 
       call->submit([this, call, suspension, before = std::move(before)]() mutable {
         relay_.make_due(std::move(before));
         call->finish([&](auto& response) {
-          fill(*response.mutable_suspension(), suspension);
+          control::fill(*response.mutable_suspension(), suspension);
           return Status::OK;
         });
       });

@@ -59,6 +59,7 @@ class Relay::Impl {
   void sites(std::move_only_function<void(std::vector<SiteStatus>)> done);
   void clear_backoff(std::string site, std::move_only_function<void(std::optional<std::vector<std::string>>)> done);
   void settle(std::move_only_function<void()> done);
+  void explain(std::string address, std::move_only_function<void(Explanation)> done);
   std::uint64_t make_due(std::vector<std::string> domains);
   StartAnswer start(const RoutingTable::Link& link);
   void revive_sites();
@@ -102,6 +103,10 @@ class Relay::Impl {
   void withhold_ready();
   std::optional<Job> next_job(Site& site);
   bool suspended(const Site& site) const { return suspensions_.has_site(site.key(), wall_now()); }
+
+  // explain.cpp: what would be done
+  Explanation explain_route(const std::string& address, const std::string& domain) const;
+  async::Task<void> explain_into(std::string address, std::move_only_function<void(Explanation)> done);
 
   // delivery.cpp: from a site to its hosts
   struct Connection {

@@ -82,6 +82,8 @@ struct Turn {
   std::chrono::milliseconds keep_alive{120'000};  // NOOP after so long without a word
 };
 
+struct Explanation;
+
 class Relay {
  public:
   /// `spool` outlives the relay.
@@ -131,6 +133,10 @@ class Relay {
 
   /// Forgets that one site is dead. Gives the domains of what was deferred there; nullopt if there is no such site.
   void clear_backoff(std::string site, std::move_only_function<void(std::optional<std::vector<std::string>>)> done);
+
+  /// How mail for a mailbox would travel now (explain.h), by the tables and the DNS; takes a while. Any thread; `done`
+  /// is called from the relay's loop, or destroyed uncalled if the relay does not run or ends.
+  void explain(std::string address, std::move_only_function<void(Explanation)> done);
 
   /// What one would see of the relay's sites; none while it does not run. Any thread.
   struct SiteStatus {

@@ -9,10 +9,10 @@ namespace {
 
 /// `domain` itself and then its parents as ".parent", the most specific first.
 template <typename Map>
-const typename Map::mapped_type* find_domain(const Map& map, std::string_view domain) {
-  if (const auto exact = map.find(domain); exact != map.end()) return &exact->second;
+const typename Map::value_type* find_domain(const Map& map, std::string_view domain) {
+  if (const auto exact = map.find(domain); exact != map.end()) return &*exact;
   for (auto dot = domain.find('.'); dot != std::string_view::npos; dot = domain.find('.', dot + 1)) {
-    if (const auto parent = map.find(domain.substr(dot)); parent != map.end()) return &parent->second;
+    if (const auto parent = map.find(domain.substr(dot)); parent != map.end()) return &*parent;
   }
   return nullptr;
 }
@@ -71,8 +71,8 @@ std::optional<TlsPolicy> Router::listed(const NextHop& next_hop, std::string_vie
   const auto* found = find_domain(table_.tls_policies, name);
   if (found == nullptr) return std::nullopt;
   // A password needs what its next hop was configured with, whatever is good enough for mail.
-  if (next_hop.credentials && !safe_for_login(*found)) return std::nullopt;
-  return *found;
+  if (next_hop.credentials && !safe_for_login(found->second)) return std::nullopt;
+  return found->second;
 }
 
 TlsPolicy Router::tls_of(const NextHop& next_hop, std::string_view domain) const {
@@ -89,14 +89,18 @@ const RoutingTable::Link* Router::link_of(std::string_view domain) const {
   return nullptr;
 }
 
-const NextHop& Router::route(std::string_view recipient) const {
+Router::Decision Router::decide(std::string_view recipient) const {
+  using Table = Decision::Table;
   const auto domain = domain_of(recipient);
-  if (const auto* link = link_of(domain)) return link->next_hop;
+  if (const auto* link = link_of(domain)) return {Table::kLink, link->name, &link->next_hop};
   if (const auto exact = table_.transports.find(ascii::lower(recipient)); exact != table_.transports.end())
-    return exact->second;
-  if (const auto* next_hop = find_domain(table_.transports, domain)) return *next_hop;
-  if (const auto* next_hop = find_domain(table_.local_domains, domain)) return *next_hop;
-  return table_.smart_host ? *table_.smart_host : table_.mx;
+    return {Table::kTransport, exact->first, &exact->second};
+  if (const auto* found = find_domain(table_.transports, domain))
+    return {Table::kTransport, found->first, &found->second};
+  if (const auto* found = find_domain(table_.local_domains, domain))
+    return {Table::kLocalDomain, found->first, &found->second};
+  if (table_.smart_host) return {Table::kSmartHost, {}, &*table_.smart_host};
+  return {Table::kMx, {}, &table_.mx};
 }
 
 std::optional<NextHop> Router::ordered(std::string_view order) const {

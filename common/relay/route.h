@@ -95,8 +95,17 @@ class Router {
  public:
   explicit Router(RoutingTable table);
 
-  /// `recipient` is a mailbox "local@domain". The reference lives as long as the router.
-  const NextHop& route(std::string_view recipient) const;
+  /// What decides for a recipient, and how. It lives as long as the router.
+  struct Decision {
+    enum class Table { kLink, kTransport, kLocalDomain, kSmartHost, kMx };
+    Table table = Table::kMx;
+    std::string_view entry;  // of the table: the name of a link, or what matched ("a@x.org", "x.org", ".x.org")
+    const NextHop* next_hop = nullptr;
+  };
+  /// `recipient` is a mailbox "local@domain".
+  Decision decide(std::string_view recipient) const;
+  /// The next hop of decide(). The reference lives as long as the router.
+  const NextHop& route(std::string_view recipient) const { return *decide(recipient).next_hop; }
 
   /// Where an operator's word leads in place of the tables: "mx", or a host as parse_host() has it, by SMTP and without
   /// a login. nullopt if it makes no sense.

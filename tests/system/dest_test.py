@@ -93,6 +93,24 @@ class Destinations(SitesTestCase):
         self.assertIn("1 recipients due now", self.ctl("dest", "clear", dead["site"]))
         self.wait_for_message(b, b.users[0], sent["Message-ID"])
 
+    def test_an_address_is_explained(self):
+        a, b = self.pair.a, self.pair.b
+        found = self.quartetctl(a, "mta", "dest", "explain", b.users[0].address)
+        self.assertEqual((found["table"], found["action"]), ("mx", "mx"))
+        self.assertEqual([name["name"] for name in found["name"]], ["mx.b.example"])
+        self.assertEqual(found["host"][0]["address"].rsplit(":", 1)[0], b.address)
+        self.assertIn("mx.b.example", found["site"])
+        text = self.ctl("dest", "explain", b.users[0].address)
+        self.assertRegex(text, r"route +MX records")
+        self.assertRegex(text, r"  name +\d+ mx.b.example " + b.address.replace(".", r"\."))
+        self.ctl("dest", "suspend", ".example", "--reason", "all of it")
+        self.assertRegex(self.ctl("dest", "explain", b.users[0].address), r"suspended +\.example .*all of it")
+        self.ctl("dest", "resume", ".example")
+        local = self.quartetctl(a, "mta", "dest", "explain", a.users[0].address)
+        self.assertEqual((local["table"], local["protocol"]), ("local_domain", "lmtp"))
+        self.assertRegex(self.ctl("dest", "explain", "nobody@nowhere.example"), r"failure +(550 5|451 4)\.")
+        self.ctl("dest", "explain", "nobody", code=1)
+
     def test_what_makes_no_sense_is_refused(self):
         for words in (["nobody@b.example"], ["b..example"], ["b.example", "--for", "31d"]):
             self.ctl("dest", "suspend", *words, code=1)
