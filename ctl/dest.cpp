@@ -6,7 +6,7 @@
 
 #include "ctl/client.h"
 #include "ctl/command.h"
-#include "ctl/explain_text.h"
+#include "ctl/destination_text.h"
 #include "ctl/remote_queue.h"
 #include "ctl/table.h"
 #include "ctl/values.h"
@@ -153,6 +153,39 @@ int explain(const Invocation& invocation) {
   return kOk;
 }
 
+/// Depths by their names; unspecified if there is none.
+v1::ProbeRequest::Depth depth_of(std::string_view name) {
+  if (name == "connect") return v1::ProbeRequest::DEPTH_CONNECT;
+  if (name == "ehlo") return v1::ProbeRequest::DEPTH_EHLO;
+  if (name == "tls") return v1::ProbeRequest::DEPTH_TLS;
+  if (name == "rcpt") return v1::ProbeRequest::DEPTH_RCPT;
+  return v1::ProbeRequest::DEPTH_UNSPECIFIED;
+}
+
+int probe(const Invocation& invocation) {
+  v1::ProbeRequest request;
+  request.set_destination(invocation.arguments.operands().front());
+  request.set_depth(depth_of(invocation.arguments.value("depth").value_or("tls")));
+  if (request.depth() == v1::ProbeRequest::DEPTH_UNSPECIFIED)
+    return usage_error(invocation, "--depth: expected connect, ehlo, tls or rcpt");
+  request.set_recipient(invocation.arguments.value("rcpt").value_or(""));
+  request.set_reason(invocation.arguments.value("reason").value_or(""));
+  const auto channel = connect(invocation);
+  if (!channel) return usage_error(invocation, channel.error());
+  grpc::ClientContext context;
+  set_stream_deadline(context, invocation);
+  const auto stream = v1::DestinationService::NewStub(*channel)->Probe(&context, request);
+  v1::ProbeResponse response;
+  bool good = false;
+  while (stream->Read(&response)) {
+    invocation.out << (invocation.json ? to_json(response) + "\n" : probe_text(response));
+    invocation.out.flush();
+    good = response.phase() == v1::ProbeResponse::PHASE_END && response.failure().empty();
+  }
+  if (const auto status = stream->Finish(); !status.ok()) return report(status, invocation);
+  return good ? kOk : kFailed;
+}
+
 int suspensions(const Invocation& invocation) {
   const auto channel = connect(invocation);
   if (!channel) return usage_error(invocation, channel.error());
@@ -196,6 +229,16 @@ std::vector<Command> dest_commands() {
       {"dest", "resume", "SITE|DOMAIN", 1, 1, "end a suspension; what it withheld is due now", {reason}, resume},
       {"dest", "suspensions", "", 0, 0, "what is suspended, until when, by whom and why", {}, suspensions},
       {"dest", "explain", "ADDRESS", 1, 1, "how mail for an address would travel now, step by step", {}, explain},
+      {"dest",
+       "probe",
+       "SITE|DOMAIN|ADDRESS",
+       1,
+       1,
+       "connect to a destination as a delivery would, and show what happens there and how long it takes",
+       {{"depth", "DEPTH", "how far: connect, ehlo, tls (default) or rcpt", "connect ehlo tls rcpt"},
+        {"rcpt", "ADDRESS", "for rcpt (default: postmaster of the domain)"},
+        reason},
+       probe},
       {"dest",
        "clear",
        "SITE",

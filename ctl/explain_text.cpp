@@ -1,5 +1,5 @@
 // What `dest explain` says to people.
-#include "ctl/explain_text.h"
+#include "ctl/destination_text.h"
 
 #include <fmt/format.h>
 

@@ -6,6 +6,7 @@
 #include "common/control/convert.h"
 #include "common/control/deferred.h"
 #include "common/control/explain.h"
+#include "common/control/probe.h"
 #include "common/control/services.h"
 #include "common/relay/explain.h"
 #include "common/relay/relay.h"
@@ -204,6 +205,11 @@ class DestinationService final : public v1::DestinationService::CallbackService 
       });
     });
     return call->reactor();
+  }
+
+  grpc::ServerWriteReactor<v1::ProbeResponse>* Probe(grpc::CallbackServerContext* context,
+                                                     const v1::ProbeRequest* request) override {
+    return probe(calls_, relay_, *request, peer_of(*context));
   }
 
  private:

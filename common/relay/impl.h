@@ -59,6 +59,7 @@ class Relay::Impl {
   void sites(std::move_only_function<void(std::vector<SiteStatus>)> done);
   void clear_backoff(std::string site, std::move_only_function<void(std::optional<std::vector<std::string>>)> done);
   void settle(std::move_only_function<void()> done);
+  void probe(Probe probe, ProbeListener listener);
   void explain(std::string address, std::move_only_function<void(Explanation)> done);
   std::uint64_t make_due(std::vector<std::string> domains);
   StartAnswer start(const RoutingTable::Link& link);
@@ -107,6 +108,10 @@ class Relay::Impl {
   // explain.cpp: what would be done
   Explanation explain_route(const std::string& address, const std::string& domain) const;
   async::Task<void> explain_into(std::string address, std::move_only_function<void(Explanation)> done);
+
+  // probe.cpp: what a delivery would meet
+  async::Task<std::expected<Candidates, Unroutable>> find_probed(Probe probe, NextHop& next_hop);
+  async::Task<void> run_probe(Probe probe, ProbeListener listener);
 
   // delivery.cpp: from a site to its hosts
   struct Connection {

@@ -15,6 +15,7 @@
 #include "common/net/stream.h"
 #include "common/relay/bounce.h"
 #include "common/relay/candidates.h"
+#include "common/relay/probe.h"
 #include "common/relay/retry.h"
 #include "common/relay/route.h"
 #include "common/relay/site.h"
@@ -137,6 +138,10 @@ class Relay {
   /// How mail for a mailbox would travel now (explain.h), by the tables and the DNS; takes a while. Any thread; `done`
   /// is called from the relay's loop, or destroyed uncalled if the relay does not run or ends.
   void explain(std::string address, std::move_only_function<void(Explanation)> done);
+
+  /// Opens a connection to a destination and tells what it sees; `listener` is called from the relay's loop and
+  /// destroyed at the end, or at once if the relay does not run. Any thread.
+  void probe(Probe probe, ProbeListener listener);
 
   /// What one would see of the relay's sites; none while it does not run. Any thread.
   struct SiteStatus {

@@ -50,6 +50,7 @@ class Session final : public ClientSession {
     }
     const auto greeting = co_await read_reply(options_.greeting_timeout);
     if (!greeting) co_return std::unexpected(greeting.error());
+    observe({}, *greeting);
     if (greeting->code != 220) co_return std::unexpected(refused("greeting", *greeting));
     const auto greeted = co_await hello();
     if (!greeted) co_return greeted;
@@ -128,7 +129,13 @@ class Session final : public ClientSession {
   async::Task<Outcome<Reply>> command(std::string line) {
     const auto sent = co_await write(line, options_.command_timeout);
     if (!sent) co_return std::unexpected(sent.error());
-    co_return co_await read_reply(options_.command_timeout);
+    auto reply = co_await read_reply(options_.command_timeout);
+    if (reply) observe(line, *reply);
+    co_return reply;
+  }
+
+  void observe(std::string_view line, const Reply& reply) const {
+    if (options_.observer != nullptr) options_.observer->on_reply(line.substr(0, line.find_first_of(" \r")), reply);
   }
 
   async::Task<Outcome<void>> hello() {
@@ -157,6 +164,7 @@ class Session final : public ClientSession {
       co_return std::unexpected(ClientError{Kind::kTls, net::to_string(error), std::nullopt, error.fault});
     }
     stream_ = *std::move(secured);
+    if (options_.observer != nullptr) options_.observer->on_tls(*stream_->tls());
     co_return Outcome<void>();
   }
 

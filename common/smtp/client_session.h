@@ -27,6 +27,15 @@ struct ClientLogin {
   std::string password;
 };
 
+/// Sees a session open, for people who want to know what happens.
+class ClientObserver {
+ public:
+  virtual ~ClientObserver() = default;
+  /// `command` is the verb alone; "" for the greeting.
+  virtual void on_reply(std::string_view command, const Reply& reply) = 0;
+  virtual void on_tls(const net::TlsInfo& tls) = 0;
+};
+
 struct ClientOptions {
   std::string hostname;  // for EHLO
   bool lmtp = false;
@@ -46,6 +55,7 @@ struct ClientOptions {
   // A server may have closed a session that was unused for longer. Then its answer to the envelope is waited for before
   // anything of the message goes out, so that a loss is known to be harmless (see Sent).
   std::chrono::milliseconds trusted_pause{1000};
+  ClientObserver* observer = nullptr;  // outlives open()
 };
 
 struct Capabilities {

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The relay's sites as quartetctl shows them, while a next hop is down and when it is there."""
 import datetime
+import json
 import subprocess
 import time
 import unittest
@@ -23,11 +24,25 @@ class Destinations(SitesTestCase):
         return [site for site in self.quartetctl(self.pair.a, "mta", "dest", "list", *words)
                 if "mx.b.example" in site["site"]]
 
-    def test_a_site_in_backoff_and_open_again(self):
+    def restart_a(self):
+        """The msa too: over a connection that it keeps it would hear the last words of the mta that went."""
+        for agent in ("msa", "mta"):
+            self.pair.a.processes[agent].stop()
+        for agent in ("mta", "msa"):
+            self.pair.a.start_agent(agent, self.pair.binaries)
+
+    def send_to_the_dead(self):
+        """The message and the site, whose hosts are down. The relay is a new one: it gives a site that was good before
+        more chances than one message takes."""
         a, b = self.pair.a, self.pair.b
         b.processes["mta"].stop()
+        self.restart_a()
         sent = self.send(a, a.users[0], b.users[0].address)
-        dead = wait_until(lambda: self.sites("--dead"), 60, "the site of b in backoff")[0]
+        return sent, wait_until(lambda: self.sites("--dead"), 60, "the site of b in backoff")[0]
+
+    def test_a_site_in_backoff_and_open_again(self):
+        a, b = self.pair.a, self.pair.b
+        sent, dead = self.send_to_the_dead()
         self.assertEqual(dead["state"], "backoff")
         self.assertNotEqual(dead["last_failure"], "")
         self.assertIn("backoff", self.ctl("dest", "show", dead["site"]))
@@ -57,8 +72,7 @@ class Destinations(SitesTestCase):
         sent = self.send(a, a.users[0], b.users[0].address)
         entry = self.withheld(sent)
         self.assertEqual(entry["attempts"], 0)
-        a.processes["mta"].stop()
-        a.start_agent("mta", self.pair.binaries)
+        self.restart_a()
         suspended = self.quartetctl(a, "mta", "dest", "suspensions")
         self.assertEqual([(one["destination"], one["reason"]) for one in suspended], [("b.example", "they move")])
         self.withheld(sent)
@@ -85,10 +99,8 @@ class Destinations(SitesTestCase):
         self.wait_for_message(b, b.users[1], sent["Message-ID"])
 
     def test_a_cleared_backoff(self):
-        a, b = self.pair.a, self.pair.b
-        b.processes["mta"].stop()
-        sent = self.send(a, a.users[0], b.users[0].address)
-        dead = wait_until(lambda: self.sites("--dead"), 60, "the site of b in backoff")[0]
+        b = self.pair.b
+        sent, dead = self.send_to_the_dead()
         b.start_agent("mta", self.pair.binaries)
         self.assertIn("1 recipients due now", self.ctl("dest", "clear", dead["site"]))
         self.wait_for_message(b, b.users[0], sent["Message-ID"])
@@ -110,6 +122,45 @@ class Destinations(SitesTestCase):
         self.assertEqual((local["table"], local["protocol"]), ("local_domain", "lmtp"))
         self.assertRegex(self.ctl("dest", "explain", "nobody@nowhere.example"), r"failure +(550 5|451 4)\.")
         self.ctl("dest", "explain", "nobody", code=1)
+
+    def probe(self, *words, code=0):
+        done = subprocess.run([self.pair.binaries / "quartetctl", "--target", self.pair.a.endpoint("mta_control"), "--json",
+                               "dest", "probe", *words], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def test_a_destination_is_probed(self):
+        a, b = self.pair.a, self.pair.b
+        user = b.users[0].address
+        steps = self.probe("b.example", "--depth", "rcpt", "--rcpt", user)
+        self.assertEqual([step["phase"] for step in steps[:2]], ["route", "connect"])
+        said = [(step["command"], step["code"]) for step in steps if step["phase"] == "reply"]
+        self.assertEqual(said, [("", 220), ("EHLO", 250), ("STARTTLS", 220), ("EHLO", 250),
+                                ("MAIL", 250), ("RCPT", 250), ("RSET", 250)])
+        self.assertIn("PIPELINING", steps[3]["line"])
+        tls = next(step["tls"] for step in steps if step["phase"] == "tls")
+        self.assertEqual(tls["version"], "TLSv1.3")
+        self.assertEqual((steps[-1]["phase"], steps[-1]["failure"]), ("end", ""))
+        self.assertIn(b.address, steps[-1]["host"])
+        self.assertGreater(sum(step["took"] for step in steps), 0)
+        refused = self.probe(user, "--depth", "rcpt", "--rcpt", "nobody@b.example")
+        self.assertEqual([step["code"] for step in refused if step["command"] == "RCPT"], [550])
+        self.assertEqual(len(self.probe("b.example", "--depth", "connect")), 3)
+        plain = self.probe("b.example", "--depth", "ehlo")
+        self.assertNotIn("STARTTLS", [step["command"] for step in plain])
+        self.assertRegex(self.ctl("dest", "probe", "b.example"), r"ms +tls +TLSv1\.3 ")
+        self.assertEqual(self.quartetctl(a, "mta", "queue", "list"), [])
+
+    def test_a_probe_that_fails(self):
+        b = self.pair.b
+        b.processes["mta"].stop()
+        steps = self.probe("b.example", code=1)
+        b.start_agent("mta", self.pair.binaries)
+        self.assertEqual([step["phase"] for step in steps[:3]], ["route", "connect", "end"])
+        self.assertIn("refused", steps[1]["failure"])
+        self.assertEqual([step["phase"] for step in self.probe("nowhere.example", code=1)], ["route"])
+        self.ctl("dest", "probe", "smtp:nowhere/25", code=1)
+        self.ctl("dest", "probe", "b.example", "--depth", "deep", code=2)
 
     def test_what_makes_no_sense_is_refused(self):
         for words in (["nobody@b.example"], ["b..example"], ["b.example", "--for", "31d"]):

@@ -204,3 +204,58 @@ TEST_CASE("the back-off of a dead site is cleared", "[control]") {
   request.set_site("smtp:nobody/25");
   CHECK(code_of(two, &v1::DestinationService::Stub::ClearBackoff, request, response) == grpc::StatusCode::NOT_FOUND);
 }
+
+TEST_CASE("an address is explained over the control plane", "[control]") {
+  TwoSites two;
+  v1::ExplainRequest request;
+  v1::ExplainResponse response;
+  for (const char* odd : {"", "nobody", "@good.test", "a@"}) {
+    request.set_address(odd);
+    CHECK(code_of(two, &v1::DestinationService::Stub::Explain, request, response) ==
+          grpc::StatusCode::INVALID_ARGUMENT);
+  }
+  request.set_address("a@good.test");
+  CHECK(code_of(two, &v1::DestinationService::Stub::Explain, request, response) == grpc::StatusCode::UNAVAILABLE);
+  two.run();
+  REQUIRE(two.sink.wait_for(1));
+  REQUIRE(suspend(two, "good.test") == grpc::StatusCode::OK);
+  REQUIRE(code_of(two, &v1::DestinationService::Stub::Explain, request, response) == grpc::StatusCode::OK);
+  CHECK(response.table() == v1::ExplainResponse::TABLE_LOCAL_DOMAIN);
+  CHECK(response.entry() == "good.test");
+  CHECK(response.action() == v1::ExplainResponse::ACTION_HOSTS);
+  REQUIRE(response.host_size() == 1);
+  CHECK(response.host(0).address() == "127.0.0.1:" + std::to_string(two.sink.port()));
+  CHECK(response.host(0).start_tls() == v1::ExplainResponse::Host::START_TLS_NEVER);
+  CHECK(response.destination().site() == response.site());
+  CHECK(response.suspension_size() == 1);
+}
+
+TEST_CASE("a destination is probed over the control plane", "[control]") {
+  TwoSites two;
+  const auto probe = [&two](const std::string& destination, std::vector<v1::ProbeResponse>& seen) {
+    v1::ProbeRequest request;
+    request.set_destination(destination);
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
+    const auto stream = two.stub->Probe(&context, request);
+    v1::ProbeResponse response;
+    while (stream->Read(&response)) seen.push_back(response);
+    return stream->Finish().error_code();
+  };
+  std::vector<v1::ProbeResponse> seen;
+  CHECK(probe("", seen) == grpc::StatusCode::INVALID_ARGUMENT);
+  CHECK(probe("good.test>", seen) == grpc::StatusCode::INVALID_ARGUMENT);
+  CHECK(probe("good.test", seen) == grpc::StatusCode::UNAVAILABLE);  // the relay does not run
+  REQUIRE(seen.empty());
+  two.run();
+  REQUIRE(two.sink.wait_for(1));
+  REQUIRE(probe("good.test", seen) == grpc::StatusCode::OK);
+  REQUIRE(seen.size() == 5);  // route, connect, greeting, EHLO, end
+  CHECK(seen[2].code() == 220);
+  CHECK(seen[3].command() == "EHLO");
+  CHECK(seen[3].line_size() > 1);
+  CHECK(seen.back().failure().empty());
+  seen.clear();
+  REQUIRE(probe("bad.test", seen) == grpc::StatusCode::OK);
+  CHECK_FALSE(seen.back().failure().empty());
+}

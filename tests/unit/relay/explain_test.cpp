@@ -61,9 +61,8 @@ struct Explaining {
     REQUIRE(before_long([this] { return running.relay().waiting_for({}).has_value(); }));  // it runs
     std::promise<Explanation> answer;
     auto explanation = answer.get_future();
-    running.relay().explain(address, [answer = std::move(answer)](auto found) mutable {
-      answer.set_value(std::move(found));
-    });
+    running.relay().explain(address,
+                            [answer = std::move(answer)](auto found) mutable { answer.set_value(std::move(found)); });
     return explanation.get();
   }
 };

@@ -12,5 +12,7 @@ std::string state_text(const control::v1::Destination& destination);
 std::string suspension_text(const control::v1::Suspension& suspension);
 /// Lines with their ends: one for each step.
 std::string explain_text(const control::v1::ExplainResponse& response);
+/// The same for what a probe saw.
+std::string probe_text(const control::v1::ProbeResponse& response);
 
 }  // namespace quartet::ctl
