@@ -101,6 +101,8 @@ async::Task<void> Agent::serve(std::unique_ptr<net::Stream> stream, const servic
     log::info("connection.refused", {{"peer", client.to_string()}, {"reason", "too many that have not logged in"}});
     co_return;
   }
+  const auto listed = connected_.enter("imap", *stream);
+  options.record = &listed.record();
   options.on_logged_in = [&place] { place.leave(); };
   co_await imapd::serve(std::move(stream), options, *services_);
 }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "common/net/sessions.h"
 #include "common/service/acceptor.h"
 #include "common/service/agent.h"
 #include "common/service/byte_budget.h"
@@ -26,6 +27,7 @@ class Agent : public service::Agent {
   service::Status start() override;
   std::vector<config::Error> reload(const std::string& path) override;
   void drain(std::chrono::seconds grace) override;
+  net::Sessions* sessions() override { return &connected_; }
 
  private:
   async::Task<void> serve(std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener);
@@ -39,6 +41,7 @@ class Agent : public service::Agent {
   service::Tally sessions_;   // by account
   service::Tally strangers_;  // connections that have not logged in, by client address
   service::ByteBudget budget_;
+  net::Sessions connected_;
   std::unique_ptr<async::ThreadPool> workers_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<Services> services_;

@@ -33,8 +33,8 @@ async::Task<void> read_done(Input& input, Idling& idling, std::chrono::seconds t
   idling.wake->set();
 }
 
-async::Task<void> wake_at(async::Event& drain_begun, Idling& idling) {
-  const auto waited = co_await drain_begun.wait(async::Deadline::never());
+async::Task<void> wake_at(async::Event& ending, Idling& idling) {
+  const auto waited = co_await ending.wait(async::Deadline::never());
   if (waited == async::Wait::kReady) idling.wake->set();
 }
 
@@ -46,6 +46,7 @@ async::Task<void> tell_changes(Context& context, Idling& idling) {
     if (woken == async::Wait::kCancelled || idling.ended) co_return;
     const auto* draining = context.options.draining;
     if (draining != nullptr && draining->load(std::memory_order_relaxed)) co_return;
+    if (context.options.record != nullptr && context.options.record->is_to_end()) co_return;
     if (woken == async::Wait::kTimedOut) context.output.line("* OK Still here");
     if (!context.selected) continue;
     const auto refreshed = co_await context.selected->refresh({}, context.output.text());
@@ -66,7 +67,7 @@ Answer idle(Context& context, Input& input) {
   idling.wake = context.selected ? &context.selected->changed() : &idling.own;
   async::TaskGroup group;
   group.spawn(read_done(input, idling, context.options.idle_timeout));
-  if (context.options.drain_begun != nullptr) group.spawn(wake_at(*context.options.drain_begun, idling));
+  for (auto* ending : endings(context.options)) group.spawn(wake_at(*ending, idling));
   co_await tell_changes(context, idling);
   co_await group.close();
   if (!idling.line) co_return Reply::no("Not idling any more");

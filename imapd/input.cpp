@@ -29,7 +29,8 @@ async::Task<void> pass_on(async::Event& from, async::Event& to) {
 
 }  // namespace
 
-async::Task<bool> Input::fill_unless(std::chrono::seconds timeout, async::Event& enough) {
+async::Task<bool> Input::fill_unless(std::chrono::seconds timeout, std::vector<async::Event*> enough) {
+  if (enough.empty()) co_return co_await fill(timeout);
   co_await output_.flush();
   if (output_.failed()) {
     end_ = End::kPeerLost;
@@ -39,7 +40,7 @@ async::Task<bool> Input::fill_unless(std::chrono::seconds timeout, async::Event&
   async::Event over;
   async::TaskGroup group;
   group.spawn(read_into(*this, timeout, more, over));
-  group.spawn(pass_on(enough, over));
+  for (auto* event : enough) group.spawn(pass_on(*event, over));
   co_await over.wait(async::Deadline::never());
   co_await group.close();
   co_return more;

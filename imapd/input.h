@@ -3,6 +3,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/async/task.h"
 #include "common/async/wait.h"
@@ -25,8 +26,8 @@ class Input {
 
   /// More bytes into the reader; false when there are no more, see end().
   async::Task<bool> fill(std::chrono::seconds timeout);
-  /// As fill(), for a session with nothing under way: also false, with kStopped, once `enough` is set.
-  async::Task<bool> fill_unless(std::chrono::seconds timeout, async::Event& enough);
+  /// As fill(), for a session with nothing under way: also false, with kStopped, once any of `enough` is set.
+  async::Task<bool> fill_unless(std::chrono::seconds timeout, std::vector<async::Event*> enough);
   /// As fill(), but says nothing of what is in the output: for a reader beside a writer.
   async::Task<bool> read(std::chrono::seconds timeout);
   /// One line outside of commands (AUTHENTICATE); nullopt when there is none. One that is too long comes as "*".

@@ -19,6 +19,7 @@ namespace {
 
 constexpr int kMostBadInARow = 10;
 constexpr int kMostFailedLogins = 5;
+constexpr std::string_view kKicked = "The operator ends this session";
 
 ReaderLimits limits(const Context& context) {
   ReaderLimits limits;
@@ -124,6 +125,7 @@ class Session {
     const auto* draining = context_.options.draining;
     if (draining != nullptr && draining->load(std::memory_order_relaxed) && !input_.reader().in_command())
       co_return bye("The server is closing");
+    if (is_to_end() && !input_.reader().in_command()) co_return bye(kKicked);
     auto event = input_.reader().next();
     if (const auto* literal = std::get_if<LiteralRequest>(&event)) co_return co_await on_literal(*literal);
     if (auto* raw = std::get_if<RawCommand>(&event)) {
@@ -140,10 +142,11 @@ class Session {
   }
 
   async::Task<bool> fill() {
-    auto* const drain_begun = context_.options.drain_begun;
-    if (drain_begun == nullptr || input_.reader().in_command()) co_return co_await input_.fill(timeout());
-    co_return co_await input_.fill_unless(timeout(), *drain_begun);
+    if (input_.reader().in_command()) co_return co_await input_.fill(timeout());
+    co_return co_await input_.fill_unless(timeout(), endings(context_.options));
   }
+
+  bool is_to_end() const { return context_.options.record != nullptr && context_.options.record->is_to_end(); }
 
   /// Messages in memory count from their first octets to the end of their command. All sessions together have so much
   /// room and no more.
@@ -168,7 +171,7 @@ class Session {
     over_ = true;
     if (!context_.farewell.empty()) return bye(context_.farewell);
     if (input_.end() == Input::End::kTimedOut) bye("Autologout: too long without a command");
-    if (input_.end() == Input::End::kStopped) bye("The server is closing");
+    if (input_.end() == Input::End::kStopped) bye(is_to_end() ? kKicked : "The server is closing");
   }
 
   void on_bad_line(const BadLine& bad) {
@@ -185,6 +188,7 @@ class Session {
   void on_logged_in() {
     open_sessions().add(1);
     if (context_.options.on_logged_in) context_.options.on_logged_in();
+    if (context_.options.record != nullptr) context_.options.record->logged_in(context_.account);
     input_.reader().set_limits(limits(context_));
   }
 
@@ -213,6 +217,7 @@ class Session {
     if (!command) co_return on_parse_error(command.error());
     static auto& commands = metrics::counter("quartet_imapd_commands_total", "commands that were understood");
     commands.add();
+    if (context_.options.record != nullptr) context_.options.record->command(command->name);
     if (const auto wrong = wrong_state(*command)) co_return answer(command->tag, *wrong);
     if (command->name == "STARTTLS") co_return co_await on_starttls(command->tag);
     if (command->name == "LOGOUT") {
@@ -349,6 +354,8 @@ class Session {
     }
     stream_ = *std::move(secured);
     context_.secure = true;
+    if (context_.options.record != nullptr && stream_->tls() != nullptr)
+      context_.options.record->secured(*stream_->tls());
     attach();
     co_return true;
   }
@@ -428,6 +435,13 @@ Reply failure(const store::StoreError& error) {
   }
   log::error("imap.store_failed", {{"error", store::to_string(error.code)}, {"reason", error.detail}});
   return Reply::no("The mail store failed", error.code == ErrorCode::kCorrupt ? "CORRUPTION" : "SERVERBUG");
+}
+
+std::vector<async::Event*> endings(const SessionOptions& options) {
+  std::vector<async::Event*> events;
+  if (options.drain_begun != nullptr) events.push_back(options.drain_begun);
+  if (options.record != nullptr) events.push_back(&options.record->end_wish());
+  return events;
 }
 
 async::Task<void> serve(std::unique_ptr<net::Stream> stream, const SessionOptions& options, Services& services) {

@@ -9,10 +9,12 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/async/task.h"
 #include "common/async/thread_pool.h"
 #include "common/async/wait.h"
+#include "common/net/sessions.h"
 #include "common/net/stream.h"
 #include "common/service/byte_budget.h"
 #include "common/store/store.h"
@@ -32,8 +34,12 @@ struct SessionOptions {
   std::string hostname;                         // in the greeting
   std::function<void()> on_logged_in{};         // called once, by the session that has logged in; may be empty
   async::Event* drain_begun = nullptr;          // set when the server begins to close; of the session's loop
+  net::SessionRecord* record = nullptr;         // kept up to date; ends the session with BYE when it is to end
   const std::atomic<bool>* draining = nullptr;  // true: sessions say BYE at their next command; IDLE looks at it too
 };
+
+/// What ends a session that waits for nothing but its client.
+std::vector<async::Event*> endings(const SessionOptions& options);
 
 /// What sessions share. All of it may be used from any loop and outlives every session.
 struct Services {

@@ -84,6 +84,8 @@ async::Task<void> Agent::serve(std::unique_ptr<net::Stream> stream, const servic
   auto options = settings_.get()->session;
   options.implicit_tls = listener.implicit_tls;
   options.draining = &acceptor_->draining();
+  const auto place = sessions_.enter("lmtp", *stream);
+  options.record = &place.record();
   const auto peer = stream->peer().to_string();
   const auto handler = make_handler(*services_);
   const auto end = co_await smtp::serve(std::move(stream), options, *handler);

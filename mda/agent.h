@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "common/net/sessions.h"
 #include "common/service/acceptor.h"
 #include "common/service/agent.h"
 #include "common/service/current.h"
@@ -27,6 +28,7 @@ class Agent : public service::Agent {
   std::string trouble() const override;
   spool::Spool* spool() override { return queue_ ? &queue_->spool() : nullptr; }
   relay::Relay* relay() override { return queue_ ? &queue_->relay() : nullptr; }
+  net::Sessions* sessions() override { return &sessions_; }
 
  private:
   async::Task<void> serve(std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener);
@@ -36,6 +38,7 @@ class Agent : public service::Agent {
   SettingsPtr latest_;       // main thread only
   service::Current<Settings> settings_;
   service::ByteBudget budget_;
+  net::Sessions sessions_;
   std::unique_ptr<async::ThreadPool> files_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<service::Queue> queue_;

@@ -72,6 +72,8 @@ async::Task<void> Agent::serve(std::unique_ptr<net::Stream> stream, const servic
   auto options = settings->server;
   options.implicit_tls = listener.implicit_tls;
   options.draining = &acceptor_->draining();
+  const auto place = sessions_.enter("smtp", *stream);
+  options.record = &place.record();
   const auto client = stream->peer().to_string();
   Session session(current_, intake_, passwords_);
   const auto end = co_await smtp::serve(std::move(stream), options, session);

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "common/net/sessions.h"
 #include "common/service/acceptor.h"
 #include "common/service/agent.h"
 #include "common/service/current.h"
@@ -29,6 +30,7 @@ class Agent final : public service::Agent {
   std::string trouble() const override;
   spool::Spool* spool() override { return queue_ ? &queue_->spool() : nullptr; }
   relay::Relay* relay() override { return queue_ ? &queue_->relay() : nullptr; }
+  net::Sessions* sessions() override { return &sessions_; }
 
  private:
   service::Status open_queue();
@@ -37,6 +39,7 @@ class Agent final : public service::Agent {
   SettingsPtr latest_;                  // main thread only
   service::Current<Settings> current_;  // the same for sessions
   service::ByteBudget budget_;
+  net::Sessions sessions_;
   service::Passwords passwords_;
   std::unique_ptr<service::Queue> queue_;     // with smart_host
   std::unique_ptr<spool::HandOff> hand_off_;  // with shared_spool

@@ -87,6 +87,8 @@ async::Task<void> Agent::serve(std::unique_ptr<net::Stream> stream, const servic
   options.features.trace = service::contains(settings->trusted, stream->peer());
   options.implicit_tls = listener.implicit_tls;
   options.draining = &acceptor_->draining();
+  const auto place = sessions_.enter("smtp", *stream);
+  options.record = &place.record();
   const auto client = stream->peer().to_string();
   Session session(current_, intake_, queue_->relay(), *verifier_);
   const auto end = co_await smtp::serve(std::move(stream), options, session);
@@ -98,6 +100,8 @@ async::Task<void> Agent::serve_odmr(std::unique_ptr<net::Stream> stream, const s
   auto options = settings->odmr_server;
   options.implicit_tls = listener.implicit_tls;
   options.draining = &odmr_->draining();
+  const auto place = sessions_.enter("odmr", *stream);
+  options.record = &place.record();
   const auto client = stream->peer().to_string();
   OdmrSession session(current_, *passwords_, queue_->relay());
   const auto end = co_await smtp::serve(std::move(stream), options, session);
@@ -120,6 +124,8 @@ async::Task<smtp::SessionEnd> Agent::serve_turned(std::unique_ptr<net::Stream> s
   const auto settings = current_.get();
   auto options = turned_options(settings->server);
   options.draining = &acceptor_->draining();
+  const auto place = sessions_.enter("turned", *stream);
+  options.record = &place.record();
   progress.receiving = true;
   TurnedSession session(current_, intake_, upstream.domains, progress.received);
   co_return co_await smtp::serve(std::move(stream), options, session);

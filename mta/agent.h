@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "common/net/sessions.h"
 #include "common/service/acceptor.h"
 #include "common/service/agent.h"
 #include "common/service/current.h"
@@ -30,6 +31,7 @@ class Agent final : public service::Agent {
   spool::Spool* spool() override { return &queue_->spool(); }
   relay::Relay* relay() override { return &queue_->relay(); }
   relay::Upstreams* upstreams() override { return upstreams_.get(); }
+  net::Sessions* sessions() override { return &sessions_; }
 
  private:
   async::Task<void> serve_odmr(std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener);
@@ -42,6 +44,7 @@ class Agent final : public service::Agent {
   SettingsPtr latest_;                  // main thread only
   service::Current<Settings> current_;  // the same for sessions
   service::ByteBudget budget_;
+  net::Sessions sessions_;
   std::unique_ptr<async::LoopThreads> relay_thread_;  // of the relay, and of the connections that are turned around
   std::unique_ptr<service::Passwords> passwords_;
   std::unique_ptr<service::Queue> queue_;

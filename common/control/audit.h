@@ -24,7 +24,7 @@ struct Change {
   std::uint64_t changed = 0;
   std::uint64_t pending = 0;
   std::uint64_t skipped = 0;
-  std::string_view refused{};  // why nothing was changed, or not all; empty: it was
+  std::string_view refused = {};  // why nothing was changed, or not all; empty: it was
 };
 void audit(const Change& change);
 

@@ -35,6 +35,7 @@ constexpr int kLargestRequest = 1 << 20;
 constexpr const char* kQueueService = "quartet.control.v1.QueueService";
 constexpr const char* kRemoteQueueService = "quartet.control.v1.RemoteQueueService";
 constexpr const char* kDestinationService = "quartet.control.v1.DestinationService";
+constexpr const char* kSessionService = "quartet.control.v1.SessionService";
 constexpr const char* kTraceService = "quartet.control.v1.TraceService";
 constexpr const char* kNodeService = "quartet.control.v1.NodeService";
 
@@ -127,6 +128,7 @@ void Server::Impl::add_services(grpc::ServerBuilder& builder) {
   if (subject_.spool != nullptr) add(kQueueService, make_queue_service(subject_, calls_));
   if (subject_.relay != nullptr) add(kRemoteQueueService, make_remote_queue_service(subject_, calls_));
   if (subject_.relay != nullptr) add(kDestinationService, make_destination_service(subject_, calls_));
+  if (subject_.sessions != nullptr) add(kSessionService, make_session_service(subject_, calls_));
   services_.push_back(make_health_service(subject_, calls_, std::move(names)));
   builder.RegisterService(services_.back().get());
 }

@@ -8,6 +8,9 @@
 #include <memory>
 #include <string>
 
+namespace quartet::net {
+class Sessions;
+}
 namespace quartet::spool {
 class Spool;
 }
@@ -36,6 +39,7 @@ struct Subject {
       nullptr;  // null: no RemoteQueueService, no DestinationService; RetryNow and Release wake its dead sites
   std::function<std::string()> trouble;   // why the agent is not ready; empty text: it is (health SERVING)
   relay::Upstreams* upstreams = nullptr;  // null: asks nobody for mail
+  net::Sessions* sessions = nullptr;      // null: no SessionService
 };
 
 class Server {

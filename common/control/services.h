@@ -18,6 +18,7 @@ class Calls;
 std::shared_ptr<grpc::Service> make_queue_service(const Subject& subject, Calls& calls);         // wants subject.spool
 std::shared_ptr<grpc::Service> make_remote_queue_service(const Subject& subject, Calls& calls);  // wants subject.relay
 std::shared_ptr<grpc::Service> make_destination_service(const Subject& subject, Calls& calls);   // wants subject.relay
+std::shared_ptr<grpc::Service> make_session_service(const Subject& subject, Calls& calls);  // wants subject.sessions
 /// grpc.health.v1: "" and each of `names` are SERVING as long as there is no trouble and the server is not stopping.
 std::shared_ptr<grpc::Service> make_health_service(const Subject& subject, Calls& calls,
                                                    std::vector<std::string> names);

@@ -11,6 +11,9 @@
 namespace quartet::config::v1 {
 class Agent;
 }
+namespace quartet::net {
+class Sessions;
+}
 namespace quartet::spool {
 class Spool;
 }
@@ -59,6 +62,7 @@ class Agent {
   virtual spool::Spool* spool() { return nullptr; }
   virtual relay::Relay* relay() { return nullptr; }
   virtual relay::Upstreams* upstreams() { return nullptr; }
+  virtual net::Sessions* sessions() { return nullptr; }
 };
 
 }  // namespace quartet::service

@@ -138,7 +138,8 @@ std::expected<std::unique_ptr<control::Server>, std::string> start_control(const
                                           .spool = agent.spool(),
                                           .relay = agent.relay(),
                                           .trouble = [&health] { return health.trouble(); },
-                                          .upstreams = agent.upstreams()});
+                                          .upstreams = agent.upstreams(),
+                                          .sessions = agent.sessions()});
 }
 
 /// Signals come to the main thread alone, by sigwait(): blocked here before any other thread begins.

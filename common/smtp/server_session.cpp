@@ -29,7 +29,11 @@ struct Ended {
 class Session {
  public:
   Session(std::unique_ptr<net::Stream> stream, const ServerOptions& options, Handler& handler)
-      : stream_(std::move(stream)), options_(options), handler_(handler), machine_(features(options)) {
+      : stream_(std::move(stream)),
+        options_(options),
+        handler_(handler),
+        record_(options.record),
+        machine_(features(options)) {
     peer_.address = stream_->peer();
     peer_.local = stream_->local();
   }
@@ -49,6 +53,7 @@ class Session {
     while (!end_) {
       const auto command = co_await next_command();
       if (!command) break;
+      if (record_ != nullptr) record_->command(to_string(command->verb));
       co_await act(machine_.on_command(*command));
     }
     co_return end_->why;
@@ -91,10 +96,12 @@ class Session {
     const auto deadline = async::Deadline::after(timeout);
     for (;;) {
       const bool watch = options_.draining != nullptr && !machine_.in_transaction();
-      const auto slice = watch ? earlier(deadline, async::Deadline::after(kDrainCheck)) : deadline;
+      const bool look = watch || record_ != nullptr;
+      const auto slice = look ? earlier(deadline, async::Deadline::after(kDrainCheck)) : deadline;
       const auto bytes = co_await stream_->read_some(slice);
       if (bytes) co_return *bytes;
-      if (bytes.error().code == net::IoCode::kTimedOut && watch && !deadline.passed() && !draining()) continue;
+      const bool over = deadline.passed() || (watch && draining()) || is_to_end();
+      if (bytes.error().code == net::IoCode::kTimedOut && look && !over) continue;
       co_await read_failed(bytes.error().code);
       co_return std::nullopt;
     }
@@ -116,6 +123,7 @@ class Session {
   }
 
   async::Task<void> read_failed(net::IoCode code) {
+    if (code == net::IoCode::kTimedOut && is_to_end()) co_return co_await close_with(kicked(), SessionEnd::kStopped);
     if (code == net::IoCode::kCancelled || (code == net::IoCode::kTimedOut && draining() && !machine_.in_transaction()))
       co_return co_await close_with(stopped(), SessionEnd::kStopped);
     if (code == net::IoCode::kTimedOut && too_slow_)
@@ -133,6 +141,8 @@ class Session {
   }
 
   bool draining() const { return options_.draining != nullptr && options_.draining->load(std::memory_order_relaxed); }
+  bool is_to_end() const { return record_ != nullptr && record_->is_to_end(); }
+  static Reply kicked() { return {421, "4.3.2", "the operator ends this session"}; }
   static Reply stopped() { return {421, "4.3.2", "the server is closing"}; }
 
   /// The agent's reply, in the pace that errors deserve; too many of them end the session.
@@ -150,6 +160,10 @@ class Session {
     for (;;) {
       if (draining() && !machine_.in_transaction()) {
         co_await close_with(stopped(), SessionEnd::kStopped);
+        co_return std::nullopt;
+      }
+      if (is_to_end()) {
+        co_await close_with(kicked(), SessionEnd::kStopped);
         co_return std::nullopt;
       }
       if (auto event = parser_.next()) {
@@ -207,6 +221,7 @@ class Session {
     sink_.reset();
     peer_.hello = hello.domain;
     peer_.esmtp = machine_.esmtp();
+    if (record_ != nullptr) record_->hello(peer_.hello);
     say(hello.reply);
   }
 
@@ -325,6 +340,7 @@ class Session {
       replies.assign(machine_.features().lmtp ? recipients : 1, *refusal_);
     else
       replies = co_await sink_->finish();
+    if (record_ != nullptr && std::ranges::any_of(replies, &Reply::positive)) record_->message_taken();
     for (const auto& reply : replies) say(reply);
     finish_transaction();
   }
@@ -357,6 +373,7 @@ class Session {
     if (!secured) co_return false;
     stream_ = *std::move(secured);
     peer_.tls = stream_->tls();
+    if (record_ != nullptr && peer_.tls != nullptr) record_->secured(*peer_.tls);
     co_return true;
   }
 
@@ -396,7 +413,10 @@ class Session {
 
   async::Task<void> check(Login login) {
     const auto reply = co_await handler_.on_auth(peer_, login);
-    if (reply.code == 235) peer_.login = login.authorization.empty() ? login.user : login.authorization;
+    if (reply.code == 235) {
+      peer_.login = login.authorization.empty() ? login.user : login.authorization;
+      if (record_ != nullptr) record_->logged_in(peer_.login);
+    }
     co_await answer_auth(reply);
   }
 
@@ -408,6 +428,7 @@ class Session {
   std::unique_ptr<net::Stream> stream_;
   const ServerOptions& options_;
   Handler& handler_;
+  net::SessionRecord* const record_;  // null: nobody looks
   ServerMachine machine_;
   CommandParser parser_;
   Peer peer_;

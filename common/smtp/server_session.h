@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "common/net/sessions.h"
 #include "common/net/stream.h"
 #include "common/sasl/server.h"
 #include "common/smtp/server_machine.h"
@@ -75,6 +76,7 @@ struct ServerOptions {
   std::chrono::milliseconds data_grace{60'000};
   std::chrono::seconds tls_timeout{60};
   const std::atomic<bool>* draining = nullptr;  // true: idle sessions get 421
+  net::SessionRecord* record = nullptr;         // kept up to date; ends the session with 421 when it is to end
 };
 
 enum class SessionEnd { kQuit, kPeerLost, kTimedOut, kRefused, kStopped, kTlsFailed, kPlaintextInjected, kTurned };

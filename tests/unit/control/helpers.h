@@ -47,9 +47,10 @@ struct Running {
   std::string target() const { return "unix:" + socket(); }
 
   relay::Upstreams* upstreams = nullptr;
+  net::Sessions* sessions = nullptr;
 
   Subject subject(relay::Relay* relay = nullptr) {
-    return {"mta", "mx.a.test", spool.get(), relay, [this] { return trouble.get(); }, upstreams};
+    return {"mta", "mx.a.test", spool.get(), relay, [this] { return trouble.get(); }, upstreams, sessions};
   }
   void start(Options options, relay::Relay* relay = nullptr) {
     auto started = Server::start(options, subject(relay));

@@ -157,6 +157,7 @@ class Server {
   }
 
   SessionOptions options;
+  net::Sessions* list = nullptr;  // in which the first session is
   store::QuotaLimit quota;
   std::map<std::string, int> sessions;  // of each account, as on_login and on_logout count
   int most_sessions = 10;
@@ -173,7 +174,10 @@ class Server {
     group_ = &group;
     {
       auto [far, near] = net::make_pipe(capacity);
-      group.spawn(serve(std::move(far), options, services));
+      if (list != nullptr)
+        group.spawn(serve_listed(std::move(far)));
+      else
+        group.spawn(serve(std::move(far), options, services));
       Client client(std::move(near));
       co_await script(client, *this);
     }
@@ -181,6 +185,14 @@ class Server {
     CHECK(ended);
     if (!ended) co_await group.close();
     for (const auto& [account, count] : sessions) CHECK(count == 0);
+  }
+
+  /// As an agent does.
+  async::Task<void> serve_listed(std::unique_ptr<net::Stream> stream) {
+    const auto place = list->enter("imap", *stream);
+    options.record = &place.record();
+    co_await serve(std::move(stream), options, services);
+    options.record = nullptr;
   }
 
   std::unique_ptr<store::Store> open_store() {

@@ -133,3 +133,29 @@ TEST_CASE("a session that waits is told at once that the server closes", "[imapd
     server.run_in(idles ? idle : script);
   }
 }
+
+TEST_CASE("a session that waits is told at once that the operator ends it", "[imapd]") {
+  const bool idles = GENERATE(false, true);
+  static std::unique_ptr<net::Sessions> sessions;
+  sessions = std::make_unique<net::Sessions>();
+  Server server;
+  const Server::Script script = [](Client& client, Server&) -> async::Task<void> {
+    CHECK(sessions->list()[0].login == "ann@a.test");
+    CHECK(sessions->end(1));
+    const auto bye = co_await client.line();
+    CHECK(bye == "* BYE The operator ends this session");
+    const auto end = co_await client.line();
+    CHECK(end == "(closed)");
+  };
+  const Server::Script idle = [](Client& client, Server&) -> async::Task<void> {
+    co_await client.send("x IDLE\r\n");
+    const auto begun = co_await client.line();
+    CHECK(begun == "+ Idling");
+    CHECK(sessions->list()[0].last_command == "IDLE");
+    CHECK(sessions->end(1));
+    const auto lines = co_await client.until("*");
+    CHECK(lines.back().starts_with("* BYE The operator"));
+  };
+  server.list = sessions.get();
+  server.run_in(idles ? idle : script);
+}
