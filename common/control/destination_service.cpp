@@ -31,6 +31,23 @@ constexpr std::chrono::hours kLongestSuspension{30 * 24};
 
 Status invalid(std::string text) { return {StatusCode::INVALID_ARGUMENT, std::move(text)}; }
 
+v1::Destination::Wait wait_of(const SiteStatus& site) {
+  using Wait = relay::Site::Wait;
+  switch (site.waits_for) {
+    case Wait::kNothing:
+      break;
+    case Wait::kProbe:
+      return v1::Destination::WAIT_PROBE;
+    case Wait::kMessageRate:
+      return v1::Destination::WAIT_MESSAGE_RATE;
+    case Wait::kConnectionRate:
+      return v1::Destination::WAIT_CONNECTION_RATE;
+    case Wait::kPlace:
+      return v1::Destination::WAIT_PLACE;
+  }
+  return v1::Destination::WAIT_UNSPECIFIED;
+}
+
 /// A site with its suspension, if it has one.
 struct Listed {
   SiteStatus site;
@@ -50,6 +67,11 @@ void fill(v1::Destination& to, const Listed& listed) {
   to.set_connections(site.connections);
   to.set_allowed(listed.suspension != nullptr ? 0 : site.allowed);
   to.set_last_failure(utf8(site.last_failure, kLongestFailure));
+  to.set_policy(utf8(site.policy));
+  if (site.message_rate) to.set_message_rate(relay::to_string(*site.message_rate));
+  if (site.connection_rate) to.set_connection_rate(relay::to_string(*site.connection_rate));
+  to.set_waits_for(wait_of(site));
+  to.set_wait_milliseconds(static_cast<std::uint64_t>(site.wait.count()));
   if (listed.suspension != nullptr) control::fill(*to.mutable_suspension(), *listed.suspension);
 }
 

@@ -7,9 +7,10 @@ namespace {
 
 /// When a recipient that is put off until `until` has to be looked at: its message may expire before, or its sender be
 /// due a notice of the delay.
-WallTime look_again(const spool::Claim& claim, const Options& options, WallTime now, WallTime until) {
+WallTime look_again(const spool::Claim& claim, const Options& options, const RetrySchedule& retry, WallTime now,
+                    WallTime until) {
   const auto& envelope = claim.message->envelope;
-  until = std::min(until, expiry(options.retry, envelope.received, envelope.reverse_path.empty()));
+  until = std::min(until, expiry(retry, envelope.received, envelope.reverse_path.empty()));
   const auto notice = envelope.received + options.notices.delay_after;
   if (options.notices.delay_after.count() > 0 && !claim.delay_notified && notice > now) until = std::min(until, notice);
   return until;
@@ -22,9 +23,11 @@ bool Relay::Impl::withheld(spool::Claim& claim, const std::string& domain, const
   const auto now = wall_now();
   const auto until = suspensions_.withhold(domain, site, now);
   if (!until) return false;
-  const auto again = look_again(claim, options_, now, *until);
+  const auto policy = router()->site_policy(domain);
+  const auto& retry = (policy ? policy : usual_)->retry;
+  const auto again = look_again(claim, options_, retry, now, *until);
   // RFC 3463 section 3.4, X.3.2; why it is so is nobody's business but the operator's.
-  put_off(std::move(claim), "4.3.2", "delivery to this destination is suspended for now", again);
+  put_off(std::move(claim), retry, "4.3.2", "delivery to this destination is suspended for now", again);
   return true;
 }
 
@@ -42,7 +45,7 @@ void Relay::Impl::withhold_ready() {
 
 /// Without what was suspended after it had been taken and put back (Site::untake()).
 std::optional<Job> Relay::Impl::next_job(Site& site) {
-  while (auto job = site.take()) {
+  while (auto job = site.take(std::chrono::steady_clock::now())) {
     if (!suspensions_.any()) return job;
     std::vector<spool::Claim> wanted;
     for (auto& claim : job->recipients) {
