@@ -1,6 +1,7 @@
 #include "common/relay/site.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace quartet::relay {
 namespace {
@@ -12,6 +13,9 @@ constexpr std::size_t kMostDomains = 10'000;
 constexpr std::chrono::duration<double> kPaceWindow = std::chrono::seconds(1);
 constexpr std::chrono::duration<double> kReadyAtARate = std::chrono::minutes(1);
 constexpr std::size_t kLeastReady = 16;
+constexpr double kEager = 1.25;  // turns are given that much faster than the site's pace
+constexpr std::size_t kEnoughToMeasure = 10;
+constexpr double kGuess = 100;  // recipients a second, for a site of which less is known
 
 using Seconds = std::chrono::duration<double>;
 
@@ -83,17 +87,13 @@ SteadyTime Site::turn(SteadyTime now) {
   // Who has ended none for long does not take them faster than that, whatever it did before.
   const Seconds silent = now - *busy_since_;
   const auto pace = silent < kPaceWindow ? pace_ : std::min(pace_, static_cast<double>(done_ + 1) / silent.count());
-  if (!message_rate_.rate()) return turns_.next(now, 2 * pace, ready_.recipients(), kLongestTurn);
+  if (!message_rate_.rate()) return turns_.next(now, kEager * pace, ready_.recipients(), kLongestTurn);
   const auto most = message_rate_.rate()->per_second();
-  return turns_.next(now, std::min(2 * pace, most), ready_.recipients(), kLongestTurnAtARate);
+  return turns_.next(now, std::min(kEager * pace, most), ready_.recipients(), kLongestTurnAtARate);
 }
 
 void Site::note_done(std::size_t recipients, SteadyTime now) {
-  if (ready_.empty()) {  // what follows is waiting for work: no measure of the site
-    done_ = 0;
-    busy_since_.reset();
-    return;
-  }
+  if (ready_.empty()) return ran_dry(recipients, now);
   if (!busy_since_) busy_since_ = now;
   done_ += recipients;
   const Seconds elapsed = now - *busy_since_;
@@ -103,6 +103,18 @@ void Site::note_done(std::size_t recipients, SteadyTime now) {
   pace_ = (1 - weight) * pace_ + weight * static_cast<double>(done_) / elapsed.count();
   done_ = 0;
   busy_since_ = now;
+}
+
+/// What follows is waiting for work: no measure of the site. But if it waits for those that have a turn later, it is
+/// quicker than was thought.
+void Site::ran_dry(std::size_t recipients, SteadyTime now) {
+  const auto done = std::exchange(done_, 0) + recipients;
+  const auto since = std::exchange(busy_since_, std::nullopt);
+  if (!turns_.pending(now)) return;
+  const Seconds elapsed = since ? now - *since : Seconds(0);
+  const bool measured = done >= kEnoughToMeasure && elapsed > Seconds(0);
+  pace_ = std::max(pace_, measured ? static_cast<double>(done) / elapsed.count() : std::min(2 * pace_, kGuess));
+  turns_ = {};
 }
 
 std::vector<Job> Site::take_all() {

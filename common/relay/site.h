@@ -24,6 +24,8 @@ class Turns {
   /// The next turn, at `rate` turns a second, if `ahead` are to be served before; at most `longest` from now.
   SteadyTime next(SteadyTime now, double rate, std::size_t ahead,
                   std::chrono::seconds longest = std::chrono::seconds(60));
+  /// Whether somebody is to come after `now`.
+  bool pending(SteadyTime now) const { return last_ > now; }
 
  private:
   SteadyTime last_{};
@@ -96,6 +98,8 @@ class Site {
   std::string last_failure;                  // why the site counts as failing, for people
 
  private:
+  void ran_dry(std::size_t recipients, SteadyTime now);
+
   std::string key_;
   NextHop next_hop_;
   std::string domain_;
