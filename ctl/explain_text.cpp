@@ -29,6 +29,8 @@ std::string route_text(const Response& response) {
       return "transport table, entry " + entry;
     case Response::TABLE_LOCAL_DOMAIN:
       return "local domains, entry " + entry;
+    case Response::TABLE_SENDER:
+      return "the route of the sender";
     case Response::TABLE_SMART_HOST:
       return "smart host, as no table has it";
     case Response::TABLE_MX:
@@ -50,6 +52,10 @@ std::string action_text(const Response& response) {
       return "dropped without a notice";
     case Response::ACTION_ERROR:
       return "bounced: " + plain(response.error());
+    case Response::ACTION_PIPE:
+      return "to a program on that host";
+    case Response::ACTION_BATCH:
+      return "to a file in batch SMTP";
     default:
       return "unknown";
   }

@@ -6,11 +6,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <ctime>
 #include <optional>
 #include <thread>
 
 #include "common/base/scope.h"
+#include "common/mime/trace.h"
 
 namespace quartet::mda {
 namespace {
@@ -108,13 +108,6 @@ FileResult<void> write_entry(const File& file, const std::string& path, std::str
   return written;
 }
 
-std::string sender_of(std::string_view reverse_path) {
-  if (reverse_path.empty()) return "MAILER-DAEMON";
-  std::string out(reverse_path);
-  std::ranges::replace_if(out, [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == 0x7f; }, '?');
-  return out;
-}
-
 bool looks_like_from(std::string_view line) {
   return line.substr(std::min(line.find_first_not_of('>'), line.size())).starts_with("From ");
 }
@@ -122,12 +115,7 @@ bool looks_like_from(std::string_view line) {
 }  // namespace
 
 std::string mbox_entry(std::string_view message, std::string_view reverse_path, WallTime now) {
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
-  std::tm parts{};
-  ::gmtime_r(&seconds, &parts);
-  char date[32];
-  std::strftime(date, sizeof date, "%a %b %e %H:%M:%S %Y", &parts);
-  std::string out = "From " + sender_of(reverse_path) + " " + date + "\n";
+  std::string out = mime::postmark_line(reverse_path, now) + "\n";
   out.reserve(out.size() + message.size() + message.size() / 64);
   while (!message.empty()) {
     const auto end = message.find('\n');

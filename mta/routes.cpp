@@ -6,10 +6,12 @@
 #include "common/base/ascii.h"
 #include "common/service/site_policies.h"
 #include "common/smtp/path.h"
+#include "mta/transports.h"
 
 namespace quartet::mta {
 namespace {
 
+using config::v1::SenderRoute;
 using config::v1::Transport;
 using relay::NextHop;
 using service::Checker;
@@ -58,6 +60,23 @@ class Routes {
     }
   }
 
+  void read_sender_routes() {
+    for (const auto& route : source_.sender_route()) {
+      if (route.sender().empty() == route.login().empty()) {
+        checker_.fault(route, "sender", "expected either `sender` or `login`");
+        continue;
+      }
+      const bool by_login = route.sender().empty();
+      auto match = ascii::lower(by_login ? route.login() : route.sender());
+      const bool address = match.contains('@');
+      if (!by_login && match != "<>" && (address ? !smtp::is_mailbox(match, true) : !is_domain_pattern(match)))
+        checker_.fault(route, "sender", "expected an address, \"domain\", \".domain\" or \"<>\"");
+      auto& routes = by_login ? table_.logins : table_.senders;
+      if (!routes.try_emplace(std::move(match), action(route)).second)
+        checker_.fault(route, by_login ? "login" : "sender", "has a route already");
+    }
+  }
+
   void read_defaults(const directory::Directory* directory) {
     if (source_.has_local()) {
       const auto local = service::next_hop(checker_, source_.local());
@@ -87,25 +106,37 @@ class Routes {
   }
 
   NextHop action(const Transport& transport) const {
-    NextHop out;
     switch (transport.action_case()) {
-      case Transport::kNextHop:
-        return next_hop(transport.next_hop());
-      case Transport::kMx:
-        return table_.mx;
-      case Transport::kHold:
-        out.kind = NextHop::Kind::kHold;
-        break;
-      case Transport::kDiscard:
-        out.kind = NextHop::Kind::kDiscard;
-        break;
-      case Transport::kError:
-        out.kind = NextHop::Kind::kError;
-        out.error = transport.error();
-        break;
+      case Transport::kPipe:
+        return read_pipe(checker_, source_.agent(), transport.pipe());
+      case Transport::kBsmtp:
+        return read_batch(checker_, transport.bsmtp());
       case Transport::ACTION_NOT_SET:
-        checker_.fault(transport, "match", "needs an action: next_hop, hold, discard, error or mx");
-        break;
+        checker_.fault(transport, "match", "needs an action: next_hop, hold, discard, error, mx, pipe or bsmtp");
+        return {};
+      default:
+        return common_action(transport);
+    }
+  }
+
+  NextHop action(const SenderRoute& route) const {
+    if (route.action_case() == SenderRoute::ACTION_NOT_SET)
+      checker_.fault(route, route.sender().empty() ? "login" : "sender",
+                     "needs an action: next_hop, hold, discard, error or mx");
+    return common_action(route);
+  }
+
+  /// What both kinds of routes may say.
+  template <typename Route>
+  NextHop common_action(const Route& route) const {
+    if (route.has_next_hop()) return next_hop(route.next_hop());
+    if (route.has_mx()) return table_.mx;
+    NextHop out;
+    if (route.has_hold()) out.kind = NextHop::Kind::kHold;
+    if (route.has_discard()) out.kind = NextHop::Kind::kDiscard;
+    if (route.has_error()) {
+      out.kind = NextHop::Kind::kError;
+      out.error = route.error();
     }
     return out;
   }
@@ -122,6 +153,7 @@ std::shared_ptr<const relay::Router> read_routes(Checker& checker, const config:
   Routes routes(checker, source, options);
   routes.read_links();
   routes.read_transports();
+  routes.read_sender_routes();
   routes.read_defaults(directory);
   if (!checker.ok()) return nullptr;
   return std::make_shared<const relay::Router>(routes.take());

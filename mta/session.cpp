@@ -72,7 +72,7 @@ async::Task<smtp::Reply> Session::on_rcpt(const smtp::Peer& peer, const smtp::Tr
   auto reply = check_recipient(*settings_, peer.address, rcpt.forward_path);
   const auto& verification = settings_->verification;
   if (reply.positive() && covers(verification.domains, relay::domain_of(rcpt.forward_path))) {
-    const auto verdict = co_await verifier_.ask(settings_->router, rcpt.forward_path);
+    const auto verdict = co_await verifier_.ask(settings_->router, rcpt.forward_path, transaction.mail.reverse_path);
     reply = answer_verified(verdict, verification.accept_unknown);
   }
   if (!reply.positive()) {

@@ -21,6 +21,8 @@ Response::Table table_of(Table table) {
       return Response::TABLE_TRANSPORT;
     case Table::kLocalDomain:
       return Response::TABLE_LOCAL_DOMAIN;
+    case Table::kSender:
+      return Response::TABLE_SENDER;
     case Table::kSmartHost:
       return Response::TABLE_SMART_HOST;
     case Table::kMx:
@@ -42,6 +44,10 @@ Response::Action action_of(relay::NextHop::Kind kind) {
       return Response::ACTION_DISCARD;
     case Kind::kError:
       return Response::ACTION_ERROR;
+    case Kind::kPipe:
+      return Response::ACTION_PIPE;
+    case Kind::kBatch:
+      return Response::ACTION_BATCH;
   }
   return Response::ACTION_UNSPECIFIED;
 }

@@ -1,6 +1,7 @@
 #include "common/mime/trace.h"
 
 #include <algorithm>
+#include <ctime>
 
 #include "common/base/ascii.h"
 #include "common/base/id.h"
@@ -114,6 +115,17 @@ std::string received_field(const Received& received) {
 }
 
 std::string return_path_field(std::string_view reverse_path) { return "Return-Path: " + path(reverse_path) + "\r\n"; }
+
+std::string postmark_line(std::string_view reverse_path, WallTime time) {
+  std::string sender(reverse_path.empty() ? "MAILER-DAEMON" : reverse_path);
+  std::ranges::replace_if(sender, [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == 0x7f; }, '?');
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  char date[32];
+  std::strftime(date, sizeof date, "%a %b %e %H:%M:%S %Y", &parts);
+  return "From " + sender + " " + date;
+}
 
 std::string new_message_id(std::string_view host) {
   const std::string id = Id::make().to_string();

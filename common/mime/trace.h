@@ -29,6 +29,10 @@ std::string received_field(const Received& received);
 /// "Return-Path: <address>" CRLF; UTF-8 stays as it is.
 std::string return_path_field(std::string_view reverse_path);
 
+/// The line that mbox files and UUCP put before a message, "From sender Thu Nov 26 14:00:00 2026", without its end. In
+/// UTC; an empty reverse-path is MAILER-DAEMON.
+std::string postmark_line(std::string_view reverse_path, WallTime time);
+
 /// "<time.random@host>", new at each call.
 std::string new_message_id(std::string_view host);
 

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "common/log/log.h"
+#include "common/relay/transport.h"
 
 namespace quartet::relay {
 namespace {
@@ -158,6 +159,7 @@ async::Task<Result> find_candidates(dns::Resolver& resolver, const NextHop& next
                                     const LookupOptions& options) {
   if (next_hop.kind == NextHop::Kind::kMx)
     co_return co_await mx_candidates(resolver, next_hop, std::move(domain), options);
+  if (by_transport(next_hop.kind)) co_return Candidates{{}, next_hop.site_key(), SteadyTime::max()};
   auto found = co_await host_candidates(resolver, next_hop, options);
   if (found && next_hop.shuffle) {
     thread_local std::minstd_rand random(std::random_device{}());

@@ -40,7 +40,7 @@ struct Unroutable {
 };
 
 struct Candidates {
-  std::vector<Candidate> hosts;  // at least one
+  std::vector<Candidate> hosts;  // at least one, where the next hop has hosts at all
   /// Key of the site: next hops with the same key share connections and limits. Domains share a site only if its hosts
   /// have to prove the same to them.
   std::string site;
@@ -54,7 +54,8 @@ struct LookupOptions {
   sts::Finder* sts = nullptr;  // for MX hosts whose policy is opportunistic; outlives the look-ups
 };
 
-/// `next_hop` is of kind kHosts or kMx; `domain` is the recipient's, used for kMx only. The references outlive the
+/// `next_hop` is of kind kHosts or kMx, or a program or a directory, which have no hosts; `domain` is the recipient's,
+/// used for kMx only. The references outlive the
 /// task.
 async::Task<std::expected<Candidates, Unroutable>> find_candidates(dns::Resolver& resolver, const NextHop& next_hop,
                                                                    std::string domain, const LookupOptions& options);

@@ -52,7 +52,7 @@ std::vector<Attempt> attempts_of(Job job, const smtp::TransactionResult& result,
     const auto& reply = result.recipients[i];
     Attempt attempt;
     attempt.claim = std::move(job.recipients[i]);
-    attempt.final_delivery = next_hop.protocol == Protocol::kLmtp;
+    attempt.final_delivery = next_hop.protocol == Protocol::kLmtp || next_hop.kind == NextHop::Kind::kPipe;
     attempt.dsn_passed_on = result.dsn_passed_on;
     attempt.tls = security;
     if (reply.code != 0) {
@@ -97,7 +97,7 @@ async::Task<void> Relay::Impl::connection(Site& site) {
     count_connection(1);
     const auto retire = async::Deadline::after(options_.connection_lifetime);
     auto most = site.policy().messages_per_connection;
-    if (const auto limit = connection->session->capabilities().transactions_limit; limit != 0)
+    if (const auto limit = offered(*connection).transactions_limit; limit != 0)
       most = static_cast<unsigned>(std::min<std::uint64_t>(most, limit));
     bool usable = true;
     while (usable && !stopping_ && !suspended(site) && !retire.passed() && connection->carried < most) {
@@ -116,14 +116,25 @@ async::Task<void> Relay::Impl::connection(Site& site) {
       usable = co_await deliver(site, *connection, *std::move(job));
       ++connection->carried;
     }
-    if (usable) co_await connection->session->quit();
+    if (usable && connection->session) co_await connection->session->quit();
     connection.reset();
     count_connection(-1);
   }
   connection_ended(site);
 }
 
+const smtp::Capabilities& Relay::Impl::offered(const Connection& connection) {
+  static const smtp::Capabilities nothing;
+  return connection.session ? connection.session->capabilities() : nothing;
+}
+
+Relay::Impl::Connection Relay::Impl::open_transport(const Site& site) {
+  if (!files_) files_ = std::make_unique<async::ThreadPool>("relay-files", 2);
+  return {nullptr, "", 0, make_transport(site.next_hop(), options_.hostname, *files_)};
+}
+
 async::Task<std::optional<Relay::Impl::Connection>> Relay::Impl::connect(Site& site) {
+  if (by_transport(site.next_hop().kind)) co_return open_transport(site);
   if (site.hosts_expire <= std::chrono::steady_clock::now()) {
     auto found = co_await find_hosts(site.next_hop(), site.domain(), site.policy().families);
     const bool signatures_count = by_dane(site.next_hop().tls) || options_.lookup.sts != nullptr;
@@ -188,13 +199,16 @@ async::Task<bool> Relay::Impl::transmit(Site& site, Connection& connection, Job 
     }
     body = *std::move(read);
   }
-  auto& session = *connection.session;
-  if (const auto most = session.capabilities().recipients_limit; most != 0 && job.recipients.size() > most)
+  if (const auto most = offered(connection).recipients_limit; most != 0 && job.recipients.size() > most)
     site.untake(split(job, static_cast<std::size_t>(most)));
   const auto transaction = to_transaction(job, *body);
   if (job.recipients.front().attempts == 0) time_phase(Phase::kQueue, age_of(*job.message));
   const PhaseTimer sending(Phase::kTransaction);
-  const auto result = co_await session.send(transaction);
+  smtp::TransactionResult result;
+  if (connection.session)
+    result = co_await connection.session->send(transaction);
+  else
+    result = co_await connection.transport->carry(id, job.recipients.front().ordinal, transaction);
   sending.done();
   const bool silent = std::ranges::all_of(result.recipients, [](const smtp::Reply& reply) { return reply.code == 0; });
   // A kept connection that the peer had closed meanwhile says nothing about the mail: it goes on the next one. Not so
@@ -206,8 +220,9 @@ async::Task<bool> Relay::Impl::transmit(Site& site, Connection& connection, Job 
     put_back(std::move(job.recipients), {});
     co_return false;
   }
-  const auto* tls = session.stream().tls();
-  count_tls(tls, static_cast<std::size_t>(std::ranges::count_if(result.recipients, &smtp::Reply::positive)));
+  const auto* tls = connection.session ? connection.session->stream().tls() : nullptr;
+  if (connection.session)
+    count_tls(tls, static_cast<std::size_t>(std::ranges::count_if(result.recipients, &smtp::Reply::positive)));
   site.note_done(job.recipients.size(), std::chrono::steady_clock::now());
   auto attempts = attempts_of(std::move(job), result, site.next_hop(), connection.host, tls);
   for (const auto& attempt : attempts)

@@ -85,7 +85,8 @@ async::Task<void> Relay::Impl::explain_into(std::string address, std::move_only_
       co_await explain_hosts(*resolver_, out.next_hop, lookup, out);
     auto found = co_await find_candidates(*resolver_, out.next_hop, kind == NextHop::Kind::kMx ? domain : "", lookup);
     if (found) {
-      out.site = found->site;
+      const auto policy = router()->site_policy(domain);
+      out.site = policy ? key_for(found->site, *policy) : found->site;
       for (const auto& candidate : found->hosts) out.hosts.push_back(explain_host(candidate, options_.tls));
     } else {
       out.failure = found.error();

@@ -13,6 +13,7 @@
 #include "common/relay/links.h"
 #include "common/relay/relay.h"
 #include "common/relay/suspensions.h"
+#include "common/relay/transport.h"
 
 namespace quartet::smtp {
 class ClientSession;
@@ -124,12 +125,15 @@ class Relay::Impl {
 
   // delivery.cpp: from a site to its hosts
   struct Connection {
-    std::unique_ptr<smtp::ClientSession> session;
-    std::string host;      // for people
-    unsigned carried = 0;  // transactions
+    std::unique_ptr<smtp::ClientSession> session;  // null: there is a transport
+    std::string host;                              // for people
+    unsigned carried = 0;                          // transactions
+    std::unique_ptr<Transport> transport = nullptr;
   };
   async::Task<void> connection(Site& site);
+  static const smtp::Capabilities& offered(const Connection& connection);
   async::Task<std::optional<Connection>> connect(Site& site);
+  Connection open_transport(const Site& site);
   async::Task<std::optional<Connection>> try_host(Site& site, Candidate host, bool last);
   async::Task<bool> deliver(Site& site, Connection& connection, Job job);
   async::Task<bool> transmit(Site& site, Connection& connection, Job job);
@@ -187,6 +191,7 @@ class Relay::Impl {
   std::vector<Turned*> turned_;                          // the newest last
   async::Event turn_over_;
   std::uint64_t turns_ = 0;
+  std::unique_ptr<async::ThreadPool> files_;  // writes what transports leave; made when it is wanted
   async::TaskGroup tasks_;
   bool stopping_ = false;  // the loop's copy
   SteadyTime last_tidy_{};

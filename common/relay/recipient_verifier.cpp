@@ -29,6 +29,8 @@ std::optional<Verdict> by_tables(const Router& router, std::string_view recipien
   const auto* link = router.link_of(domain_of(recipient));
   if (link != nullptr && link->turned_only) return Verdict{Kind::kAccepted, {}};
   switch (next_hop.kind) {
+    case NextHop::Kind::kPipe:
+    case NextHop::Kind::kBatch:
     case NextHop::Kind::kHold:
     case NextHop::Kind::kDiscard:
       return Verdict{Kind::kAccepted, {}};
@@ -66,8 +68,8 @@ class RecipientVerifier::Impl {
         cache_(options.entries),
         places_(options.probes) {}
 
-  async::Task<Verdict> ask(std::shared_ptr<const Router> router, std::string recipient) {
-    const auto& next_hop = router->route(recipient);
+  async::Task<Verdict> ask(std::shared_ptr<const Router> router, std::string recipient, std::string sender) {
+    const auto& next_hop = router->route(recipient, {.reverse_path = sender});
     if (auto verdict = by_tables(*router, recipient, next_hop)) co_return *std::move(verdict);
     if (tasks_.stop_requested()) co_return unknown("the server is closing");
     const auto now = Steady::now();
@@ -239,8 +241,9 @@ RecipientVerifier::RecipientVerifier(async::Loop& loop, Options relay, VerifyOpt
 
 RecipientVerifier::~RecipientVerifier() = default;
 
-async::Task<Verdict> RecipientVerifier::ask(std::shared_ptr<const Router> router, std::string recipient) {
-  co_return co_await async::run_on(loop_, impl_->ask(std::move(router), std::move(recipient)));
+async::Task<Verdict> RecipientVerifier::ask(std::shared_ptr<const Router> router, std::string recipient,
+                                            std::string sender) {
+  co_return co_await async::run_on(loop_, impl_->ask(std::move(router), std::move(recipient), std::move(sender)));
 }
 
 async::Task<void> RecipientVerifier::close() { co_await async::run_on(loop_, impl_->close()); }

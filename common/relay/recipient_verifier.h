@@ -37,10 +37,10 @@ class RecipientVerifier {
   RecipientVerifier(const RecipientVerifier&) = delete;
   RecipientVerifier& operator=(const RecipientVerifier&) = delete;
 
-  /// `recipient` is a mailbox local@domain. At once where it is remembered, or where the tables alone decide: what they
-  /// hold or discard is taken, and so is mail that a site fetches itself (ATRN); what they bounce is refused. Callers
-  /// that ask the same share one probe. Any loop.
-  async::Task<Verdict> ask(std::shared_ptr<const Router> router, std::string recipient);
+  /// `recipient` is a mailbox local@domain, `sender` the reverse-path of the mail. At once where it is remembered, or
+  /// where the tables alone decide: what they hold or discard is taken, and so is mail that a site fetches itself
+  /// (ATRN); what they bounce is refused. Callers that ask the same share one probe. Any loop.
+  async::Task<Verdict> ask(std::shared_ptr<const Router> router, std::string recipient, std::string sender = {});
 
   /// Ends all probes; to whoever asks from now on the answer is that nobody knows. To be awaited, on any loop, before
   /// the object ends.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "common/net/address.h"
+#include "common/relay/local_hop.h"
 
 namespace quartet::relay {
 namespace {
@@ -42,6 +43,8 @@ std::expected<Host, std::string> parse_host(std::string_view text, std::uint16_t
 
 std::string NextHop::site_key() const {
   static constexpr const char* kTls[] = {"", "+may", "+encrypt", "+verify", "+dane", "+dane-only"};
+  if (kind == Kind::kPipe) return name_of(*pipe);
+  if (kind == Kind::kBatch) return name_of(*batch);
   std::string key = protocol == Protocol::kLmtp ? "lmtp" : "smtp";
   key += kTls[static_cast<int>(tls)];
   if (kind == Kind::kMx) return fmt::format("{}:mx:{}", key, mx_port);
@@ -58,6 +61,8 @@ Router::Router(RoutingTable table) : table_(std::move(table)) {
   for (auto& link : table_.links) apply_tls_policies(link.next_hop);
   for (auto& [match, next_hop] : table_.transports) apply_tls_policies(next_hop);
   for (auto& [domain, next_hop] : table_.local_domains) apply_tls_policies(next_hop);
+  for (auto& [login, next_hop] : table_.logins) apply_tls_policies(next_hop);
+  for (auto& [sender, next_hop] : table_.senders) apply_tls_policies(next_hop);
   if (table_.smart_host) apply_tls_policies(*table_.smart_host);
 }
 
@@ -95,7 +100,19 @@ const RoutingTable::Link* Router::link_of(std::string_view domain) const {
   return nullptr;
 }
 
-Router::Decision Router::decide(std::string_view recipient) const {
+const NextHop* Router::route_of(const Sender& sender) const {
+  if (!sender.login.empty() && !table_.logins.empty()) {
+    if (const auto found = table_.logins.find(ascii::lower(sender.login)); found != table_.logins.end())
+      return &found->second;
+  }
+  if (table_.senders.empty()) return nullptr;
+  const auto address = sender.reverse_path.empty() ? "<>" : ascii::lower(sender.reverse_path);
+  if (const auto found = table_.senders.find(address); found != table_.senders.end()) return &found->second;
+  const auto domain = domain_of(address);
+  return domain.empty() ? nullptr : find_domain(table_.senders, domain);
+}
+
+Router::Decision Router::decide(std::string_view recipient, const Sender& sender) const {
   using Table = Decision::Table;
   const auto domain = domain_of(recipient);
   if (const auto* link = link_of(domain)) return {Table::kLink, link->name, &link->next_hop};
@@ -105,6 +122,7 @@ Router::Decision Router::decide(std::string_view recipient) const {
     return {Table::kTransport, found->first, &found->second};
   if (const auto* found = find_domain(table_.local_domains, domain))
     return {Table::kLocalDomain, found->first, &found->second};
+  if (const auto* next_hop = route_of(sender)) return {Table::kSender, {}, next_hop};
   if (table_.smart_host) return {Table::kSmartHost, {}, &*table_.smart_host};
   return {Table::kMx, {}, &table_.mx};
 }

@@ -1,5 +1,6 @@
 // Where a recipient goes next, from the configured tables alone: no DNS, no clock. First match wins, in this order:
-// link domains, transport table (address, domain, parent domains), local domains, smart hosts, MX look-up.
+// link domains, transport table (address, domain, parent domains), local domains, sender routes (login, address,
+// domain, parent domains), smart hosts, MX look-up.
 #pragma once
 #include <cstdint>
 #include <expected>
@@ -53,11 +54,16 @@ struct Credentials {
   std::string password;
 };
 
+struct PipeCommand;
+struct BatchDrop;
+
 /// What to do with a recipient.
 struct NextHop {
   enum class Kind {
     kHosts,    // the listed hosts, in order (fail-over)
     kMx,       // the MX hosts of the recipient's domain
+    kPipe,     // a program takes it
+    kBatch,    // a file for a gateway, in batch SMTP
     kHold,     // keep until an operator or a remote start releases it
     kDiscard,  // drop without a notice
     kError,    // bounce with `error`
@@ -69,10 +75,18 @@ struct NextHop {
   std::uint16_t mx_port = 25;
   TlsPolicy tls = TlsPolicy::kMay;
   std::optional<Credentials> credentials;
-  std::string error;  // e.g. "5.7.1 not accepted here"
+  std::string error;                        // e.g. "5.7.1 not accepted here"
+  std::shared_ptr<const PipeCommand> pipe;  // for kPipe
+  std::shared_ptr<const BatchDrop> batch;   // for kBatch
 
   /// Equal for next hops that share connections and limits; for kMx it still lacks the domain's MX set.
   std::string site_key() const;
+};
+
+/// Who sends: decides for recipients that no table names.
+struct Sender {
+  std::string_view reverse_path = {};  // empty: the null sender
+  std::string_view login = {};         // empty: nobody logged in
 };
 
 /// The tables; domains in lower case.
@@ -87,6 +101,8 @@ struct RoutingTable {
   std::vector<Link> links;
   std::unordered_map<std::string, NextHop, ascii::Hash, std::equal_to<>> transports;  // "a@x.org", "x.org", ".x.org"
   std::unordered_map<std::string, NextHop, ascii::Hash, std::equal_to<>> local_domains;
+  std::unordered_map<std::string, NextHop, ascii::Hash, std::equal_to<>> logins;   // lower case
+  std::unordered_map<std::string, NextHop, ascii::Hash, std::equal_to<>> senders;  // "a@x.org", "x.org", ".x.org", "<>"
   std::optional<NextHop> smart_host;
   NextHop mx;  // for all the rest
   /// Of recipients' domains where MX records decide, else of hosts by their name: "x.org", ".x.org".
@@ -101,15 +117,17 @@ class Router {
 
   /// What decides for a recipient, and how. It lives as long as the router.
   struct Decision {
-    enum class Table { kLink, kTransport, kLocalDomain, kSmartHost, kMx };
+    enum class Table { kLink, kTransport, kLocalDomain, kSender, kSmartHost, kMx };
     Table table = Table::kMx;
     std::string_view entry;  // of the table: the name of a link, or what matched ("a@x.org", "x.org", ".x.org")
     const NextHop* next_hop = nullptr;
   };
   /// `recipient` is a mailbox "local@domain".
-  Decision decide(std::string_view recipient) const;
+  Decision decide(std::string_view recipient, const Sender& sender = {}) const;
   /// The next hop of decide(). The reference lives as long as the router.
-  const NextHop& route(std::string_view recipient) const { return *decide(recipient).next_hop; }
+  const NextHop& route(std::string_view recipient, const Sender& sender = {}) const {
+    return *decide(recipient, sender).next_hop;
+  }
 
   /// Where an operator's word leads in place of the tables: "mx", or a host as parse_host() has it, by SMTP and without
   /// a login. nullopt if it makes no sense.
@@ -127,6 +145,7 @@ class Router {
 
  private:
   void apply_tls_policies(NextHop& next_hop) const;
+  const NextHop* route_of(const Sender& sender) const;
   std::optional<TlsPolicy> listed(const NextHop& next_hop, std::string_view name) const;
 
   RoutingTable table_;

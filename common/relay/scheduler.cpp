@@ -7,6 +7,7 @@
 #include "common/log/log.h"
 #include "common/relay/figures.h"
 #include "common/relay/impl.h"
+#include "common/relay/local_hop.h"
 
 namespace quartet::relay {
 namespace {
@@ -32,6 +33,14 @@ std::chrono::milliseconds jitter(std::chrono::milliseconds span) {
 
 WallTime wall_time_of(SteadyTime time) {
   return wall_now() + std::chrono::duration_cast<std::chrono::microseconds>(time - std::chrono::steady_clock::now());
+}
+
+/// A program is run as often at a time as it is said; a directory has one who writes.
+std::shared_ptr<const SitePolicy> with_limits_of(const NextHop& next_hop, SitePolicy policy) {
+  auto& concurrency = policy.limits.concurrency;
+  concurrency.maximum = next_hop.kind == NextHop::Kind::kPipe ? next_hop.pipe->processes : 1;
+  concurrency.initial = std::min(concurrency.initial, concurrency.maximum);
+  return std::make_shared<const SitePolicy>(std::move(policy));
 }
 
 Attempt local_verdict(spool::Claim claim, Attempt::Verdict verdict, std::uint16_t code, std::string enhanced,
@@ -99,7 +108,9 @@ void Relay::Impl::dispatch(spool::Claim claim) {
     if (keep_waiting(claim, *link)) return;
   }
   if (withheld(claim, domain, {})) return;
-  const NextHop& next_hop = ordered ? *ordered : router->route(claim.address);
+  const auto& envelope = claim.message->envelope;
+  const Sender sender{envelope.reverse_path, envelope.auth_id};
+  const NextHop& next_hop = ordered ? *ordered : router->route(claim.address, sender);
   auto policy = router->site_policy(domain);
   switch (next_hop.kind) {
     case NextHop::Kind::kMx:
@@ -111,6 +122,8 @@ void Relay::Impl::dispatch(spool::Claim claim) {
       }
       [[fallthrough]];
     case NextHop::Kind::kHosts:
+    case NextHop::Kind::kPipe:
+    case NextHop::Kind::kBatch:
       to_site(std::move(claim), next_hop, std::move(policy));
       return;
     case NextHop::Kind::kHold:
@@ -229,8 +242,7 @@ async::Task<void> Relay::Impl::look_up(std::string key, NextHop next_hop, std::s
     co_return;
   }
   // A domain with a policy of its own shares no limits with others.
-  const auto site_key = by_domain ? found->site + "|for " + policy->match : found->site;
-  Site& target = site(site_key, next_hop, domain, policy);
+  Site& target = site(by_domain ? key_for(found->site, *policy) : found->site, next_hop, domain, policy);
   target.set_domain(domain);
   target.hosts_key = std::move(found->site);
   target.hosts = std::move(found->hosts);
@@ -265,6 +277,7 @@ std::shared_ptr<const SitePolicy> Relay::Impl::policy_named(const std::string& m
 
 Site& Relay::Impl::site(const std::string& key, const NextHop& next_hop, const std::string& domain,
                         std::shared_ptr<const SitePolicy> policy) {
+  if (by_transport(next_hop.kind)) policy = with_limits_of(next_hop, *policy);
   auto& slot = sites_[key];
   if (!slot) {
     slot = std::make_unique<Site>(key, next_hop, domain, std::move(policy), budget_);

@@ -51,6 +51,8 @@ Site::Site(std::string key, NextHop next_hop, std::string domain, std::shared_pt
       message_rate_(policy_->message_rate),
       connection_rate_(policy_->connection_rate) {}
 
+std::string key_for(const std::string& hosts, const SitePolicy& policy) { return hosts + "|for " + policy.match; }
+
 void Site::set_policy(std::shared_ptr<const SitePolicy> policy) {
   policy_ = std::move(policy);
   concurrency_.set_limits(policy_->limits.concurrency);

@@ -31,6 +31,9 @@ class Turns {
   SteadyTime last_{};
 };
 
+/// The key of a site at `hosts` that is there for the domains of `policy` alone.
+std::string key_for(const std::string& hosts, const SitePolicy& policy);
+
 class Site {
  public:
   /// `budget` outlives the site. The policy is not null.

@@ -2,6 +2,7 @@
 """Where the mta sends by DNS, and what it tells the sender when there is no way (RFC 5321 section 5.1, RFC 3464)."""
 import email
 import email.policy
+import re
 import unittest
 
 from harness import SitesTestCase
@@ -57,6 +58,32 @@ class Routing(SitesTestCase):
 
     def test_unknown_user_at_the_other_site(self):
         self.assertEqual(self.bounce_of("nobody@b.example"), "5.1.1")
+
+
+class BySender(SitesTestCase):
+    """Mail of one user takes another way: to b, which does not relay for us, and so says who it is."""
+    options = {"shared_spool": False}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.options = {**cls.options, "overrides": {"a": {"mta": cls.configuration}}}
+        super().setUpClass()
+
+    @staticmethod
+    def configuration(text):
+        b = re.search(r'listener { address: "([0-9.]+)\.1:', text)[1] + ".2:10025"
+        return text + f'sender_route {{ sender: "other@a.example" next_hop {{ host: "{b}" }} }}\n'
+
+    def status_for(self, sender):
+        recipient = "x@nowhere.example"
+        sent = self.send(self.pair.a, sender, recipient, letter.write(sender.address, recipient, "to bounce"))
+        found = wait_until(lambda: next((content for content in self.fetch_all(self.pair.a, sender)
+                                         if sent["Message-ID"].encode() in content), None), 60, "the bounce")
+        return re.search(rb"(?m)^Status: ([0-9.]+)", found)[1].decode()
+
+    def test_the_sender_decides(self):
+        self.assertEqual(self.status_for(self.pair.a.users[0]), "5.1.2")
+        self.assertEqual(self.status_for(self.pair.a.users[1]), "5.7.1")
 
 
 class WhileAHostIsDown(SitesTestCase):

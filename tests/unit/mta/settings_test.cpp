@@ -92,3 +92,26 @@ TEST_CASE("whose recipients are verified", "[mta]") {
   CHECK(faults(site, R"(verify_recipients {})").size() == 1);
   CHECK(faults(site, R"(verify_recipients { domain: "else.test" domain: "no domain" })").size() == 2);
 }
+
+TEST_CASE("routes by who sends", "[mta]") {
+  const Site site;
+  const auto settings = load_settings(site.config(R"(
+    sender_route { sender: "News.test" next_hop { host: "bulk.test" login: "news" password: "x" } }
+    sender_route { sender: "<>" mx: true }
+    sender_route { login: "Ann@a.test" error: "5.7.1 not today" }
+    smart_host { host: "smart.test" }
+  )"));
+  REQUIRE(settings.has_value());
+  const auto& router = *(*settings)->router;
+  CHECK(router.route("x@far.test", {"letter@news.test"}).credentials->user == "news");
+  CHECK(router.route("x@far.test").kind == NextHop::Kind::kMx);
+  CHECK(router.route("x@far.test", {"x@y.test"}).hosts.at(0).name == "smart.test");
+  CHECK(router.route("x@far.test", {"x@y.test", "ann@a.test"}).error == "5.7.1 not today");
+
+  CHECK(faults(site, R"(sender_route { sender: "a b" mx: true })").size() == 1);
+  CHECK(faults(site, R"(sender_route { mx: true } sender_route { sender: "x.test" login: "x" mx: true })").size() == 2);
+  CHECK(faults(site, R"(sender_route { sender: "x.test" })").size() == 1);
+  CHECK(
+      faults(site, R"(sender_route { sender: "x.test" mx: true } sender_route { sender: "X.test" mx: true })").size() ==
+      1);
+}

@@ -105,3 +105,31 @@ TEST_CASE("policies of TLS come before what next hops say", "[relay]") {
   // No table weakens what a password needs.
   CHECK(router.route("a@login.example").hosts[0].tls == std::nullopt);
 }
+
+TEST_CASE("who sends decides where no table names the recipient", "[relay]") {
+  RoutingTable table;
+  table.links.push_back({"field", {"field.test"}, to_host("link.test")});
+  table.transports["routed.test"] = to_host("transport.test");
+  table.local_domains["a.test"] = to_host("local.test");
+  table.logins["ann"] = to_host("login.test");
+  table.senders["ann@a.test"] = to_host("address.test");
+  table.senders["a.test"] = to_host("domain.test");
+  table.senders[".a.test"] = to_host("below.test");
+  table.senders["<>"] = to_host("bounces.test");
+  table.smart_host = to_host("smart.test");
+  const Router router(std::move(table));
+  const auto host = [&router](const std::string& recipient, const std::string& sender, const std::string& login = "") {
+    return router.route(recipient, {sender, login}).hosts.at(0).name;
+  };
+  CHECK(host("x@far.test", "Ann@A.test", "Ann") == "login.test");
+  CHECK(host("x@far.test", "Ann@A.test", "bob") == "address.test");
+  CHECK(host("x@far.test", "bob@a.test") == "domain.test");
+  CHECK(host("x@far.test", "bob@very.sub.a.test") == "below.test");
+  CHECK(host("x@far.test", "") == "bounces.test");
+  CHECK(host("x@far.test", "bob@else.test") == "smart.test");
+  for (const auto* sender : {"ann@a.test", ""}) {
+    CHECK(host("x@field.test", sender, "ann") == "link.test");
+    CHECK(host("x@routed.test", sender, "ann") == "transport.test");
+    CHECK(host("x@a.test", sender, "ann") == "local.test");
+  }
+}
