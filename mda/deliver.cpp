@@ -48,7 +48,10 @@ class Carrier {
     stop_loops();
     co_await to_store();
     co_await to_files();
-    for (std::size_t i = 0; i < in_->recipients.size(); ++i) co_await send_on(i);
+    for (std::size_t i = 0; i < in_->recipients.size(); ++i) {
+      co_await send_on(i, false);
+      co_await send_on(i, true);
+    }
     std::vector<smtp::Reply> replies;
     for (std::size_t i = 0; i < in_->recipients.size(); ++i) {
       auto reply = co_await settle(i);
@@ -192,21 +195,24 @@ class Carrier {
     return rest == 0 ? std::uint8_t{smtp::kNotifyNever} : rest;
   }
 
-  /// Everything that one recipient sends on, as one message in the spool.
-  async::Task<void> send_on(std::size_t recipient) {
-    const auto& rcpt = in_->recipients[recipient].rcpt;
+  /// Everything that one recipient sends on with the same sender, as one message in the spool.
+  async::Task<void> send_on(std::size_t recipient, bool other_sender) {
+    const auto& [rcpt, plan, forwarded_from] = in_->recipients[recipient];
+    const auto is_wanted = [&](const Job& job) {
+      return job.target.kind == Kind::kSend && job.open() && (job.target.outside && forwarded_from) == other_sender;
+    };
     auto message = envelope();
+    if (other_sender) message.envelope.reverse_path = forwarded_from.value_or("");
     for (const auto index : jobs_of_[recipient]) {
       const auto& job = jobs_[index];
-      if (job.target.kind == Kind::kSend && job.open())
-        message.recipients.push_back({job.target.address, notify_of(recipient), rcpt.orcpt});
+      if (is_wanted(job)) message.recipients.push_back({job.target.address, notify_of(recipient), rcpt.orcpt});
     }
     if (message.recipients.empty()) co_return;
     message.body = forwarded_copy(in_->message, header_, rcpt.forward_path, in_->received);
     const auto reply = co_await enqueue(std::move(message), smtp::Reply(250, "2.1.5", "sent on"));
     for (const auto index : jobs_of_[recipient]) {
       auto& job = jobs_[index];
-      if (job.target.kind == Kind::kSend && job.open()) job.reply = reply;
+      if (is_wanted(job)) job.reply = reply;
     }
   }
 
@@ -316,7 +322,7 @@ class Carrier {
         {}, std::move(about.envelope), in_->message.size(), static_cast<std::uint32_t>(in_->recipients.size())};
     std::vector<relay::Notice> notices;
     for (std::size_t i = 0; i < replies.size(); ++i) {
-      const auto& [rcpt, plan] = in_->recipients[i];
+      const auto& [rcpt, plan, forwarded_from] = in_->recipients[i];
       const bool passed_on = only_sent_on(i) && plan.targets.size() == 1;
       if (!replies[i].positive() || passed_on) continue;
       const auto action = only_sent_on(i) ? relay::Notice::Action::kRelayed : relay::Notice::Action::kDelivered;

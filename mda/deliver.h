@@ -3,6 +3,7 @@
 #pragma once
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ namespace quartet::mda {
 struct Recipient {
   smtp::RcptParameters rcpt;
   Plan plan;
+  std::optional<std::string> forwarded_from = std::nullopt;  // the sender of what goes outside, if it is another
 };
 
 /// A mail transaction with its message.

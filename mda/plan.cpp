@@ -21,6 +21,16 @@ class Planner {
  public:
   Planner(const directory::Directory& directory, const DeliveryTable& table) : directory_(directory), table_(table) {}
 
+  Plan bounce(const std::string& address, const smtp::Srs& srs, WallTime now) {
+    if (auto sender = srs.reverse(address, now)) {
+      add({Target::Kind::kSend, *sender, {}, *sender, true});
+    } else {
+      plan_.unknown.push_back(address);
+      refuse();
+    }
+    return std::move(plan_);
+  }
+
   Plan run(const std::string& address) {
     std::vector<std::string> open = {address};
     while (!open.empty() && seen_.size() < kMostAddresses) {
@@ -50,7 +60,7 @@ class Planner {
         if (first)
           foreign_ = true;
         else
-          add({Target::Kind::kSend, address, {}, address});
+          add({Target::Kind::kSend, address, {}, address, true});
     }
   }
 
@@ -120,7 +130,9 @@ class Planner {
 
 }  // namespace
 
-Plan make_plan(const directory::Directory& directory, const DeliveryTable& table, const std::string& address) {
+Plan make_plan(const directory::Directory& directory, const DeliveryTable& table, const std::string& address,
+               const smtp::Srs* srs, WallTime now) {
+  if (srs != nullptr && srs->is_ours(address)) return Planner(directory, table).bounce(address, *srs, now);
   return Planner(directory, table).run(address);
 }
 

@@ -8,6 +8,7 @@
 
 #include "common/directory/directory.h"
 #include "common/smtp/reply.h"
+#include "common/smtp/srs.h"
 #include "mda/table.h"
 
 namespace quartet::mda {
@@ -22,7 +23,8 @@ struct Target {
   Kind kind = Kind::kStore;
   std::string address;  // login of an account, or the address to send on to
   std::string path;
-  std::string via;  // the address that led here at last: mail to it comes here again
+  std::string via;       // the address that led here at last: mail to it comes here again
+  bool outside = false;  // kSend: forwarded to another site, which has a right to know by whom
   /// Equal for what is the same place.
   std::tuple<Kind, std::string_view, std::string_view> place() const { return {kind, address, path}; }
 };
@@ -35,7 +37,8 @@ struct Plan {
 };
 
 /// `address` as in RCPT. Details (ann+lists@...) find their account and have no other effect: what comes to them is put
-/// into INBOX.
-Plan make_plan(const directory::Directory& directory, const DeliveryTable& table, const std::string& address);
+/// into INBOX. An address that `srs` made (it may be null) leads to the sender that is in it.
+Plan make_plan(const directory::Directory& directory, const DeliveryTable& table, const std::string& address,
+               const smtp::Srs* srs = nullptr, WallTime now = {});
 
 }  // namespace quartet::mda

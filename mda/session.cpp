@@ -5,6 +5,7 @@
 #include "common/base/id.h"
 #include "common/log/log.h"
 #include "common/mime/trace.h"
+#include "common/relay/route.h"
 #include "mda/fault.h"
 
 namespace quartet::mda {
@@ -83,7 +84,8 @@ class Handler final : public smtp::Handler {
   async::Task<smtp::Reply> on_rcpt(const smtp::Peer& peer, const smtp::Transaction& transaction,
                                    const smtp::RcptParameters& rcpt) override {
     const auto tables = services_.tables();
-    auto plan = make_plan(*tables.directory, *tables.deliveries, rcpt.forward_path);
+    const auto now = wall_now();
+    auto plan = make_plan(*tables.directory, *tables.deliveries, rcpt.forward_path, tables.srs.get(), now);
     for (const auto& unknown : plan.unknown) {
       if (!plan.targets.empty()) log::warn("mda.dead_target", {{"address", rcpt.forward_path}, {"target", unknown}});
     }
@@ -97,7 +99,7 @@ class Handler final : public smtp::Handler {
       if (!room) reply = reply_to(room.error(), never);
     }
     if (reply.positive())
-      recipients_.push_back({rcpt, std::move(plan)});
+      recipients_.push_back({rcpt, std::move(plan), forwarded_from(tables, transaction.mail.reverse_path, now)});
     else
       refused(peer, transaction, rcpt, reply);
     co_return reply;
@@ -109,6 +111,11 @@ class Handler final : public smtp::Handler {
   }
 
  private:
+  static std::optional<std::string> forwarded_from(const Tables& tables, const std::string& sender, WallTime now) {
+    if (!tables.srs || tables.directory->is_local(relay::domain_of(sender))) return std::nullopt;
+    return tables.srs->forward(sender, now);
+  }
+
   static void refused(const smtp::Peer& peer, const smtp::Transaction& transaction, const smtp::RcptParameters& rcpt,
                       const smtp::Reply& reply) {
     log::info("mda.refused", {{"trace", transaction.mail.trace},

@@ -7,6 +7,7 @@
 #include "common/directory/directory.h"
 #include "common/service/intake.h"
 #include "common/smtp/server_session.h"
+#include "common/smtp/srs.h"
 #include "mda/deliver.h"
 #include "mda/table.h"
 
@@ -16,6 +17,7 @@ namespace quartet::mda {
 struct Tables {
   directory::DirectoryPtr directory;
   std::shared_ptr<const DeliveryTable> deliveries;
+  std::shared_ptr<const smtp::Srs> srs = nullptr;  // null: senders stay as they are
 };
 
 /// What all sessions share; outlives them.

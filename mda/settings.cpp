@@ -7,6 +7,7 @@
 
 #include "common/base/ascii.h"
 #include "common/service/settings.h"
+#include "common/service/srs.h"
 #include "common/smtp/path.h"
 #include "mda/routes.h"
 #include "quartet/config/v1/directory.pb.h"
@@ -130,6 +131,8 @@ std::expected<SettingsPtr, std::vector<config::Error>> load_settings(const std::
   settings->session.tls = service::server_tls(checker, config, config.tls());
   settings->tables.directory = service::load_directory(checker, config, config.directory());
   settings->tables.deliveries = read_deliveries(checker, config);
+  if (config.has_srs())
+    settings->tables.srs = service::read_srs(checker, config.srs(), settings->tables.directory.get());
   checker.require(config, "store", config.store());
   check_spool(checker, *settings);
   for (const auto& listener : config.listener()) {

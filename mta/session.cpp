@@ -5,6 +5,7 @@
 #include "common/base/ascii.h"
 #include "common/log/log.h"
 #include "common/service/settings.h"
+#include "mta/rewrite.h"
 #include "mta/routes.h"
 
 namespace quartet::mta {
@@ -13,6 +14,9 @@ smtp::Reply check_recipient(const Settings& settings, const net::Address& client
   const smtp::Reply yes(250, "2.1.5", "recipient ok");
   // RFC 5321 section 4.5.1: always taken.
   if (ascii::iequals(recipient, "postmaster")) return yes;
+  // A bounce of what was forwarded: it goes on to the sender that is in the address, whoever brings it.
+  if (settings.srs && settings.srs->is_ours(recipient))
+    return settings.srs->reverse(recipient, wall_now()) ? yes : smtp::Reply(550, "5.1.1", "no such user here");
   if (settings.directory) {
     using Kind = directory::Resolution::Kind;
     switch (settings.directory->resolve(recipient).kind) {
@@ -71,8 +75,9 @@ async::Task<smtp::Reply> Session::on_rcpt(const smtp::Peer& peer, const smtp::Tr
                                           const smtp::RcptParameters& rcpt) {
   auto reply = check_recipient(*settings_, peer.address, rcpt.forward_path);
   const auto& verification = settings_->verification;
-  if (reply.positive() && covers(verification.domains, relay::domain_of(rcpt.forward_path))) {
-    const auto verdict = co_await verifier_.ask(settings_->router, rcpt.forward_path, transaction.mail.reverse_path);
+  const auto recipient = rewritten(*settings_, rcpt.forward_path, wall_now());
+  if (reply.positive() && covers(verification.domains, relay::domain_of(recipient))) {
+    const auto verdict = co_await verifier_.ask(settings_->router, recipient, transaction.mail.reverse_path);
     reply = answer_verified(verdict, verification.accept_unknown);
   }
   if (!reply.positive()) {
@@ -89,7 +94,9 @@ async::Task<std::expected<std::unique_ptr<smtp::MessageSink>, smtp::Reply>> Sess
     const smtp::Peer& peer, const smtp::Transaction& transaction) {
   intake_.hops = settings_->hops;
   intake_.postmaster_domain = postmaster_domain(*settings_);
-  co_return service::open_intake(intake_, peer, transaction);
+  auto taken = transaction;
+  rewrite_recipients(*settings_, taken, wall_now());
+  co_return service::open_intake(intake_, peer, std::move(taken));
 }
 
 async::Task<smtp::Reply> Session::on_etrn(const smtp::Peer& peer, const std::string& argument) {

@@ -5,6 +5,7 @@
 #include "common/base/ascii.h"
 #include "common/sasl/server.h"
 #include "common/service/settings.h"
+#include "common/service/srs.h"
 #include "common/smtp/path.h"
 #include "mta/routes.h"
 
@@ -46,6 +47,7 @@ void read_domains(Checker& checker, const config::v1::Mta& source, Settings& out
   } else if (source.has_local()) {
     checker.fault(source, "local", "needs directory, which says what is local");
   }
+  if (source.has_srs()) out.srs = service::read_srs(checker, source.srs(), out.directory.get());
   out.trusted = service::networks(checker, source, "trusted", source.trusted());
   for (int i = 0; i < source.relay_domain_size(); ++i) {
     auto domain = ascii::lower(source.relay_domain(i));

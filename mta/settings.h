@@ -13,6 +13,7 @@
 #include "common/relay/relay.h"
 #include "common/service/acceptor.h"
 #include "common/smtp/server_session.h"
+#include "common/smtp/srs.h"
 #include "mta/etrn.h"
 #include "mta/upstream.h"
 #include "quartet/config/v1/mta.pb.h"
@@ -31,9 +32,10 @@ struct Settings {
   std::string hostname;
   std::vector<service::ListenerSpec> listeners;
   std::vector<service::ListenerSpec> odmr;
-  smtp::ServerOptions server;         // without what belongs to one session
-  smtp::ServerOptions odmr_server;    // the same for odmr
-  directory::DirectoryPtr directory;  // null: no domain is local
+  smtp::ServerOptions server;            // without what belongs to one session
+  smtp::ServerOptions odmr_server;       // the same for odmr
+  directory::DirectoryPtr directory;     // null: no domain is local
+  std::shared_ptr<const smtp::Srs> srs;  // null: no sender is rewritten
   std::vector<net::Network> trusted;
   std::vector<std::string> relay_domains;  // "x.org", ".x.org"; lower case
   Verification verification;

@@ -61,14 +61,35 @@ Directory::Directory(const config::v1::Directory& source) : postmaster_(canonica
     alias.targets.assign(entry.target().begin(), entry.target().end());
     for (const std::string& sender : entry.sender()) alias.senders.push_back(canonical_address(sender));
   }
+  for (const auto& entry : source.alias_domain()) {
+    auto from = ascii::lower(entry.from());
+    domain_names_.push_back(from);
+    alias_domains_[std::move(from)] = ascii::lower(entry.to());
+  }
+}
+
+std::string Directory::at_home(std::string_view address) const {
+  const auto at = address.rfind('@');
+  if (alias_domains_.empty() || at == std::string_view::npos) return std::string(address);
+  const auto found = alias_domains_.find(ascii::lower(address.substr(at + 1)));
+  if (found == alias_domains_.end()) return std::string(address);
+  return std::string(address.substr(0, at + 1)) + found->second;
+}
+
+std::string Directory::canonical_at_home(std::string_view address) const {
+  auto canonical = canonical_address(address);
+  return alias_domains_.empty() ? canonical : at_home(canonical);
 }
 
 const Account* Directory::find_account(std::string_view login) const {
-  const auto found = by_address_.find(canonical_address(login));
+  const auto found = by_address_.find(canonical_at_home(login));
   return found == by_address_.end() ? nullptr : found->second;
 }
 
-bool Directory::is_local(std::string_view domain) const { return domains_.contains(ascii::lower(domain)); }
+bool Directory::is_local(std::string_view domain) const {
+  const auto name = ascii::lower(domain);
+  return domains_.contains(name) || alias_domains_.contains(name);
+}
 
 bool Directory::resolve_exactly(std::string_view canonical, Resolution& result) const {
   if (const auto account = by_address_.find(canonical); account != by_address_.end()) {
@@ -104,7 +125,7 @@ Resolution Directory::resolve(std::string_view address) const {
       return resolve("postmaster@" + domain_names_.front());
     return result;
   }
-  const std::string canonical = canonical_address(address);
+  const std::string canonical = canonical_at_home(address);
   if (canonical.empty()) return result;
   const auto domain = domains_.find(domain_of(canonical));
   if (domain == domains_.end()) return result;
@@ -122,7 +143,7 @@ Expansion Directory::expand(std::string_view address) const {
   std::unordered_set<std::string> seen;
   std::unordered_set<const Account*> accounts;
   for (std::size_t n = 0; n < open.size() && n < kMaxExpansion; ++n) {
-    const std::string canonical = canonical_address(open[n]);
+    const std::string canonical = canonical_at_home(open[n]);
     if (!seen.insert(canonical.empty() ? open[n] : canonical).second) continue;
     Resolution result = resolve(open[n]);
     switch (result.kind) {
@@ -144,7 +165,7 @@ Expansion Directory::expand(std::string_view address) const {
 }
 
 bool Directory::may_send_as(const Account& account, std::string_view address) const {
-  const std::string canonical = canonical_address(address);
+  const std::string canonical = canonical_at_home(address);
   if (canonical.empty()) return false;
   const auto domain = domains_.find(domain_of(canonical));
   if (domain == domains_.end()) return false;

@@ -67,8 +67,11 @@ class Directory {
   /// Follows aliases to the end, through loops and repetitions: each account and each outside address once.
   Expansion expand(std::string_view address) const;
 
+  /// The same user in the domain that an alias domain stands for; any other address as it is.
+  std::string at_home(std::string_view address) const;
+
   bool is_local(std::string_view domain) const;
-  /// In the order of the file, lower case.
+  /// In the order of the file, lower case; alias domains come last.
   const std::vector<std::string>& domains() const { return domain_names_; }
 
   /// Whether the account may use the address as sender: its own ones, with any detail, and aliases that lead to it
@@ -93,12 +96,15 @@ class Directory {
   bool resolve_exactly(std::string_view canonical, Resolution& result) const;
   bool resolve_user(std::string_view canonical, const Domain& domain, Resolution& result) const;
 
+  std::string canonical_at_home(std::string_view address) const;
+
   std::vector<std::string> domain_names_;
   std::string postmaster_;
   Map<Domain> domains_;
   std::vector<std::unique_ptr<Account>> accounts_;
   Map<const Account*> by_address_;
   Map<Alias> aliases_;
+  Map<std::string> alias_domains_;
 };
 
 using DirectoryPtr = std::shared_ptr<const Directory>;

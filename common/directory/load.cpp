@@ -24,6 +24,7 @@ class Check {
     domains();
     for (const auto& account : source_.account()) check_account(account);
     for (const auto& alias : source_.alias()) check_alias(alias);
+    for (const auto& alias : source_.alias_domain()) check_alias_domain(alias);
     // After all addresses are known.
     for (const auto& domain : source_.domain()) leads_somewhere(domain, "catch_all", domain.catch_all());
     leads_somewhere(source_, "postmaster", source_.postmaster());
@@ -79,6 +80,16 @@ class Check {
         error(alias, "target", n, "\"" + alias.target(n) + "\" is not an address");
   }
 
+  void check_alias_domain(const config::v1::AliasDomain& alias) {
+    const std::string from = ascii::lower(alias.from());
+    if (from.empty() || from.find_first_of("@ \t") != std::string::npos)
+      error(alias, "from", -1, "\"" + alias.from() + "\" is not the name of a domain");
+    else if (domains_.contains(from) || !alias_domains_.insert(from).second)
+      error(alias, "from", -1, "domain \"" + alias.from() + "\" is there twice");
+    if (!domains_.contains(ascii::lower(alias.to())))
+      error(alias, "to", -1, "\"" + alias.to() + "\" is not one of the domains");
+  }
+
   void leads_somewhere(const google::protobuf::Message& message, std::string_view field, const std::string& address) {
     if (!address.empty() && !addresses_.contains(canonical_address(address)))
       error(message, field, -1, "\"" + address + "\" is neither an account nor an alias");
@@ -88,6 +99,7 @@ class Check {
   const config::Positions& positions_;
   std::vector<config::Error> errors_;
   std::unordered_set<std::string> domains_;
+  std::unordered_set<std::string> alias_domains_;
   std::unordered_set<std::string> addresses_;
   std::unordered_set<std::string> logins_;
 };

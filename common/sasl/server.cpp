@@ -5,7 +5,7 @@
 #include "common/base/ascii.h"
 #include "common/base/encoding.h"
 #include "common/base/id.h"
-#include "common/crypto/hmac_md5.h"
+#include "common/crypto/hmac.h"
 
 namespace quartet::sasl {
 namespace {

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t kMostLocalPart = 64;
 constexpr std::size_t kMostDomain = 255;
+constexpr std::size_t kMostMailbox = 254;  // in a path of 256 octets with its brackets
 
 Reply syntax(std::string text) { return {501, "5.5.4", std::move(text)}; }
 
@@ -248,7 +249,8 @@ bool is_mailbox(std::string_view text, bool utf8) {
   const auto at = text.rfind('@');
   if (at == std::string_view::npos) return false;
   const auto local = text.substr(0, at);
-  if (local.size() > kMostLocalPart || !is_domain(text.substr(at + 1), utf8)) return false;
+  if ((local.size() > kMostLocalPart && text.size() > kMostMailbox) || !is_domain(text.substr(at + 1), utf8))
+    return false;
   if (utf8 && !is_utf8(text)) return false;
   return is_dot_string(local, utf8) || is_quoted_string(local, utf8);
 }

@@ -51,7 +51,8 @@ std::expected<MailParameters, Reply> parse_mail(std::string_view argument, const
 std::expected<RcptParameters, Reply> parse_rcpt(std::string_view argument, const Offered& offered);
 
 /// A mailbox local@domain in its RFC 5321 form (quoted local parts, address literals; UTF-8 if `utf8`); sizes within
-/// section 4.5.3.1 (local part 64, domain 255 octets).
+/// section 4.5.3.1 (local part 64, domain 255 octets). A longer local part will do if the whole fits into a path: SRS
+/// and mailing lists make such ones.
 bool is_mailbox(std::string_view text, bool utf8);
 
 /// A domain name or an address literal, as in EHLO and after '@'.

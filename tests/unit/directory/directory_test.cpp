@@ -151,3 +151,37 @@ TEST_CASE("a directory is read from its file", "[directory]") {
   CHECK((*directory)->account_count() == 6);
   CHECK_FALSE(load(path.string()));
 }
+
+TEST_CASE("an alias domain is another name of a domain", "[directory]") {
+  const auto directory = parse(std::string(kText) + R"(
+    alias_domain { from: "Example.net" to: "example.org" } alias_domain { from: "b.net" to: "b.test" })");
+  REQUIRE(directory.has_value());
+  const auto& there = **directory;
+  CHECK(there.resolve("ANN@example.NET").account == there.find_account("ann@example.org"));
+  CHECK(there.resolve("ann+x@example.net").detail == "x");
+  CHECK(there.resolve("anybody@example.net").account == there.find_account("rest@example.org"));
+  CHECK(there.resolve("nobody@b.net").kind == Kind::kUnknownUser);
+  CHECK(there.resolve("info@b.net").kind == Kind::kAlias);
+  CHECK(there.find_account("anna@b.net") == there.find_account("ann@example.org"));
+  CHECK(there.may_send_as(*there.find_account("ann@example.org"), "ann@example.net"));
+  CHECK_FALSE(there.may_send_as(*there.find_account("bob@b.test"), "ann@example.net"));
+  CHECK(there.is_local("B.net"));
+  CHECK(there.domains().back() == "b.net");
+  CHECK(there.at_home("Ann.X@Example.Net") == "Ann.X@example.org");
+  CHECK(there.at_home("Ann.X@Example.Org") == "Ann.X@Example.Org");
+  CHECK(there.at_home("postmaster") == "postmaster");
+  CHECK(there.expand("ann@example.net").accounts.size() == 1);
+}
+
+TEST_CASE("what may be an alias domain", "[directory]") {
+  const auto faults = [](const std::string& more) {
+    const auto directory = parse(std::string(kText) + more);
+    return directory ? 0 : directory.error().size();
+  };
+  CHECK(faults(R"(alias_domain { from: "b.test" to: "c.test" })") == 1);
+  CHECK(faults(R"(alias_domain { from: "x.test" to: "far.test" })") == 1);
+  CHECK(faults(R"(alias_domain { from: "x@y" to: "c.test" })") == 1);
+  CHECK(faults(R"(alias_domain { from: "x.test" to: "c.test" } alias_domain { from: "X.test" to: "b.test" })") == 1);
+  CHECK(faults(R"(alias_domain { from: "x.test" to: "c.test" } alias_domain { from: "y.test" to: "x.test" })") == 1);
+  CHECK(faults(R"(alias_domain { from: "x.test" to: "c.test" } account { login: "a@x.test" })") == 1);
+}

@@ -100,3 +100,30 @@ TEST_CASE("a delivery behind one that matches more is seen", "[mda]") {
   CHECK(shadowed_by(earlier, "bob@b.test") == "bob@b.test");
   CHECK_FALSE(shadowed_by(earlier, "b.test"));
 }
+
+TEST_CASE("a sender that was rewritten leads back to who it is", "[mda]") {
+  const Fixture here;
+  const smtp::Srs srs({.domain = "a.test", .secrets = {"a long secret"}});
+  const WallTime now(std::chrono::hours(500'000));
+  const auto address = *srs.forward("zoe@far.test", now);
+  const auto plan = make_plan(*here.directory, here.table, address, &srs, now);
+  REQUIRE(plan.targets.size() == 1);
+  CHECK(plan.targets[0].kind == Kind::kSend);
+  CHECK(plan.targets[0].address == "zoe@far.test");
+  const auto late = make_plan(*here.directory, here.table, address, &srs, now + std::chrono::hours(24 * 30));
+  CHECK(late.targets.empty());
+  CHECK(late.refusal.enhanced == "5.1.1");
+  CHECK(make_plan(*here.directory, here.table, address).refusal.enhanced == "5.1.1");
+}
+
+TEST_CASE("what is forwarded to other sites is known as such", "[mda]") {
+  const Fixture here(
+      {{"bob@a.test", Delivery::Kind::kForward, "bob@far.test"}, {"b.test", Delivery::Kind::kNextHop, ""}});
+  const auto plan = here.plan("all@a.test");
+  REQUIRE(plan.targets.size() == 3);
+  CHECK_FALSE(plan.targets[0].outside);
+  CHECK(plan.targets[1].outside);
+  CHECK(plan.targets[2].outside);
+  REQUIRE(here.plan("ann@b.test").targets.size() == 1);
+  CHECK_FALSE(here.plan("ann@b.test").targets[0].outside);
+}
