@@ -10,6 +10,7 @@
 #include "common/base/check.h"
 #include "common/log/log.h"
 #include "common/metrics/metrics.h"
+#include "common/net/proxied.h"
 #include "common/service/call_on.h"
 
 namespace quartet::service {
@@ -19,7 +20,8 @@ std::string cannot_listen(const net::Address& address, const net::IoError& error
   return fmt::format("cannot listen on {}: {}", address.to_string(), to_string(error));
 }
 
-constexpr std::chrono::seconds kLastWords{2};  // for sessions that were stopped to say so
+constexpr std::chrono::seconds kProxyHeader{10};  // it comes with the connection
+constexpr std::chrono::seconds kLastWords{2};     // for sessions that were stopped to say so
 
 }  // namespace
 
@@ -110,6 +112,17 @@ async::Task<void> Acceptor::accept_from(Here& here, std::size_t index) {
 }
 
 async::Task<void> Acceptor::run_session(std::unique_ptr<net::Stream> stream, const ListenerSpec& listener) {
+  const auto balancer = stream->peer();
+  const auto is_balancer = [&balancer](const net::Network& network) { return network.contains(balancer); };
+  if (std::ranges::none_of(listener.proxies, is_balancer)) co_return co_await run_client(std::move(stream), listener);
+  auto proxied = co_await net::accept_proxied(std::move(stream), async::Deadline::after(kProxyHeader));
+  if (proxied) co_return co_await run_client(*std::move(proxied), listener);
+  // A check of the balancer's own may be no more than a connection.
+  if (proxied.error().code == net::IoCode::kEndOfStream || proxied.error().code == net::IoCode::kCancelled) co_return;
+  log::info("connection.refused", {{"peer", balancer.to_string()}, {"reason", net::to_string(proxied.error())}});
+}
+
+async::Task<void> Acceptor::run_client(std::unique_ptr<net::Stream> stream, const ListenerSpec& listener) {
   static auto& refused = metrics::counter("quartet_connections_refused_total", "Connections over the limit per client");
   static auto& open = metrics::gauge("quartet_connections", "Open connections of clients");
   const auto client = stream->peer();

@@ -20,6 +20,7 @@ namespace quartet::service {
 struct ListenerSpec {
   net::Address address;
   bool implicit_tls = false;
+  std::vector<net::Network> proxies{};  // whose connections begin with the PROXY protocol
 };
 
 /// What counts as one client: an address, or the /64 network of an IPv6 address, since each client has all of it.
@@ -65,6 +66,7 @@ class Acceptor {
   struct Here;  // what belongs to one loop
   async::Task<void> accept_from(Here& here, std::size_t index);
   async::Task<void> run_session(std::unique_ptr<net::Stream> stream, const ListenerSpec& listener);
+  async::Task<void> run_client(std::unique_ptr<net::Stream> stream, const ListenerSpec& listener);
   async::Task<void> close_down(Here& here, std::chrono::seconds grace, std::move_only_function<void()> done);
   std::size_t limit_of(const net::Address& client) const;
 

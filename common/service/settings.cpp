@@ -67,7 +67,8 @@ std::vector<ListenerSpec> listeners(Checker& checker, const google::protobuf::Me
     if (!address)
       checker.fault(listener, "address", address.error());
     else
-      out.push_back({*address, listener.implicit_tls()});
+      out.push_back({*address, listener.implicit_tls(),
+                     networks(checker, listener, "proxy_protocol", listener.proxy_protocol())});
   }
   if (listeners.empty()) checker.fault(owner, "listener", "at least one is required");
   return out;
