@@ -179,6 +179,7 @@ class Carrier {
     out.envelope.envid = mail.envid;
     out.envelope.body_type = kBodies[static_cast<int>(mail.body)];
     out.envelope.smtputf8 = mail.smtputf8;
+    out.envelope.require_tls = mail.require_tls;
     out.envelope.client = in_->client;
     out.envelope.trace_id = in_->trace;
     out.envelope.received = in_->time;

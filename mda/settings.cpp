@@ -143,6 +143,7 @@ std::expected<SettingsPtr, std::vector<config::Error>> load_settings(const std::
   features.hostname = service::hostname(config.agent());
   features.lmtp = true;
   features.trace = true;
+  features.require_tls = true;  // what is sent on keeps it
   features.dsn = !config.spool().empty();
   features.limits = service::limits(config.limits());
   settings->hops = service::hops(config.limits());

@@ -71,6 +71,9 @@ async::Task<void> Agent::serve(std::unique_ptr<net::Stream> stream, const servic
   const auto settings = current_.get();
   auto options = settings->server;
   options.implicit_tls = listener.implicit_tls;
+  options.features.xclient = service::contains(settings->forwarders.xclient, stream->peer());
+  options.features.xforward = service::contains(settings->forwarders.xforward, stream->peer());
+  if (auto& release = options.features.future_release) release->latest = wall_now() + settings->longest_hold;
   options.draining = &acceptor_->draining();
   const auto place = sessions_.enter("smtp", *stream);
   options.record = &place.record();

@@ -1,5 +1,7 @@
 #include "msa/session.h"
 
+#include <fmt/format.h>
+
 #include "common/async/wait.h"
 #include "common/base/ascii.h"
 #include "common/log/log.h"
@@ -33,6 +35,13 @@ smtp::Reply check_sender(const directory::Directory& directory, const std::strin
   return {550, "5.7.1", "the sender address does not belong to your account"};
 }
 
+smtp::Reply check_hold(const smtp::MailParameters& mail, std::chrono::seconds longest, WallTime now) {
+  const bool too_long =
+      (mail.hold_for && *mail.hold_for > longest) || (mail.hold_until && *mail.hold_until > now + longest);
+  if (!too_long) return {250, "2.1.0", "sender ok"};
+  return {501, "5.5.4", fmt::format("a message may be held for {} seconds", longest.count())};
+}
+
 smtp::Reply check_recipient(const directory::Directory& directory, const std::string& recipient) {
   const bool postmaster = ascii::iequals(recipient, "postmaster") || ascii::istarts_with(recipient, "postmaster@");
   if (!postmaster && directory.resolve(recipient).kind == directory::Resolution::Kind::kUnknownUser)
@@ -59,6 +68,7 @@ async::Task<smtp::Reply> Session::on_auth(const smtp::Peer& peer, const smtp::Lo
 async::Task<smtp::Reply> Session::on_mail(const smtp::Peer& peer, const smtp::MailParameters& mail) {
   settings_ = current_.get();
   auto reply = check_sender(*settings_->directory, peer.login, mail.reverse_path);
+  if (reply.positive()) reply = check_hold(mail, settings_->longest_hold, wall_now());
   if (!reply.positive()) {
     log::info("msa.refused", {{"peer", peer.address.to_string()},
                               {"login", peer.login},
@@ -85,6 +95,8 @@ async::Task<std::expected<std::unique_ptr<smtp::MessageSink>, smtp::Reply>> Sess
     const smtp::Peer& peer, const smtp::Transaction& transaction) {
   const auto& domains = settings_->directory->domains();
   intake_.hops = settings_->hops;
+  intake_.priority_field = settings_->server.features.priority;
+  intake_.highest_priority = settings_->highest_priority;
   intake_.postmaster_domain = domains.empty() ? settings_->hostname : domains.front();
   intake_.complete = [hostname = settings_->hostname](const mime::Header& header, const smtp::Peer&,
                                                       const smtp::MailParameters&) {

@@ -36,6 +36,8 @@ class Session final : public smtp::Handler {
 /// Whether `login` may use the reverse-path.
 smtp::Reply check_sender(const directory::Directory& directory, const std::string& login,
                          const std::string& reverse_path);
+/// Whether the message may be held for so long (RFC 4865 section 4).
+smtp::Reply check_hold(const smtp::MailParameters& mail, std::chrono::seconds longest, WallTime now);
 /// Whether there may be such a recipient; "postmaster" is always one.
 smtp::Reply check_recipient(const directory::Directory& directory, const std::string& recipient);
 

@@ -1,5 +1,7 @@
 #include "msa/settings.h"
 
+#include <fmt/format.h>
+
 #include "common/sasl/server.h"
 #include "common/service/settings.h"
 #include "common/service/site_policies.h"
@@ -9,6 +11,9 @@ namespace {
 
 using config::v1::Msa;
 using service::Checker;
+
+constexpr std::uint32_t kLongestHold = 30 * 86'400;
+constexpr std::uint32_t kMostHold = 999'999'999;  // RFC 4865 section 3
 
 void read_server(Checker& checker, const Msa& source, Settings& out) {
   out.listeners = service::listeners(checker, source, source.listener());
@@ -22,6 +27,23 @@ void read_server(Checker& checker, const Msa& source, Settings& out) {
   features.auth_required = true;
   out.hops = service::hops(source.limits());
   out.memory = service::memory(checker, source.limits());
+}
+
+void read_extensions(Checker& checker, const Msa& source, Settings& out) {
+  out.forwarders = service::forwarders(checker, source);
+  auto& features = out.server.features;
+  const auto& withheld = source.withhold();
+  features.require_tls = service::offers(withheld, config::v1::REQUIRETLS);
+  features.priority = service::offers(withheld, config::v1::MT_PRIORITY);
+  if (service::offers(withheld, config::v1::DELIVERBY)) features.deliver_by.emplace();
+  const auto hold = source.longest_hold_seconds() != 0 ? source.longest_hold_seconds() : kLongestHold;
+  if (hold > kMostHold) checker.fault(source, "longest_hold_seconds", fmt::format("at most {}", kMostHold));
+  out.longest_hold = std::chrono::seconds(hold);
+  if (service::offers(withheld, config::v1::FUTURERELEASE))
+    features.future_release = {.most_seconds = hold, .latest = {}};
+  const auto priority = source.has_highest_priority() ? source.highest_priority() : 4;
+  if (priority < -9 || priority > 9) checker.fault(source, "highest_priority", "-9 to 9");
+  out.highest_priority = static_cast<std::int8_t>(priority);
 }
 
 void read_hand_off(Checker& checker, const Msa& source, Settings& out) {
@@ -60,6 +82,7 @@ std::expected<SettingsPtr, std::vector<config::Error>> load_settings(const std::
   service::check_agent(checker, source.agent());
   out->hostname = service::hostname(source.agent());
   read_server(checker, source, *out);
+  read_extensions(checker, source, *out);
   out->directory = service::load_directory(checker, source, source.directory());
   read_hand_off(checker, source, *out);
   if (!checker.ok()) return std::unexpected(checker.take());

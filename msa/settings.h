@@ -1,5 +1,6 @@
 // What the configuration of an msa says, checked, in the form its parts use. Immutable: a reload makes a new one.
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <expected>
 #include <memory>
@@ -10,6 +11,7 @@
 #include "common/directory/directory.h"
 #include "common/relay/relay.h"
 #include "common/service/acceptor.h"
+#include "common/service/settings.h"
 #include "common/smtp/server_session.h"
 #include "quartet/config/v1/msa.pb.h"
 
@@ -25,6 +27,9 @@ struct Settings {
   relay::Options relay;
   std::uint64_t memory = 0;
   std::size_t hops = 0;
+  service::Forwarders forwarders;
+  std::chrono::seconds longest_hold{0};
+  std::int8_t highest_priority = 0;
 };
 using SettingsPtr = std::shared_ptr<const Settings>;
 

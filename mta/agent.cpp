@@ -84,7 +84,9 @@ service::Status Agent::start() {
 async::Task<void> Agent::serve(std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener) {
   const auto settings = current_.get();
   auto options = settings->server;
-  options.features.trace = service::contains(settings->trusted, stream->peer());
+  options.features = features_for(*settings, stream->peer(), std::move(options.features));
+  options.features.xclient = service::contains(settings->forwarders.xclient, stream->peer());
+  options.features.xforward = service::contains(settings->forwarders.xforward, stream->peer());
   options.implicit_tls = listener.implicit_tls;
   options.draining = &acceptor_->draining();
   const auto place = sessions_.enter("smtp", *stream);

@@ -56,6 +56,13 @@ smtp::Reply answer_verified(const relay::Verdict& verdict, bool accept_unknown) 
   return {250, "2.1.5", "recipient ok"};
 }
 
+smtp::ServerFeatures features_for(const Settings& settings, const net::Address& client, smtp::ServerFeatures features) {
+  const bool trusted = service::contains(settings.trusted, client);
+  features.trace = trusted;
+  features.priority = settings.server.features.priority && trusted;
+  return features;
+}
+
 std::string postmaster_domain(const Settings& settings) {
   if (settings.directory && !settings.directory->domains().empty()) return settings.directory->domains().front();
   return settings.hostname;
@@ -93,6 +100,7 @@ async::Task<smtp::Reply> Session::on_rcpt(const smtp::Peer& peer, const smtp::Tr
 async::Task<std::expected<std::unique_ptr<smtp::MessageSink>, smtp::Reply>> Session::on_message(
     const smtp::Peer& peer, const smtp::Transaction& transaction) {
   intake_.hops = settings_->hops;
+  intake_.priority_field = settings_->server.features.priority && service::contains(settings_->trusted, peer.address);
   intake_.postmaster_domain = postmaster_domain(*settings_);
   auto taken = transaction;
   rewrite_recipients(*settings_, taken, wall_now());

@@ -12,6 +12,9 @@
 
 namespace quartet::mta {
 
+/// `features` as a client at `client` gets them: more than others if it is trusted.
+smtp::ServerFeatures features_for(const Settings& settings, const net::Address& client, smtp::ServerFeatures features);
+
 class Session final : public smtp::Handler {
  public:
   /// All of it outlives the session. The settings are those of the moment: a reload counts from the next MAIL on.
@@ -25,6 +28,9 @@ class Session final : public smtp::Handler {
                                    const smtp::RcptParameters& rcpt) override;
   async::Task<std::expected<std::unique_ptr<smtp::MessageSink>, smtp::Reply>> on_message(
       const smtp::Peer& peer, const smtp::Transaction& transaction) override;
+  smtp::ServerFeatures features_for(const smtp::Peer& peer, smtp::ServerFeatures features) override {
+    return mta::features_for(*current_.get(), peer.address, std::move(features));
+  }
   async::Task<smtp::Reply> on_etrn(const smtp::Peer& peer, const std::string& argument) override;
 
  private:

@@ -35,6 +35,9 @@ void read_server(Checker& checker, const config::v1::Mta& source, Settings& out)
   out.server.features.hostname = out.hostname;
   out.server.features.limits = service::limits(source.limits());
   out.server.features.etrn = source.link_size() != 0;
+  out.server.features.require_tls = service::offers(source.withhold(), config::v1::REQUIRETLS);
+  out.server.features.priority = service::offers(source.withhold(), config::v1::MT_PRIORITY);
+  if (service::offers(source.withhold(), config::v1::DELIVERBY)) out.server.features.deliver_by.emplace();
   out.hops = service::hops(source.limits());
   read_odmr(checker, source, out);
   out.memory = service::memory(checker, source.limits());
@@ -49,6 +52,7 @@ void read_domains(Checker& checker, const config::v1::Mta& source, Settings& out
   }
   if (source.has_srs()) out.srs = service::read_srs(checker, source.srs(), out.directory.get());
   out.trusted = service::networks(checker, source, "trusted", source.trusted());
+  out.forwarders = service::forwarders(checker, source);
   for (int i = 0; i < source.relay_domain_size(); ++i) {
     auto domain = ascii::lower(source.relay_domain(i));
     if (!is_domain_pattern(domain)) checker.fault(source, "relay_domain", "expected \"domain\" or \".domain\"", i);

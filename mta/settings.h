@@ -12,6 +12,7 @@
 #include "common/relay/recipient_verifier.h"
 #include "common/relay/relay.h"
 #include "common/service/acceptor.h"
+#include "common/service/settings.h"
 #include "common/smtp/server_session.h"
 #include "common/smtp/srs.h"
 #include "mta/etrn.h"
@@ -39,6 +40,7 @@ struct Settings {
   std::vector<net::Network> trusted;
   std::vector<std::string> relay_domains;  // "x.org", ".x.org"; lower case
   Verification verification;
+  service::Forwarders forwarders;
   LinkRights links;
   std::vector<Upstream> upstreams;
   std::shared_ptr<const relay::Router> router;

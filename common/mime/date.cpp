@@ -241,4 +241,32 @@ std::string format_date(WallTime time, std::int32_t zone_minutes) {
   return out;
 }
 
+std::optional<WallTime> parse_rfc3339(std::string_view text) {
+  constexpr std::string_view kShape = "0000-00-00T00:00:00";
+  if (text.size() <= kShape.size() || ascii::to_upper(text.back()) != 'Z') return std::nullopt;
+  for (std::size_t i = 0; i < kShape.size(); ++i) {
+    const bool fits = kShape[i] == '0' ? ascii::is_digit(text[i]) : ascii::to_upper(text[i]) == kShape[i];
+    if (!fits) return std::nullopt;
+  }
+  const auto part = [text](std::size_t at, std::size_t size) {
+    return *ascii::to_number<unsigned>(text.substr(at, size));
+  };
+  const auto month = part(5, 2);
+  if (month < 1 || month > 12 || !valid_day(part(0, 4), month, part(8, 2))) return std::nullopt;
+  // Second 60 is a leap second, which no clock of ours counts.
+  if (part(11, 2) > 23 || part(14, 2) > 59 || part(17, 2) > 60) return std::nullopt;
+  const auto fraction = text.substr(kShape.size(), text.size() - kShape.size() - 1);
+  if (!fraction.empty() && (fraction[0] != '.' || fraction.size() == 1)) return std::nullopt;
+  std::int64_t micros = 0;
+  std::int64_t unit = 100'000;
+  for (const char c : fraction.substr(fraction.empty() ? 0 : 1)) {
+    if (!ascii::is_digit(c)) return std::nullopt;
+    micros += unit * (c - '0');
+    unit /= 10;
+  }
+  const auto days = days_from_civil(part(0, 4), month, part(8, 2));
+  const auto seconds = std::int64_t{part(11, 2)} * 3600 + std::int64_t{part(14, 2)} * 60 + part(17, 2);
+  return from_micros((days * 86'400 + seconds) * 1'000'000 + micros);
+}
+
 }  // namespace quartet::mime

@@ -1,4 +1,4 @@
-// Dates: RFC 5322 section 3.3 with the obsolete forms of section 4.3, and those of IMAP (RFC 9051 section 9).
+// Dates: RFC 5322 section 3.3 with the obsolete forms of section 4.3, those of IMAP (RFC 9051 section 9), and RFC 3339.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -30,6 +30,9 @@ std::optional<std::int64_t> parse_imap_date(std::string_view text);
 
 /// "Tue, 24 Nov 2026 13:05:09 +0100".
 std::string format_date(WallTime time, std::int32_t zone_minutes = 0);
+
+/// RFC 3339 section 5.6 date-time in UTC ("Z"), with or without a fraction of a second, of which microseconds count.
+std::optional<WallTime> parse_rfc3339(std::string_view text);
 
 /// The proleptic Gregorian calendar.
 std::int64_t days_from_civil(std::int64_t year, unsigned month, unsigned day);

@@ -101,6 +101,7 @@ std::string received_field(const Received& received) {
   if (!received.protocol.empty()) field.add("with " + word(received.protocol));
   if (!received.tls.empty()) field.add(comment(received.tls));
   if (!received.id.empty()) field.add("id " + word(received.id, "+/=#$%&'*!^`{|}~"));
+  if (!received.priority.empty()) field.add("PRIORITY " + word(received.priority));
   const std::string date = format_date(received.time);
   if (received.for_address.empty()) {
     // The semicolon belongs to the last word before it.

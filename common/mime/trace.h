@@ -20,6 +20,7 @@ struct Received {
   std::string protocol;     // "ESMTPS", "LMTP" ... (RFC 3848)
   std::string tls;          // "TLSv1.3 TLS_AES_256_GCM_SHA384"; a comment; empty if clear
   std::string id;           // our queue id; empty leaves it out
+  std::string priority;     // RFC 6710 section 10; empty leaves it out
   std::string for_address;  // only when there is a single recipient; empty leaves it out
   WallTime time{};
 };

@@ -126,7 +126,7 @@ std::string Address::to_string() const {
 std::string Address::to_literal() const {
   if (family_ == Family::kIpv4) return "[" + host_ + "]";
   if (family_ == Family::kIpv6) return "[IPv6:" + host_ + "]";
-  return "[unix]";
+  return family_ == Family::kUnix ? "[unix]" : "[unknown]";
 }
 
 void Address::to_sockaddr(sockaddr_storage& storage) const {

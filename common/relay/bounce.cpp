@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "common/mime/dsn.h"
+#include "common/spool/handling.h"
 
 namespace quartet::relay {
 namespace {
@@ -23,6 +24,7 @@ mime::DsnRecipient::Action action_of(Notice::Action action) {
 
 /// RFC 3463 section 2: the class must agree with the action, so a peer's code is used only if it does.
 std::string status_of(const Notice& notice) {
+  if (!notice.status.empty()) return notice.status;
   const bool success = notice.action == Notice::Action::kDelivered || notice.action == Notice::Action::kRelayed;
   const char wanted = success ? '2' : notice.action == Notice::Action::kDelayed ? '4' : '5';
   if (!notice.reply.enhanced.empty()) return std::string(1, wanted) + notice.reply.enhanced.substr(1);
@@ -63,6 +65,11 @@ bool wanted(const spool::Message& message, std::uint8_t notify, Notice::Action a
   return false;
 }
 
+bool wanted_in_time(const spool::Message& message, std::uint8_t notify, Notice::Action action) {
+  if (notify != spool::kNotifyDefault && action == Notice::Action::kDelayed) return wanted(message, notify, action);
+  return !message.envelope.reverse_path.empty() && (notify & spool::kNotifyNever) == 0;
+}
+
 spool::NewMessage make_notice(const NoticeOptions& options, const spool::Message& message, std::string_view original,
                               const std::vector<Notice>& notices) {
   mime::Dsn dsn;
@@ -78,10 +85,16 @@ spool::NewMessage make_notice(const NoticeOptions& options, const spool::Message
   }
   dsn.original = original;
   // RFC 3461 section 4.3: RET speaks of failures; for all else the header is enough.
-  dsn.return_full = failed && message.envelope.ret != spool::Ret::kHeaders;
+  dsn.return_full = failed && message.envelope.ret != spool::Ret::kHeaders && !message.envelope.require_tls;
   dsn.body_limit = options.body_limit;
 
   spool::NewMessage notice;
+  // RFC 8689 section 5: the header alone tells enough, so it is protected as the message was.
+  notice.envelope.require_tls = message.envelope.require_tls;
+  if (spool::tls_optional(message.envelope)) {
+    dsn.extra_fields.emplace_back("TLS-Required", "No");
+    spool::set_tls_optional(notice.envelope);
+  }
   notice.envelope.trace_id = message.envelope.trace_id;
   notice.envelope.received = dsn.date;
   notice.envelope.smtputf8 = mime::dsn_needs_smtputf8(dsn);

@@ -26,11 +26,16 @@ struct Notice {
   spool::Reply reply;
   WallTime last_attempt{};
   WallTime retry_until{};  // kDelayed only
+  std::string status{};    // RFC 3463, where it is not that of the reply
 };
 
 /// Whether RFC 3461 section 4.1 has the sender told of `action` for a recipient with these NOTIFY flags. Never for mail
 /// with the null sender: a notice about a notice would loop.
 bool wanted(const spool::Message& message, std::uint8_t notify, Notice::Action action);
+
+/// The same for what RFC 2852 has the sender told of a message that has a deadline: that it was relayed, or that the
+/// time has passed. It asked for that, so it hears of it without NOTIFY.
+bool wanted_in_time(const spool::Message& message, std::uint8_t notify, Notice::Action action);
 
 /// The notice as a new message with the null sender. `original` is the whole message that was queued.
 spool::NewMessage make_notice(const NoticeOptions& options, const spool::Message& message, std::string_view original,

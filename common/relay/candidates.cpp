@@ -42,7 +42,8 @@ void add_addresses(std::vector<Candidate>& out, const Candidate& host, const std
                    std::uint16_t port) {
   for (const auto& text : addresses) {
     if (auto address = net::Address::from_ip(text, port))
-      out.push_back({host.name, *std::move(address), host.tls, host.dane, host.sts, host.sts_policy});
+      out.push_back({host.name, *std::move(address), host.tls, host.dane, host.sts, host.sts_policy, host.sender_tls,
+                     host.own, host.proved_name});
   }
 }
 
@@ -93,7 +94,9 @@ async::Task<Result> mx_candidates(dns::Resolver& resolver, const NextHop& next_h
   std::vector<DaneFinding> findings;
   if (by_dane(next_hop.tls)) findings = co_await find_dane_of_plan(resolver, *plan, next_hop.mx_port, deadline);
   std::shared_ptr<const sts::Policy> policy;
-  if (options.sts != nullptr && opportunistic(next_hop.tls)) {
+  const bool required = next_hop.sender_tls == SenderTls::kRequired;
+  const bool sts_counts = next_hop.sender_tls != SenderTls::kOptional && (required || opportunistic(next_hop.tls));
+  if (options.sts != nullptr && sts_counts) {
     policy = co_await options.sts->find(resolver, plan->domain, deadline);
     found.expires = std::min(found.expires, std::chrono::steady_clock::now() + kLookForPolicy);
   }
@@ -101,6 +104,9 @@ async::Task<Result> mx_candidates(dns::Resolver& resolver, const NextHop& next_h
   for (std::size_t i = 0; i < plan->hosts.size(); ++i) {
     const auto& host = plan->hosts[i];
     Candidate candidate{host.name, {}, next_hop.tls, nullptr, sts_of(policy.get(), plan->domain, host.name), policy};
+    candidate.sender_tls = next_hop.sender_tls;
+    // A policy that is only tested proves nothing, and the domain itself is no name that the DNS gave us.
+    candidate.proved_name = plan->authentic || plan->implicit || candidate.sts == Sts::kEnforce;
     if (!findings.empty()) {
       candidate.dane = std::make_shared<const DaneFinding>(findings[i]);
       found.expires = std::min(found.expires, findings[i].expires);
@@ -112,7 +118,7 @@ async::Task<Result> mx_candidates(dns::Resolver& resolver, const NextHop& next_h
   std::ranges::sort(names);
   for (const auto& name : names) found.site += ":" + name;
   // But mail for a domain that is signed never goes by what an unsigned one says of its hosts.
-  if (by_dane(next_hop.tls) && plan->authentic) found.site += "+signed";
+  if ((by_dane(next_hop.tls) || required) && plan->authentic) found.site += "+signed";
   if (names_matter(findings)) found.site += "|" + plan->domain;
   co_return found;
 }
@@ -124,6 +130,7 @@ async::Task<Result> host_candidates(dns::Resolver& resolver, const NextHop& next
   Unroutable failure{false, "4.4.4", "no host is configured"};
   for (const auto& host : next_hop.hosts) {
     Candidate candidate{host.name, {}, host.tls.value_or(next_hop.tls)};
+    candidate.sender_tls = next_hop.sender_tls;
     if (host.is_unix()) {
       if (auto address = net::Address::parse("unix:" + host.name)) {
         candidate.address = *std::move(address);
@@ -137,12 +144,17 @@ async::Task<Result> host_candidates(dns::Resolver& resolver, const NextHop& next
       failure = unroutable(addresses.error());
       continue;
     }
+    candidate.tls = adjusted(candidate.tls, next_hop.sender_tls);
     if (by_dane(candidate.tls)) {
       DaneHost wanted{host.name, addresses->canonical_name, host.port, addresses->authentic};
       auto finding = co_await find_dane(resolver, std::move(wanted), {}, deadline);
       found.expires = std::min(found.expires, finding.expires);
       candidate.dane = std::make_shared<const DaneFinding>(std::move(finding));
     }
+    candidate.own = std::ranges::all_of(addresses->addresses, [&options](const std::string& address) {
+      const auto& own = options.self.addresses;
+      return std::ranges::find(own, address) != own.end() || net::Address::from_ip(address, 0)->is_loopback();
+    });
     add_addresses(found.hosts, candidate, addresses->addresses, host.port);
     found.expires = std::min(found.expires, addresses->expires);
   }

@@ -30,6 +30,9 @@ struct Candidate {
   std::shared_ptr<const DaneFinding> dane = nullptr;  // if the policy is by DANE
   Sts sts = Sts::kNone;
   std::shared_ptr<const sts::Policy> sts_policy = nullptr;  // unless it is kNone for want of one
+  SenderTls sender_tls = SenderTls::kUsual;
+  bool own = false;         // an address of this host
+  bool proved_name = true;  // nobody could have put another host's name in the place of this one
 };
 
 /// Why there is nothing to connect to, in the terms of a reply.

@@ -9,6 +9,8 @@
 #include "common/relay/tls_choice.h"
 #include "common/relay/tls_report.h"
 #include "common/smtp/client_session.h"
+#include "common/smtp/within_host.h"
+#include "common/spool/handling.h"
 
 namespace quartet::relay {
 namespace {
@@ -16,7 +18,7 @@ namespace {
 /// For memory that other deliveries hold; a server waits longer than that for a command.
 constexpr auto kWaitForRoom = std::chrono::seconds(60);
 
-smtp::OutboundTransaction to_transaction(const Job& job, std::string_view body) {
+smtp::OutboundTransaction to_transaction(const Job& job, std::string_view body, bool within_host, bool lmtp) {
   static constexpr smtp::Body kBodies[] = {smtp::Body::k7Bit, smtp::Body::k8BitMime, smtp::Body::kBinaryMime};
   static constexpr smtp::Ret kRets[] = {smtp::Ret::kDefault, smtp::Ret::kFull, smtp::Ret::kHeaders};
   const auto& envelope = job.message->envelope;
@@ -27,6 +29,17 @@ smtp::OutboundTransaction to_transaction(const Job& job, std::string_view body) 
   out.ret = kRets[static_cast<int>(envelope.ret)];
   out.envid = envelope.envid;
   out.trace = envelope.trace_id;
+  if (envelope.require_tls) {
+    const bool anywhere = within_host || envelope.reverse_path.empty();
+    out.require_tls = anywhere ? smtp::RequireTls::kWhereOffered : smtp::RequireTls::kAlways;
+  }
+  out.priority = envelope.priority;
+  if (const auto deadline = spool::deadline(envelope); deadline && !lmtp) {
+    constexpr std::int64_t kMost = 999'999'999;
+    const auto left = std::chrono::floor<std::chrono::seconds>(deadline->at - wall_now()).count();
+    const auto least = deadline->notify ? -kMost : 1;
+    out.by = {static_cast<std::int32_t>(std::clamp(left, least, kMost)), deadline->notify, deadline->trace};
+  }
   for (const auto& recipient : job.recipients)
     out.recipients.push_back({recipient.address, recipient.notify, recipient.orcpt});
   out.message = body;
@@ -45,7 +58,9 @@ Attempt::Verdict verdict_of(const smtp::Reply& reply) {
 }
 
 std::vector<Attempt> attempts_of(Job job, const smtp::TransactionResult& result, const NextHop& next_hop,
-                                 const std::string& host, const net::TlsInfo* tls) {
+                                 const std::string& host, const smtp::ClientSession* session) {
+  const auto* tls = session == nullptr ? nullptr : session->stream().tls();
+  const bool by_passed_on = session != nullptr && session->capabilities().deliver_by;
   const auto security = describe_tls(tls);
   std::vector<Attempt> attempts;
   for (std::size_t i = 0; i < job.recipients.size(); ++i) {
@@ -54,6 +69,7 @@ std::vector<Attempt> attempts_of(Job job, const smtp::TransactionResult& result,
     attempt.claim = std::move(job.recipients[i]);
     attempt.final_delivery = next_hop.protocol == Protocol::kLmtp || next_hop.kind == NextHop::Kind::kPipe;
     attempt.dsn_passed_on = result.dsn_passed_on;
+    attempt.by_passed_on = by_passed_on;
     attempt.tls = security;
     if (reply.code != 0) {
       attempt.verdict = verdict_of(reply);
@@ -68,15 +84,22 @@ std::vector<Attempt> attempts_of(Job job, const smtp::TransactionResult& result,
   return attempts;
 }
 
-std::vector<Attempt> unreadable(Job job, const spool::SpoolError& error) {
+/// For a reason of our own.
+std::vector<Attempt> put_off(Job job, const spool::Reply& reason) {
   std::vector<Attempt> attempts;
   for (auto& claim : job.recipients) {
     Attempt attempt;
     attempt.claim = std::move(claim);
-    attempt.reply = {0, "4.3.0", "the message cannot be read: " + error.detail, ""};
+    attempt.reply = reason;
     attempts.push_back(std::move(attempt));
   }
   return attempts;
+}
+
+/// RFC 2852 section 4.1.5.
+bool has_to_come_back(const spool::Message& message, WallTime now) {
+  const auto deadline = spool::deadline(message.envelope);
+  return deadline && !deadline->notify && deadline->at <= now;
 }
 
 /// Leaves `most` recipients in the job and gives the others.
@@ -86,6 +109,12 @@ Job split(Job& job, std::size_t most) {
   rest.recipients.assign(std::make_move_iterator(first), std::make_move_iterator(job.recipients.end()));
   job.recipients.erase(first, job.recipients.end());
   return rest;
+}
+
+/// That a host was passed over for good, and not only for now.
+bool lacks_required_tls(const Site& site, const spool::Reply& reason) {
+  return site.next_hop().sender_tls == SenderTls::kRequired && reason.code == 0 &&
+         (reason.enhanced == "5.7.10" || reason.enhanced == "5.7.30");
 }
 
 }  // namespace
@@ -137,7 +166,9 @@ async::Task<std::optional<Relay::Impl::Connection>> Relay::Impl::connect(Site& s
   if (by_transport(site.next_hop().kind)) co_return open_transport(site);
   if (site.hosts_expire <= std::chrono::steady_clock::now()) {
     auto found = co_await find_hosts(site.next_hop(), site.domain(), site.policy().families);
-    const bool signatures_count = by_dane(site.next_hop().tls) || options_.lookup.sts != nullptr;
+    const auto& next_hop = site.next_hop();
+    const bool signatures_count =
+        by_dane(next_hop.tls) || next_hop.sender_tls == SenderTls::kRequired || options_.lookup.sts != nullptr;
     if (found && signatures_count && found->site != site.hosts_key) {
       route_anew(site);
       co_return std::nullopt;
@@ -153,14 +184,23 @@ async::Task<std::optional<Relay::Impl::Connection>> Relay::Impl::connect(Site& s
     }
   }
   const auto hosts = site.hosts;
+  bool hopeless = true;
   for (std::size_t i = 0; i < hosts.size() && !stopping_ && !suspended(site); ++i) {
-    auto connection = co_await try_host(site, hosts[i], i + 1 == hosts.size());
-    if (connection) co_return connection;
+    const bool last = i + 1 == hosts.size();
+    auto connection = co_await try_host(site, hosts[i], last);
+    if (connection) co_return std::optional(*std::move(connection));
+    hopeless = hopeless && lacks_required_tls(site, connection.error());
+    if (!last) continue;
+    if (hopeless)
+      refuse_ready(site, connection.error());
+    else
+      site_failed(site, std::move(connection.error()));
   }
   co_return std::nullopt;
 }
 
-async::Task<std::optional<Relay::Impl::Connection>> Relay::Impl::try_host(Site& site, Candidate host, bool last) {
+async::Task<std::expected<Relay::Impl::Connection, spool::Reply>> Relay::Impl::try_host(const Site& site,
+                                                                                        Candidate host, bool last) {
   const auto timeout = last ? options_.connect_timeout : options_.connect_timeout_with_others;
   const auto note = [&](const Candidate& tried, tlsrpt::v1::FailureDetails failure) { note_tls(site, tried, failure); };
   auto session = co_await dial(options_, client_options(options_, site.next_hop()), host, site.domain(), timeout,
@@ -172,8 +212,7 @@ async::Task<std::optional<Relay::Impl::Connection>> Relay::Impl::try_host(Site& 
                                   {"address", host.address.to_string()},
                                   {"code", reason.code},
                                   {"reason", reason.text}});
-  if (last) site_failed(site, std::move(reason));
-  co_return std::nullopt;
+  co_return std::unexpected(std::move(reason));
 }
 
 async::Task<bool> Relay::Impl::deliver(Site& site, Connection& connection, Job job) {
@@ -189,19 +228,30 @@ async::Task<bool> Relay::Impl::deliver(Site& site, Connection& connection, Job j
 }
 
 async::Task<bool> Relay::Impl::transmit(Site& site, Connection& connection, Job job) {
+  if (has_to_come_back(*job.message, wall_now())) {
+    auto attempts = put_off(std::move(job), {0, "4.4.7", "the time that the sender gave is over", ""});
+    // Why it was not delivered in time says more.
+    for (auto& attempt : attempts)
+      if (attempt.claim.attempts != 0) attempt.reply = attempt.claim.last;
+    conclude(std::move(attempts));
+    co_return true;
+  }
   const auto id = job.message->id;
   spool::Spool::Body body = spool_.cached_body(id);
   if (!body) {
     auto read = co_await spool_.body(id);
     if (!read) {
-      conclude(unreadable(std::move(job), read.error()), site.policy().retry);
+      conclude(put_off(std::move(job), {0, "4.3.0", "the message cannot be read: " + read.error().detail, ""}),
+               site.policy().retry);
       co_return true;
     }
     body = *std::move(read);
   }
   if (const auto most = offered(connection).recipients_limit; most != 0 && job.recipients.size() > most)
     site.untake(split(job, static_cast<std::size_t>(most)));
-  const auto transaction = to_transaction(job, *body);
+  const bool lmtp = site.next_hop().protocol == Protocol::kLmtp;
+  const bool within_host = !connection.session || smtp::within_host(connection.session->stream(), lmtp);
+  const auto transaction = to_transaction(job, *body, within_host, lmtp);
   if (job.recipients.front().attempts == 0) time_phase(Phase::kQueue, age_of(*job.message));
   const PhaseTimer sending(Phase::kTransaction);
   smtp::TransactionResult result;
@@ -224,7 +274,7 @@ async::Task<bool> Relay::Impl::transmit(Site& site, Connection& connection, Job 
   if (connection.session)
     count_tls(tls, static_cast<std::size_t>(std::ranges::count_if(result.recipients, &smtp::Reply::positive)));
   site.note_done(job.recipients.size(), std::chrono::steady_clock::now());
-  auto attempts = attempts_of(std::move(job), result, site.next_hop(), connection.host, tls);
+  auto attempts = attempts_of(std::move(job), result, site.next_hop(), connection.host, connection.session.get());
   for (const auto& attempt : attempts)
     if (attempt.verdict == Attempt::Verdict::kTransient) site.note_deferred(attempt.claim);
   conclude(std::move(attempts), site.policy().retry);
@@ -250,6 +300,21 @@ void Relay::Impl::site_failed(Site& site, spool::Reply reason) {
   if (!site.dials || !site.concurrency().dead()) return;
   log::warn("relay.site_dead", {{"site", site.key()}, {"reason", reason.text}, {"ready", site.ready()}});
   defer_ready(site, reason);
+}
+
+/// No host of the site may have what waits for it, which is for its senders to know (RFC 8689 section 4.2.1).
+void Relay::Impl::refuse_ready(Site& site, const spool::Reply& reason) {
+  std::vector<Attempt> attempts;
+  for (auto& job : site.take_all()) {
+    for (auto& claim : job.recipients) {
+      Attempt attempt;
+      attempt.claim = std::move(claim);
+      attempt.verdict = Attempt::Verdict::kPermanent;
+      attempt.reply = reason;
+      attempts.push_back(std::move(attempt));
+    }
+  }
+  if (!attempts.empty()) conclude(std::move(attempts));
 }
 
 /// The records of the site's domain no longer lead to it, and others count on what its hosts have to prove.

@@ -7,6 +7,7 @@
 #include "common/relay/figures.h"
 #include "common/relay/tls_choice.h"
 #include "common/relay/tls_report.h"
+#include "common/smtp/within_host.h"
 
 namespace quartet::relay {
 namespace {
@@ -32,6 +33,12 @@ async::Task<std::expected<std::unique_ptr<net::Stream>, spool::Reply>> connect_f
                {{"source", source->host()}, {"host", host.name}, {"reason", net::to_string(error)}});
   }
   co_return std::unexpected(std::move(reason));
+}
+
+/// RFC 8689 section 4.2.1.
+bool needs_tls(const Candidate& host) { return host.sender_tls == SenderTls::kRequired; }
+bool satisfies(const Candidate& host, const smtp::ClientSession& session, bool lmtp) {
+  return !needs_tls(host) || session.capabilities().require_tls || smtp::within_host(session.stream(), lmtp);
 }
 
 }  // namespace
@@ -98,12 +105,18 @@ async::Task<std::expected<std::unique_ptr<smtp::ClientSession>, spool::Reply>> d
       opening.done();
       count_session(host.tls, (*session)->stream().tls());
       note_once(reported_failure(host, (*session)->stream().tls()));
-      co_return *std::move(session);
+      if (satisfies(host, **session, client.lmtp)) co_return *std::move(session);
+      co_await (*session)->quit();
+      co_return std::unexpected(
+          spool::Reply{0, "5.7.30", host.name + ": the sender requires TLS, and REQUIRETLS is not offered", ""});
     }
     count_connection_failure(true);
     auto reason = reply_of(session.error(), describe(host));
     if (during_tls(session.error())) note_once(reported_failure(host, session.error()));
-    if (host.sts == Sts::kTesting && client.tls == options.tls.verified && during_tls(session.error())) {
+    // A connection that was lost may do better next time.
+    if (needs_tls(host) && during_tls(session.error()) && !session.error().lost) reason.enhanced = "5.7.10";
+    if (!needs_tls(host) && host.sts == Sts::kTesting && client.tls == options.tls.verified &&
+        during_tls(session.error())) {
       log::warn("relay.sts_testing", {{"domain", domain}, {"host", host.name}, {"reason", reason.text}});
       host.sts = Sts::kNone;
       (void)choose_tls(host, options.tls, client);

@@ -28,6 +28,7 @@ struct Attempt {
   Verdict verdict = Verdict::kTransient;
   spool::Reply reply;
   bool counts = true;           // false: put off without having been tried
+  bool by_passed_on = false;    // kAccepted: the next hop watches the sender's deadline now (RFC 2852)
   bool dsn_passed_on = false;   // kAccepted: the next hop took over the duty to notify (RFC 3461 section 5.2.1)
   std::string tls{};            // of the session, for the log; empty if there was none
   bool final_delivery = false;  // kAccepted: by LMTP, into a mailbox
@@ -87,6 +88,7 @@ class Relay::Impl {
   std::chrono::microseconds time_to_sleep();
   void dispatch(spool::Claim claim);
   void give_up(std::vector<spool::Claim> claims);
+  bool not_released(spool::Claim& claim);
   bool keep_waiting(spool::Claim& claim, const RoutingTable::Link& link);
   void to_site(spool::Claim claim, const NextHop& next_hop, std::shared_ptr<const SitePolicy> policy);
   async::Task<void> look_up(std::string key, NextHop next_hop, std::string domain,
@@ -134,11 +136,12 @@ class Relay::Impl {
   static const smtp::Capabilities& offered(const Connection& connection);
   async::Task<std::optional<Connection>> connect(Site& site);
   Connection open_transport(const Site& site);
-  async::Task<std::optional<Connection>> try_host(Site& site, Candidate host, bool last);
+  async::Task<std::expected<Connection, spool::Reply>> try_host(Site& site, Candidate host, bool last);
   async::Task<bool> deliver(Site& site, Connection& connection, Job job);
   async::Task<bool> transmit(Site& site, Connection& connection, Job job);
   void note_tls(const Site& site, const Candidate& host, const tlsrpt::v1::FailureDetails& failure);
   void site_failed(Site& site, spool::Reply reason);
+  void refuse_ready(Site& site, const spool::Reply& reason);
   void route_anew(Site& site);
   void defer_ready(Site& site, const spool::Reply& reason);
 

@@ -6,6 +6,7 @@
 #include "common/log/message_events.h"
 #include "common/relay/figures.h"
 #include "common/relay/impl.h"
+#include "common/spool/handling.h"
 
 namespace quartet::relay {
 namespace {
@@ -59,10 +60,19 @@ Notice notice_of(Notice::Action action, const Attempt& attempt, WallTime now) {
   return {action, attempt.claim.address, attempt.claim.orcpt, attempt.reply, now, {}};
 }
 
+/// Whether the sender is told that the message went on, because of the deadline it gave: of each relay if it wants
+/// that, and of one behind which nobody watches the time (RFC 2852 section 4.1.4).
+bool relay_is_told(const Attempt& attempt) {
+  const auto deadline = spool::deadline(attempt.claim.message->envelope);
+  if (!deadline || attempt.final_delivery || (attempt.by_passed_on && !deadline->trace)) return false;
+  return wanted_in_time(*attempt.claim.message, attempt.claim.notify, Notice::Action::kRelayed);
+}
+
 /// The duty to report a success ends here when the next hop did not take it over (RFC 3461 section 5.2.2).
 Decision accepted(const Attempt& attempt, WallTime now) {
   Decision decision{{.recipient = attempt.claim.id(), .result = spool::Result::kDelivered, .reply = attempt.reply},
                     std::nullopt};
+  if (relay_is_told(attempt)) decision.notice = notice_of(Notice::Action::kRelayed, attempt, now);
   if (attempt.dsn_passed_on) return decision;
   const auto action = attempt.final_delivery ? Notice::Action::kDelivered : Notice::Action::kRelayed;
   if (wanted(*attempt.claim.message, attempt.claim.notify, action)) decision.notice = notice_of(action, attempt, now);
@@ -77,22 +87,44 @@ Decision failed(const Attempt& attempt, spool::Result result, WallTime now) {
   return decision;
 }
 
+/// A deadline of the sender's takes the place of our own patience.
+bool delay_is_told(const Attempt& attempt, const Options& options, WallTime now) {
+  const auto& message = *attempt.claim.message;
+  const auto action = Notice::Action::kDelayed;
+  if (const auto deadline = spool::deadline(message.envelope))
+    return now >= deadline->at && wanted_in_time(message, attempt.claim.notify, action);
+  const auto patience = options.notices.delay_after;
+  return patience.count() > 0 && now - spool::released(message.envelope) >= patience &&
+         wanted(message, attempt.claim.notify, action);
+}
+
+/// What the sender hears when its time is over and the message comes back (RFC 2852 section 4.1.5).
+Decision returned(const Attempt& attempt, WallTime now) {
+  auto decision = failed(attempt, spool::Result::kExpired, now);
+  if (decision.notice) decision.notice->status = "5.4.7";
+  return decision;
+}
+
 Decision deferred(const Attempt& attempt, const Options& options, const RetrySchedule& retry, WallTime now) {
   const auto& envelope = attempt.claim.message->envelope;
   const bool null_sender = envelope.reverse_path.empty();
-  const auto until = expiry(retry, envelope.received, null_sender);
+  const auto begin = spool::released(envelope);
+  const auto deadline = spool::deadline(envelope);
+  const auto until = expiry(retry, begin, null_sender);
+  if (deadline && !deadline->notify && now >= deadline->at) return returned(attempt, now);
   if (now >= until) return failed(attempt, spool::Result::kExpired, now);
   Decision decision{{.recipient = attempt.claim.id(), .result = spool::Result::kDeferred, .reply = attempt.reply},
                     std::nullopt};
   const unsigned attempts = attempt.claim.attempts + (attempt.counts ? 1u : 0u);
   decision.outcome.counts = attempt.counts;
-  decision.outcome.next_attempt =
-      next_attempt(retry, envelope.received, null_sender, std::max(1u, attempts), now, random_bits());
+  decision.outcome.next_attempt = next_attempt(retry, begin, null_sender, std::max(1u, attempts), now, random_bits());
+  // At its deadline there is something to say.
+  if (deadline && deadline->at > now)
+    decision.outcome.next_attempt = std::min(decision.outcome.next_attempt, deadline->at);
   decision.outcome.delay_notified = attempt.claim.delay_notified;
-  const bool late = options.notices.delay_after.count() > 0 && now - envelope.received >= options.notices.delay_after;
-  if (late && !attempt.claim.delay_notified &&
-      wanted(*attempt.claim.message, attempt.claim.notify, Notice::Action::kDelayed)) {
+  if (!attempt.claim.delay_notified && delay_is_told(attempt, options, now)) {
     decision.notice = notice_of(Notice::Action::kDelayed, attempt, now);
+    if (deadline) decision.notice->status = "4.4.7";
     decision.notice->retry_until = until;
     decision.outcome.delay_notified = true;
   }

@@ -43,10 +43,12 @@ std::expected<Host, std::string> parse_host(std::string_view text, std::uint16_t
 
 std::string NextHop::site_key() const {
   static constexpr const char* kTls[] = {"", "+may", "+encrypt", "+verify", "+dane", "+dane-only"};
+  static constexpr const char* kSender[] = {"", "+requiretls", "+tls-optional"};
   if (kind == Kind::kPipe) return name_of(*pipe);
   if (kind == Kind::kBatch) return name_of(*batch);
   std::string key = protocol == Protocol::kLmtp ? "lmtp" : "smtp";
   key += kTls[static_cast<int>(tls)];
+  key += kSender[static_cast<int>(sender_tls)];
   if (kind == Kind::kMx) return fmt::format("{}:mx:{}", key, mx_port);
   for (const auto& host : hosts) {
     key += fmt::format(":{}/{}", host.name, host.port);

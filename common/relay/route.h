@@ -27,6 +27,21 @@ enum class TlsPolicy {
   kDane,      // as the host's TLSA records say (RFC 7672); without any as kMay
   kDaneOnly,  // as the host's TLSA records say; without usable ones there is no delivery
 };
+
+/// What the sender wants of TLS (RFC 8689).
+enum class SenderTls {
+  kUsual,
+  kRequired,  // REQUIRETLS: only to hosts that are verified, by names that nobody can forge, and that offer it as well
+  kOptional,  // "TLS-Required: No": in clear rather than not at all, whatever the recipient's side publishes
+};
+
+/// What a policy becomes by that. What the operator demands of a host stays.
+constexpr TlsPolicy adjusted(TlsPolicy policy, SenderTls wish) {
+  const bool strict = policy == TlsPolicy::kVerify || policy == TlsPolicy::kDaneOnly;
+  if (wish == SenderTls::kRequired && !strict) return TlsPolicy::kDane;
+  return wish == SenderTls::kOptional && policy == TlsPolicy::kDane ? TlsPolicy::kMay : policy;
+}
+
 constexpr bool by_dane(TlsPolicy policy) { return policy == TlsPolicy::kDane || policy == TlsPolicy::kDaneOnly; }
 
 /// Whether it takes what it gets, so that a domain may ask for more by MTA-STS.
@@ -74,6 +89,7 @@ struct NextHop {
   bool shuffle = false;  // load sharing: the hosts in random order instead of fail-over
   std::uint16_t mx_port = 25;
   TlsPolicy tls = TlsPolicy::kMay;
+  SenderTls sender_tls = SenderTls::kUsual;  // set for a message
   std::optional<Credentials> credentials;
   std::string error;                        // e.g. "5.7.1 not accepted here"
   std::shared_ptr<const PipeCommand> pipe;  // for kPipe

@@ -2,12 +2,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 #include <random>
 
 #include "common/log/log.h"
 #include "common/relay/figures.h"
 #include "common/relay/impl.h"
 #include "common/relay/local_hop.h"
+#include "common/spool/handling.h"
 
 namespace quartet::relay {
 namespace {
@@ -43,6 +45,27 @@ std::shared_ptr<const SitePolicy> with_limits_of(const NextHop& next_hop, SitePo
   return std::make_shared<const SitePolicy>(std::move(policy));
 }
 
+/// RFC 8689 sections 4.2.1 and 5: a notice goes on even where its way cannot be protected.
+SenderTls sender_tls(const spool::Envelope& envelope) {
+  if (envelope.require_tls) return envelope.reverse_path.empty() ? SenderTls::kUsual : SenderTls::kRequired;
+  return spool::tls_optional(envelope) ? SenderTls::kOptional : SenderTls::kUsual;
+}
+
+/// RFC 6710 section 5.1. Only among what is due now, so that nothing urgent keeps other mail waiting for ever.
+void urgent_first(std::vector<spool::Claim>& claims) {
+  const auto priority = [&claims](std::size_t i) { return claims[i].message->envelope.priority; };
+  std::vector<std::size_t> order(claims.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  if (std::ranges::none_of(order, priority)) return;
+  std::ranges::sort(order, [&](std::size_t a, std::size_t b) {
+    return priority(a) != priority(b) ? priority(a) > priority(b) : a < b;
+  });
+  std::vector<spool::Claim> sorted;
+  sorted.reserve(claims.size());
+  for (const auto i : order) sorted.push_back(std::move(claims[i]));
+  claims = std::move(sorted);
+}
+
 Attempt local_verdict(spool::Claim claim, Attempt::Verdict verdict, std::uint16_t code, std::string enhanced,
                       std::string text) {
   Attempt attempt;
@@ -59,6 +82,7 @@ async::Task<void> Relay::Impl::schedule() {
     wake_up_->event.reset();
     auto claims = spool_.claim_due(wall_now(), kClaimBatch);
     const bool more = claims.size() == kClaimBatch;
+    urgent_first(claims);
     std::vector<spool::Claim> given_up;
     for (auto& claim : claims) {
       if (claim.bounce) {
@@ -99,6 +123,7 @@ std::chrono::microseconds Relay::Impl::time_to_sleep() {
 }
 
 void Relay::Impl::dispatch(spool::Claim claim) {
+  if (not_released(claim)) return;
   const auto router = this->router();
   const auto domain = domain_of(claim.address);
   const auto ordered = claim.next_hop.empty() ? std::nullopt : router->ordered(claim.next_hop);
@@ -112,20 +137,22 @@ void Relay::Impl::dispatch(spool::Claim claim) {
   const Sender sender{envelope.reverse_path, envelope.auth_id};
   const NextHop& next_hop = ordered ? *ordered : router->route(claim.address, sender);
   auto policy = router->site_policy(domain);
+  const auto wish = sender_tls(envelope);
   switch (next_hop.kind) {
     case NextHop::Kind::kMx:
-      if (const auto tls = router->tls_of(next_hop, domain); tls != next_hop.tls) {
-        auto changed = next_hop;
-        changed.tls = tls;
-        to_site(std::move(claim), changed, std::move(policy));
-        return;
-      }
-      [[fallthrough]];
-    case NextHop::Kind::kHosts:
+    case NextHop::Kind::kHosts: {
+      const bool mx = next_hop.kind == NextHop::Kind::kMx;
+      const auto tls = mx ? adjusted(router->tls_of(next_hop, domain), wish) : next_hop.tls;
+      if (tls == next_hop.tls && wish == SenderTls::kUsual)
+        return to_site(std::move(claim), next_hop, std::move(policy));
+      auto changed = next_hop;
+      changed.tls = tls;
+      changed.sender_tls = wish;
+      return to_site(std::move(claim), changed, std::move(policy));
+    }
     case NextHop::Kind::kPipe:
     case NextHop::Kind::kBatch:
-      to_site(std::move(claim), next_hop, std::move(policy));
-      return;
+      return to_site(std::move(claim), next_hop, std::move(policy));
     case NextHop::Kind::kHold:
       spool_.record({{.recipient = claim.id(),
                       .result = spool::Result::kHeld,
@@ -169,23 +196,40 @@ void Relay::Impl::give_up(std::vector<spool::Claim> claims) {
   }
 }
 
+/// Whether its sender wants it to wait (RFC 4865); then it goes back, whatever made it due.
+bool Relay::Impl::not_released(spool::Claim& claim) {
+  const auto& envelope = claim.message->envelope;
+  const auto release = spool::released(envelope);
+  if (release == envelope.received || release <= wall_now()) return false;
+  std::vector<spool::Claim> back;
+  back.push_back(std::move(claim));
+  put_back(std::move(back), release);
+  return true;
+}
+
 /// Puts the claim back until the site asks for its mail; or gives up what it never asked for and no route leads to.
 bool Relay::Impl::keep_waiting(spool::Claim& claim, const RoutingTable::Link& link) {
   if (!link.turned_only && (!link.on_request || links_.running(link.name))) return false;
   const auto& envelope = claim.message->envelope;
   const auto policy = router()->site_policy(domain_of(claim.address));
   const auto& retry = (policy ? policy : usual_)->retry;
-  const auto until = expiry(retry, envelope.received, envelope.reverse_path.empty());
-  if (until > wall_now()) {
+  const auto now = wall_now();
+  auto until = expiry(retry, spool::released(envelope), envelope.reverse_path.empty());
+  const auto deadline = spool::deadline(envelope);
+  // Passed, it has something to say; before that, it is when to come back.
+  const bool in_time = !deadline || deadline->at > now || (deadline->notify && claim.delay_notified);
+  if (deadline && deadline->at > now) until = std::min(until, deadline->at);
+  if (until > now && in_time) {
     std::vector<spool::Claim> waiting;
     waiting.push_back(std::move(claim));
     put_back(std::move(waiting), until);
     return true;
   }
-  if (!link.turned_only) return false;
+  if (!link.turned_only && in_time) return false;
   std::vector<Attempt> attempts;
   attempts.push_back(local_verdict(std::move(claim), Attempt::Verdict::kTransient, 0, "4.4.7",
                                    "the site did not come for its mail in time"));
+  attempts[0].counts = in_time;
   conclude(std::move(attempts), retry);
   return true;
 }
@@ -324,9 +368,12 @@ void Relay::Impl::put_off(spool::Claim claim, const RetrySchedule& retry, std::s
   }
   std::vector<spool::Claim> back;
   back.push_back(std::move(attempts[0].claim));
-  // Not beyond its lifetime: then its sender is told.
+  // Not beyond its lifetime or the sender's deadline: then its sender is told.
   const auto& envelope = back[0].message->envelope;
-  put_back(std::move(back), std::min(until, expiry(retry, envelope.received, envelope.reverse_path.empty())));
+  auto due = std::min(until, expiry(retry, spool::released(envelope), envelope.reverse_path.empty()));
+  if (const auto deadline = spool::deadline(envelope); deadline && deadline->at > wall_now())
+    due = std::min<WallTime>(due, deadline->at);
+  put_back(std::move(back), due);
 }
 
 void Relay::Impl::open_connections(Site& site) {

@@ -49,6 +49,24 @@ std::expected<void, spool::Reply> choose_dane(const Candidate& host, const TlsCo
   return choose_sts(host, contexts, options);
 }
 
+/// RFC 8689 section 4.2.1, steps 2 and 4.
+std::expected<void, spool::Reply> choose_required(const Candidate& host, const TlsContexts& contexts,
+                                                  smtp::ClientOptions& options) {
+  if (!host.proved_name || host.sts == Sts::kRefused) {
+    return std::unexpected(
+        refusal(host, "5.7.10",
+                "the sender requires TLS, and neither DNSSEC nor MTA-STS says that it is a host of the domain"));
+  }
+  options.starttls = smtp::StartTls::kRequired;
+  options.tls = contexts.verified;
+  if (!by_dane(host.tls)) return {};
+  const auto state = host.dane ? host.dane->state : State::kInsecure;
+  if (state == State::kUsable || state == State::kFailed) return choose_dane(host, contexts, options);
+  if (host.tls == TlsPolicy::kDaneOnly)
+    return std::unexpected(refusal(host, "5.7.10", "the sender requires TLS, and there are no usable TLSA records"));
+  return {};
+}
+
 metrics::Counter& counter(const std::string& version, const char* verified) {
   return metrics::counter("quartet_relay_tls_recipients_total",
                           "Recipients delivered, by the TLS of their session and what verified the server",
@@ -62,6 +80,8 @@ std::expected<void, spool::Reply> choose_tls(const Candidate& host, const TlsCon
   // RFC 6066 section 3: an address-literal is no name to ask for.
   options.server_name = host.name.starts_with('[') ? host.address.host() : host.name;
   options.tls = contexts.any;
+  const bool within_host = host.address.is_unix() || (options.lmtp && host.own);
+  if (host.sender_tls == SenderTls::kRequired && !within_host) return choose_required(host, contexts, options);
   switch (host.tls) {
     case TlsPolicy::kNone:
       options.starttls = smtp::StartTls::kNever;

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/base/ascii.h"
 #include "common/log/log.h"
 #include "common/log/message_events.h"
 #include "common/metrics/metrics.h"
 #include "common/mime/trace.h"
+#include "common/spool/handling.h"
 
 namespace quartet::service {
 namespace {
@@ -98,7 +100,10 @@ class Intake final : public smtp::MessageSink {
     }
     record(queued->to_string(), trace);
     report(*queued, trace);
-    co_return one(smtp::Reply(250, "2.0.0", "queued as " + queued->to_string()));
+    auto text = "queued as " + queued->to_string();
+    if (!priority_changed_) co_return one(smtp::Reply(250, "2.0.0", std::move(text)));
+    // RFC 6710 section 4.1: the new priority comes first.
+    co_return one(smtp::Reply(250, "2.3.6", fmt::format("{} is the new priority; {}", priority_, text)));
   }
 
  private:
@@ -125,6 +130,7 @@ class Intake final : public smtp::MessageSink {
     spool::NewMessage message;
     message.id = spool::MessageId::make();
     message.envelope = envelope();
+    set_handling(message, header);
     for (auto& recipient : transaction_.recipients) {
       message.recipients.push_back({with_domain(recipient.forward_path), recipient.notify, recipient.orcpt});
     }
@@ -148,12 +154,43 @@ class Intake final : public smtp::MessageSink {
     out.envid = mail.envid;
     out.body_type = body_type_of(mail.body);
     out.smtputf8 = mail.smtputf8;
+    out.require_tls = mail.require_tls;
     out.auth_id = peer_.login;
-    out.client = peer_.address.to_string();
+    out.client = client();
     // The first of our agents to see a message names it for all.
     out.trace_id = mail.trace.empty() ? Id::make().to_string() : mail.trace;
     out.received = wall_now();
     return out;
+  }
+
+  /// How and when the message goes on, as MAIL and the header ask for it.
+  void set_handling(spool::NewMessage& message, const mime::Header& header) {
+    const auto& mail = transaction_.mail;
+    auto& envelope = message.envelope;
+    // RFC 8689 section 4.1: the parameter counts more than the field, and two fields are as good as none.
+    if (!envelope.require_tls && header.count("TLS-Required") == 1 && ascii::iequals(header.text("TLS-Required"), "No"))
+      spool::set_tls_optional(envelope);
+    auto asked = mail.priority.value_or(0);
+    if (!mail.priority && options_.priority_field) asked = smtp::parse_priority(header.text("MT-Priority")).value_or(0);
+    priority_ = std::min(asked, options_.highest_priority);
+    priority_changed_ = priority_ != asked;
+    envelope.priority = priority_;
+    const auto release = mail.hold_until.value_or(envelope.received + mail.hold_for.value_or(std::chrono::seconds(0)));
+    if (release > envelope.received) {
+      spool::set_release(envelope, release);
+      message.due = release;
+    }
+    if (mail.by) {
+      // The time that a message is held at its sender's wish is not a delay.
+      const auto at = spool::released(envelope) + std::chrono::seconds(mail.by->seconds);
+      spool::set_deadline(envelope, {at, mail.by->notify, mail.by->trace});
+    }
+  }
+
+  /// Whose mail it is: the peer's, unless the peer named another.
+  std::string client() const {
+    const auto address = peer_.origin ? peer_.origin->address.value_or(std::nullopt) : std::nullopt;
+    return address ? address->with_port(peer_.origin->port.value_or(0)).to_string() : peer_.address.to_string();
   }
 
   std::string with_domain(const std::string& forward_path) const {
@@ -169,6 +206,7 @@ class Intake final : public smtp::MessageSink {
     if (peer_.tls != nullptr) field.tls = peer_.tls->version + " " + peer_.tls->cipher;
     field.id = message.id.to_string();
     // With more of them it would tell each who else got the message.
+    if (priority_ != 0) field.priority = std::to_string(priority_);
     if (message.recipients.size() == 1) field.for_address = message.recipients.front().address;
     field.time = message.envelope.received;
     return mime::received_field(field);
@@ -200,6 +238,7 @@ class Intake final : public smtp::MessageSink {
                                              {"recipients", recipients.size()},
                                              {"size", size_},
                                              {"peer", peer_.address.to_string()},
+                                             {"client", client()},
                                              {"helo", peer_.hello},
                                              {"tls", peer_.tls != nullptr ? peer_.tls->version : std::string()},
                                              {"login", peer_.login}});
@@ -211,6 +250,8 @@ class Intake final : public smtp::MessageSink {
   std::string head_;  // the header, with what came along with it
   bool head_complete_ = false;
   std::string header_id_;  // Message-ID
+  std::int8_t priority_ = 0;
+  bool priority_changed_ = false;
   WallTime received_{};
   std::vector<std::string> rest_;
   std::uint64_t size_ = 0;   // octets of the message

@@ -22,6 +22,8 @@ struct IntakeOptions {
   std::string postmaster_domain;  // of "postmaster" without one
   std::size_t hops = 50;          // Received fields; more are a loop (RFC 5321 section 6.3)
   ByteBudget* budget = nullptr;
+  bool priority_field = false;       // the field MT-Priority counts where MAIL does not say (RFC 6758)
+  std::int8_t highest_priority = 9;  // what is asked for beyond is lowered to it (RFC 6710 section 4.1)
 
   using Enqueue = std::function<async::Task<std::expected<spool::MessageId, spool::SpoolError>>(spool::NewMessage)>;
   /// Spool::enqueue or HandOff::enqueue; any loop.

@@ -112,6 +112,10 @@ smtp::ServerLimits limits(const v1::Limits& limits) {
   return out;
 }
 
+bool offers(const google::protobuf::RepeatedField<int>& withheld, v1::Extension extension) {
+  return std::ranges::find(withheld, static_cast<int>(extension)) == withheld.end();
+}
+
 std::size_t hops(const v1::Limits& limits) { return limits.hops() != 0 ? limits.hops() : 50; }
 
 std::size_t connections_per_client(const v1::Limits& limits) {

@@ -58,6 +58,8 @@ directory::DirectoryPtr load_directory(Checker& checker, const google::protobuf:
 std::vector<std::string> without_postmaster(const directory::Directory& directory);
 
 smtp::ServerLimits limits(const v1::Limits& limits);
+/// Whether `extension` is not among those to withhold.
+bool offers(const google::protobuf::RepeatedField<int>& withheld, v1::Extension extension);
 std::size_t hops(const v1::Limits& limits);
 std::size_t connections_per_client(const v1::Limits& limits);
 /// For ByteBudget, of a field `memory` of `owner`, which is 0 if it is not set. Faults if not even one message of the
@@ -78,6 +80,17 @@ bool contains(const std::vector<net::Network>& networks, const net::Address& add
 
 /// "x.org", or ".x.org" for all below it; not empty.
 bool is_domain_pattern(std::string_view text);
+/// Who may say XCLIENT and XFORWARD.
+struct Forwarders {
+  std::vector<net::Network> xclient;
+  std::vector<net::Network> xforward;
+};
+/// From the fields of these names of `source`, an Msa or Mta.
+template <typename Agent>
+Forwarders forwarders(Checker& checker, const Agent& source) {
+  return {networks(checker, source, "xclient", source.xclient()),
+          networks(checker, source, "xforward", source.xforward())};
+}
 
 relay::TlsPolicy tls_policy(v1::NextHop::TlsPolicy policy, relay::TlsPolicy otherwise);
 /// For RoutingTable::tls_policies.

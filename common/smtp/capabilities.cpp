@@ -35,6 +35,12 @@ Capabilities parse_capabilities(const Reply& ehlo) {
     if (keyword == "ETRN") capabilities.etrn = true;
     if (keyword == "ATRN") capabilities.atrn = true;
     if (keyword == "XTRACE") capabilities.trace = true;
+    if (keyword == "REQUIRETLS") capabilities.require_tls = true;
+    if (keyword == "MT-PRIORITY") capabilities.priority = true;
+    if (keyword == "DELIVERBY") {
+      capabilities.deliver_by = true;
+      if (words.size() > 1) capabilities.deliver_by_least = ascii::to_number<std::int32_t>(words[1]).value_or(0);
+    }
     if (keyword == "SIZE") {
       capabilities.size = true;
       if (words.size() > 1) capabilities.size_limit = ascii::to_number(words[1]).value_or(0);

@@ -9,6 +9,7 @@
 #include "common/sasl/server.h"
 #include "common/smtp/data_decoder.h"
 #include "common/smtp/outbound.h"
+#include "common/smtp/within_host.h"
 #include "common/tls/stream.h"
 
 namespace quartet::smtp {
@@ -143,6 +144,7 @@ class Session final : public ClientSession {
     if (!ehlo) co_return std::unexpected(ehlo.error());
     if (ehlo->code == 250) {
       offered_ = parse_capabilities(*ehlo);
+      if (stream_->tls() == nullptr && !within_host(*stream_, options_.lmtp)) offered_.require_tls = false;
       co_return Outcome<void>();
     }
     // RFC 5321 section 3.2: a server that does not know EHLO may know HELO; LMTP has no such older form.
@@ -161,7 +163,8 @@ class Session final : public ClientSession {
     auto secured = co_await std::move(connecting);
     if (!secured) {
       const auto& error = secured.error();
-      co_return std::unexpected(ClientError{Kind::kTls, net::to_string(error), std::nullopt, error.fault});
+      const bool lost = error.code != net::IoCode::kTls;
+      co_return std::unexpected(ClientError{Kind::kTls, net::to_string(error), std::nullopt, error.fault, lost});
     }
     stream_ = *std::move(secured);
     if (options_.observer != nullptr) options_.observer->on_tls(*stream_->tls());

@@ -69,7 +69,11 @@ struct Capabilities {
   bool starttls = false;
   bool etrn = false;
   bool atrn = false;
-  bool trace = false;  // our own XTRACE
+  bool trace = false;        // our own XTRACE
+  bool require_tls = false;  // within TLS or within this host; elsewhere it means nothing
+  bool priority = false;
+  bool deliver_by = false;
+  std::int32_t deliver_by_least = 0;  // min-by-time of RFC 2852
   bool size = false;
   std::uint64_t size_limit = 0;          // 0: none told
   std::uint64_t recipients_limit = 0;    // RCPTMAX of RFC 9422; 0: none told
@@ -91,12 +95,20 @@ struct ClientError {
   std::string detail;                                  // for people
   std::optional<Reply> reply;                          // the server's, if it said something
   std::optional<tls::Fault> handshake = std::nullopt;  // kTls: how the handshake failed; nothing: there was none
+  bool lost = false;  // kTls: the connection broke or time ran out; another time it may work
 };
 
 struct OutboundRecipient {
   std::string address;
   std::uint8_t notify = 0;
   std::string orcpt;
+};
+
+/// RFC 8689.
+enum class RequireTls {
+  kNo,
+  kWhereOffered,  // the server is told if it offers REQUIRETLS
+  kAlways,        // and the message goes to no other
 };
 
 /// One message for some recipients. The views outlive send().
@@ -107,6 +119,9 @@ struct OutboundTransaction {
   Ret ret = Ret::kDefault;
   std::string envid;
   std::string trace;
+  RequireTls require_tls = RequireTls::kNo;
+  std::int8_t priority = 0;       // told where it is offered
+  std::optional<DeliverBy> by{};  // with the mode R it goes only where it is offered
   std::vector<OutboundRecipient> recipients;
   std::string_view message;
   /// Turns an 8-bit message into a 7-bit one for servers without 8BITMIME (RFC 6152 section 3); nullopt: it cannot.

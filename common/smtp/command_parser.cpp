@@ -9,7 +9,7 @@
 namespace quartet::smtp {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Verb>, 17> kVerbs = {{{"EHLO", Verb::kEhlo},
+constexpr std::array<std::pair<std::string_view, Verb>, 19> kVerbs = {{{"EHLO", Verb::kEhlo},
                                                                        {"HELO", Verb::kHelo},
                                                                        {"LHLO", Verb::kLhlo},
                                                                        {"MAIL", Verb::kMail},
@@ -25,7 +25,9 @@ constexpr std::array<std::pair<std::string_view, Verb>, 17> kVerbs = {{{"EHLO", 
                                                                        {"STARTTLS", Verb::kStartTls},
                                                                        {"AUTH", Verb::kAuth},
                                                                        {"ETRN", Verb::kEtrn},
-                                                                       {"ATRN", Verb::kAtrn}}};
+                                                                       {"ATRN", Verb::kAtrn},
+                                                                       {"XCLIENT", Verb::kXclient},
+                                                                       {"XFORWARD", Verb::kXforward}}};
 
 Command to_command(std::string_view line) {
   const auto space = line.find(' ');

@@ -26,6 +26,8 @@ enum class Verb {
   kAuth,
   kEtrn,
   kAtrn,
+  kXclient,
+  kXforward,
   kUnknown,
 };
 

@@ -22,6 +22,17 @@ std::expected<void, Reply> prepare(const OutboundTransaction& transaction, const
   // RFC 6531 section 3.1.
   if (transaction.smtputf8 && !offered.smtputf8)
     return std::unexpected(Reply(553, "5.6.7", "the server does not take internationalized mail"));
+  // RFC 8689 section 4.2.1.
+  if (transaction.require_tls == RequireTls::kAlways && !offered.require_tls)
+    return std::unexpected(Reply(550, "5.7.30", "the server does not offer REQUIRETLS"));
+  // RFC 2852 section 4.1.4: a message that must come back in time goes only to who brings it back.
+  if (transaction.by && !transaction.by->notify) {
+    if (!offered.deliver_by) return std::unexpected(Reply(550, "5.3.3", "the server does not offer DELIVERBY"));
+    if (transaction.by->seconds < offered.deliver_by_least) {
+      return std::unexpected(
+          Reply(550, "5.4.7", fmt::format("the server takes no less than {} seconds", offered.deliver_by_least)));
+    }
+  }
   const bool cannot_binary = out.body == Body::kBinaryMime && !(offered.binary && offered.chunking);
   const bool cannot_eight_bit = out.body == Body::k8BitMime && !offered.eight_bit;
   if (cannot_binary || cannot_eight_bit) {
@@ -50,6 +61,9 @@ std::string mail_command(const OutboundTransaction& transaction, const Capabilit
     line += transaction.ret == Ret::kFull ? " RET=FULL" : " RET=HDRS";
   if (offered.dsn && !transaction.envid.empty()) line += " ENVID=" + xtext_encode(transaction.envid);
   if (offered.trace && !transaction.trace.empty()) line += " XTRACE=" + xtext_encode(transaction.trace);
+  if (offered.require_tls && transaction.require_tls != RequireTls::kNo) line += " REQUIRETLS";
+  if (offered.priority && transaction.priority != 0) line += fmt::format(" MT-PRIORITY={}", transaction.priority);
+  if (offered.deliver_by && transaction.by) line += " BY=" + to_string(*transaction.by);
   return line + "\r\n";
 }
 

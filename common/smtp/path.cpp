@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/ascii.h"
+#include "common/mime/date.h"
 #include "common/net/address.h"
 
 namespace quartet::smtp {
@@ -160,6 +161,32 @@ Reply unknown_parameter(const std::string& keyword) {
   return {555, "5.5.4", "parameter " + keyword.substr(0, 64) + " is not recognized"};
 }
 
+/// Parameters of extensions that change how and when the message is sent on.
+std::optional<Reply> take_extension(MailParameters& mail, const Offered& offered, const std::string& keyword,
+                                    std::string_view value) {
+  if (keyword == "REQUIRETLS" && offered.require_tls) {
+    if (!value.empty()) return syntax("REQUIRETLS takes no value");
+    mail.require_tls = true;
+  } else if (keyword == "MT-PRIORITY" && offered.priority) {
+    mail.priority = parse_priority(value);
+    if (!mail.priority) return syntax("bad MT-PRIORITY");
+  } else if (keyword == "HOLDFOR" && offered.future_release) {
+    mail.hold_for = parse_hold_for(value);
+    if (!mail.hold_for) return syntax("bad HOLDFOR");
+  } else if (keyword == "HOLDUNTIL" && offered.future_release) {
+    mail.hold_until = mime::parse_rfc3339(value);
+    if (!mail.hold_until) return syntax("bad HOLDUNTIL");
+  } else if (keyword == "BY" && offered.deliver_by) {
+    mail.by = parse_deliver_by(value);
+    if (!mail.by) return syntax("bad BY");
+  } else {
+    return unknown_parameter(keyword);
+  }
+  // RFC 4865 section 4: one of them.
+  if (mail.hold_for && mail.hold_until) return syntax("either HOLDFOR or HOLDUNTIL");
+  return std::nullopt;
+}
+
 std::optional<Reply> take_mail(MailParameters& mail, const Offered& offered, const std::string& keyword,
                                std::string_view value) {
   if (keyword == "SIZE" && offered.size) {
@@ -197,7 +224,7 @@ std::optional<Reply> take_mail(MailParameters& mail, const Offered& offered, con
     if (!trace || trace->size() > 64) return syntax("bad XTRACE");
     mail.trace = *std::move(trace);
   } else {
-    return unknown_parameter(keyword);
+    return take_extension(mail, offered, keyword, value);
   }
   return std::nullopt;
 }

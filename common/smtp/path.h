@@ -1,5 +1,6 @@
 // Paths and parameters of MAIL and RCPT: RFC 5321 sections 4.1.1.2, 4.1.1.3, 4.1.2, with RFC 1870 (SIZE), 6152 and 3030
-// (BODY), 6531 (SMTPUTF8), 3461 (RET, ENVID, NOTIFY, ORCPT), 4954 (AUTH). Sans-IO.
+// (BODY), 6531 (SMTPUTF8), 3461 (RET, ENVID, NOTIFY, ORCPT), 4954 (AUTH), 8689 (REQUIRETLS), and those of extensions.h.
+// Sans-IO.
 #pragma once
 #include <cstdint>
 #include <expected>
@@ -8,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/smtp/extensions.h"
 #include "common/smtp/reply.h"
 
 namespace quartet::smtp {
@@ -27,6 +29,11 @@ struct MailParameters {
   std::string envid;                // decoded from xtext
   std::optional<std::string> auth;  // decoded; "": AUTH=<>
   std::string trace;                // our own XTRACE, of trusted hops only
+  bool require_tls = false;
+  std::optional<std::int8_t> priority;
+  std::optional<std::chrono::seconds> hold_for;  // not together with hold_until
+  std::optional<WallTime> hold_until;
+  std::optional<DeliverBy> by;
 };
 
 struct RcptParameters {
@@ -44,6 +51,10 @@ struct Offered {
   bool dsn = true;
   bool auth = false;
   bool trace = false;
+  bool require_tls = false;
+  bool priority = false;
+  bool future_release = false;
+  bool deliver_by = false;
 };
 
 /// The argument of MAIL ("FROM:<a@b> SIZE=1") or RCPT ("TO:<a@b>"); the error is the reply to send.

@@ -1,5 +1,6 @@
 #include "common/smtp/server_machine.h"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -62,7 +63,11 @@ Offered ServerMachine::offered() const {
           .smtputf8 = esmtp_,
           .dsn = esmtp_ && features_.dsn,
           .auth = esmtp_ && auth_offered(),
-          .trace = esmtp_ && features_.trace};
+          .trace = esmtp_ && features_.trace,
+          .require_tls = esmtp_ && require_tls_offered(),
+          .priority = esmtp_ && features_.priority,
+          .future_release = esmtp_ && features_.future_release.has_value(),
+          .deliver_by = esmtp_ && features_.deliver_by.has_value()};
 }
 
 std::vector<std::string> ServerMachine::capabilities() const {
@@ -86,7 +91,21 @@ std::vector<std::string> ServerMachine::capabilities() const {
   add_security(lines);
   if (features_.etrn) lines.emplace_back("ETRN");
   if (features_.trace) lines.emplace_back("XTRACE");
+  add_extensions(lines);
   return lines;
+}
+
+void ServerMachine::add_extensions(std::vector<std::string>& lines) const {
+  if (require_tls_offered()) lines.emplace_back("REQUIRETLS");
+  if (features_.priority) lines.emplace_back("MT-PRIORITY");
+  if (features_.xclient) lines.emplace_back(offer_of(AttributeCommand::kXclient));
+  if (features_.xforward) lines.emplace_back(offer_of(AttributeCommand::kXforward));
+  if (const auto& release = features_.future_release) {
+    lines.push_back(fmt::format("FUTURERELEASE {} {:%Y-%m-%dT%H:%M:%S}Z", release->most_seconds,
+                                std::chrono::floor<std::chrono::seconds>(release->latest)));
+  }
+  if (const auto& by = features_.deliver_by)
+    lines.push_back(by->least_seconds == 0 ? "DELIVERBY" : fmt::format("DELIVERBY {}", by->least_seconds));
 }
 
 void ServerMachine::add_security(std::vector<std::string>& lines) const {
@@ -136,6 +155,10 @@ ServerMachine::Action ServerMachine::on_command(const Command& command) {
       return on_etrn(command);
     case Verb::kAtrn:
       return on_atrn(command);
+    case Verb::kXclient:
+      return on_attributes(AttributeCommand::kXclient, command.argument);
+    case Verb::kXforward:
+      return on_attributes(AttributeCommand::kXforward, command.argument);
     case Verb::kUnknown:
       break;
   }
@@ -293,6 +316,22 @@ ServerMachine::Action ServerMachine::on_atrn(const Command& command) {
   auto domains = parse_atrn(command.argument);
   if (!domains) return refuse(501, "5.5.4", "expected ATRN [domain[,domain...]]");
   return Atrn{*std::move(domains)};
+}
+
+ServerMachine::Action ServerMachine::on_attributes(AttributeCommand command, const std::string& argument) {
+  const bool offered = command == AttributeCommand::kXclient ? features_.xclient : features_.xforward;
+  if (!offered) return refuse(550, "5.7.0", "not offered to you");
+  if (in_mail_) return refuse(503, "5.5.1", "not within a transaction");
+  auto attributes = parse_attributes(command, argument);
+  if (!attributes) return refuse(attributes.error().code, attributes.error().enhanced, attributes.error().text());
+  return Attributes{command, *std::move(attributes)};
+}
+
+void ServerMachine::client_changed(bool authenticated) {
+  reset();
+  hello_domain_.clear();
+  esmtp_ = false;
+  authenticated_ = authenticated;
 }
 
 void ServerMachine::atrn_answered(const Reply& reply) { count(reply); }

@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "common/smtp/client_attributes.h"
 #include "common/smtp/command_parser.h"
 #include "common/smtp/path.h"
 #include "common/smtp/reply.h"
@@ -22,6 +23,17 @@ struct ServerLimits {
   unsigned errors_until_close = 20;
 };
 
+/// RFC 4865 section 3; a client hears of both limits.
+struct FutureRelease {
+  std::uint32_t most_seconds = 0;
+  WallTime latest{};
+};
+
+/// RFC 2852 section 3.
+struct OfferDeliverBy {
+  std::uint32_t least_seconds = 0;  // min-by-time; 0: none is told
+};
+
 struct ServerFeatures {
   std::string hostname;
   bool lmtp = false;
@@ -33,6 +45,12 @@ struct ServerFeatures {
   bool auth_required = false;  // no MAIL before AUTH (530)
   bool tls_required = false;   // no MAIL before TLS (530)
   bool trace = false;          // the peer is one of our own hops
+  bool require_tls = false;    // RFC 8689; offered only within TLS, or within this host
+  bool priority = false;       // RFC 6710
+  bool xclient = false;        // the peer may say whose connection it passes on, and is then treated as that client
+  bool xforward = false;       // the same for the log alone
+  std::optional<FutureRelease> future_release{};
+  std::optional<OfferDeliverBy> deliver_by{};
   std::vector<std::string> mechanisms;
   ServerLimits limits;
 };
@@ -80,7 +98,11 @@ class ServerMachine {
   struct Atrn {
     std::vector<std::string> domains;  // none: all that the client has
   };
-  using Action = std::variant<Say, Hello, Mail, Rcpt, Data, Bdat, StartTls, Auth, Etrn, Atrn>;
+  struct Attributes {
+    AttributeCommand command;
+    ClientAttributes attributes;
+  };
+  using Action = std::variant<Say, Hello, Mail, Rcpt, Data, Bdat, StartTls, Auth, Etrn, Atrn, Attributes>;
 
   Reply greeting() const;
   Action on_command(const Command& command);
@@ -108,8 +130,15 @@ class ServerMachine {
   bool too_many_errors() const { return errors_ >= features_.limits.errors_until_close; }
   const ServerFeatures& features() const { return features_; }
 
+  /// The session begins anew, except for TLS, with another client (XCLIENT) who has logged in or not.
+  void client_changed(bool authenticated);
+  /// What is offered from now on, for instance to another client.
+  void set_features(ServerFeatures features) { features_ = std::move(features); }
+
   /// For a session that is secure from its first byte (implicit TLS).
   void set_secure() { secure_ = true; }
+  /// For a session that does not leave this host (within_host.h).
+  void set_within_host() { within_host_ = true; }
 
  private:
   Action refuse(int code, std::string enhanced, std::string text);
@@ -122,9 +151,12 @@ class ServerMachine {
   Action on_auth(const Command& command);
   Action on_etrn(const Command& command);
   Action on_atrn(const Command& command);
+  Action on_attributes(AttributeCommand command, const std::string& argument);
   std::vector<std::string> capabilities() const;
   void add_security(std::vector<std::string>& lines) const;
+  void add_extensions(std::vector<std::string>& lines) const;
   Offered offered() const;
+  bool require_tls_offered() const { return features_.require_tls && (secure_ || within_host_); }
   bool auth_offered() const;
   /// RFC 2033 section 4.2 wants 503 where RFC 5321 section 4.1.1.4 gives 554.
   int no_recipients() const { return features_.lmtp ? 503 : 554; }
@@ -135,6 +167,7 @@ class ServerMachine {
   std::string hello_domain_;
   bool esmtp_ = false;
   bool secure_ = false;
+  bool within_host_ = false;
   bool authenticated_ = false;
   bool in_mail_ = false;
   bool bdat_started_ = false;

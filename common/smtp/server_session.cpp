@@ -6,6 +6,7 @@
 #include "common/base/encoding.h"
 #include "common/sasl/server.h"
 #include "common/smtp/data_decoder.h"
+#include "common/smtp/within_host.h"
 #include "common/tls/stream.h"
 
 namespace quartet::smtp {
@@ -36,6 +37,9 @@ class Session {
         machine_(features(options)) {
     peer_.address = stream_->peer();
     peer_.local = stream_->local();
+    peer_.tls = stream_->tls();  // of a connection that was turned around
+    if (peer_.tls != nullptr) machine_.set_secure();
+    if (within_host(*stream_, options.features.lmtp)) machine_.set_within_host();
   }
 
   async::Task<SessionEnd> run() {
@@ -186,6 +190,12 @@ class Session {
     if (auto* chunk = std::get_if<ServerMachine::Bdat>(&action)) co_return co_await on_bdat(std::move(*chunk));
     if (auto* tls = std::get_if<ServerMachine::StartTls>(&action))
       co_return co_await on_starttls(std::move(tls->reply));
+    if (auto* said = std::get_if<ServerMachine::Attributes>(&action)) {
+      if (said->command == AttributeCommand::kXclient) co_return co_await on_xclient(std::move(said->attributes));
+      if (!peer_.origin) peer_.origin.emplace();
+      merge(*peer_.origin, std::move(said->attributes));
+      co_return say(Reply(250, "2.0.0", "noted"));
+    }
     if (auto* auth = std::get_if<ServerMachine::Auth>(&action)) co_return co_await on_auth(std::move(*auth));
     if (auto* etrn = std::get_if<ServerMachine::Etrn>(&action)) {
       auto reply = co_await handler_.on_etrn(peer_, etrn->argument);
@@ -208,6 +218,28 @@ class Session {
     co_await handler_.on_turned(peer_, std::move(stream_));
   }
 
+  /// The greeting comes again: for the client it is a new connection.
+  async::Task<void> on_xclient(ClientAttributes said) {
+    const auto keep = [](net::Address& address, const std::optional<std::optional<net::Address>>& other,
+                         const std::optional<std::uint16_t>& port) {
+      if (other) address = other->value_or(net::Address()).with_port(address.port());
+      if (port) address = address.with_port(*port);
+    };
+    keep(peer_.address, said.address, said.port);
+    keep(peer_.local, said.local, said.local_port);
+    if (said.login) peer_.login = *said.login;
+    peer_.hello.clear();
+    peer_.esmtp = false;
+    peer_.origin.reset();
+    sink_.reset();
+    said_hello_ = said.hello.value_or("");
+    machine_.client_changed(!peer_.login.empty());
+    machine_.set_features(handler_.features_for(peer_, machine_.features()));
+    const auto welcome = co_await handler_.on_open(peer_);
+    if (!welcome.positive()) co_return co_await close_with(welcome, SessionEnd::kRefused);
+    say(machine_.greeting());
+  }
+
   async::Task<void> on_say(ServerMachine::Say said) {
     if (machine_.slow() && !said.reply.positive()) co_await async::sleep_for(std::chrono::seconds(1));
     if (!machine_.in_transaction()) sink_.reset();  // RSET
@@ -219,7 +251,7 @@ class Session {
   void on_hello(const ServerMachine::Hello& hello) {
     machine_.hello_answered(hello, hello.reply);
     sink_.reset();
-    peer_.hello = hello.domain;
+    peer_.hello = said_hello_.empty() ? hello.domain : said_hello_;
     peer_.esmtp = machine_.esmtp();
     if (record_ != nullptr) record_->hello(peer_.hello);
     say(hello.reply);
@@ -347,6 +379,7 @@ class Session {
 
   void finish_transaction() {
     sink_.reset();
+    peer_.origin.reset();
     refusal_.reset();
     received_ = 0;
     line_ends_ = {};
@@ -434,6 +467,7 @@ class Session {
   Peer peer_;
   std::string output_;
   std::unique_ptr<MessageSink> sink_;
+  std::string said_hello_;        // the client's own name, where XCLIENT told it
   std::optional<Reply> refusal_;  // of the message under way
   std::uint64_t received_ = 0;    // octets of it
   LineEndChecker line_ends_;      // of a message by BDAT
@@ -457,6 +491,8 @@ async::Task<Reply> Handler::on_etrn(const Peer&, const std::string&) {
 async::Task<Reply> Handler::on_atrn(const Peer&, const std::vector<std::string>&) {
   co_return Reply(502, "5.5.1", "ATRN is not offered");
 }
+
+ServerFeatures Handler::features_for(const Peer&, ServerFeatures features) { return features; }
 
 async::Task<void> Handler::on_turned(const Peer&, std::unique_ptr<net::Stream>) { co_return; }
 

@@ -24,6 +24,8 @@ struct Peer {
   bool esmtp = false;
   const net::TlsInfo* tls = nullptr;
   std::string login;  // empty until authenticated
+  /// Of the client before the peer, as the peer says it (XFORWARD); for the log, and for one message.
+  std::optional<ClientAttributes> origin{};
 };
 
 /// Takes one message. The session writes the pieces in order, then asks for the replies.
@@ -60,6 +62,8 @@ class Handler {
   /// ATRN of a client that is authenticated; no domains: all it may have (RFC 2645). A positive reply turns the
   /// connection around: when it was sent on_turned() gets the stream, and the session ends with it.
   virtual async::Task<Reply> on_atrn(const Peer& peer, const std::vector<std::string>& domains);
+  /// `peer` is another client from now on (XCLIENT): what it is to be offered.
+  virtual ServerFeatures features_for(const Peer& peer, ServerFeatures features);
   /// The peer is a server from now on and will greet us; TLS stays as it is. `peer` outlives the task, except tls.
   virtual async::Task<void> on_turned(const Peer& peer, std::unique_ptr<net::Stream> stream);
 };

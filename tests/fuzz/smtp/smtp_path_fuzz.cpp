@@ -25,12 +25,13 @@ std::string argument_of(std::string line, std::string_view verb) {
 
 Capabilities everything() {
   Capabilities all;
-  all.dsn = all.smtputf8 = all.trace = true;
+  all.dsn = all.smtputf8 = all.trace = all.require_tls = all.priority = all.deliver_by = true;
   return all;
 }
 
 void check_mail(std::string_view input) {
-  const Offered offered{.auth = true, .trace = true};
+  const Offered offered{
+      .auth = true, .trace = true, .require_tls = true, .priority = true, .future_release = true, .deliver_by = true};
   const auto mail = parse_mail(input, offered);
   if (!mail) {
     QUARTET_CHECK(mail.error().code >= 500);
@@ -44,11 +45,17 @@ void check_mail(std::string_view input) {
   out.ret = mail->ret;
   out.envid = mail->envid;
   out.trace = mail->trace;
+  if (mail->require_tls) out.require_tls = RequireTls::kAlways;
+  out.priority = mail->priority.value_or(0);
+  out.by = mail->by;
   Prepared prepared;
   prepared.body = mail->body;
   const auto again = parse_mail(argument_of(mail_command(out, everything(), prepared), "MAIL "), offered);
   QUARTET_CHECK(again.has_value());
   QUARTET_CHECK(again->reverse_path == mail->reverse_path && again->body == mail->body && again->ret == mail->ret);
+  QUARTET_CHECK(again->require_tls == mail->require_tls && again->by == mail->by);
+  QUARTET_CHECK(again->priority.value_or(0) == mail->priority.value_or(0));
+  QUARTET_CHECK(!(mail->hold_for && mail->hold_until));
   QUARTET_CHECK(again->envid == mail->envid && again->trace == mail->trace && again->smtputf8 == mail->smtputf8);
 }
 

@@ -100,6 +100,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   options.features.hostname = "mx.test";
   options.features.lmtp = (data[1] & 1) != 0;
   options.features.auth_in_clear = true;
+  options.features.xclient = options.features.xforward = options.features.priority = true;
+  options.features.deliver_by.emplace();
   options.features.mechanisms = {"PLAIN", "LOGIN"};
   options.features.limits.message_size = 200;
   options.features.limits.errors_until_slow = 1000;

@@ -53,6 +53,20 @@ TEST_CASE("IMAP's dates read back as written", "[mime]") {
   CHECK(format_date(from_micros(-1)) == "Wed, 31 Dec 1969 23:59:59 +0000");
 }
 
+TEST_CASE("RFC 3339 in UTC", "[mime]") {
+  CHECK(parse_rfc3339("2026-11-24T13:05:09Z") == from_micros(1'795'525'509'000'000));
+  CHECK(parse_rfc3339("2026-11-24t13:05:09.25z") == from_micros(1'795'525'509'250'000));
+  CHECK(parse_rfc3339("1969-12-31T23:59:59.9999999Z") == from_micros(-1));
+  CHECK(parse_rfc3339(to_rfc3339(from_micros(1'795'525'509'125'000))) == from_micros(1'795'525'509'125'000));
+  for (const char* bad :
+       {"", "Z", "2026-11-24", "2026-11-24T13:05:09", "2026-11-24T13:05:09+00:00", "2026-02-29T00:00:00Z",
+        "2026-13-01T00:00:00Z", "2026-11-24T24:00:00Z", "2026-11-24T13:60:00Z", "2026-11-24T13:05:61Z",
+        "2026-11-24T13:05:09.Z", "2026-11-24T13:05:09.5xZ", "2026-11-24 13:05:09Z", "26-11-24T13:05:09Z"}) {
+    INFO(bad);
+    CHECK_FALSE(parse_rfc3339(bad));
+  }
+}
+
 TEST_CASE("the calendar is the same in both directions", "[mime]") {
   for (std::int64_t day = -800'000; day < 800'000; day += 137) {
     const Civil civil = civil_from_days(day);

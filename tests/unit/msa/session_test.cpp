@@ -120,6 +120,22 @@ TEST_CASE("who guesses is put out", "[msa]") {
   CHECK(replies.at(7) == "closed");
 }
 
+TEST_CASE("a message may be held for a time, and not longer (RFC 4865 section 4)", "[msa]") {
+  const auto now = wall_now();
+  const auto code = [now](std::optional<std::chrono::seconds> hold_for, std::optional<WallTime> hold_until) {
+    smtp::MailParameters mail;
+    mail.hold_for = hold_for;
+    mail.hold_until = hold_until;
+    return check_hold(mail, std::chrono::seconds(100), now).code;
+  };
+  CHECK(code({}, {}) == 250);
+  CHECK(code(std::chrono::seconds(100), {}) == 250);
+  CHECK(code(std::chrono::seconds(101), {}) == 501);
+  CHECK(code({}, now + std::chrono::seconds(100)) == 250);
+  CHECK(code({}, now + std::chrono::seconds(101)) == 501);
+  CHECK(code({}, now - std::chrono::hours(1)) == 250);
+}
+
 TEST_CASE("the reverse-path belongs to the account", "[msa]") {
   const auto directory = people();
   const auto code = [&directory](const std::string& login, const std::string& path) {

@@ -1,4 +1,5 @@
 // When the sender is told, and that what it gets is a notification as RFC 3464 and RFC 3461 have it.
+#include "common/spool/handling.h"
 #include "helpers.h"
 
 using namespace quartet;
@@ -67,6 +68,25 @@ TEST_CASE("a refused recipient gets its sender a correct notification", "[relay]
   CHECK(report.returned.find("Subject: about") != std::string::npos);
   CHECK((report.returned.find("the text") != std::string::npos) == full);
   CHECK(wall_now() >= before);
+}
+
+TEST_CASE("a notice about mail that required TLS has its header alone and requires it as well (RFC 8689 section 5)",
+          "[relay]") {
+  spool::Message message;
+  message.envelope.reverse_path = "s@a.test";
+  message.envelope.ret = spool::Ret::kFull;
+  message.envelope.require_tls = GENERATE(true, false);
+  const std::vector<Notice> failed = {{.address = "b@b.test", .orcpt = {}, .reply = {550, "5.1.1", "no", "mx.test"}}};
+  const std::string original = "Subject: about\r\n\r\nthe text\r\n";
+  auto notice = make_notice({.hostname = "relay.test"}, message, original, failed);
+  CHECK(notice.envelope.require_tls == message.envelope.require_tls);
+  CHECK(notice.body[0].contains("the text") != message.envelope.require_tls);
+  CHECK_FALSE(notice.body[0].contains("TLS-Required"));
+  message.envelope.require_tls = false;
+  spool::set_tls_optional(message.envelope);
+  notice = make_notice({.hostname = "relay.test"}, message, original, failed);
+  CHECK(spool::tls_optional(notice.envelope));
+  CHECK(mime::Header(notice.body[0]).text("TLS-Required") == "No");
 }
 
 TEST_CASE("a notification that cannot be delivered causes none", "[relay]") {

@@ -73,7 +73,10 @@ TEST_CASE("site keys differ where connections must not be shared", "[relay]") {
   auto lmtp = to_host("a", Protocol::kLmtp);
   auto user = plain;
   user.credentials = Credentials{"u", "p"};
+  auto required = plain;
+  required.sender_tls = SenderTls::kRequired;
   CHECK(plain.site_key() == to_host("a").site_key());
+  CHECK(plain.site_key() != required.site_key());
   CHECK(plain.site_key() != verified.site_key());
   CHECK(plain.site_key() != lmtp.site_key());
   CHECK(plain.site_key() != user.site_key());

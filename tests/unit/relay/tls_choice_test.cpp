@@ -99,6 +99,62 @@ TEST_CASE("MTA-STS has a say where DANE has none", "[relay][tls]") {
   CHECK(choose(TlsPolicy::kEncrypt, std::nullopt, "mx.test", Sts::kRefused).refused.empty());
 }
 
+TEST_CASE("REQUIRETLS: a name that nobody forged, and a certificate for it (RFC 8689 section 4.2.1)", "[relay][tls]") {
+  Candidate host{"mx.test", *net::Address::parse("192.0.2.1:25"), TlsPolicy::kDane};
+  host.sender_tls = SenderTls::kRequired;
+  smtp::ClientOptions options;
+  const auto refused = [&] {
+    options = {};
+    const auto chosen = choose_tls(host, contexts(), options);
+    return chosen ? std::string() : chosen.error().enhanced;
+  };
+  const auto finding = [&](State state) {
+    DaneFinding found;
+    found.state = state;
+    if (state == State::kUsable) found.dane = {"mx.test", {}, {{3, 1, 1, std::string(32, 'x')}}};
+    host.dane = std::make_shared<const DaneFinding>(std::move(found));
+  };
+  for (const auto state : {State::kInsecure, State::kNone, State::kUnusable}) {
+    finding(state);
+    CHECK(refused().empty());
+    CHECK(options.starttls == smtp::StartTls::kRequired);
+    CHECK(options.tls == contexts().verified);
+    CHECK(options.dane == nullptr);
+  }
+  finding(State::kUsable);
+  CHECK(refused().empty());
+  CHECK(options.dane != nullptr);
+  finding(State::kFailed);
+  CHECK(refused() == "4.7.5");
+  host.dane = nullptr;
+  host.tls = TlsPolicy::kDaneOnly;
+  CHECK(refused() == "5.7.10");
+  host.tls = TlsPolicy::kVerify;
+  CHECK(refused().empty());
+  CHECK(options.tls == contexts().verified);
+  host.proved_name = false;
+  CHECK(refused() == "5.7.10");
+  host.proved_name = true;
+  host.sts = Sts::kRefused;
+  CHECK(refused() == "5.7.10");
+  host = {"/run/relay", *net::Address::parse("unix:/run/relay"), TlsPolicy::kNone};
+  host.sender_tls = SenderTls::kRequired;
+  CHECK(refused().empty());
+  CHECK(options.starttls == smtp::StartTls::kNever);
+}
+
+TEST_CASE("what the sender wants of TLS changes a policy, but not what the operator demands", "[relay][tls]") {
+  for (const auto policy : {TlsPolicy::kNone, TlsPolicy::kMay, TlsPolicy::kEncrypt, TlsPolicy::kDane})
+    CHECK(adjusted(policy, SenderTls::kRequired) == TlsPolicy::kDane);
+  CHECK(adjusted(TlsPolicy::kVerify, SenderTls::kRequired) == TlsPolicy::kVerify);
+  CHECK(adjusted(TlsPolicy::kDaneOnly, SenderTls::kRequired) == TlsPolicy::kDaneOnly);
+  CHECK(adjusted(TlsPolicy::kDane, SenderTls::kOptional) == TlsPolicy::kMay);
+  for (const auto policy :
+       {TlsPolicy::kNone, TlsPolicy::kMay, TlsPolicy::kEncrypt, TlsPolicy::kVerify, TlsPolicy::kDaneOnly})
+    CHECK(adjusted(policy, SenderTls::kOptional) == policy);
+  CHECK(adjusted(TlsPolicy::kDane, SenderTls::kUsual) == TlsPolicy::kDane);
+}
+
 TEST_CASE("a session's TLS in words", "[relay][tls]") {
   net::TlsInfo info;
   CHECK(describe_tls(nullptr) == "none");

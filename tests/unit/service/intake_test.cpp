@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "common/async/loop.h"
+#include "common/spool/handling.h"
 
 using namespace quartet;
 using namespace quartet::service;
@@ -110,6 +111,80 @@ TEST_CASE("the envelope has all that MAIL and RCPT said", "[intake]") {
   // Nobody learns from it who else got the message.
   CHECK(fixture.text().find(" for ") == std::string::npos);
   CHECK(fixture.text().find("with UTF8SMTPA") != std::string::npos);
+}
+
+TEST_CASE("REQUIRETLS, and TLS-Required where it is absent (RFC 8689 section 4.1)", "[intake]") {
+  Fixture fixture;
+  const auto kept = [&fixture](const std::string& message) {
+    CHECK(fixture.take({message}).code == 250);
+    return fixture.kept.back().envelope;
+  };
+  CHECK(spool::tls_optional(kept("TLS-Required: No\r\n\r\n")));
+  CHECK(spool::tls_optional(kept("Subject: x\r\ntls-required:\r\n no\r\n\r\n")));
+  for (const char* header : {"", "TLS-Required: Yes\r\n", "TLS-Required: No\r\nTLS-Required: No\r\n"})
+    CHECK_FALSE(spool::tls_optional(kept(header + std::string("\r\n"))));
+  fixture.transaction.mail.require_tls = true;
+  const auto required = kept("TLS-Required: No\r\n\r\n");
+  CHECK(required.require_tls);
+  CHECK_FALSE(spool::tls_optional(required));
+}
+
+TEST_CASE("a message is held until its release, and its deadline counts from there", "[intake]") {
+  Fixture fixture;
+  auto& mail = fixture.transaction.mail;
+  mail.by = smtp::DeliverBy{60, true, true};
+  REQUIRE(fixture.take({"\r\n"}).code == 250);
+  auto kept = fixture.kept.back();
+  CHECK(kept.due == WallTime());
+  CHECK(spool::released(kept.envelope) == kept.envelope.received);
+  CHECK(spool::deadline(kept.envelope) ==
+        spool::Deadline{kept.envelope.received + std::chrono::seconds(60), true, true});
+  mail.hold_for = std::chrono::seconds(100);
+  REQUIRE(fixture.take({"\r\n"}).code == 250);
+  kept = fixture.kept.back();
+  CHECK(kept.due == kept.envelope.received + std::chrono::seconds(100));
+  CHECK(spool::released(kept.envelope) == kept.due);
+  CHECK(spool::deadline(kept.envelope)->at == kept.due + std::chrono::seconds(60));
+  mail.hold_for.reset();
+  mail.hold_until = wall_now() - std::chrono::hours(1);
+  REQUIRE(fixture.take({"\r\n"}).code == 250);
+  CHECK(fixture.kept.back().due == WallTime());
+}
+
+TEST_CASE("priorities within what is allowed (RFC 6710 section 4.1, RFC 6758)", "[intake]") {
+  Fixture fixture;
+  fixture.options.highest_priority = 4;
+  auto& mail = fixture.transaction.mail;
+  mail.priority = -3;
+  CHECK(fixture.take({"MT-Priority: 2\r\n\r\n"}).enhanced == "2.0.0");
+  CHECK(fixture.kept.back().envelope.priority == -3);
+  CHECK(fixture.text().find("PRIORITY -3") != std::string::npos);
+  mail.priority = 9;
+  const auto lowered = fixture.take({"\r\n"});
+  CHECK(lowered.code == 250);
+  CHECK(lowered.enhanced == "2.3.6");
+  CHECK(lowered.text().starts_with("4 is the new priority; queued as "));
+  CHECK(fixture.kept.back().envelope.priority == 4);
+  mail.priority.reset();
+  fixture.take({"MT-Priority: 2\r\n\r\n"});
+  CHECK(fixture.kept.back().envelope.priority == 0);
+  CHECK(fixture.text().find("PRIORITY") == std::string::npos);
+  fixture.options.priority_field = true;
+  fixture.take({"MT-Priority: 2\r\n\r\n"});
+  CHECK(fixture.kept.back().envelope.priority == 2);
+  fixture.take({"MT-Priority: urgent\r\n\r\n"});
+  CHECK(fixture.kept.back().envelope.priority == 0);
+}
+
+TEST_CASE("the client that a forwarding host names is the one in the queue", "[intake]") {
+  Fixture fixture;
+  fixture.peer.origin.emplace();
+  REQUIRE(fixture.take({"\r\n"}).code == 250);
+  CHECK(fixture.kept.back().envelope.client == "192.0.2.7:4000");  // it did not say
+  fixture.peer.origin->address = net::Address::parse("198.51.100.9:0").value();
+  fixture.peer.origin->port = 77;
+  REQUIRE(fixture.take({"\r\n"}).code == 250);
+  CHECK(fixture.kept.back().envelope.client == "198.51.100.9:77");
 }
 
 TEST_CASE("a trace that a trusted hop gave goes on", "[intake]") {

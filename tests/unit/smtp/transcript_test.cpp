@@ -35,6 +35,10 @@ ServerOptions options_of(const Transcript& transcript) {
       features.lmtp = true;
     else if (name == "etrn")
       features.etrn = true;
+    else if (name == "xclient")
+      features.xclient = true;
+    else if (name == "xforward")
+      features.xforward = true;
     else if (name == "auth")
       features.mechanisms = {"PLAIN", "LOGIN"}, features.auth_in_clear = true;
     else if (name == "size")
