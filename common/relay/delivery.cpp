@@ -233,7 +233,7 @@ async::Task<bool> Relay::Impl::transmit(Site& site, Connection& connection, Job 
     // Why it was not delivered in time says more.
     for (auto& attempt : attempts)
       if (attempt.claim.attempts != 0) attempt.reply = attempt.claim.last;
-    conclude(std::move(attempts));
+    conclude(std::move(attempts), site.policy().retry);
     co_return true;
   }
   const auto id = job.message->id;
@@ -314,7 +314,7 @@ void Relay::Impl::refuse_ready(Site& site, const spool::Reply& reason) {
       attempts.push_back(std::move(attempt));
     }
   }
-  if (!attempts.empty()) conclude(std::move(attempts));
+  if (!attempts.empty()) conclude(std::move(attempts), site.policy().retry);
 }
 
 /// The records of the site's domain no longer lead to it, and others count on what its hosts have to prove.

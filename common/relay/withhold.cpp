@@ -1,6 +1,7 @@
 // What an operator suspended: it is put back until the suspension ends, and dead sites are let off early.
 #include "common/log/log.h"
 #include "common/relay/impl.h"
+#include "common/spool/handling.h"
 
 namespace quartet::relay {
 namespace {
@@ -10,7 +11,7 @@ namespace {
 WallTime look_again(const spool::Claim& claim, const Options& options, const RetrySchedule& retry, WallTime now,
                     WallTime until) {
   const auto& envelope = claim.message->envelope;
-  until = std::min(until, expiry(retry, envelope.received, envelope.reverse_path.empty()));
+  until = std::min(until, expiry(retry, spool::released(envelope), envelope.reverse_path.empty()));
   const auto notice = envelope.received + options.notices.delay_after;
   if (options.notices.delay_after.count() > 0 && !claim.delay_notified && notice > now) until = std::min(until, notice);
   return until;
