@@ -37,6 +37,19 @@ std::string state_text(const v1::Destination& destination) {
   return destination.state() == v1::Destination::STATE_BACKOFF ? "backoff" : "open";
 }
 
+/// "the message rate, 1.5 s", or "-".
+std::string wait_text(const v1::Destination& destination) {
+  static constexpr const char* kTexts[] = {"-", "the next probe", "the message rate", "the connection rate",
+                                           "a connection of another site to end"};
+  if (!v1::Destination::Wait_IsValid(destination.waits_for())) return "?";
+  std::string text = kTexts[destination.waits_for()];
+  if (const auto wait = destination.wait_milliseconds(); wait != 0)
+    text += ", " + std::to_string(wait / 1000) + "." + std::to_string(wait / 100 % 10) + " s";
+  return text;
+}
+
+std::string or_dash(const std::string& text) { return text.empty() ? "-" : plain(text); }
+
 int list(const Invocation& invocation) {
   v1::ListDestinationsRequest request;
   if (invocation.arguments.has("dead")) request.set_state(v1::Destination::STATE_BACKOFF);
@@ -52,8 +65,7 @@ int list(const Invocation& invocation) {
   Table table({{"STATE"}, {"READY", true}, {"CONNECTIONS", true}, {"ALLOWED", true}, {"SITE"}, {"LAST FAILURE"}});
   for (const auto& one : destinations) {
     table.add({state_text(one), std::to_string(one.ready()), std::to_string(one.connections()),
-               std::to_string(one.allowed()), plain(one.site()),
-               one.last_failure().empty() ? "-" : plain(one.last_failure())});
+               std::to_string(one.allowed()), plain(one.site()), or_dash(one.last_failure())});
   }
   invocation.out << table.text();
   return kOk;
@@ -78,8 +90,9 @@ int show(const Invocation& invocation) {
   }
   invocation.out << "site          " << plain(one.site()) << "\nstate         " << state_text(one) << "\nready         "
                  << one.ready() << "\nconnections   " << one.connections() << " of " << one.allowed()
-                 << " allowed\nlast failure  " << (one.last_failure().empty() ? "-" : plain(one.last_failure()))
-                 << '\n';
+                 << " allowed\nwaits for     " << wait_text(one) << "\npolicy        " << or_dash(one.policy())
+                 << "\nrates         " << or_dash(one.message_rate()) << " messages, " << or_dash(one.connection_rate())
+                 << " connections\nlast failure  " << or_dash(one.last_failure()) << '\n';
   return kOk;
 }
 

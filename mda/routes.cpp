@@ -1,5 +1,6 @@
 #include "mda/routes.h"
 
+#include "common/service/site_policies.h"
 #include "mda/settings.h"
 
 namespace quartet::mda {
@@ -30,6 +31,7 @@ relay::RoutingTable routes(service::Checker& checker, const Settings& settings) 
   const auto& config = settings.config;
   relay::RoutingTable table;
   table.tls_policies = service::tls_policies(checker, config.sending());
+  table.site_policies = service::site_policies(checker, config.sending(), settings.relay);
   table.mx.tls = relay::TlsPolicy::kDane;
   for (const auto& delivery : config.delivery()) {
     if (!delivery.has_next_hop()) continue;

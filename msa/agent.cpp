@@ -93,7 +93,7 @@ std::vector<config::Error> Agent::reload(const std::string& path) {
   service::report_ignored("listener",
                           !std::ranges::equal(before.listener(), after.listener(), MessageDifferencer::Equals));
   service::report_ignored("spool", before.spool() != after.spool());
-  service::report_ignored("sending", !MessageDifferencer::Equals(before.sending(), after.sending()));
+  service::report_ignored(before.sending(), after.sending());
   const bool other_way =
       before.hand_off_case() != after.hand_off_case() || before.shared_spool() != after.shared_spool();
   service::report_ignored(after.has_smart_host() ? "smart_host" : "shared_spool", other_way);

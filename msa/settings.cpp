@@ -2,6 +2,7 @@
 
 #include "common/sasl/server.h"
 #include "common/service/settings.h"
+#include "common/service/site_policies.h"
 
 namespace quartet::msa {
 namespace {
@@ -30,8 +31,9 @@ void read_hand_off(Checker& checker, const Msa& source, Settings& out) {
       relay::RoutingTable table;
       table.smart_host = service::next_hop(checker, source.smart_host());
       table.tls_policies = service::tls_policies(checker, source.sending());
-      out.router = std::make_shared<const relay::Router>(std::move(table));
       out.relay = service::relay_options(checker, source.sending(), out.hostname, out.listeners);
+      table.site_policies = service::site_policies(checker, source.sending(), out.relay);
+      out.router = std::make_shared<const relay::Router>(std::move(table));
       if (source.sending().mta_sts())
         checker.fault(source.sending(), "mta_sts", "is for MX hosts, and there is a smart host");
       break;

@@ -137,7 +137,7 @@ std::vector<config::Error> Agent::reload(const std::string& path) {
   service::report_ignored("upstream",
                           !std::ranges::equal(before.upstream(), after.upstream(), MessageDifferencer::Equals));
   service::report_ignored("spool", before.spool() != after.spool());
-  service::report_ignored("sending", !MessageDifferencer::Equals(before.sending(), after.sending()));
+  service::report_ignored(before.sending(), after.sending());
   service::report_ignored("own_address", !std::ranges::equal(before.own_address(), after.own_address()));
   service::report_ignored("limits.memory", before.limits().memory() != after.limits().memory());
   service::report_ignored("verify_recipients (times and numbers)",

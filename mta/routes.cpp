@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "common/base/ascii.h"
+#include "common/service/site_policies.h"
 #include "common/smtp/path.h"
 
 namespace quartet::mta {
@@ -15,9 +16,11 @@ using service::Checker;
 
 class Routes {
  public:
-  Routes(Checker& checker, const config::v1::Mta& source) : checker_(checker), source_(source) {
+  Routes(Checker& checker, const config::v1::Mta& source, const relay::Options& options)
+      : checker_(checker), source_(source) {
     if (source.mx_port() > 65535) checker.fault(source, "mx_port", "at most 65535");
     table_.tls_policies = service::tls_policies(checker, source.sending());
+    table_.site_policies = service::site_policies(checker, source.sending(), options);
     table_.mx = by_mx();
     table_.mx.tls = service::tls_policy(source.mx_tls(), relay::TlsPolicy::kDane);
   }
@@ -115,17 +118,13 @@ class Routes {
 }  // namespace
 
 std::shared_ptr<const relay::Router> read_routes(Checker& checker, const config::v1::Mta& source,
-                                                 const directory::Directory* directory) {
-  Routes routes(checker, source);
+                                                 const directory::Directory* directory, const relay::Options& options) {
+  Routes routes(checker, source, options);
   routes.read_links();
   routes.read_transports();
   routes.read_defaults(directory);
   if (!checker.ok()) return nullptr;
   return std::make_shared<const relay::Router>(routes.take());
-}
-
-bool is_domain_pattern(std::string_view text) {
-  return smtp::is_domain(text.starts_with('.') ? text.substr(1) : text, true);
 }
 
 bool covers(const std::vector<std::string>& patterns, std::string_view domain) {

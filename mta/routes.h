@@ -10,12 +10,11 @@
 
 namespace quartet::mta {
 
-/// Null after a fault. `directory` may be null.
+/// Null after a fault. `directory` may be null; `options` are those of the relay.
 std::shared_ptr<const relay::Router> read_routes(service::Checker& checker, const config::v1::Mta& source,
-                                                 const directory::Directory* directory);
+                                                 const directory::Directory* directory, const relay::Options& options);
 
-/// "x.org", or ".x.org" for all below it.
-bool is_domain_pattern(std::string_view text);
+using service::is_domain_pattern;
 
 /// Whether one of the patterns covers `domain`, which is in lower case like them.
 bool covers(const std::vector<std::string>& patterns, std::string_view domain);

@@ -97,10 +97,10 @@ void read_sending(Checker& checker, const config::v1::Mta& source, Settings& out
     const auto address = net::Address::from_ip(source.own_address(i), 0);
     if (!address) checker.fault(source, "own_address", address.error(), i);
   }
-  out.router = read_routes(checker, source, out.directory.get());
   out.relay = service::relay_options(checker, source.sending(), out.hostname, out.listeners, source.own_address());
   out.relay.sts = service::sts_options(checker, source.sending(), source.spool());
   out.relay.tls_reports = service::tls_report_options(checker, source.sending(), out.relay.hostname, source.spool());
+  out.router = read_routes(checker, source, out.directory.get(), out.relay);
 }
 
 }  // namespace

@@ -20,6 +20,23 @@ v1::Destination::State state_of(const Status& site) {
   return site.dead ? v1::Destination::STATE_BACKOFF : v1::Destination::STATE_OPEN;
 }
 
+v1::Destination::Wait wait_of(const Status& site) {
+  using Wait = relay::Site::Wait;
+  switch (site.waits_for) {
+    case Wait::kNothing:
+      break;
+    case Wait::kProbe:
+      return v1::Destination::WAIT_PROBE;
+    case Wait::kMessageRate:
+      return v1::Destination::WAIT_MESSAGE_RATE;
+    case Wait::kConnectionRate:
+      return v1::Destination::WAIT_CONNECTION_RATE;
+    case Wait::kPlace:
+      return v1::Destination::WAIT_PLACE;
+  }
+  return v1::Destination::WAIT_UNSPECIFIED;
+}
+
 void fill(v1::Destination& to, const Status& site) {
   to.set_site(utf8(site.key));
   to.set_state(state_of(site));
@@ -27,6 +44,11 @@ void fill(v1::Destination& to, const Status& site) {
   to.set_connections(site.connections);
   to.set_allowed(site.allowed);
   to.set_last_failure(utf8(site.last_failure, kLongestFailure));
+  to.set_policy(utf8(site.policy));
+  if (site.message_rate) to.set_message_rate(relay::to_string(*site.message_rate));
+  if (site.connection_rate) to.set_connection_rate(relay::to_string(*site.connection_rate));
+  to.set_waits_for(wait_of(site));
+  to.set_wait_milliseconds(static_cast<std::uint64_t>(site.wait.count()));
 }
 
 class DestinationService final : public v1::DestinationService::CallbackService {

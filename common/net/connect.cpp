@@ -42,17 +42,19 @@ void on_connected(uv_connect_t* request, int status) {
   if (owner->waiter != nullptr) owner->waiter->done(status);
 }
 
-int start(StreamHandle& handle, ConnectRequest& request, const Address& peer, const ConnectOptions& options) {
+/// 0 or the system's error.
+int bind_to(uv_tcp_t& handle, const Address& source) {
+  sockaddr_storage storage;
+  source.to_sockaddr(storage);
+  return uv_tcp_bind(&handle, reinterpret_cast<const sockaddr*>(&storage), 0);
+}
+
+int start(StreamHandle& handle, ConnectRequest& request, const Address& peer) {
   if (peer.is_unix()) {
     uv_pipe_connect(&request.request, &handle.pipe, peer.host().c_str(), on_connected);
     return 0;
   }
   sockaddr_storage storage;
-  if (options.source) {
-    options.source->to_sockaddr(storage);
-    const int bound = uv_tcp_bind(&handle.tcp, reinterpret_cast<const sockaddr*>(&storage), 0);
-    if (bound != 0) return bound;
-  }
   peer.to_sockaddr(storage);
   uv_tcp_nodelay(&handle.tcp, 1);
   return uv_tcp_connect(&request.request, &handle.tcp, reinterpret_cast<const sockaddr*>(&storage), on_connected);
@@ -63,7 +65,13 @@ int start(StreamHandle& handle, ConnectRequest& request, const Address& peer, co
 async::Task<StreamResult> connect(Address peer, ConnectOptions options, async::Deadline deadline) {
   auto handle = make_handle(peer.is_unix());
   auto request = std::make_unique<ConnectRequest>();
-  const int started = start(*handle, *request, peer, options);
+  if (options.source && !peer.is_unix()) {
+    const int bound = bind_to(handle->tcp, *options.source);
+    if (bound == UV_EADDRNOTAVAIL)
+      co_return std::unexpected(IoError{IoCode::kDenied, options.source->host() + " is no address of this host"});
+    if (bound != 0) co_return std::unexpected(error_of(bound));
+  }
+  const int started = start(*handle, *request, peer);
   if (started != 0) co_return std::unexpected(error_of(started));
   Connecting connecting(request.release(), deadline);
   const auto waited = co_await connecting;

@@ -9,7 +9,8 @@
 namespace quartet::net {
 
 struct ConnectOptions {
-  std::optional<Address> source;  // local address to bind, port 0
+  /// Local address to bind, port 0. One that cannot be had is kDenied, or kInUse when all its ports are taken.
+  std::optional<Address> source;
 };
 
 /// Connects on the current loop. TCP_NODELAY is set.

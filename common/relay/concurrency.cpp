@@ -25,6 +25,11 @@ std::size_t Concurrency::allowed(SteadyTime now) const {
   return std::max<std::size_t>(1, static_cast<std::size_t>(window_));
 }
 
+void Concurrency::set_limits(ConcurrencyLimits limits) {
+  limits_ = limits;
+  window_ = std::min(window_, static_cast<double>(limits_.maximum));
+}
+
 void Concurrency::revive() {
   failures_ = 0;
   dead_ = false;

@@ -35,6 +35,9 @@ class Concurrency {
   /// When a dead site may be probed.
   SteadyTime probe_at() const { return probe_at_; }
 
+  /// The window stays, within the new maximum.
+  void set_limits(ConcurrencyLimits limits);
+
   /// Forget the failures, e.g. because the remote side asked for its mail (ETRN) or an operator said so.
   void revive();
 

@@ -91,16 +91,18 @@ Job split(Job& job, std::size_t most) {
 
 async::Task<void> Relay::Impl::connection(Site& site) {
   auto connection = co_await connect(site);
+  site.connected();
   if (connection) {
     const auto retire = async::Deadline::after(options_.connection_lifetime);
-    auto most = options_.messages_per_connection;
+    auto most = site.policy().messages_per_connection;
     if (const auto limit = connection->session->capabilities().transactions_limit; limit != 0)
       most = static_cast<unsigned>(std::min<std::uint64_t>(most, limit));
     bool usable = true;
     while (usable && !stopping_ && !retire.passed() && connection->carried < most) {
-      auto job = site.take();
+      auto job = site.take(std::chrono::steady_clock::now());
       if (!job) {
         if (!in_line_.empty()) break;  // others need the place
+        look_after(site);
         ++site.waiting;
         ++idle_connections_;
         const auto waited = co_await site.work.wait(async::Deadline::after(options_.idle_timeout));
@@ -120,9 +122,9 @@ async::Task<void> Relay::Impl::connection(Site& site) {
 
 async::Task<std::optional<Relay::Impl::Connection>> Relay::Impl::connect(Site& site) {
   if (site.hosts_expire <= std::chrono::steady_clock::now()) {
-    auto found = co_await find_candidates(*resolver_, site.next_hop(), site.domain(), options_.lookup);
+    auto found = co_await find_hosts(site.next_hop(), site.domain(), site.policy().families);
     const bool signatures_count = by_dane(site.next_hop().tls) || options_.lookup.sts != nullptr;
-    if (found && signatures_count && found->site != site.key()) {
+    if (found && signatures_count && found->site != site.hosts_key) {
       route_anew(site);
       co_return std::nullopt;
     }
@@ -147,7 +149,8 @@ async::Task<std::optional<Relay::Impl::Connection>> Relay::Impl::connect(Site& s
 async::Task<std::optional<Relay::Impl::Connection>> Relay::Impl::try_host(Site& site, Candidate host, bool last) {
   const auto timeout = last ? options_.connect_timeout : options_.connect_timeout_with_others;
   const auto note = [&](const Candidate& tried, tlsrpt::v1::FailureDetails failure) { note_tls(site, tried, failure); };
-  auto session = co_await dial(options_, client_options(options_, site.next_hop()), host, site.domain(), timeout, note);
+  auto session = co_await dial(options_, client_options(options_, site.next_hop()), host, site.domain(), timeout,
+                               Sources{site.policy().source_addresses, site.next_source++}, note);
   if (session) co_return Connection{*std::move(session), describe(host), 0};
   auto reason = std::move(session.error());
   log::warn("relay.host_failed", {{"site", site.key()},
@@ -177,7 +180,7 @@ async::Task<bool> Relay::Impl::transmit(Site& site, Connection& connection, Job 
   if (!body) {
     auto read = co_await spool_.body(id);
     if (!read) {
-      conclude(unreadable(std::move(job), read.error()));
+      conclude(unreadable(std::move(job), read.error()), site.policy().retry);
       co_return true;
     }
     body = *std::move(read);
@@ -200,7 +203,7 @@ async::Task<bool> Relay::Impl::transmit(Site& site, Connection& connection, Job 
   const auto* tls = session.stream().tls();
   count_tls(tls, static_cast<std::size_t>(std::ranges::count_if(result.recipients, &smtp::Reply::positive)));
   site.note_done(job.recipients.size(), std::chrono::steady_clock::now());
-  conclude(attempts_of(std::move(job), result, site.next_hop(), connection.host, tls));
+  conclude(attempts_of(std::move(job), result, site.next_hop(), connection.host, tls), site.policy().retry);
   if (result.broken) {
     site_failed(site, reply_of(*result.broken, connection.host));
     co_return false;
@@ -246,7 +249,7 @@ void Relay::Impl::defer_ready(Site& site, const spool::Reply& reason) {
       attempts.push_back(std::move(attempt));
     }
   }
-  if (!attempts.empty()) conclude(std::move(attempts));
+  if (!attempts.empty()) conclude(std::move(attempts), site.policy().retry);
 }
 
 }  // namespace quartet::relay

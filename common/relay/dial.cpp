@@ -12,6 +12,27 @@ namespace {
 
 bool during_tls(const smtp::ClientError& error) { return error.kind == smtp::ClientError::Kind::kTls; }
 
+/// Source addresses that cannot be used are passed over.
+async::Task<std::expected<std::unique_ptr<net::Stream>, spool::Reply>> connect_from(const Sources& ours,
+                                                                                    const Candidate& host,
+                                                                                    std::chrono::seconds timeout) {
+  const auto where = fmt::format("{} ({})", host.name, host.address.to_string());
+  const auto sources = sources_for(ours.addresses, host.address, ours.turn);
+  if (!sources) co_return std::unexpected(spool::Reply{0, "4.3.5", where + ": " + sources.error(), ""});
+  spool::Reply reason;
+  for (const auto& source : *sources) {
+    auto stream = co_await net::connect(host.address, {source}, async::Deadline::after(timeout));
+    if (stream) co_return *std::move(stream);
+    const auto& error = stream.error();
+    reason = {0, "4.4.1", fmt::format("{}: {}", where, net::to_string(error)), ""};
+    if (!source || (error.code != net::IoCode::kDenied && error.code != net::IoCode::kInUse)) break;
+    reason.enhanced = "4.3.5";
+    log::error("relay.source_unusable",
+               {{"source", source->host()}, {"host", host.name}, {"reason", net::to_string(error)}});
+  }
+  co_return std::unexpected(std::move(reason));
+}
+
 }  // namespace
 
 smtp::ClientOptions client_options(const Options& options, const NextHop& next_hop) {
@@ -49,7 +70,7 @@ std::string describe(const Candidate& host) {
 
 async::Task<std::expected<std::unique_ptr<smtp::ClientSession>, spool::Reply>> dial(
     const Options& options, smtp::ClientOptions client, Candidate host, const std::string& domain,
-    std::chrono::seconds timeout, NoteTls note) {
+    std::chrono::seconds timeout, Sources sources, NoteTls note) {
   // What is tried after a failure belongs to the same session, and is not noted.
   std::string from;
   const auto note_once = [&](tlsrpt::v1::FailureDetails failure) {
@@ -62,12 +83,8 @@ async::Task<std::expected<std::unique_ptr<smtp::ClientSession>, spool::Reply>> d
     co_return std::unexpected(allowed.error());
   }
   for (bool again = false;;) {
-    auto stream = co_await net::connect(host.address, {}, async::Deadline::after(timeout));
-    if (!stream) {
-      co_return std::unexpected(spool::Reply{
-          0, "4.4.1", fmt::format("{} ({}): {}", host.name, host.address.to_string(), net::to_string(stream.error())),
-          ""});
-    }
+    auto stream = co_await connect_from(sources, host, timeout);
+    if (!stream) co_return std::unexpected(std::move(stream.error()));
     from = (*stream)->local().host();
     auto session = co_await smtp::ClientSession::open(*std::move(stream), client);
     if (session) {

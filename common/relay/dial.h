@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/relay/candidates.h"
 #include "common/relay/relay.h"
@@ -22,6 +23,12 @@ spool::Reply reply_of(const smtp::ClientError& error, const std::string& host);
 /// The host for people and for Remote-MTA (RFC 3464 section 2.3.5).
 std::string describe(const Candidate& host);
 
+/// Where connections come from: one of our addresses, the `turn`th as it were; none: the system chooses.
+struct Sources {
+  std::vector<net::Address> addresses;
+  std::size_t turn = 0;
+};
+
 /// Is told once of each host that was tried: what was wrong with its TLS, or that all was well (no result type).
 /// Nothing of hosts that failed for other reasons.
 using NoteTls = std::function<void(const Candidate& host, const tlsrpt::v1::FailureDetails& failure)>;
@@ -31,6 +38,6 @@ using NoteTls = std::function<void(const Candidate& host, const tlsrpt::v1::Fail
 /// outlive the task; the error is why there is no session.
 async::Task<std::expected<std::unique_ptr<smtp::ClientSession>, spool::Reply>> dial(
     const Options& options, smtp::ClientOptions client, Candidate host, const std::string& domain,
-    std::chrono::seconds timeout, NoteTls note = {});
+    std::chrono::seconds timeout, Sources sources, NoteTls note = {});
 
 }  // namespace quartet::relay

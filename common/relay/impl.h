@@ -1,6 +1,7 @@
 // The inside of the relay; only the .cpp files of this folder include it.
 #pragma once
 #include <atomic>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -32,7 +33,7 @@ struct Attempt {
 
 /// Whether the end of an attempt that did not count is more than a time to come back: the message has expired, or its
 /// sender is to be told of the delay.
-bool says_something(const Attempt& attempt, const Options& options, WallTime now);
+bool says_something(const Attempt& attempt, const Options& options, const RetrySchedule& retry, WallTime now);
 
 /// What other threads may touch of a relay; shared, because the spool and the loop may call after the relay is gone.
 struct WakeUp : std::enable_shared_from_this<WakeUp> {
@@ -78,13 +79,21 @@ class Relay::Impl {
   void dispatch(spool::Claim claim);
   void give_up(std::vector<spool::Claim> claims);
   bool keep_waiting(spool::Claim& claim, const RoutingTable::Link& link);
-  void to_site(spool::Claim claim, const NextHop& next_hop);
-  async::Task<void> look_up(std::string key, NextHop next_hop, std::string domain);
-  Site& site(const std::string& key, const NextHop& next_hop, const std::string& domain);
+  void to_site(spool::Claim claim, const NextHop& next_hop, std::shared_ptr<const SitePolicy> policy);
+  async::Task<void> look_up(std::string key, NextHop next_hop, std::string domain,
+                            std::shared_ptr<const SitePolicy> policy);
+  async::Task<std::expected<Candidates, Unroutable>> find_hosts(NextHop next_hop, std::string domain,
+                                                                dns::Families families);
+  std::shared_ptr<const SitePolicy> policy_of_hosts(const std::vector<Candidate>& hosts) const;
+  std::shared_ptr<const SitePolicy> policy_named(const std::string& match) const;
+  Site& site(const std::string& key, const NextHop& next_hop, const std::string& domain,
+             std::shared_ptr<const SitePolicy> policy);
   void offer(Site& site, spool::Claim claim);
   void open_connections(Site& site);
   bool open_connection(Site& site);
   void connection_ended(Site& site);
+  void look_after(Site& site);
+  void look_after_sites(SteadyTime now);
   void end_an_idle_connection();
   void postpone(Site& site, spool::Claim claim);
   void put_back(std::vector<spool::Claim> claims, WallTime due);
@@ -119,7 +128,7 @@ class Relay::Impl {
   async::Task<void> drive(Turned& state, Connection& connection, bool& usable);
 
   // outcome.cpp: from replies to records and notices
-  void conclude(std::vector<Attempt> attempts);
+  void conclude(std::vector<Attempt> attempts, const RetrySchedule& retry);
   async::Task<void> fail(std::vector<Attempt> attempts);
   void notify(std::shared_ptr<const spool::Message> message, std::vector<spool::Outcome> outcomes,
               std::vector<Notice> notices);
@@ -131,6 +140,7 @@ class Relay::Impl {
   std::shared_ptr<WakeUp> wake_up_ = std::make_shared<WakeUp>();
   mutable std::mutex router_mutex_;
   std::shared_ptr<const Router> router_;
+  const std::shared_ptr<const SitePolicy> usual_;
   std::unique_ptr<dns::Resolver> resolver_;
   std::unique_ptr<sts::Finder> sts_;
   std::unique_ptr<TlsReports> tls_reports_;  // if they are wanted
@@ -149,8 +159,9 @@ class Relay::Impl {
   Gate bodies_;
   std::size_t connections_ = 0;  // of all sites
   std::size_t idle_connections_ = 0;
-  std::deque<std::string> in_line_;  // keys of sites that want a connection when there is none left
-  std::vector<Turned*> turned_;      // the newest last
+  std::deque<std::string> in_line_;                      // keys of sites that want a connection when there is none left
+  std::multimap<SteadyTime, std::string> looked_after_;  // keys of sites whose rate lets something go on then
+  std::vector<Turned*> turned_;                          // the newest last
   async::Event turn_over_;
   std::uint64_t turns_ = 0;
   async::TaskGroup tasks_;

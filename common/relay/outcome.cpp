@@ -100,17 +100,17 @@ Decision failed(const Attempt& attempt, spool::Result result, WallTime now) {
   return decision;
 }
 
-Decision deferred(const Attempt& attempt, const Options& options, WallTime now) {
+Decision deferred(const Attempt& attempt, const Options& options, const RetrySchedule& retry, WallTime now) {
   const auto& envelope = attempt.claim.message->envelope;
   const bool null_sender = envelope.reverse_path.empty();
-  const auto until = expiry(options.retry, envelope.received, null_sender);
+  const auto until = expiry(retry, envelope.received, null_sender);
   if (now >= until) return failed(attempt, spool::Result::kExpired, now);
   Decision decision{{.recipient = attempt.claim.id(), .result = spool::Result::kDeferred, .reply = attempt.reply},
                     std::nullopt};
   const unsigned attempts = attempt.claim.attempts + (attempt.counts ? 1u : 0u);
   decision.outcome.counts = attempt.counts;
   decision.outcome.next_attempt =
-      next_attempt(options.retry, envelope.received, null_sender, std::max(1u, attempts), now, random_bits());
+      next_attempt(retry, envelope.received, null_sender, std::max(1u, attempts), now, random_bits());
   decision.outcome.delay_notified = attempt.claim.delay_notified;
   const bool late = options.notices.delay_after.count() > 0 && now - envelope.received >= options.notices.delay_after;
   if (late && !attempt.claim.delay_notified &&
@@ -122,7 +122,7 @@ Decision deferred(const Attempt& attempt, const Options& options, WallTime now) 
   return decision;
 }
 
-Decision decide(const Attempt& attempt, const Options& options, WallTime now) {
+Decision decide(const Attempt& attempt, const Options& options, const RetrySchedule& retry, WallTime now) {
   switch (attempt.verdict) {
     case Attempt::Verdict::kAccepted:
       return accepted(attempt, now);
@@ -131,7 +131,7 @@ Decision decide(const Attempt& attempt, const Options& options, WallTime now) {
     case Attempt::Verdict::kTransient:
       break;
   }
-  return deferred(attempt, options, now);
+  return deferred(attempt, options, retry, now);
 }
 
 void log_outcome(const spool::Outcome& outcome, const spool::Claim& claim, const std::string& tls) {
@@ -168,10 +168,11 @@ struct Decisions {
 };
 
 /// For attempts of one message; says in the log what it decides.
-Decisions decide_all(std::span<const Attempt> attempts, const Options& options, WallTime now) {
+Decisions decide_all(std::span<const Attempt> attempts, const Options& options, const RetrySchedule& retry,
+                     WallTime now) {
   Decisions all;
   for (const auto& attempt : attempts) {
-    auto decision = decide(attempt, options, now);
+    auto decision = decide(attempt, options, retry, now);
     log_outcome(decision.outcome, attempt.claim, attempt.tls);
     all.outcomes.push_back(std::move(decision.outcome));
     if (decision.notice) all.notices.push_back(*std::move(decision.notice));
@@ -198,19 +199,19 @@ void not_recorded(spool::Spool& spool, std::vector<spool::Outcome> outcomes, con
 
 }  // namespace
 
-bool says_something(const Attempt& attempt, const Options& options, WallTime now) {
-  const auto decision = deferred(attempt, options, now);
+bool says_something(const Attempt& attempt, const Options& options, const RetrySchedule& retry, WallTime now) {
+  const auto decision = deferred(attempt, options, retry, now);
   return decision.notice || decision.outcome.result != spool::Result::kDeferred;
 }
 
 /// Attempts of one call may belong to several messages (a look-up that failed); those of one are together.
-void Relay::Impl::conclude(std::vector<Attempt> attempts) {
+void Relay::Impl::conclude(std::vector<Attempt> attempts, const RetrySchedule& retry) {
   const auto now = wall_now();
   for (std::size_t next = 0; next < attempts.size();) {
     const auto message = attempts[next].claim.message;
     auto first = next;
     while (next < attempts.size() && attempts[next].claim.message == message) ++next;
-    auto [outcomes, notices] = decide_all(std::span(attempts).subspan(first, next - first), options_, now);
+    auto [outcomes, notices] = decide_all(std::span(attempts).subspan(first, next - first), options_, retry, now);
     if (notices.empty()) {
       spool_.record(std::move(outcomes));
     } else {
@@ -224,7 +225,7 @@ async::Task<void> Relay::Impl::fail(std::vector<Attempt> attempts) {
   const auto message = attempts.front().claim.message;
   const auto room = co_await bodies_.enter(message->size, async::Deadline::after(kPauseAfterFault));
   if (room) {
-    auto [outcomes, notices] = decide_all(attempts, options_, wall_now());
+    auto [outcomes, notices] = decide_all(attempts, options_, options_.retry, wall_now());
     if (notices.empty()) {
       spool_.record(std::move(outcomes));
     } else {

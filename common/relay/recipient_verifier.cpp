@@ -172,7 +172,8 @@ class RecipientVerifier::Impl {
     for (const auto& host : found->hosts) {
       auto client = client_options(relay_, next_hop);
       client.greeting_timeout = client.command_timeout = client.tls_timeout = options_.step_timeout;
-      auto session = co_await dial(relay_, std::move(client), host, domain_of(recipient), options_.step_timeout);
+      auto session = co_await dial(relay_, std::move(client), host, domain_of(recipient), options_.step_timeout,
+                                   Sources{relay_.source_addresses, 0});
       if (!session) {
         reason = std::move(session.error());
         if (tasks_.stop_requested()) break;

@@ -11,6 +11,7 @@ Relay::Impl::Impl(Options options, std::shared_ptr<const Router> router, spool::
       spool_(spool),
       links_(spool),
       router_(std::move(router)),
+      usual_(std::make_shared<const SitePolicy>(usual_policy(options_))),
       budget_(options_.ready_recipients, options_.ready_bytes),
       look_up_budget_(options_.ready_recipients, ~std::uint64_t{0}),
       bodies_(options_.bodies_in_memory) {}
@@ -98,8 +99,14 @@ void Relay::Impl::set_router(std::shared_ptr<const Router> router) {
     const std::lock_guard lock(router_mutex_);
     router_ = std::move(router);
   }
-  // What was resolved leads to sites as the old tables had them.
-  wake_up_->post([this] { resolved_.clear(); });
+  wake_up_->post([this] {
+    resolved_.clear();  // what was resolved leads to sites as the old tables had them
+    for (const auto& [key, site] : sites_) {
+      site->set_policy(policy_named(site->policy().match));
+      look_after(*site);
+      open_connections(*site);
+    }
+  });
 }
 
 std::shared_ptr<const Router> Relay::Impl::router() const {
@@ -112,8 +119,12 @@ async::Task<std::vector<Relay::SiteStatus>> Relay::Impl::site_status() const {
   const auto now = std::chrono::steady_clock::now();
   for (const auto& [key, site] : sites_) {
     auto& concurrency = site->concurrency();
-    out.push_back(
-        {key, site->ready(), site->connections, concurrency.allowed(now), concurrency.dead(), site->last_failure});
+    const auto& policy = site->policy();
+    const auto held = site->held(now);
+    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(held.until - now);
+    out.push_back({key, site->ready(), site->connections, concurrency.allowed(now), concurrency.dead(),
+                   site->last_failure, policy.match, policy.message_rate, policy.connection_rate, held.why,
+                   std::max(wait, std::chrono::milliseconds(0))});
   }
   co_return out;
 }
@@ -158,6 +169,17 @@ void Relay::Impl::revive(const std::string& link) {
                                                  : site->next_hop().site_key() == wanted->next_hop.site_key());
     if (match) site->concurrency().revive();
   }
+}
+
+SitePolicy usual_policy(const Options& options) {
+  return {.match = {},
+          .limits = options.site,
+          .messages_per_connection = options.messages_per_connection,
+          .message_rate = std::nullopt,
+          .connection_rate = std::nullopt,
+          .retry = options.retry,
+          .source_addresses = options.source_addresses,
+          .families = options.lookup.families};
 }
 
 Relay::Relay(Options options, std::shared_ptr<const Router> router, spool::Spool& spool)

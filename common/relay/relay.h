@@ -14,7 +14,7 @@
 #include "common/net/stream.h"
 #include "common/relay/bounce.h"
 #include "common/relay/candidates.h"
-#include "common/relay/retry.h"
+#include "common/relay/policy.h"
 #include "common/relay/route.h"
 #include "common/relay/site.h"
 #include "common/relay/tls_choice.h"
@@ -44,7 +44,11 @@ struct Options {
   std::chrono::seconds idle_timeout{10};                 // an open connection waits this long for more work
   std::chrono::seconds connection_lifetime{300};
   unsigned messages_per_connection = 1000;
+  std::vector<net::Address> source_addresses{};  // port 0; empty: the system chooses
 };
+
+/// Of sites for which the router has none.
+SitePolicy usual_policy(const Options& options);
 
 /// A link: a site that connects only sometimes and asks for its mail (RFC 1985).
 struct LinkStatus {
@@ -120,6 +124,11 @@ class Relay {
     std::size_t allowed = 0;
     bool dead = false;
     std::string last_failure;
+    std::string policy{};  // its match; empty: the usual one
+    std::optional<Rate> message_rate{};
+    std::optional<Rate> connection_rate{};
+    Site::Wait waits_for = Site::Wait::kNothing;
+    std::chrono::milliseconds wait{0};  // how long at least, where that is known
   };
   async::Task<std::vector<SiteStatus>> sites();
 

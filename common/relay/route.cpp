@@ -80,6 +80,12 @@ TlsPolicy Router::tls_of(const NextHop& next_hop, std::string_view domain) const
   return listed(next_hop, domain).value_or(next_hop.tls);
 }
 
+std::shared_ptr<const SitePolicy> Router::site_policy(std::string_view name) const {
+  if (table_.site_policies.empty()) return nullptr;
+  const auto* found = find_domain(table_.site_policies, name);
+  return found == nullptr ? nullptr : *found;
+}
+
 const RoutingTable::Link* Router::link_of(std::string_view domain) const {
   for (const auto& link : table_.links) {
     for (const auto& pattern : link.domains) {

@@ -14,6 +14,8 @@
 
 namespace quartet::relay {
 
+struct SitePolicy;
+
 enum class Protocol { kSmtp, kLmtp };
 
 enum class TlsPolicy {
@@ -89,6 +91,8 @@ struct RoutingTable {
   NextHop mx;  // for all the rest
   /// Of recipients' domains where MX records decide, else of hosts by their name: "x.org", ".x.org".
   std::unordered_map<std::string, TlsPolicy, ascii::Hash, std::equal_to<>> tls_policies;
+  /// Of recipients' domains, else of hosts by their name.
+  std::unordered_map<std::string, std::shared_ptr<const SitePolicy>, ascii::Hash, std::equal_to<>> site_policies;
 };
 
 class Router {
@@ -104,6 +108,9 @@ class Router {
 
   /// The policy for hosts of `next_hop` that MX records of `domain` name.
   TlsPolicy tls_of(const NextHop& next_hop, std::string_view domain) const;
+
+  /// The policy of sites for a domain or a host with this name; null if it has none of its own.
+  std::shared_ptr<const SitePolicy> site_policy(std::string_view name) const;
 
   /// The link that owns `domain`, if any.
   const RoutingTable::Link* link_of(std::string_view domain) const;

@@ -58,7 +58,9 @@ async::Task<void> Relay::Impl::schedule() {
       }
     }
     give_up(std::move(given_up));
-    if (const auto now = std::chrono::steady_clock::now(); now - last_tidy_ > kTidyEvery) {
+    const auto now = std::chrono::steady_clock::now();
+    look_after_sites(now);
+    if (now - last_tidy_ > kTidyEvery) {
       last_tidy_ = now;
       forget_idle_sites();
     }
@@ -74,7 +76,13 @@ std::chrono::microseconds Relay::Impl::time_to_sleep() {
   // Nobody says when the queue of a link has become empty: while one is served we look.
   const bool serving = links_.settle(router()->table().links);
   auto sleep = std::chrono::microseconds(serving ? kLookAtLinks : kLongestSleep);
-  if (const auto due = spool_.next_due()) sleep = std::clamp(*due - wall_now(), std::chrono::microseconds(0), sleep);
+  const auto at_most = [&sleep](std::chrono::microseconds time) {
+    sleep = std::clamp(time, std::chrono::microseconds(0), sleep);
+  };
+  if (const auto due = spool_.next_due()) at_most(*due - wall_now());
+  if (!looked_after_.empty())
+    at_most(
+        std::chrono::ceil<std::chrono::microseconds>(looked_after_.begin()->first - std::chrono::steady_clock::now()));
   return sleep;
 }
 
@@ -88,17 +96,18 @@ void Relay::Impl::dispatch(spool::Claim claim) {
     if (keep_waiting(claim, *link)) return;
   }
   const NextHop& next_hop = ordered ? *ordered : router->route(claim.address);
+  auto policy = router->site_policy(domain);
   switch (next_hop.kind) {
     case NextHop::Kind::kMx:
       if (const auto tls = router->tls_of(next_hop, domain); tls != next_hop.tls) {
         auto changed = next_hop;
         changed.tls = tls;
-        to_site(std::move(claim), changed);
+        to_site(std::move(claim), changed, std::move(policy));
         return;
       }
       [[fallthrough]];
     case NextHop::Kind::kHosts:
-      to_site(std::move(claim), next_hop);
+      to_site(std::move(claim), next_hop, std::move(policy));
       return;
     case NextHop::Kind::kHold:
       spool_.record({{.recipient = claim.id(),
@@ -113,7 +122,7 @@ void Relay::Impl::dispatch(spool::Claim claim) {
     case NextHop::Kind::kError: {
       std::vector<Attempt> attempts;
       attempts.push_back(local_verdict(std::move(claim), Attempt::Verdict::kPermanent, 550, "5.7.1", next_hop.error));
-      conclude(std::move(attempts));
+      conclude(std::move(attempts), usual_->retry);
       return;
     }
   }
@@ -147,7 +156,9 @@ void Relay::Impl::give_up(std::vector<spool::Claim> claims) {
 bool Relay::Impl::keep_waiting(spool::Claim& claim, const RoutingTable::Link& link) {
   if (!link.turned_only && (!link.on_request || links_.running(link.name))) return false;
   const auto& envelope = claim.message->envelope;
-  const auto until = expiry(options_.retry, envelope.received, envelope.reverse_path.empty());
+  const auto policy = router()->site_policy(domain_of(claim.address));
+  const auto& retry = (policy ? policy : usual_)->retry;
+  const auto until = expiry(retry, envelope.received, envelope.reverse_path.empty());
   if (until > wall_now()) {
     std::vector<spool::Claim> waiting;
     waiting.push_back(std::move(claim));
@@ -158,13 +169,15 @@ bool Relay::Impl::keep_waiting(spool::Claim& claim, const RoutingTable::Link& li
   std::vector<Attempt> attempts;
   attempts.push_back(local_verdict(std::move(claim), Attempt::Verdict::kTransient, 0, "4.4.7",
                                    "the site did not come for its mail in time"));
-  conclude(std::move(attempts));
+  conclude(std::move(attempts), retry);
   return true;
 }
 
-void Relay::Impl::to_site(spool::Claim claim, const NextHop& next_hop) {
+/// `policy` is that of the recipient's domain; null if it has none.
+void Relay::Impl::to_site(spool::Claim claim, const NextHop& next_hop, std::shared_ptr<const SitePolicy> policy) {
   const auto domain = next_hop.kind == NextHop::Kind::kMx ? domain_of(claim.address) : std::string();
   auto key = next_hop.site_key() + "|" + domain;
+  if (policy) key += "|" + policy->match;
   if (const auto found = resolved_.find(key);
       found != resolved_.end() && found->second.expires > std::chrono::steady_clock::now()) {
     offer(*found->second.site, std::move(claim));
@@ -182,11 +195,17 @@ void Relay::Impl::to_site(spool::Claim claim, const NextHop& next_hop) {
   auto& waiting = looking_up_[key];
   waiting.push_back(std::move(claim));
   look_up_budget_.take(1, 0);
-  if (waiting.size() == 1) tasks_.spawn(look_up(std::move(key), next_hop, domain));
+  if (waiting.size() == 1) tasks_.spawn(look_up(std::move(key), next_hop, domain, std::move(policy)));
 }
 
-async::Task<void> Relay::Impl::look_up(std::string key, NextHop next_hop, std::string domain) {
-  auto found = co_await find_candidates(*resolver_, next_hop, domain, options_.lookup);
+async::Task<void> Relay::Impl::look_up(std::string key, NextHop next_hop, std::string domain,
+                                       std::shared_ptr<const SitePolicy> policy) {
+  const bool by_domain = policy != nullptr;
+  auto found = co_await find_hosts(next_hop, domain, (by_domain ? policy : usual_)->families);
+  if (!by_domain) {
+    policy = found ? policy_of_hosts(found->hosts) : usual_;
+    if (found && policy->families != usual_->families) found = co_await find_hosts(next_hop, domain, policy->families);
+  }
   auto claims = std::move(looking_up_[key]);
   looking_up_.erase(key);
   look_up_budget_.give(claims.size(), 0);
@@ -200,11 +219,14 @@ async::Task<void> Relay::Impl::look_up(std::string key, NextHop next_hop, std::s
                                        failure.permanent ? Attempt::Verdict::kPermanent : Attempt::Verdict::kTransient,
                                        failure.permanent ? 550 : 451, failure.status, failure.text));
     }
-    conclude(std::move(attempts));
+    conclude(std::move(attempts), policy->retry);
     co_return;
   }
-  Site& target = site(found->site, next_hop, domain);
+  // A domain with a policy of its own shares no limits with others.
+  const auto site_key = by_domain ? found->site + "|for " + policy->match : found->site;
+  Site& target = site(site_key, next_hop, domain, policy);
   target.set_domain(domain);
+  target.hosts_key = std::move(found->site);
   target.hosts = std::move(found->hosts);
   target.hosts_expire = found->expires;
   if (resolved_.size() > kMostResolved) resolved_.clear();
@@ -212,12 +234,37 @@ async::Task<void> Relay::Impl::look_up(std::string key, NextHop next_hop, std::s
   for (auto& claim : claims) offer(target, std::move(claim));
 }
 
-Site& Relay::Impl::site(const std::string& key, const NextHop& next_hop, const std::string& domain) {
+async::Task<std::expected<Candidates, Unroutable>> Relay::Impl::find_hosts(NextHop next_hop, std::string domain,
+                                                                           dns::Families families) {
+  auto options = options_.lookup;
+  options.families = families;
+  co_return co_await find_candidates(*resolver_, next_hop, std::move(domain), options);
+}
+
+/// That of the first host that has one.
+std::shared_ptr<const SitePolicy> Relay::Impl::policy_of_hosts(const std::vector<Candidate>& hosts) const {
+  const auto router = this->router();
+  for (const auto& host : hosts)
+    if (auto policy = router->site_policy(host.name)) return policy;
+  return usual_;
+}
+
+/// As the present tables have it.
+std::shared_ptr<const SitePolicy> Relay::Impl::policy_named(const std::string& match) const {
+  const auto router = this->router();
+  const auto& policies = router->table().site_policies;
+  const auto found = policies.find(match);
+  return found == policies.end() ? usual_ : found->second;
+}
+
+Site& Relay::Impl::site(const std::string& key, const NextHop& next_hop, const std::string& domain,
+                        std::shared_ptr<const SitePolicy> policy) {
   auto& slot = sites_[key];
   if (!slot) {
-    slot = std::make_unique<Site>(key, next_hop, domain, options_.site, budget_);
+    slot = std::make_unique<Site>(key, next_hop, domain, std::move(policy), budget_);
   } else {
     slot->set_next_hop(next_hop);
+    if (&slot->policy() != policy.get()) slot->set_policy(std::move(policy));
   }
   return *slot;
 }
@@ -242,13 +289,16 @@ void Relay::Impl::postpone(Site& site, spool::Claim claim) {
   std::vector<Attempt> attempts;
   attempts.push_back(local_verdict(std::move(claim), Attempt::Verdict::kTransient, 0, "4.4.1", site.last_failure));
   attempts[0].counts = false;
-  if (says_something(attempts[0], options_, wall_now())) {
-    conclude(std::move(attempts));
+  if (says_something(attempts[0], options_, site.policy().retry, wall_now())) {
+    conclude(std::move(attempts), site.policy().retry);
     return;
   }
   std::vector<spool::Claim> back;
   back.push_back(std::move(attempts[0].claim));
-  put_back(std::move(back), wall_time_of(site.concurrency().probe_at()) + jitter(kProbeSpread));
+  // Not beyond its lifetime: then its sender is told.
+  const auto& envelope = back[0].message->envelope;
+  const auto until = expiry(site.policy().retry, envelope.received, envelope.reverse_path.empty());
+  put_back(std::move(back), std::min(wall_time_of(site.concurrency().probe_at()) + jitter(kProbeSpread), until));
 }
 
 void Relay::Impl::open_connections(Site& site) {
@@ -259,13 +309,38 @@ void Relay::Impl::open_connections(Site& site) {
     in_line_.push_back(site.key());
     end_an_idle_connection();
   }
+  look_after(site);
+}
+
+/// Comes back to the site when its rate lets something go on.
+void Relay::Impl::look_after(Site& site) {
+  const auto held = site.held(std::chrono::steady_clock::now());
+  if (held.why != Site::Wait::kMessageRate && held.why != Site::Wait::kConnectionRate) return;
+  if (site.looked_after && *site.looked_after <= held.until) return;
+  site.looked_after = held.until;
+  const bool first = looked_after_.empty() || held.until < looked_after_.begin()->first;
+  looked_after_.emplace(held.until, site.key());
+  if (first) wake_up_->event.set();  // the scheduler sleeps less long than it meant to
+}
+
+void Relay::Impl::look_after_sites(SteadyTime now) {
+  while (!looked_after_.empty() && looked_after_.begin()->first <= now) {
+    const auto entry = looked_after_.extract(looked_after_.begin());
+    const auto found = sites_.find(entry.mapped());
+    if (found == sites_.end() || found->second->looked_after != entry.key()) continue;
+    Site& site = *found->second;
+    site.looked_after.reset();
+    if (site.ready() != 0) site.work.set();
+    open_connections(site);
+  }
 }
 
 /// One that waits for work sees that others wait for its place.
 void Relay::Impl::end_an_idle_connection() {
   if (idle_connections_ == 0) return;
+  const auto now = std::chrono::steady_clock::now();
   for (const auto& [key, site] : sites_) {
-    if (site->waiting == 0 || site->ready() != 0) continue;
+    if (site->waiting == 0 || (site->ready() != 0 && site->held(now).why != Site::Wait::kMessageRate)) continue;
     site->work.set();
     return;
   }
@@ -275,7 +350,9 @@ bool Relay::Impl::open_connection(Site& site) {
   if (connections_ >= options_.connections) return false;
   ++site.connections;
   ++connections_;
+  site.connecting(std::chrono::steady_clock::now());
   if (tasks_.spawn(connection(site))) return true;
+  site.connected();
   --site.connections;
   --connections_;
   return false;
@@ -307,7 +384,7 @@ void Relay::Impl::forget_idle_sites() {
   // First the pointers, then what they point to: every site that goes is idle.
   std::erase_if(resolved_,
                 [now](const auto& entry) { return entry.second.expires <= now || entry.second.site->idle(); });
-  std::erase_if(sites_, [](const auto& entry) { return entry.second->idle() && !entry.second->concurrency().dead(); });
+  std::erase_if(sites_, [now](const auto& entry) { return entry.second->forgettable(now); });
 }
 
 }  // namespace quartet::relay

@@ -1,111 +1,152 @@
 #include "common/relay/site.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace quartet::relay {
 namespace {
 
 constexpr auto kLongestTurn = std::chrono::seconds(60);
+constexpr auto kLongestTurnAtARate = std::chrono::minutes(10);  // the pace is known and will not grow
 constexpr auto kShortestTurn = std::chrono::milliseconds(50);
-constexpr auto kRateWindow = std::chrono::seconds(1);
+constexpr std::chrono::duration<double> kPaceWindow = std::chrono::seconds(1);
+constexpr std::chrono::duration<double> kReadyAtARate = std::chrono::minutes(1);
+constexpr std::size_t kLeastReady = 16;
+constexpr double kEager = 1.25;  // turns are given that much faster than the site's pace
+constexpr std::size_t kEnoughToMeasure = 10;
+constexpr double kGuess = 100;  // recipients a second, for a site of which less is known
+
+using Seconds = std::chrono::duration<double>;
+
+/// No more is ready than goes out in a minute: the rest can wait in the spool's index.
+std::size_t most_ready(const SitePolicy& policy) {
+  const auto most = policy.limits.ready_recipients;
+  if (!policy.message_rate) return most;
+  const auto soon = policy.message_rate->per_second() * kReadyAtARate.count();
+  return soon < static_cast<double>(most) ? std::max(kLeastReady, static_cast<std::size_t>(soon)) : most;
+}
 
 }  // namespace
 
-SteadyTime Turns::next(SteadyTime now, double rate, std::size_t ahead) {
-  const auto each = std::chrono::duration<double>(1 / std::max(rate, 0.1));
-  const auto wait = [&](double turns) { return std::chrono::duration_cast<SteadyTime::duration>(each * turns); };
-  const auto latest = now + kLongestTurn;
-  const auto soonest = ahead > 600'000 ? latest : std::min(latest, now + wait(static_cast<double>(ahead)));
-  last_ = std::min(latest, std::max({last_ + wait(1), soonest, now + kShortestTurn}));
+SteadyTime Turns::next(SteadyTime now, double rate, std::size_t ahead, std::chrono::seconds longest) {
+  const auto each = Seconds(1 / std::max(rate, 1e-4));
+  const auto wait = [&](double turns) {
+    return std::chrono::duration_cast<SteadyTime::duration>(std::min(Seconds(longest), each * turns));
+  };
+  const auto latest = now + longest;
+  const auto soonest = now + wait(static_cast<double>(ahead));
+  last_ = std::min<SteadyTime>(latest, std::max({last_ + wait(1), soonest, now + kShortestTurn}));
   return last_;
 }
 
-bool Budget::allows(std::size_t recipients, std::uint64_t bytes, std::uint64_t more) const {
-  const auto free_recipients = recipients_ - std::min(recipients_, used_recipients_);
-  const auto free_bytes = bytes_ - std::min(bytes_, used_bytes_);
-  // One message larger than all there is goes alone.
-  const bool fits = more == 0 || bytes + more <= free_bytes || used_bytes_ == 0;
-  return recipients < free_recipients && fits;
-}
+Site::Site(std::string key, NextHop next_hop, std::string domain, std::shared_ptr<const SitePolicy> policy,
+           Budget& budget)
+    : key_(std::move(key)),
+      next_hop_(std::move(next_hop)),
+      domain_(std::move(domain)),
+      policy_(std::move(policy)),
+      concurrency_(policy_->limits.concurrency),
+      ready_(most_ready(*policy_), policy_->limits.ready_bytes, budget),
+      message_rate_(policy_->message_rate),
+      connection_rate_(policy_->connection_rate) {}
 
-void Budget::take(std::size_t recipients, std::uint64_t bytes) {
-  used_recipients_ += recipients;
-  used_bytes_ += bytes;
-}
-
-void Budget::give(std::size_t recipients, std::uint64_t bytes) {
-  used_recipients_ -= recipients;
-  used_bytes_ -= bytes;
+void Site::set_policy(std::shared_ptr<const SitePolicy> policy) {
+  policy_ = std::move(policy);
+  concurrency_.set_limits(policy_->limits.concurrency);
+  ready_.set_limits(most_ready(*policy_), policy_->limits.ready_bytes);
+  message_rate_.set_rate(policy_->message_rate);
+  connection_rate_.set_rate(policy_->connection_rate);
 }
 
 bool Site::offer(const std::shared_ptr<const spool::Message>& message, spool::Claim& recipient) {
-  if (ready_recipients_ >= limits_.ready_recipients) return false;
-  // Recipients of one message are claimed one after another, so only the last job can be theirs.
-  const bool joins = !ready_.empty() && ready_.back().message == message &&
-                     ready_.back().recipients.size() < limits_.recipients_per_transaction;
-  if (!joins && ready_bytes_ > 0 && ready_bytes_ + message->size > limits_.ready_bytes) return false;
-  const auto bytes = joins ? 0 : message->size;
-  if (!budget_.allows(ready_recipients_, ready_bytes_, bytes)) return false;
-  if (!joins) ready_.push_back({message, {}});
-  ready_.back().recipients.push_back(std::move(recipient));
-  ++ready_recipients_;
-  ready_bytes_ += bytes;
-  budget_.take(1, bytes);
+  if (ready_.empty()) busy_since_.reset();
+  if (!ready_.offer(message, recipient, policy_->limits.recipients_per_transaction)) return false;
   work.set();
   return true;
 }
 
-void Site::count(const Job& job) {
-  ready_recipients_ += job.recipients.size();
-  ready_bytes_ += job.message->size;
-  budget_.take(job.recipients.size(), job.message->size);
-}
-
-void Site::discount(const Job& job) {
-  ready_recipients_ -= job.recipients.size();
-  ready_bytes_ -= job.message->size;
-  budget_.give(job.recipients.size(), job.message->size);
-}
-
-std::optional<Job> Site::take() {
-  if (ready_.empty()) {
+std::optional<Job> Site::take(SteadyTime now) {
+  if (ready_.empty() || !message_rate_.allows(now)) {
     work.reset();  // it may have been set to wake those who wait
     return std::nullopt;
   }
-  auto job = std::move(ready_.front());
-  ready_.pop_front();
-  discount(job);
+  message_rate_.take(now);
+  auto job = ready_.take();
   if (ready_.empty()) work.reset();
   return job;
 }
 
 void Site::untake(Job job) {
-  count(job);
-  ready_.push_front(std::move(job));
+  ready_.untake(std::move(job));
   work.set();
 }
 
+SteadyTime Site::turn(SteadyTime now) {
+  if (!busy_since_) busy_since_ = now;
+  // Who has ended none for long does not take them faster than that, whatever it did before.
+  const Seconds silent = now - *busy_since_;
+  const auto pace = silent < kPaceWindow ? pace_ : std::min(pace_, static_cast<double>(done_ + 1) / silent.count());
+  if (!message_rate_.rate()) return turns_.next(now, kEager * pace, ready_.recipients(), kLongestTurn);
+  const auto most = message_rate_.rate()->per_second();
+  return turns_.next(now, std::min(kEager * pace, most), ready_.recipients(), kLongestTurnAtARate);
+}
+
 void Site::note_done(std::size_t recipients, SteadyTime now) {
-  if (ready_.empty()) {  // what follows is waiting for work: no measure of the site
-    done_ = 0;
-    return;
-  }
-  if (done_ == 0) done_since_ = now;
+  if (ready_.empty()) return ran_dry(recipients, now);
+  if (!busy_since_) busy_since_ = now;
   done_ += recipients;
-  const auto elapsed = now - done_since_;
-  if (elapsed < kRateWindow) return;
-  rate_ = (rate_ + static_cast<double>(done_) / std::chrono::duration<double>(elapsed).count()) / 2;
+  const Seconds elapsed = now - *busy_since_;
+  if (elapsed < kPaceWindow) return;
+  // The longer it was looked at, the less counts what was known before.
+  const auto weight = std::min(1.0, elapsed / (2 * kPaceWindow));
+  pace_ = (1 - weight) * pace_ + weight * static_cast<double>(done_) / elapsed.count();
   done_ = 0;
+  busy_since_ = now;
+}
+
+/// What follows is waiting for work: no measure of the site. But if it waits for those that have a turn later, it is
+/// quicker than was thought.
+void Site::ran_dry(std::size_t recipients, SteadyTime now) {
+  const auto done = std::exchange(done_, 0) + recipients;
+  const auto since = std::exchange(busy_since_, std::nullopt);
+  if (!turns_.pending(now)) return;
+  const Seconds elapsed = since ? now - *since : Seconds(0);
+  const bool measured = done >= kEnoughToMeasure && elapsed > Seconds(0);
+  pace_ = std::max(pace_, measured ? static_cast<double>(done) / elapsed.count() : std::min(2 * pace_, kGuess));
+  turns_ = {};
 }
 
 std::vector<Job> Site::take_all() {
   std::vector<Job> jobs;
-  while (auto job = take()) jobs.push_back(*std::move(job));
+  while (auto job = ready_.take()) jobs.push_back(*std::move(job));
+  work.reset();
   return jobs;
 }
 
+void Site::connecting(SteadyTime now) {
+  connection_rate_.take(now);
+  ++opening_;
+}
+
+bool Site::forgettable(SteadyTime now) const {
+  return idle() && !concurrency_.dead() && message_rate_.full(now) && connection_rate_.full(now);
+}
+
 bool Site::wants_connection(SteadyTime now) const {
-  return dials && ready_.size() > waiting && connections < concurrency_.allowed(now);
+  if (!dials || ready_.jobs() <= waiting || connections >= concurrency_.allowed(now)) return false;
+  if (!connection_rate_.allows(now)) return false;
+  // At a rate, none is opened for more than it allows now.
+  return waiting + opening_ < message_rate_.available(now);
+}
+
+Site::Held Site::held(SteadyTime now) const {
+  if (concurrency_.dead() && now < concurrency_.probe_at()) return {Wait::kProbe, concurrency_.probe_at()};
+  if (ready_.empty()) return {};
+  if (!message_rate_.allows(now)) return {Wait::kMessageRate, message_rate_.next()};
+  if (in_line) return {Wait::kPlace, {}};
+  if (dials && waiting == 0 && connections < concurrency_.allowed(now) && !connection_rate_.allows(now))
+    return {Wait::kConnectionRate, connection_rate_.next()};
+  return {};
 }
 
 }  // namespace quartet::relay

@@ -1,8 +1,8 @@
 // A site: one next hop as the scheduler sees it, with its ready queue, its limits and its state. Domains with the same
-// MX set, or the same list of hosts, are one site. Loop thread only.
+// MX set, or the same list of hosts, are one site; but one with a policy of its own is one of its own. Loop thread
+// only.
 #pragma once
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,7 +11,8 @@
 #include "common/async/wait.h"
 #include "common/relay/candidates.h"
 #include "common/relay/concurrency.h"
-#include "common/spool/spool.h"
+#include "common/relay/policy.h"
+#include "common/relay/ready_queue.h"
 
 namespace quartet::relay {
 
@@ -19,56 +20,20 @@ namespace quartet::relay {
 /// free: a long queue for one slow site must not be claimed and put back over and over.
 class Turns {
  public:
-  /// The next turn, at `rate` turns a second, if `ahead` are to be served before.
-  SteadyTime next(SteadyTime now, double rate, std::size_t ahead);
+  /// The next turn, at `rate` turns a second, if `ahead` are to be served before; at most `longest` from now.
+  SteadyTime next(SteadyTime now, double rate, std::size_t ahead,
+                  std::chrono::seconds longest = std::chrono::seconds(60));
+  /// Whether somebody is to come after `now`.
+  bool pending(SteadyTime now) const { return last_ > now; }
 
  private:
   SteadyTime last_{};
 };
 
-/// What all sites together may hold, claimed and not yet given to a connection. A site gets at most as much as is still
-/// free, so that many slow ones share the whole among them and there is always some left for one that comes new.
-class Budget {
- public:
-  Budget(std::size_t recipients, std::uint64_t bytes) : recipients_(recipients), bytes_(bytes) {}
-
-  /// Whether one who holds `recipients` and `bytes` may take a recipient more, with `more` bytes.
-  bool allows(std::size_t recipients, std::uint64_t bytes, std::uint64_t more) const;
-  void take(std::size_t recipients, std::uint64_t bytes);
-  void give(std::size_t recipients, std::uint64_t bytes);
-  std::size_t recipients() const { return used_recipients_; }
-  std::uint64_t bytes() const { return used_bytes_; }
-
- private:
-  std::size_t recipients_;
-  std::uint64_t bytes_;
-  std::size_t used_recipients_ = 0;
-  std::uint64_t used_bytes_ = 0;
-};
-
-/// Recipients of one message that go to one site in one transaction.
-struct Job {
-  std::shared_ptr<const spool::Message> message;
-  std::vector<spool::Claim> recipients;
-};
-
-struct SiteLimits {
-  ConcurrencyLimits concurrency;
-  std::size_t ready_recipients = 2000;           // claimed and waiting for a connection
-  std::size_t ready_bytes = 32 * 1024 * 1024;    // of message bodies
-  std::size_t recipients_per_transaction = 100;  // RFC 5321 section 4.5.3.1.8 lets every server take 100
-};
-
 class Site {
  public:
-  /// `budget` outlives the site.
-  Site(std::string key, NextHop next_hop, std::string domain, SiteLimits limits, Budget& budget)
-      : key_(std::move(key)),
-        next_hop_(std::move(next_hop)),
-        domain_(std::move(domain)),
-        limits_(limits),
-        budget_(budget),
-        concurrency_(limits.concurrency) {}
+  /// `budget` outlives the site. The policy is not null.
+  Site(std::string key, NextHop next_hop, std::string domain, std::shared_ptr<const SitePolicy> policy, Budget& budget);
 
   const std::string& key() const { return key_; }
   const NextHop& next_hop() const { return next_hop_; }
@@ -77,53 +42,72 @@ class Site {
   /// A domain whose look-up leads here (for MX sites).
   const std::string& domain() const { return domain_; }
   void set_domain(std::string domain) { domain_ = std::move(domain); }
+  const SitePolicy& policy() const { return *policy_; }
+  /// Holds for what begins from now on.
+  void set_policy(std::shared_ptr<const SitePolicy> policy);
 
   /// Appends to the ready queue; false, and nothing taken, when its limits or the budget of all sites are used up.
   bool offer(const std::shared_ptr<const spool::Message>& message, spool::Claim& recipient);
-  std::optional<Job> take();
+  /// What is to be sent next; nullopt if nothing is ready, or its rate allows nothing at `now`: see held_until().
+  std::optional<Job> take(SteadyTime now);
   /// Gives back what take() gave, or a part of it; it is the next to be taken.
   void untake(Job job);
   /// When one that was not taken by offer() should be offered again.
   /// Rather too early than too late: a quick site must never run dry, and its pace may be growing.
-  SteadyTime turn(SteadyTime now) { return turns_.next(now, 2 * rate_, ready_recipients_); }
+  SteadyTime turn(SteadyTime now);
   /// Recipients are done with: by this the site's pace is known.
   void note_done(std::size_t recipients, SteadyTime now);
   std::vector<Job> take_all();
   bool idle() const { return ready_.empty() && connections == 0 && !in_line; }
-  std::size_t ready() const { return ready_recipients_; }
+  /// Whether a new site would be the same.
+  bool forgettable(SteadyTime now) const;
+  std::size_t ready() const { return ready_.recipients(); }
 
   Concurrency& concurrency() { return concurrency_; }
   /// Whether another connection may be opened for what is ready.
   bool wants_connection(SteadyTime now) const;
+  /// One begins to open; then it is open, or it failed.
+  void connecting(SteadyTime now);
+  void connected() { --opening_; }
 
-  /// The hosts as last looked up.
+  /// What keeps the mail that is ready from going out at once.
+  enum class Wait { kNothing, kProbe, kMessageRate, kConnectionRate, kPlace };
+  struct Held {
+    Wait why = Wait::kNothing;
+    SteadyTime until{};  // of kProbe and the rates
+  };
+  Held held(SteadyTime now) const;
+
+  /// The hosts as last looked up, and the key they were found with.
   std::vector<Candidate> hosts;
   SteadyTime hosts_expire{};
+  std::string hosts_key;
 
-  bool in_line = false;         // for a connection, when there is none left for any site
-  bool dials = true;            // false: it came to us, and no connection to it is opened
-  std::size_t connections = 0;  // open or opening
-  std::size_t waiting = 0;      // of these, open and without work
-  async::Event work;            // set while jobs are ready
-  std::string last_failure;     // why the site counts as failing, for people
+  bool in_line = false;                      // for a connection, when there is none left for any site
+  bool dials = true;                         // false: it came to us, and no connection to it is opened
+  std::size_t connections = 0;               // open or opening
+  std::size_t waiting = 0;                   // of these, open and without work
+  std::size_t next_source = 0;               // of the source addresses: whose turn it is
+  std::optional<SteadyTime> looked_after{};  // when the scheduler looks whether a rate lets something go on
+  async::Event work;                         // set while jobs are ready
+  std::string last_failure;                  // why the site counts as failing, for people
 
  private:
-  void count(const Job& job);
-  void discount(const Job& job);
+  void ran_dry(std::size_t recipients, SteadyTime now);
 
   std::string key_;
   NextHop next_hop_;
   std::string domain_;
-  SiteLimits limits_;
-  Budget& budget_;
+  std::shared_ptr<const SitePolicy> policy_;
   Concurrency concurrency_;
-  std::deque<Job> ready_;
-  std::size_t ready_recipients_ = 0;
-  std::uint64_t ready_bytes_ = 0;
+  ReadyQueue ready_;
+  TokenBucket message_rate_;
+  TokenBucket connection_rate_;
   Turns turns_;
-  double rate_ = 5'000;  // recipients a second, while there is work; at first a guess for a quick one
+  double pace_ = 5'000;  // recipients a second, while there is work; at first a guess for a quick one
+  std::size_t opening_ = 0;
   std::size_t done_ = 0;
-  SteadyTime done_since_{};
+  std::optional<SteadyTime> busy_since_;  // or since the pace was measured last
 };
 
 }  // namespace quartet::relay

@@ -65,7 +65,7 @@ async::Task<void> Relay::Impl::turned(std::unique_ptr<net::Stream> stream, Turn 
   NextHop nowhere;
   nowhere.kind = NextHop::Kind::kHosts;
   nowhere.tls = TlsPolicy::kNone;
-  Site& site = this->site(fmt::format("turned:{}:{}", joined(turn.links), ++turns_), nowhere, {});
+  Site& site = this->site(fmt::format("turned:{}:{}", joined(turn.links), ++turns_), nowhere, {}, usual_);
   site.dials = false;
   site.connections = 1;
   Turned state{.site = site, .turn = turn};
@@ -165,7 +165,7 @@ async::Task<void> Relay::Impl::drive(Turned& state, Connection& connection, bool
   auto heard = busy;
   usable = true;
   while (!stopping_ && !state.replaced && (most == 0 || connection.carried < most)) {
-    if (auto job = site.take()) {
+    if (auto job = site.take(steady_clock::now())) {
       usable = co_await deliver(site, connection, *std::move(job));
       ++connection.carried;
       if (!usable) co_return;

@@ -8,6 +8,7 @@
 #include "common/base/scope.h"
 #include "common/log/log.h"
 #include "common/service/process.h"
+#include "common/service/site_policies.h"
 #include "common/smtp/path.h"
 
 namespace quartet::service {
@@ -131,6 +132,15 @@ void report_ignored(std::string_view field, bool different) {
   if (different) log::warn("reload.ignored", {{"field", field}, {"reason", "takes effect at the next start"}});
 }
 
+void report_ignored(const v1::Sending& before, const v1::Sending& after) {
+  const auto fixed = [](v1::Sending sending) {
+    sending.clear_tls_policy();
+    sending.clear_site_policy();
+    return sending.SerializeAsString();
+  };
+  report_ignored("sending", fixed(before) != fixed(after));
+}
+
 std::vector<net::Network> networks(Checker& checker, const google::protobuf::Message& owner, std::string_view field,
                                    const google::protobuf::RepeatedPtrField<std::string>& values) {
   std::vector<net::Network> out;
@@ -146,6 +156,10 @@ std::vector<net::Network> networks(Checker& checker, const google::protobuf::Mes
 
 bool contains(const std::vector<net::Network>& networks, const net::Address& address) {
   return std::ranges::any_of(networks, [&address](const net::Network& network) { return network.contains(address); });
+}
+
+bool is_domain_pattern(std::string_view text) {
+  return smtp::is_domain(text.starts_with('.') ? text.substr(1) : text, true);
 }
 
 relay::TlsPolicy tls_policy(v1::NextHop::TlsPolicy policy, relay::TlsPolicy otherwise) {
@@ -171,8 +185,7 @@ decltype(relay::RoutingTable::tls_policies) tls_policies(Checker& checker, const
   decltype(relay::RoutingTable::tls_policies) out;
   for (const auto& rule : sending.tls_policy()) {
     auto match = ascii::lower(rule.match());
-    if (!smtp::is_domain(match.starts_with('.') ? std::string_view(match).substr(1) : match, true))
-      checker.fault(rule, "match", "expected \"domain\" or \".domain\"");
+    if (!is_domain_pattern(match)) checker.fault(rule, "match", "expected \"domain\" or \".domain\"");
     if (rule.policy() == v1::NextHop::TLS_UNSPECIFIED) checker.fault(rule, "policy", "is required");
     if (!out.try_emplace(std::move(match), tls_policy(rule.policy(), relay::TlsPolicy::kMay)).second)
       checker.fault(rule, "match", "has a policy already");
@@ -210,19 +223,7 @@ relay::NextHop next_hop(Checker& checker, const v1::NextHop& hop, bool mx_allowe
 namespace {
 
 void read_dns(Checker& checker, const v1::Dns& dns, relay::Options& options) {
-  switch (dns.families()) {
-    case v1::Dns::PREFER_IPV4:
-      options.lookup.families = dns::Families::kPreferIpv4;
-      break;
-    case v1::Dns::IPV4_ONLY:
-      options.lookup.families = dns::Families::kIpv4Only;
-      break;
-    case v1::Dns::IPV6_ONLY:
-      options.lookup.families = dns::Families::kIpv6Only;
-      break;
-    default:
-      break;
-  }
+  options.lookup.families = families(dns.families(), options.lookup.families);
   for (int i = 0; i < dns.server_size(); ++i) {
     auto server = dns::parse_server(dns.server(i));
     if (server)
@@ -238,19 +239,6 @@ void read_dns(Checker& checker, const v1::Dns& dns, relay::Options& options) {
       checker.fault(dns, "server", found.error());
   }
   options.resolver.trust_servers = options.resolver.trust_servers || dns.trusted();
-}
-
-void read_retry(Checker& checker, const v1::Retry& retry, relay::Options& options) {
-  if (retry.delay_seconds_size() != 0) options.retry.delays.clear();
-  for (int i = 0; i < retry.delay_seconds_size(); ++i) {
-    if (retry.delay_seconds(i) == 0) checker.fault(retry, "delay_seconds", "at least 1", i);
-    options.retry.delays.emplace_back(std::max(1U, retry.delay_seconds(i)));
-  }
-  if (retry.lifetime_seconds() != 0) options.retry.lifetime = std::chrono::seconds(retry.lifetime_seconds());
-  if (retry.bounce_lifetime_seconds() != 0)
-    options.retry.bounce_lifetime = std::chrono::seconds(retry.bounce_lifetime_seconds());
-  if (retry.delay_notice_seconds() != 0)
-    options.notices.delay_after = std::chrono::seconds(retry.delay_notice_seconds());
 }
 
 relay::TlsContexts tls_contexts(Checker& checker, const v1::Sending& sending) {
@@ -337,12 +325,17 @@ relay::Options relay_options(Checker& checker, const v1::Sending& sending, const
   }
   options.lookup.self.addresses.insert(options.lookup.self.addresses.end(), own.begin(), own.end());
   read_dns(checker, sending.dns(), options);
-  read_retry(checker, sending.retry(), options);
+  options.retry = retry_schedule(checker, sending.retry(), std::move(options.retry));
+  if (const auto after = sending.retry().delay_notice_seconds(); after != 0)
+    options.notices.delay_after = std::chrono::seconds(after);
+  options.source_addresses = source_addresses(checker, sending, sending.source_address());
   if (sending.connections_per_site() != 0) {
     auto& concurrency = options.site.concurrency;
     concurrency.maximum = sending.connections_per_site();
     concurrency.initial = std::min(concurrency.initial, concurrency.maximum);
   }
+  if (sending.connections() != 0) options.connections = sending.connections();
+  if (sending.ready_recipients() != 0) options.ready_recipients = sending.ready_recipients();
   options.tls = tls_contexts(checker, sending);
   return options;
 }

@@ -68,11 +68,16 @@ std::uint64_t memory(Checker& checker, const v1::Limits& limits);
 
 /// "ignored until the next start" in the log, if `different`.
 void report_ignored(std::string_view field, bool different);
+/// The same of what a running relay does not take over: all but the policies, which are in its router.
+void report_ignored(const v1::Sending& before, const v1::Sending& after);
 
 /// Members of the repeated field `field` of `owner`.
 std::vector<net::Network> networks(Checker& checker, const google::protobuf::Message& owner, std::string_view field,
                                    const google::protobuf::RepeatedPtrField<std::string>& values);
 bool contains(const std::vector<net::Network>& networks, const net::Address& address);
+
+/// "x.org", or ".x.org" for all below it; not empty.
+bool is_domain_pattern(std::string_view text);
 
 relay::TlsPolicy tls_policy(v1::NextHop::TlsPolicy policy, relay::TlsPolicy otherwise);
 /// For RoutingTable::tls_policies.

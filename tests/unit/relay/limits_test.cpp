@@ -1,6 +1,7 @@
 // What all deliveries share: connections and memory for bodies.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <mutex>
 
 #include "helpers.h"
@@ -86,4 +87,22 @@ TEST_CASE("messages larger than the memory for bodies are delivered one after th
   std::size_t mails = 0;
   for (const auto& sink : sites.sinks) mails += sink->mails().size();
   CHECK(mails == 8);
+}
+
+TEST_CASE("a letter passes another sender's mailing to the same site", "[relay]") {
+  Sink sink({});
+  auto options = options_for_tests();
+  options.site.concurrency.initial = options.site.concurrency.maximum = 1;
+  Running running(all_to(to_port(sink.port())), std::move(options));
+  for (int i = 0; i < 400; ++i) running.enqueue(message_to({fmt::format("u{}@b.test", i)}));
+  auto letter = message_to({"friend@b.test"});
+  letter.envelope.reverse_path = "person@a.test";
+  running.enqueue(std::move(letter));
+  running.start();
+  REQUIRE(running.empty());
+  const auto mails = sink.mails();
+  REQUIRE(mails.size() == 401);
+  const auto found = std::ranges::find_if(mails, [](const Mail& mail) { return mail.from.contains("person@a.test"); });
+  REQUIRE(found != mails.end());
+  CHECK(found - mails.begin() < 40);
 }

@@ -98,3 +98,30 @@ TEST_CASE("failures of the DNS are final or not", "[relay]") {
   const auto report = parse_report(home.mails()[0].body);
   CHECK(report.recipients[0].at("status") == status);
 }
+
+TEST_CASE("a policy of a domain, or of its host, chooses the kind of addresses", "[relay]") {
+  const dns::testing::ScriptedServer server(zone);
+  Sink mx1({}, 0, "127.0.0.2");
+  Sink home({});
+  auto options = with_dns(server);
+  options.lookup.families = dns::Families::kPreferIpv4;
+  auto table = by_mx(mx1.port());
+  table.transports["a.test"] = to_port(home.port());
+  for (const auto& [match, families] :
+       {std::pair("b.test", dns::Families::kIpv4Only), std::pair("mx1.test", dns::Families::kIpv6Only)}) {
+    auto policy = usual_policy(options);
+    policy.match = match;
+    policy.families = families;
+    table.site_policies[match] = std::make_shared<const SitePolicy>(std::move(policy));
+  }
+  Running running(std::move(table), std::move(options));
+  running.enqueue(message_to({"a@b.test", "a@c.test"}));
+  running.start();
+  REQUIRE(mx1.wait_for(1));
+  CHECK(mx1.mails()[0].recipients.size() == 1);
+  // The hosts of c.test have no address of the kind that is wanted.
+  REQUIRE(home.wait_for(1));
+  const auto report = parse_report(home.mails()[0].body);
+  CHECK(report.recipients[0].at("final-recipient") == "rfc822; a@c.test");
+  CHECK(report.recipients[0].at("status") == "5.4.4");
+}

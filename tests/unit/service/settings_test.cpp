@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "common/service/site_policies.h"
 #include "common/service/status_server.h"
 #include "quartet/config/v1/directory.pb.h"
 #include "quartet/config/v1/mta.pb.h"
@@ -121,6 +122,58 @@ TEST_CASE("options of the relay", "[settings]") {
   Parsed bad("sending { dns { server: \"x\" } ca: \"/nonexistent/ca.pem\" retry { delay_seconds: 0 } }\n");
   relay_options(*bad.checker, bad.mta.sending(), "a", {});
   CHECK(bad.faults().size() == 3);
+}
+
+TEST_CASE("policies of sites have what all have where they say nothing", "[settings]") {
+  Parsed parsed(
+      "sending {\n  retry { delay_seconds: 7 lifetime_seconds: 100 }\n  source_address: \"192.0.2.1\"\n"
+      "  connections: 50 ready_recipients: 500 dns { server: \"192.0.2.53\" }\n"
+      "  site_policy { match: \"Big.test\" message_rate: \"100/min\" connections: 1 retry { lifetime_seconds: 60 } }\n"
+      "  site_policy { match: \".big.test\" connection_rate: \"2/s\" recipients_per_transaction: 5\n"
+      "    messages_per_connection: 9 source_address: \"2001:db8::1\" families: IPV6_ONLY }\n}\n");
+  const auto options = relay_options(*parsed.checker, parsed.mta.sending(), "a", {});
+  const auto policies = site_policies(*parsed.checker, parsed.mta.sending(), options);
+  CHECK(parsed.faults().empty());
+  CHECK(options.connections == 50);
+  CHECK(options.ready_recipients == 500);
+  REQUIRE(policies.size() == 2);
+  const auto& big = *policies.at("big.test");
+  CHECK(big.match == "big.test");
+  CHECK(big.message_rate == relay::Rate{100, std::chrono::minutes(1)});
+  CHECK(big.limits.concurrency.maximum == 1);
+  CHECK(big.limits.concurrency.initial == 1);
+  CHECK(big.retry.delays == std::vector{std::chrono::seconds(7)});
+  CHECK(big.retry.lifetime == std::chrono::seconds(60));
+  CHECK(big.source_addresses == options.source_addresses);
+  CHECK(big.families == dns::Families::kPreferIpv6);
+  const auto& below = *policies.at(".big.test");
+  CHECK_FALSE(below.message_rate);
+  CHECK(below.connection_rate == relay::Rate{2, std::chrono::seconds(1)});
+  CHECK(below.limits.recipients_per_transaction == 5);
+  CHECK(below.messages_per_connection == 9);
+  CHECK(below.retry.lifetime == std::chrono::seconds(100));
+  CHECK(below.source_addresses == std::vector{*net::Address::from_ip("2001:db8::1", 0)});
+  CHECK(below.families == dns::Families::kIpv6Only);
+}
+
+TEST_CASE("faults in policies of sites, each at its place", "[settings]") {
+  Parsed bad(
+      "sending {\n dns { server: \"192.0.2.53\" }\n source_address: \"mx.test\"\n site_policy { match: \"a b\" }\n"
+      " site_policy { match: \"x.test\" message_rate: \"100\" connection_rate: \"0/s\" }\n"
+      " site_policy { match: \"x.test\" connections: 2 initial_connections: 3 }\n"
+      " site_policy { match: \"y.test\" source_address: \"192.0.2.1:25\" retry { delay_notice_seconds: 5 } }\n}\n");
+  const auto options = relay_options(*bad.checker, bad.mta.sending(), "a", {});
+  site_policies(*bad.checker, bad.mta.sending(), options);
+  const auto faults = bad.faults();
+  REQUIRE(faults.size() == 8);
+  CHECK(faults[0].starts_with("f:3:2: source_address: "));
+  CHECK(faults[1] == "f:4:16: match: expected \"domain\" or \".domain\"");
+  CHECK(faults[2].starts_with("f:5:32: message_rate: expected a number and a time"));
+  CHECK(faults[3].starts_with("f:5:"));
+  CHECK(faults[4] == "f:6:47: initial_connections: more than connections");
+  CHECK(faults[5] == "f:6:16: match: has a policy already");
+  CHECK(faults[6].starts_with("f:7:"));
+  CHECK(faults[7].starts_with("f:7:"));
 }
 
 TEST_CASE("policies of TLS", "[settings]") {
