@@ -83,10 +83,10 @@ class Sink:
         self._output.close()
 
 
-def start_source(address, messages, sessions, size, reuse):
+def start_source(address, messages, sessions, size, reuse, recipient="to@sink.example"):
     """smtp-source with so many parallel sessions; `reuse`: many messages a connection, else one."""
     return subprocess.Popen(["/usr/sbin/smtp-source", *(["-d"] if reuse else []), "-s", str(sessions), "-m",
-                             str(messages), "-l", str(size), "-f", "from@source.example", "-t", "to@sink.example",
+                             str(messages), "-l", str(size), "-f", "from@source.example", "-t", recipient,
                              "-M", "source.example", address], stdin=subprocess.DEVNULL)
 
 
