@@ -85,7 +85,7 @@ std::vector<Attempt> attempts_of(Job job, const smtp::TransactionResult& result,
 }
 
 /// For a reason of our own.
-std::vector<Attempt> put_off(Job job, const spool::Reply& reason) {
+std::vector<Attempt> fail_for_now(Job job, const spool::Reply& reason) {
   std::vector<Attempt> attempts;
   for (auto& claim : job.recipients) {
     Attempt attempt;
@@ -199,8 +199,8 @@ async::Task<std::optional<Relay::Impl::Connection>> Relay::Impl::connect(Site& s
   co_return std::nullopt;
 }
 
-async::Task<std::expected<Relay::Impl::Connection, spool::Reply>> Relay::Impl::try_host(const Site& site,
-                                                                                        Candidate host, bool last) {
+async::Task<std::expected<Relay::Impl::Connection, spool::Reply>> Relay::Impl::try_host(Site& site, Candidate host,
+                                                                                        bool last) {
   const auto timeout = last ? options_.connect_timeout : options_.connect_timeout_with_others;
   const auto note = [&](const Candidate& tried, tlsrpt::v1::FailureDetails failure) { note_tls(site, tried, failure); };
   auto session = co_await dial(options_, client_options(options_, site.next_hop()), host, site.domain(), timeout,
@@ -229,7 +229,7 @@ async::Task<bool> Relay::Impl::deliver(Site& site, Connection& connection, Job j
 
 async::Task<bool> Relay::Impl::transmit(Site& site, Connection& connection, Job job) {
   if (has_to_come_back(*job.message, wall_now())) {
-    auto attempts = put_off(std::move(job), {0, "4.4.7", "the time that the sender gave is over", ""});
+    auto attempts = fail_for_now(std::move(job), {0, "4.4.7", "the time that the sender gave is over", ""});
     // Why it was not delivered in time says more.
     for (auto& attempt : attempts)
       if (attempt.claim.attempts != 0) attempt.reply = attempt.claim.last;
@@ -241,7 +241,7 @@ async::Task<bool> Relay::Impl::transmit(Site& site, Connection& connection, Job 
   if (!body) {
     auto read = co_await spool_.body(id);
     if (!read) {
-      conclude(put_off(std::move(job), {0, "4.3.0", "the message cannot be read: " + read.error().detail, ""}),
+      conclude(fail_for_now(std::move(job), {0, "4.3.0", "the message cannot be read: " + read.error().detail, ""}),
                site.policy().retry);
       co_return true;
     }

@@ -90,7 +90,7 @@ TlsPolicy Router::tls_of(const NextHop& next_hop, std::string_view domain) const
 std::shared_ptr<const SitePolicy> Router::site_policy(std::string_view name) const {
   if (table_.site_policies.empty()) return nullptr;
   const auto* found = find_domain(table_.site_policies, name);
-  return found == nullptr ? nullptr : *found;
+  return found == nullptr ? nullptr : found->second;
 }
 
 const RoutingTable::Link* Router::link_of(std::string_view domain) const {
@@ -111,7 +111,8 @@ const NextHop* Router::route_of(const Sender& sender) const {
   const auto address = sender.reverse_path.empty() ? "<>" : ascii::lower(sender.reverse_path);
   if (const auto found = table_.senders.find(address); found != table_.senders.end()) return &found->second;
   const auto domain = domain_of(address);
-  return domain.empty() ? nullptr : find_domain(table_.senders, domain);
+  const auto* found = domain.empty() ? nullptr : find_domain(table_.senders, domain);
+  return found == nullptr ? nullptr : &found->second;
 }
 
 Router::Decision Router::decide(std::string_view recipient, const Sender& sender) const {

@@ -47,8 +47,7 @@ TEST_CASE("a policy of a domain comes before one of its host, and its limits are
   running.start();
   REQUIRE(sink.wait_for(21));
   CHECK(before_long([&] { return running.spool().counts().messages == 4; }));
-  async::Loop loop;
-  const auto sites = loop.block_on(running.relay().sites());
+  const auto sites = sites_of(running.relay());
   REQUIRE(sites.size() == 2);
   const auto& slow = sites[0].policy == "slow.test" ? sites[0] : sites[1];
   const auto& other = sites[0].policy == "slow.test" ? sites[1] : sites[0];
