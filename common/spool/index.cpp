@@ -55,6 +55,13 @@ Slot Index::find(MessageId id) const {
 Slot Index::find(const RecipientId& id) const {
   const auto message = find(id.message);
   if (message == kNoSlot) return kNoSlot;
+  // Recipients that came together mostly have slots in a row, upwards or (slots used again) downwards. A message may
+  // have thousands: to walk along all of them for each would make operations on the queue quadratic.
+  const Slot first = messages_[message].first;
+  const Slot distance = id.ordinal - recipients_[first].ordinal;
+  for (const Slot guess : {first + distance, first - distance})
+    if (guess < recipients_.end() && recipients_[guess].message == message && recipients_[guess].ordinal == id.ordinal)
+      return guess;
   for (Slot slot = messages_[message].first; slot != kNoSlot; slot = recipients_[slot].next)
     if (recipients_[slot].ordinal == id.ordinal) return slot;
   return kNoSlot;

@@ -27,6 +27,8 @@ class Slab {
     (*this)[slot] = T{};
     free_.push_back(slot);
   }
+  /// Behind the last slot that was ever allocated.
+  Slot end() const { return size_; }
   T& operator[](Slot slot) { return blocks_[slot / kBlock][slot % kBlock]; }
   const T& operator[](Slot slot) const { return blocks_[slot / kBlock][slot % kBlock]; }
 

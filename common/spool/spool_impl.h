@@ -121,6 +121,10 @@ class Spool::Impl {
   static EventKind event_of(const Update& update);
   std::optional<Update> update_for(const Order& order, Slot recipient, Affected& affected);
 
+  /// Between the steps of a walk, without the mutex: who only gives it back and takes it again keeps all others
+  /// waiting.
+  static void make_room() { std::this_thread::sleep_for(std::chrono::microseconds(10)); }
+
   /// Calls visitor(slot) under the mutex for each match behind `after`, in order, until it returns false.
   template <typename F>
   void each_match(Filter filter, std::optional<RecipientId> after, F visitor,
@@ -213,7 +217,8 @@ void Spool::Impl::each_match(Filter filter, std::optional<RecipientId> after, F 
         if (const auto id = index_.id_of(slot); !after || id > *after) ids->push_back(id);
     }
   }
-  for (std::size_t next = 0;;) {
+  for (std::size_t next = 0, steps = 0;; ++steps) {
+    if (steps != 0) make_room();
     {
       const std::lock_guard lock(mutex_);
       std::vector<Slot> slots;

@@ -114,6 +114,7 @@ Affected Spool::Impl::change(Filter filter, std::span<const RecipientId> ids, co
     }
     tell(effects);
     effects = {};
+    if (next < ids.size()) make_room();
   }
   return affected;
 }
