@@ -21,7 +21,10 @@ void read_odmr(Checker& checker, const config::v1::Mta& source, Settings& out) {
   out.odmr_server.features.odmr = true;
   out.odmr_server.features.etrn = false;
   out.odmr_server.features.mechanisms = sasl::server_mechanisms();
-  if (source.odmr_cram_md5()) out.odmr_server.features.mechanisms.emplace_back(sasl::kCramMd5);
+  if (source.odmr_cram_md5()) {
+    out.odmr_server.features.mechanisms.emplace_back(sasl::kCramMd5);
+    out.odmr_server.features.clear_mechanisms.emplace_back(sasl::kCramMd5);
+  }
   if (source.tls().certificate().empty()) checker.fault(source, "odmr", "needs a certificate in tls");
 }
 

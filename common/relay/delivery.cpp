@@ -163,7 +163,10 @@ Relay::Impl::Connection Relay::Impl::open_transport(const Site& site) {
 }
 
 async::Task<std::optional<Relay::Impl::Connection>> Relay::Impl::connect(Site& site) {
-  if (by_transport(site.next_hop().kind)) co_return open_transport(site);
+  if (by_transport(site.next_hop().kind)) {
+    co_await async::yield();  // the recipients of one message come one after the other, and belong together
+    co_return open_transport(site);
+  }
   if (site.hosts_expire <= std::chrono::steady_clock::now()) {
     auto found = co_await find_hosts(site.next_hop(), site.domain(), site.policy().families);
     const auto& next_hop = site.next_hop();

@@ -42,8 +42,8 @@ std::string_view word_at(std::string_view text) {
 std::string line_of(std::string_view output) {
   std::string out;
   for (const char c : output.substr(0, kMostText)) {
-    const bool control = static_cast<unsigned char>(c) < ' ' || c == 0x7f;
-    if (!control)
+    const bool blank = static_cast<unsigned char>(c) <= ' ' || c == 0x7f;
+    if (!blank)
       out += c;
     else if (!out.empty() && out.back() != ' ')
       out += ' ';

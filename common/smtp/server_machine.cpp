@@ -52,8 +52,8 @@ ServerMachine::Action ServerMachine::on_line_error(LineError error) {
   return Say{Reply(500, "5.5.2", "a line must end with CR LF, and neither stands elsewhere"), true};
 }
 
-bool ServerMachine::auth_offered() const {
-  return !features_.mechanisms.empty() && (secure_ || features_.auth_in_clear);
+const std::vector<std::string>& ServerMachine::mechanisms() const {
+  return secure_ || features_.auth_in_clear ? features_.mechanisms : features_.clear_mechanisms;
 }
 
 Offered ServerMachine::offered() const {
@@ -62,7 +62,7 @@ Offered ServerMachine::offered() const {
           .binary = esmtp_,
           .smtputf8 = esmtp_,
           .dsn = esmtp_ && features_.dsn,
-          .auth = esmtp_ && auth_offered(),
+          .auth = esmtp_ && !mechanisms().empty(),
           .trace = esmtp_ && features_.trace,
           .require_tls = esmtp_ && require_tls_offered(),
           .priority = esmtp_ && features_.priority,
@@ -110,9 +110,9 @@ void ServerMachine::add_extensions(std::vector<std::string>& lines) const {
 
 void ServerMachine::add_security(std::vector<std::string>& lines) const {
   if (features_.starttls && !secure_) lines.emplace_back("STARTTLS");
-  if (!auth_offered()) return;
+  if (mechanisms().empty()) return;
   std::string line = "AUTH";
-  for (const auto& mechanism : features_.mechanisms) line += " " + mechanism;
+  for (const auto& mechanism : mechanisms()) line += " " + mechanism;
   lines.push_back(std::move(line));
 }
 
@@ -280,13 +280,15 @@ void ServerMachine::tls_started() {
 ServerMachine::Action ServerMachine::on_auth(const Command& command) {
   if (features_.mechanisms.empty()) return refuse(502, "5.5.1", "AUTH is not offered");
   if (!esmtp_) return refuse(503, "5.5.1", "say EHLO first");
-  if (!auth_offered()) return refuse(538, "5.7.11", "encryption is required for authentication");
+  if (mechanisms().empty()) return refuse(538, "5.7.11", "encryption is required for authentication");
   if (authenticated_) return refuse(503, "5.5.1", "already authenticated");
   if (in_mail_) return refuse(503, "5.5.1", "not within a transaction");
   const auto words = ascii::split(command.argument, ' ');
   const auto mechanism = ascii::upper(words[0]);
-  if (std::ranges::find(features_.mechanisms, mechanism) == features_.mechanisms.end())
-    return refuse(504, "5.5.4", "mechanism not known");
+  const auto has = [&mechanism](const auto& list) { return std::ranges::find(list, mechanism) != list.end(); };
+  if (!has(mechanisms()) && has(features_.mechanisms))
+    return refuse(538, "5.7.11", "encryption is required for this mechanism");
+  if (!has(mechanisms())) return refuse(504, "5.5.4", "mechanism not known");
   if (words.size() > 2) return refuse(501, "5.5.4", "expected AUTH mechanism [response]");
   Auth auth{mechanism, std::nullopt};
   if (words.size() == 2) auth.initial = words[1] == "=" ? std::string() : std::string(words[1]);

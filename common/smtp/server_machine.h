@@ -52,6 +52,7 @@ struct ServerFeatures {
   std::optional<FutureRelease> future_release{};
   std::optional<OfferDeliverBy> deliver_by{};
   std::vector<std::string> mechanisms;
+  std::vector<std::string> clear_mechanisms;  // of these, those that may be used without TLS
   ServerLimits limits;
 };
 
@@ -157,7 +158,8 @@ class ServerMachine {
   void add_extensions(std::vector<std::string>& lines) const;
   Offered offered() const;
   bool require_tls_offered() const { return features_.require_tls && (secure_ || within_host_); }
-  bool auth_offered() const;
+  /// Of AUTH, as things are.
+  const std::vector<std::string>& mechanisms() const;
   /// RFC 2033 section 4.2 wants 503 where RFC 5321 section 4.1.1.4 gives 554.
   int no_recipients() const { return features_.lmtp ? 503 : 554; }
   void count(const Reply& reply);

@@ -53,7 +53,7 @@ TEST_CASE("the message as the program wants it", "[relay]") {
   wanted.crlf = true;
   wanted.from_line = wanted.return_path = false;
   CHECK(piped_message(wanted, kValues, "\r\nno header\r\n", WallTime{}) ==
-        "Delivered-To: bob+x@b.test\r\n\r\n\r\nno header\r\n");
+        "Delivered-To: bob+x@b.test\r\n\r\nno header\r\n");
 }
 
 TEST_CASE("what the end of a program means", "[relay]") {

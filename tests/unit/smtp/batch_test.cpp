@@ -28,7 +28,7 @@ TEST_CASE("a batch with extensions", "[smtp]") {
   mail.body = Body::k8BitMime;
   mail.message = "Subject: \xc3\xa4\r\n\r\n";
   CHECK(batch_of(mail, {.hostname = "h.test", .esmtp = true, .lf = true}) ==
-        "EHLO h.test\nMAIL FROM:<> SIZE=16 BODY=8BITMIME\nRCPT TO:<bob@uucp.test> NOTIFY=FAILURE "
+        "EHLO h.test\nMAIL FROM:<> SIZE=15 BODY=8BITMIME\nRCPT TO:<bob@uucp.test> NOTIFY=FAILURE "
         "ORCPT=rfc822;b+2Bb@x.test\nRCPT TO:<eve@uucp.test>\nDATA\nSubject: \xc3\xa4\n\n.\nQUIT\n");
 }
 
