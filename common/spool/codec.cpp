@@ -12,6 +12,8 @@ namespace {
 constexpr std::uint8_t kPlain = 1, kWithOrders = 2;
 constexpr std::uint8_t kSmtpUtf8 = 1, kRequireTls = 2;
 constexpr std::uint8_t kDelayNotified = 1, kBounce = 2, kRerouted = 4;
+constexpr std::uint16_t kLargestCode = 999;
+constexpr std::uint8_t kAllNotify = kNotifySuccess | kNotifyFailure | kNotifyDelay | kNotifyNever;
 constexpr std::uint8_t kFinal = 0x80;  // in an update's state byte: the rest is a Result
 
 /// Takes values one after the other; once something is missing all that follows is empty and ok() is false.
@@ -60,6 +62,7 @@ void put_reply(std::string& out, const ReplyView& reply) {
 ReplyView take_reply(Taker& in) {
   ReplyView reply;
   reply.code = in.number<std::uint16_t>();
+  in.require(reply.code <= kLargestCode);
   reply.enhanced = in.text();
   reply.text = in.text();
   reply.host = in.text();
@@ -121,6 +124,7 @@ RecipientView take_recipient(Taker& in, std::uint8_t version) {
   recipient.address = in.text();
   recipient.orcpt = in.text();
   recipient.notify = in.number<std::uint8_t>();
+  in.require(recipient.notify <= kAllNotify);
   recipient.state = in.choice(State::kHeld);
   in.require(recipient.state != State::kActive);
   recipient.attempts = in.number<std::uint16_t>();

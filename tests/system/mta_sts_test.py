@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
 """MTA-STS (RFC 8461): policies from an HTTPS server of our own, and what they do to deliveries."""
 import http.server
-import ssl
-import threading
 import unittest
 
 from harness import SitesTestCase
+from https_server import HttpsServer
 from sites import letter, loopback
 from sites.process import wait_until
 
@@ -38,7 +37,7 @@ def zone(mx, text):
     return mx + "\n" + record
 
 
-class PolicyServer:
+class PolicyServer(HttpsServer):
     """HTTPS for mta-sts.*; `hits` counts requests by host."""
 
     def __init__(self, address, certificate, key):
@@ -64,17 +63,7 @@ class PolicyServer:
                 pass
 
         self.port = loopback.PORTS["https"]
-        self._server = http.server.ThreadingHTTPServer((address, self.port), Handler)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
-        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
-
-    def stop(self):
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(address, self.port, certificate, key, Handler)
 
 
 class MtaSts(SitesTestCase):

@@ -7,16 +7,15 @@ import gzip
 import http.server
 import json
 import queue
-import ssl
 import subprocess
 import sys
-import threading
 import unittest
 
 sys.path.append("/usr/lib/python3/dist-packages")  # Debian's, whatever python3 this is
 import dkim
 
 from harness import SitesTestCase
+from https_server import HttpsServer
 from sites import letter, loopback
 from sites.process import wait_until
 
@@ -30,7 +29,7 @@ DOMAINS = {
 }
 
 
-class Collector:
+class Collector(HttpsServer):
     """HTTPS: the MTA-STS policy of web.example, and a place for its reports. The first report is refused."""
 
     def __init__(self, address, certificate, key):
@@ -60,17 +59,7 @@ class Collector:
             def log_message(self, *_):
                 pass
 
-        self._server = http.server.ThreadingHTTPServer((address, loopback.PORTS["https"]), Handler)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
-        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
-
-    def stop(self):
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(address, loopback.PORTS["https"], certificate, key, Handler)
 
 
 class TlsReports(SitesTestCase):
