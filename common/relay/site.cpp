@@ -140,7 +140,7 @@ bool Site::forgettable(SteadyTime now) const {
 }
 
 bool Site::wants_connection(SteadyTime now) const {
-  if (!dials || ready_.jobs() <= waiting || connections >= concurrency_.allowed(now)) return false;
+  if (!dials || ready_.jobs() <= waiting + opening_ || connections >= concurrency_.allowed(now)) return false;
   if (!connection_rate_.allows(now)) return false;
   // At a rate, none is opened for more than it allows now.
   return waiting + opening_ < message_rate_.available(now);
