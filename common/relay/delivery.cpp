@@ -84,16 +84,26 @@ std::vector<Attempt> attempts_of(Job job, const smtp::TransactionResult& result,
   return attempts;
 }
 
-/// For a reason of our own.
-std::vector<Attempt> fail_for_now(Job job, const spool::Reply& reason) {
+/// All recipients of `jobs` for one reason, and none was tried by itself.
+std::vector<Attempt> end_all(std::vector<Job> jobs, const spool::Reply& reason,
+                             Attempt::Verdict verdict = Attempt::Verdict::kTransient) {
   std::vector<Attempt> attempts;
-  for (auto& claim : job.recipients) {
-    Attempt attempt;
-    attempt.claim = std::move(claim);
-    attempt.reply = reason;
-    attempts.push_back(std::move(attempt));
+  for (auto& job : jobs) {
+    for (auto& claim : job.recipients) {
+      Attempt attempt;
+      attempt.claim = std::move(claim);
+      attempt.verdict = verdict;
+      attempt.reply = reason;
+      attempts.push_back(std::move(attempt));
+    }
   }
   return attempts;
+}
+
+std::vector<Attempt> fail_for_now(Job job, const spool::Reply& reason) {
+  std::vector<Job> jobs;
+  jobs.push_back(std::move(job));
+  return end_all(std::move(jobs), reason);
 }
 
 /// RFC 2852 section 4.1.5.
@@ -307,16 +317,7 @@ void Relay::Impl::site_failed(Site& site, spool::Reply reason) {
 
 /// No host of the site may have what waits for it, which is for its senders to know (RFC 8689 section 4.2.1).
 void Relay::Impl::refuse_ready(Site& site, const spool::Reply& reason) {
-  std::vector<Attempt> attempts;
-  for (auto& job : site.take_all()) {
-    for (auto& claim : job.recipients) {
-      Attempt attempt;
-      attempt.claim = std::move(claim);
-      attempt.verdict = Attempt::Verdict::kPermanent;
-      attempt.reply = reason;
-      attempts.push_back(std::move(attempt));
-    }
-  }
+  auto attempts = end_all(site.take_all(), reason, Attempt::Verdict::kPermanent);
   if (!attempts.empty()) conclude(std::move(attempts), site.policy().retry);
 }
 
@@ -328,20 +329,12 @@ void Relay::Impl::route_anew(Site& site) {
 
 /// What waits for a dead site goes back to the queue; its attempt counts, for it would have ended the same way.
 void Relay::Impl::defer_ready(Site& site, const spool::Reply& reason) {
-  std::vector<Attempt> attempts;
   // A refusal of the session says nothing about a recipient: the mail is put off even after a 5yz greeting.
   auto reply = reason;
   if (reply.enhanced.empty()) reply.enhanced = "4.4.1";
   if (reply.enhanced.starts_with('5')) reply.enhanced.front() = '4';
-  for (auto& job : site.take_all()) {
-    for (auto& claim : job.recipients) {
-      site.note_deferred(claim);
-      Attempt attempt;
-      attempt.claim = std::move(claim);
-      attempt.reply = reply;
-      attempts.push_back(std::move(attempt));
-    }
-  }
+  auto attempts = end_all(site.take_all(), reply);
+  for (const auto& attempt : attempts) site.note_deferred(attempt.claim);
   if (!attempts.empty()) conclude(std::move(attempts), site.policy().retry);
 }
 
