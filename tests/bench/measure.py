@@ -22,17 +22,27 @@ def _stat(pid):
     return int(fields[1]), sum(int(field) for field in fields[11:15])
 
 
-def processor_seconds(root):
-    """What the process `root` and all below it have used so far. A child that has ended is in the figures of its parent,
-    which has waited for it (Postfix's master waits for all of its daemons), so nothing is missed or counted twice.
-    """
+def _tree(root):
+    """{pid: ticks} of the process `root` and all below it."""
     found = {int(entry): stat for entry in os.listdir("/proc") if entry.isdigit() and (stat := _stat(int(entry)))}
     tree, more = {root}, True
     while more:
         children = {pid for pid, (parent, _) in found.items() if parent in tree} - tree
         tree |= children
         more = bool(children)
-    return sum(found[pid][1] for pid in tree if pid in found) / _TICK
+    return {pid: found[pid][1] for pid in tree if pid in found}
+
+
+def process_tree(root):
+    """The process `root` and all below it."""
+    return list(_tree(root))
+
+
+def processor_seconds(root):
+    """What the process `root` and all below it have used so far. A child that has ended is in the figures of its parent,
+    which has waited for it (Postfix's master waits for all of its daemons), so nothing is missed or counted twice.
+    """
+    return sum(_tree(root).values()) / _TICK
 
 
 def settled_processor_seconds(root, quiet=0.5, limit=10.0):

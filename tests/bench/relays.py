@@ -1,5 +1,9 @@
-"""What tests/bench/relay measures: each has a name, an address to send to, the process whose work counts, and stop()."""
+"""What tests/bench/relay measures: each has a name, an address to send to, the process whose work counts, and stop().
+
+With `hold` a relay keeps what it takes; held() counts that.
+"""
 import socket
+import subprocess
 
 from postfix import Postfix, why_not
 from sites.process import Process
@@ -17,7 +21,7 @@ class Straight:
     first_count = 20000
     pid = None
 
-    def __init__(self, directory, sink, binaries):
+    def __init__(self, directory, sink, binaries, hold=False):
         self.address = sink
 
     def stop(self):
@@ -31,8 +35,9 @@ class Quartet:
     name = "quartet"
     first_count = 3000
 
-    def __init__(self, directory, sink, binaries):
+    def __init__(self, directory, sink, binaries, hold=False):
         self.address = free_address()
+        self._quartetctl = binaries.resolve() / "quartetctl"
         program = binaries.resolve() / "mta"
         if not program.exists():
             raise SystemExit(f"relay: no {program}; build it: cmake --preset release && cmake --build --preset release")
@@ -45,7 +50,7 @@ listener {{ address: "{self.address}" }}
 spool: "{self.spool}"
 trusted: "127.0.0.0/8"
 limits {{ transactions: 1000000 }}
-smart_host {{ host: "{sink}" }}
+{'transport { match: "sink.example" hold: true }' if hold else f'smart_host {{ host: "{sink}" }}'}
 """)
         self.process = Process("mta", [program, "--config", home / "mta.txtpb"], home / "mta.log")
         self.start()
@@ -54,6 +59,11 @@ smart_host {{ host: "{sink}" }}
         self.process.start()
         self.process.wait_for_endpoints([self.address])
         self.pid = self.process.pid
+
+    def held(self):
+        done = subprocess.run([self._quartetctl, "--target", self.control, "queue", "count", "--state", "held"],
+                              capture_output=True, text=True, check=True, timeout=60)
+        return int(done.stdout.split()[0])
 
     def stop(self):
         self.process.stop(seconds=60)
@@ -75,16 +85,23 @@ class PostfixRelay:
         self.pid = self._postfix.process.pid
 
     @classmethod
-    def as_shipped(cls, directory, sink, binaries):
-        return cls("postfix", directory, free_address(), sink, {})
+    def as_shipped(cls, directory, sink, binaries, hold=False):
+        return cls("postfix", directory, free_address(), sink, cls._holding(hold))
 
     @classmethod
-    def tuned(cls, directory, sink, binaries):
+    def tuned(cls, directory, sink, binaries, hold=False):
         """More processes, more deliveries at a time from the start, no brake between arrival and departure."""
         return cls("postfix-tuned", directory, free_address(), sink, {
             "default_process_limit": 300, "smtp_destination_concurrency_limit": 100, "in_flow_delay": 0,
             "initial_destination_concurrency": 50, "qmgr_message_active_limit": 100000, "smtpd_client_connection_count_limit": 0,
-            "smtpd_client_connection_rate_limit": 0, "smtp_connection_reuse_time_limit": "300s"})
+            "smtpd_client_connection_rate_limit": 0, "smtp_connection_reuse_time_limit": "300s", **cls._holding(hold)})
+
+    @staticmethod
+    def _holding(hold):
+        return {"smtpd_recipient_restrictions": "check_recipient_access static:HOLD"} if hold else {}
+
+    def held(self):
+        return sum(1 for path in (self._postfix.directory / "queue/hold").rglob("*") if path.is_file())
 
     def stop(self):
         self._postfix.stop()
