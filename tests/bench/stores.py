@@ -32,10 +32,17 @@ class QuartetStore:
                                     "imapd": "login_in_clear: true\nsessions_per_account: 1000\n"
                                              "trusted: \"127.0.0.0/8\"\n"})
         self.site.prepare(Authority(directory / "ca"), "127.0.0.1:1")
+        self._binaries = binaries.resolve()
         for agent in ("mda", "imapd"):
-            self.site.start_agent(agent, binaries.resolve())
+            self.site.start_agent(agent, self._binaries)
         self.lmtp, self.imap = self.site.endpoint("lmtp"), self.site.endpoint("imap")
         self.delivery_pid = self.site.processes["mda"].pid
+        self.reading_pid = self.site.processes["imapd"].pid
+
+    def restart_reading(self):
+        """Nothing is in the memory of the server afterwards."""
+        self.site.processes["imapd"].stop()
+        self.site.start_agent("imapd", self._binaries)
         self.reading_pid = self.site.processes["imapd"].pid
 
     def stop(self):
@@ -105,9 +112,17 @@ service auth {{
 """
         (home / "dovecot.conf").write_text(text)
         (home / "state").mkdir()
-        self._process = Process(name, ["/usr/sbin/dovecot", "-F", "-c", home / "dovecot.conf"], home / "out").start()
+        self._process = Process(name, ["/usr/sbin/dovecot", "-F", "-c", home / "dovecot.conf"], home / "out")
+        self._start()
+
+    def _start(self):
+        self._process.start()
         self._process.wait_for_endpoints([self.lmtp, self.imap])
         self.delivery_pid = self.reading_pid = self._process.pid
+
+    def restart_reading(self):
+        self._process.stop()
+        self._start()
 
     def stop(self):
         self._process.stop()
