@@ -1,9 +1,17 @@
 // Opening and closing, accounts, quota, watchers.
 #include "common/store/engine.h"
 
+#include <algorithm>
+#include <thread>
+
 #include "common/base/crc32c.h"
 
 namespace quartet::store {
+namespace {
+
+std::size_t usual_shards() { return std::clamp<std::size_t>(2 * std::thread::hardware_concurrency(), 4, 16); }
+
+}  // namespace
 
 std::unexpected<StoreError> no_mailbox() { return std::unexpected(StoreError{ErrorCode::kNoMailbox, ""}); }
 
@@ -29,7 +37,7 @@ std::expected<std::unique_ptr<Store>, StoreError> Engine::open(Options options) 
 }
 
 std::optional<StoreError> Engine::start() {
-  const auto layout = Layout::open(options_.directory, options_.shards);
+  const auto layout = Layout::open(options_.directory, options_.shards != 0 ? options_.shards : usual_shards());
   if (!layout) return layout.error();
   auto bodies = BodyLog::open(layout->bytes_directory());
   if (!bodies) return bodies.error();
@@ -115,9 +123,10 @@ Store::Async<QuotaUsage> Engine::quota(std::string account) {
 }
 
 Store::Done Engine::check_quota(std::string account, std::uint64_t bytes) {
+  const auto limit = options_.quota ? options_.quota(account) : QuotaLimit{};
+  if (limit.bytes == 0 && limit.messages == 0) co_return Result<void>();
   const auto usage = co_await quota(std::move(account));
   if (!usage) co_return std::unexpected(usage.error());
-  const QuotaLimit& limit = usage->limit;
   if ((limit.bytes != 0 && usage->bytes + bytes > limit.bytes) ||
       (limit.messages != 0 && usage->messages + 1 > limit.messages))
     co_return std::unexpected(StoreError{ErrorCode::kOverQuota, ""});

@@ -33,8 +33,10 @@ struct DefaultMailbox {
 };
 
 struct Options {
-  std::string directory;    // made if missing; on a local file system (network ones are refused)
-  std::size_t shards = 16;  // fixed when the store is made; an existing store keeps its own number
+  std::string directory;  // made if missing; on a local file system (network ones are refused)
+  // Fixed when the store is made; an existing store keeps its own number. 0: two for each processor, from 4 to 16. Each
+  // commits and syncs for itself, so more of them than processors can keep busy cost more than they give.
+  std::size_t shards = 0;
   std::size_t reader_threads = 4;
   std::vector<DefaultMailbox> default_mailboxes;  // beside INBOX, for new accounts
   /// The limits of an account; empty function: none. Called from the store's threads.
