@@ -42,10 +42,40 @@ int status(const Invocation& invocation) {
   return kOk;
 }
 
+int reload(const Invocation& invocation) {
+  const auto channel = connect(invocation);
+  if (!channel) return usage_error(invocation, channel.error());
+  grpc::ClientContext context;
+  set_deadline(context, invocation);
+  v1::ReloadRequest request;
+  request.set_reason(invocation.arguments.value("reason").value_or(""));
+  v1::ReloadResponse response;
+  const auto answer = v1::NodeService::NewStub(*channel)->Reload(&context, request, &response);
+  if (!answer.ok()) return report(answer, invocation);
+  if (invocation.json) {
+    invocation.out << to_json(response) << '\n';
+  } else {
+    for (const auto& fault : response.fault()) invocation.err << plain(fault) << '\n';
+    for (const auto& setting : response.changed()) invocation.out << "changed  " << plain(setting) << '\n';
+    for (const auto& setting : response.ignored())
+      invocation.out << "ignored  " << plain(setting) << ": takes effect at the next start\n";
+    if (response.fault().empty()) invocation.out << "reloaded\n";
+  }
+  return response.fault().empty() ? kOk : kFailed;
+}
+
 }  // namespace
 
 std::vector<Command> node_commands() {
-  return {{"node", "status", "", 0, 0, "the agent: version, uptime, whether it is ready, its queue", {}, status}};
+  return {{"node", "status", "", 0, 0, "the agent: version, uptime, whether it is ready, its queue", {}, status},
+          {"node",
+           "reload",
+           "",
+           0,
+           0,
+           "reads the configuration again, and says what that changed; sessions go on",
+           {{"reason", "TEXT", "why, for the log"}},
+           reload}};
 }
 
 }  // namespace quartet::ctl

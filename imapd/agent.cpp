@@ -107,13 +107,14 @@ async::Task<void> Agent::serve(std::unique_ptr<net::Stream> stream, const servic
   co_await imapd::serve(std::move(stream), options, *services_);
 }
 
-std::vector<config::Error> Agent::reload(const std::string& path) {
+service::Reloaded Agent::reload(const std::string& path) {
   auto settings = load_settings(path, first_.get());
-  if (!settings) return std::move(settings.error());
-  service::report_ignored("memory", latest_->config.memory() != (*settings)->config.memory());
+  if (!settings) return {.faults = std::move(settings.error())};
+  static constexpr std::string_view kAtStart[] = {"memory"};
+  auto reloaded = service::compare(first_->config, latest_->config, (*settings)->config, kAtStart);
   latest_ = *std::move(settings);
   settings_.set(latest_);
-  return {};
+  return reloaded;
 }
 
 void Agent::drain(std::chrono::seconds grace) {

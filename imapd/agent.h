@@ -25,7 +25,7 @@ class Agent : public service::Agent {
   service::Status bind(async::LoopThreads& loops) override;
   service::Belongings belongings() const override;
   service::Status start() override;
-  std::vector<config::Error> reload(const std::string& path) override;
+  service::Reloaded reload(const std::string& path) override;
   void drain(std::chrono::seconds grace) override;
   net::Sessions* sessions() override { return &connected_; }
 

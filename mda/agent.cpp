@@ -92,13 +92,15 @@ async::Task<void> Agent::serve(std::unique_ptr<net::Stream> stream, const servic
   log::debug("mda.session_ended", {{"peer", peer}, {"how", smtp::to_string(end)}});
 }
 
-std::vector<config::Error> Agent::reload(const std::string& path) {
+service::Reloaded Agent::reload(const std::string& path) {
   auto settings = load_settings(path, first_.get());
-  if (!settings) return std::move(settings.error());
-  if (queue_) queue_->relay().set_router((*settings)->router);
+  if (!settings) return {.faults = std::move(settings.error())};
+  auto reloaded = service::compare(first_->config, latest_->config, (*settings)->config, {});
   latest_ = *std::move(settings);
   settings_.set(latest_);
-  return {};
+  budget_.set_most(latest_->memory);
+  if (queue_) queue_->relay().reload(latest_->relay, latest_->router);
+  return reloaded;
 }
 
 std::string Agent::trouble() const {

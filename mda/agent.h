@@ -23,7 +23,7 @@ class Agent : public service::Agent {
   service::Status bind(async::LoopThreads& loops) override;
   service::Belongings belongings() const override;
   service::Status start() override;
-  std::vector<config::Error> reload(const std::string& path) override;
+  service::Reloaded reload(const std::string& path) override;
   void drain(std::chrono::seconds grace) override;
   std::string trouble() const override;
   spool::Spool* spool() override { return queue_ ? &queue_->spool() : nullptr; }

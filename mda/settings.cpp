@@ -111,11 +111,9 @@ void check_unchanged(service::Checker& checker, const v1::Mda& config, const v1:
   if (differ(a, b)) checker.fault(config, "listener", kRestart);
   if (config.store() != now.store()) checker.fault(config, "store", kRestart);
   if (config.spool() != now.spool()) checker.fault(config, "spool", kRestart);
-  if (differ(config.sending(), now.sending())) checker.fault(config, "sending", kRestart);
   if (service::hostname(config.agent()) != service::hostname(now.agent()))
     checker.fault(config.agent(), "hostname", kRestart);
   if (config.limits().hops() != now.limits().hops()) checker.fault(config.limits(), "hops", kRestart);
-  if (config.limits().memory() != now.limits().memory()) checker.fault(config.limits(), "memory", kRestart);
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ struct Settings {
 using SettingsPtr = std::shared_ptr<const Settings>;
 
 /// Reads the configuration and the files it names; all faults at once. With `now`, for a reload, what only a restart
-/// can change is a fault if it differs: listeners, store, spool, sending, the host's name, hops, memory.
+/// can change is a fault if it differs: listeners, store, spool, the host's name, hops.
 std::expected<SettingsPtr, std::vector<config::Error>> load_settings(const std::string& path,
                                                                      const Settings* now = nullptr);
 

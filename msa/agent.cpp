@@ -1,8 +1,6 @@
 #include "msa/agent.h"
 
 #include <fmt/format.h>
-#include <google/protobuf/util/message_differencer.h>
-
 #include <algorithm>
 #include <thread>
 
@@ -19,7 +17,8 @@ std::expected<std::unique_ptr<service::Agent>, std::vector<config::Error>> Agent
 }
 
 Agent::Agent(SettingsPtr settings)
-    : latest_(std::move(settings)),
+    : first_(settings),
+      latest_(std::move(settings)),
       current_(latest_),
       budget_(latest_->memory),
       passwords_(std::max(1U, std::thread::hardware_concurrency())) {}
@@ -60,7 +59,6 @@ service::Status Agent::open_queue() {
 
 service::Status Agent::start() {
   intake_.agent = "msa";
-  intake_.hostname = latest_->hostname;
   intake_.budget = &budget_;
   auto opened = open_queue();
   if (opened) acceptor_->start();
@@ -89,24 +87,19 @@ std::string Agent::trouble() const {
   return fault ? fmt::format("the shared spool takes no mail: {}", fault->detail) : std::string();
 }
 
-std::vector<config::Error> Agent::reload(const std::string& path) {
+service::Reloaded Agent::reload(const std::string& path) {
   auto loaded = load_settings(path);
-  if (!loaded) return std::move(loaded.error());
-  using google::protobuf::util::MessageDifferencer;
-  const auto& before = latest_->config;
-  const auto& after = (*loaded)->config;
-  service::report_ignored("listener",
-                          !std::ranges::equal(before.listener(), after.listener(), MessageDifferencer::Equals));
-  service::report_ignored("spool", before.spool() != after.spool());
-  service::report_ignored(before.sending(), after.sending());
-  const bool other_way =
-      before.hand_off_case() != after.hand_off_case() || before.shared_spool() != after.shared_spool();
-  service::report_ignored(after.has_smart_host() ? "smart_host" : "shared_spool", other_way);
-  service::report_ignored("limits.memory", before.limits().memory() != after.limits().memory());
+  if (!loaded) return {.faults = std::move(loaded.error())};
+  std::vector<std::string_view> at_start = {"listener", "spool", "shared_spool"};
+  // From one to the other is another queue.
+  if (first_->config.hand_off_case() != (*loaded)->config.hand_off_case())
+    at_start.insert(at_start.end(), {"smart_host", "sending"});
+  auto reloaded = service::compare(first_->config, latest_->config, (*loaded)->config, at_start);
   latest_ = *std::move(loaded);
   current_.set(latest_);
-  if (queue_ && latest_->router) queue_->relay().set_router(latest_->router);
-  return {};
+  budget_.set_most(latest_->memory);
+  if (queue_ && latest_->router) queue_->relay().reload(latest_->relay, latest_->router);
+  return reloaded;
 }
 
 void Agent::drain(std::chrono::seconds grace) {

@@ -25,7 +25,7 @@ class Agent final : public service::Agent {
   service::Status bind(async::LoopThreads& loops) override;
   service::Belongings belongings() const override;
   service::Status start() override;
-  std::vector<config::Error> reload(const std::string& path) override;
+  service::Reloaded reload(const std::string& path) override;
   void drain(std::chrono::seconds grace) override;
   std::string trouble() const override;
   spool::Spool* spool() override { return queue_ ? &queue_->spool() : nullptr; }
@@ -36,6 +36,7 @@ class Agent final : public service::Agent {
   service::Status open_queue();
   async::Task<void> serve(std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener);
 
+  const SettingsPtr first_;             // as the agent was started
   SettingsPtr latest_;                  // main thread only
   service::Current<Settings> current_;  // the same for sessions
   service::ByteBudget budget_;

@@ -94,6 +94,7 @@ async::Task<smtp::Reply> Session::on_rcpt(const smtp::Peer& peer, const smtp::Tr
 async::Task<std::expected<std::unique_ptr<smtp::MessageSink>, smtp::Reply>> Session::on_message(
     const smtp::Peer& peer, const smtp::Transaction& transaction) {
   const auto& domains = settings_->directory->domains();
+  intake_.hostname = settings_->hostname;
   intake_.hops = settings_->hops;
   intake_.priority_field = settings_->server.features.priority;
   intake_.highest_priority = settings_->highest_priority;

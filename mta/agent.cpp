@@ -1,7 +1,5 @@
 #include "mta/agent.h"
 
-#include <google/protobuf/util/message_differencer.h>
-
 #include <algorithm>
 
 #include "common/log/log.h"
@@ -27,7 +25,8 @@ std::expected<std::unique_ptr<service::Agent>, std::vector<config::Error>> Agent
   return std::make_unique<Agent>(*std::move(settings));
 }
 
-Agent::Agent(SettingsPtr settings) : latest_(std::move(settings)), current_(latest_), budget_(latest_->memory) {}
+Agent::Agent(SettingsPtr settings)
+    : first_(settings), latest_(std::move(settings)), current_(latest_), budget_(latest_->memory) {}
 
 service::Acceptor::Options Agent::acceptor_options() {
   service::Acceptor::Options options;
@@ -65,7 +64,6 @@ service::Status Agent::start() {
   verifier_ =
       std::make_unique<relay::RecipientVerifier>((*relay_thread_)[0], latest_->relay, latest_->verification.options);
   intake_.agent = "mta";
-  intake_.hostname = latest_->hostname;
   intake_.budget = &budget_;
   intake_.enqueue = [this](spool::NewMessage message) { return queue_->spool().enqueue(std::move(message)); };
   warn_of(*latest_);
@@ -133,28 +131,18 @@ async::Task<smtp::SessionEnd> Agent::serve_turned(std::unique_ptr<net::Stream> s
   co_return co_await smtp::serve(std::move(stream), options, session);
 }
 
-std::vector<config::Error> Agent::reload(const std::string& path) {
+service::Reloaded Agent::reload(const std::string& path) {
   auto loaded = load_settings(path);
-  if (!loaded) return std::move(loaded.error());
-  using google::protobuf::util::MessageDifferencer;
-  const auto& before = latest_->config;
-  const auto& after = (*loaded)->config;
-  service::report_ignored("listener",
-                          !std::ranges::equal(before.listener(), after.listener(), MessageDifferencer::Equals));
-  service::report_ignored("odmr", !std::ranges::equal(before.odmr(), after.odmr(), MessageDifferencer::Equals));
-  service::report_ignored("upstream",
-                          !std::ranges::equal(before.upstream(), after.upstream(), MessageDifferencer::Equals));
-  service::report_ignored("spool", before.spool() != after.spool());
-  service::report_ignored(before.sending(), after.sending());
-  service::report_ignored("own_address", !std::ranges::equal(before.own_address(), after.own_address()));
-  service::report_ignored("limits.memory", before.limits().memory() != after.limits().memory());
-  service::report_ignored("verify_recipients (times and numbers)",
-                          latest_->verification.options != (*loaded)->verification.options);
+  if (!loaded) return {.faults = std::move(loaded.error())};
+  static constexpr std::string_view kAtStart[] = {"listener", "odmr", "upstream", "spool"};
+  auto reloaded = service::compare(first_->config, latest_->config, (*loaded)->config, kAtStart);
   latest_ = *std::move(loaded);
   current_.set(latest_);
-  queue_->relay().set_router(latest_->router);
+  budget_.set_most(latest_->memory);
+  queue_->relay().reload(latest_->relay, latest_->router);
+  verifier_->set_options(latest_->relay, latest_->verification.options);
   warn_of(*latest_);
-  return {};
+  return reloaded;
 }
 
 void Agent::drain(std::chrono::seconds grace) {

@@ -69,6 +69,7 @@ async::Task<smtp::Reply> TurnedSession::on_rcpt(const smtp::Peer& peer, const sm
 
 async::Task<std::expected<std::unique_ptr<smtp::MessageSink>, smtp::Reply>> TurnedSession::on_message(
     const smtp::Peer& peer, const smtp::Transaction& transaction) {
+  intake_.hostname = settings_->hostname;
   intake_.hops = settings_->hops;
   intake_.postmaster_domain = postmaster_domain(*settings_);
   co_return std::make_unique<Counting>(service::open_intake(intake_, peer, transaction), received_);

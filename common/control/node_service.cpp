@@ -1,13 +1,17 @@
 #include <unistd.h>
 
+#include "common/control/audit.h"
 #include "common/control/calls.h"
 #include "common/control/convert.h"
+#include "common/control/deferred.h"
 #include "common/control/services.h"
 #include "common/spool/spool.h"
 #include "quartet/control/v1/node.grpc.pb.h"
 
 namespace quartet::control {
 namespace {
+
+constexpr std::size_t kLongestReason = 1000;
 
 class NodeService final : public v1::NodeService::CallbackService {
  public:
@@ -21,11 +25,38 @@ class NodeService final : public v1::NodeService::CallbackService {
     });
   }
 
+  grpc::ServerUnaryReactor* Reload(grpc::CallbackServerContext* context, const v1::ReloadRequest* request,
+                                   v1::ReloadResponse* response) override {
+    auto call = Deferred<v1::ReloadResponse>::begin(context, calls_, response);
+    auto* const reactor = call->reactor();
+    if (!subject_.reload || request->reason().size() > kLongestReason) {
+      call->end(subject_.reload ? grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "reason: longer than 1000 octets")
+                                : grpc::Status(grpc::StatusCode::UNIMPLEMENTED, "this agent cannot"));
+      return reactor;
+    }
+    subject_.reload([call = std::move(call), peer = peer_of(*context), reason = request->reason()](const auto& result) {
+      audit({.verb = "reload",
+             .peer = peer,
+             .selector = "",
+             .reason = reason,
+             .changed = result.changed.size(),
+             .skipped = result.ignored.size(),
+             .refused = result.faults.empty() ? std::string_view() : std::string_view(result.faults.front())});
+      call->finish([&result](v1::ReloadResponse& to) {
+        for (const auto& fault : result.faults) to.add_fault(utf8(fault));
+        for (const auto& setting : result.changed) to.add_changed(setting);
+        for (const auto& setting : result.ignored) to.add_ignored(setting);
+        return grpc::Status::OK;
+      });
+    });
+    return reactor;
+  }
+
  private:
   void fill(v1::GetStatusResponse& response) const {
     response.set_agent(subject_.agent);
     response.set_version(QUARTET_VERSION);
-    response.set_hostname(utf8(subject_.hostname));
+    response.set_hostname(utf8(subject_.hostname()));
     response.set_pid(::getpid());
     set(*response.mutable_started(), started_);
     const auto uptime = std::chrono::steady_clock::now() - started_steady_;

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace quartet::net {
 class Sessions;
@@ -30,16 +31,26 @@ struct Options {
   std::string client_ca;
 };
 
+/// What became of a reload, in words for people.
+struct ReloadResult {
+  std::vector<std::string> faults;   // "file:line:column: what"; then nothing has changed
+  std::vector<std::string> changed;  // names of settings that count from now on
+  std::vector<std::string> ignored;  // of those that take effect at the next start
+};
+
 /// What is served. All of it outlives the server and may be used from any thread.
 struct Subject {
-  std::string agent;              // "mta"
-  std::string hostname;           // as in greetings
-  spool::Spool* spool = nullptr;  // null: no QueueService
+  std::string agent;                      // "mta"
+  std::function<std::string()> hostname;  // as in greetings
+  spool::Spool* spool = nullptr;          // null: no QueueService
   relay::Relay* relay =
       nullptr;  // null: no RemoteQueueService, no DestinationService; RetryNow and Release wake its dead sites
   std::function<std::string()> trouble;   // why the agent is not ready; empty text: it is (health SERVING)
   relay::Upstreams* upstreams = nullptr;  // null: asks nobody for mail
   net::Sessions* sessions = nullptr;      // null: no SessionService
+  using ReloadDone = std::move_only_function<void(const ReloadResult&)>;
+  /// Reads the configuration again, and calls what it is given, or destroys it uncalled if the agent stops.
+  std::function<void(ReloadDone)> reload = {};
 };
 
 class Server {

@@ -79,7 +79,7 @@ class Steps final : public ResponseStream<TraceStep> {
     set(*to.mutable_time(), event.time);
     to.set_kind(kind_of(event.step));
     to.set_agent(subject_.agent);
-    to.set_hostname(utf8(subject_.hostname));
+    to.set_hostname(utf8(subject_.hostname()));
     to.set_trace_id(utf8(event.trace));
     to.set_message_id(utf8(event.message));
     to.set_header_message_id(utf8(event.header_id));

@@ -24,6 +24,8 @@ struct ResolverOptions {
   int rounds = 3;                               // how often all servers are asked
   bool trust_servers = false;                   // believe AD of servers that are not on loopback, too
   bool rotate = false;                          // start each query with another server
+
+  friend bool operator==(const ResolverOptions&, const ResolverOptions&) = default;
 };
 
 /// "192.0.2.53", "192.0.2.53:5353", "[2001:db8::53]:53"; without a port 53.

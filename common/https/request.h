@@ -14,6 +14,8 @@ struct Options {
   std::string ca;                             // PEM file; empty: the system's
   std::chrono::milliseconds timeout{15'000};  // for all of it
   std::size_t most = 64 * 1024;               // octets of the answer
+
+  friend bool operator==(const Options&, const Options&) = default;
 };
 
 struct Url {

@@ -54,7 +54,7 @@ struct LookupOptions {
   dns::Self self;  // who we are, so that mail does not loop back to us
   dns::Families families = dns::Families::kPreferIpv6;
   std::chrono::seconds timeout = std::chrono::seconds(60);
-  sts::Finder* sts = nullptr;  // for MX hosts whose policy is opportunistic; outlives the look-ups
+  std::shared_ptr<sts::Finder> sts = nullptr;  // for MX hosts whose policy is opportunistic
 };
 
 /// `next_hop` is of kind kHosts or kMx, or a program or a directory, which have no hosts; `domain` is the recipient's,

@@ -178,6 +178,7 @@ async::Task<std::optional<Relay::Impl::Connection>> Relay::Impl::connect(Site& s
     co_return open_transport(site);
   }
   if (site.hosts_expire <= std::chrono::steady_clock::now()) {
+    const auto generation = generation_;
     auto found = co_await find_hosts(site.next_hop(), site.domain(), site.policy().families);
     const auto& next_hop = site.next_hop();
     const bool signatures_count =
@@ -193,7 +194,7 @@ async::Task<std::optional<Relay::Impl::Connection>> Relay::Impl::connect(Site& s
     // Hosts known before are better than none while the DNS is down.
     if (found) {
       site.hosts = std::move(found->hosts);
-      site.hosts_expire = found->expires;
+      if (generation == generation_) site.hosts_expire = found->expires;
     }
   }
   const auto hosts = site.hosts;
@@ -216,8 +217,13 @@ async::Task<std::expected<Relay::Impl::Connection, spool::Reply>> Relay::Impl::t
                                                                                         bool last) {
   const auto timeout = last ? options_.connect_timeout : options_.connect_timeout_with_others;
   const auto note = [&](const Candidate& tried, tlsrpt::v1::FailureDetails failure) { note_tls(site, tried, failure); };
-  auto session = co_await dial(options_, client_options(options_, site.next_hop()), host, site.domain(), timeout,
-                               Sources{site.policy().source_addresses, site.next_source++}, note);
+  auto session = co_await dial({.tls = options_.tls,
+                                .client = client_options(options_, site.next_hop()),
+                                .host = host,
+                                .domain = site.domain(),
+                                .timeout = timeout,
+                                .sources = {site.policy().source_addresses, site.next_source++},
+                                .note = note});
   if (session) co_return Connection{*std::move(session), describe(host), 0};
   auto reason = std::move(session.error());
   log::warn("relay.host_failed", {{"site", site.key()},
@@ -303,7 +309,7 @@ async::Task<bool> Relay::Impl::transmit(Site& site, Connection& connection, Job 
 /// Only for hosts that MX records name: the TLS of others is between them and us.
 void Relay::Impl::note_tls(const Site& site, const Candidate& host, const tlsrpt::v1::FailureDetails& failure) {
   if (!tls_reports_ || site.next_hop().kind != NextHop::Kind::kMx || host.tls == TlsPolicy::kNone) return;
-  tls_reports_->note(reported_policy(host, site.domain()), failure);
+  tls_reports_->reports.note(reported_policy(host, site.domain()), failure);
 }
 
 void Relay::Impl::site_failed(Site& site, spool::Reply reason) {

@@ -76,9 +76,8 @@ std::string describe(const Candidate& host) {
   return host.address.host() == host.name ? literal : host.name + " " + literal;
 }
 
-async::Task<std::expected<std::unique_ptr<smtp::ClientSession>, spool::Reply>> dial(
-    const Options& options, smtp::ClientOptions client, Candidate host, const std::string& domain,
-    std::chrono::seconds timeout, Sources sources, NoteTls note) {
+async::Task<std::expected<std::unique_ptr<smtp::ClientSession>, spool::Reply>> dial(Dialling call) {
+  auto& [contexts, client, host, domain, timeout, sources, note] = call;
   // What is tried after a failure belongs to the same session, and is not noted.
   std::string from;
   const auto note_once = [&](tlsrpt::v1::FailureDetails failure) {
@@ -86,7 +85,7 @@ async::Task<std::expected<std::unique_ptr<smtp::ClientSession>, spool::Reply>> d
     if (!failure.result_type().empty()) failure.set_sending_ip(from);
     std::exchange(note, {})(host, failure);
   };
-  if (auto allowed = choose_tls(host, options.tls, client); !allowed) {
+  if (auto allowed = choose_tls(host, contexts, client); !allowed) {
     note_once(reported_refusal(host, allowed.error().text));
     co_return std::unexpected(allowed.error());
   }
@@ -115,11 +114,11 @@ async::Task<std::expected<std::unique_ptr<smtp::ClientSession>, spool::Reply>> d
     if (during_tls(session.error())) note_once(reported_failure(host, session.error()));
     // A connection that was lost may do better next time.
     if (needs_tls(host) && during_tls(session.error()) && !session.error().lost) reason.enhanced = "5.7.10";
-    if (!needs_tls(host) && host.sts == Sts::kTesting && client.tls == options.tls.verified &&
+    if (!needs_tls(host) && host.sts == Sts::kTesting && client.tls == contexts.verified &&
         during_tls(session.error())) {
       log::warn("relay.sts_testing", {{"domain", domain}, {"host", host.name}, {"reason", reason.text}});
       host.sts = Sts::kNone;
-      (void)choose_tls(host, options.tls, client);
+      (void)choose_tls(host, contexts, client);
       again = false;
       continue;
     }

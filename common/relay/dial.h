@@ -33,11 +33,18 @@ struct Sources {
 /// Nothing of hosts that failed for other reasons.
 using NoteTls = std::function<void(const Candidate& host, const tlsrpt::v1::FailureDetails& failure)>;
 
-/// Connects, opens the session by `client`, and does without TLS or without the proof that a policy in testing wants
-/// where that is better than no mail (RFC 7435). `client` is of client_options(), `domain` for the log. The references
-/// outlive the task; the error is why there is no session.
-async::Task<std::expected<std::unique_ptr<smtp::ClientSession>, spool::Reply>> dial(
-    const Options& options, smtp::ClientOptions client, Candidate host, const std::string& domain,
-    std::chrono::seconds timeout, Sources sources, NoteTls note = {});
+struct Dialling {
+  TlsContexts tls;
+  smtp::ClientOptions client;  // of client_options()
+  Candidate host;
+  std::string domain;            // for the log
+  std::chrono::seconds timeout;  // of the connection
+  Sources sources;
+  NoteTls note = {};
+};
+
+/// Connects, opens the session, and does without TLS or without the proof that a policy in testing wants where that is
+/// better than no mail (RFC 7435). The error is why there is no session.
+async::Task<std::expected<std::unique_ptr<smtp::ClientSession>, spool::Reply>> dial(Dialling call);
 
 }  // namespace quartet::relay

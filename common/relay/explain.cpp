@@ -77,13 +77,14 @@ async::Task<void> Relay::Impl::explain_into(std::string address, std::move_only_
   auto out = explain_route(address, domain);
   const auto kind = out.next_hop.kind;
   if (kind == NextHop::Kind::kMx || kind == NextHop::Kind::kHosts) {
+    const auto resolver = names_.resolver();
     auto lookup = options_.lookup;
     lookup.timeout = std::min(lookup.timeout, kPatience);
     if (kind == NextHop::Kind::kMx)
-      co_await explain_mx(*resolver_, domain, lookup, out);
+      co_await explain_mx(*resolver, domain, lookup, out);
     else
-      co_await explain_hosts(*resolver_, out.next_hop, lookup, out);
-    auto found = co_await find_candidates(*resolver_, out.next_hop, kind == NextHop::Kind::kMx ? domain : "", lookup);
+      co_await explain_hosts(*resolver, out.next_hop, lookup, out);
+    auto found = co_await find_candidates(*resolver, out.next_hop, kind == NextHop::Kind::kMx ? domain : "", lookup);
     if (found) {
       const auto policy = router()->site_policy(domain);
       out.site = policy ? key_for(found->site, *policy) : found->site;

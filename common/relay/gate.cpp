@@ -22,6 +22,11 @@ void Gate::leave(std::uint64_t octets) {
   let_in();
 }
 
+void Gate::set_limit(std::uint64_t limit) {
+  limit_ = limit;
+  let_in();
+}
+
 void Gate::let_in() {
   while (!line_.empty() && fits(line_.front()->octets)) {
     auto* const next = line_.front();

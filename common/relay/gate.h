@@ -17,6 +17,9 @@ class Gate {
   async::Task<bool> enter(std::uint64_t octets, async::Deadline deadline);
   void leave(std::uint64_t octets);
 
+  /// Holds for who enters from now on.
+  void set_limit(std::uint64_t limit);
+
   std::uint64_t used() const { return used_; }
 
  private:
@@ -27,7 +30,7 @@ class Gate {
   bool fits(std::uint64_t octets) const { return used_ == 0 || (octets <= limit_ && used_ <= limit_ - octets); }
   void let_in();
 
-  const std::uint64_t limit_;
+  std::uint64_t limit_;
   std::uint64_t used_ = 0;
   std::deque<Waiting*> line_;
 };

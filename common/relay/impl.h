@@ -11,6 +11,7 @@
 #include "common/async/task_group.h"
 #include "common/relay/gate.h"
 #include "common/relay/links.h"
+#include "common/relay/names.h"
 #include "common/relay/relay.h"
 #include "common/relay/suspensions.h"
 #include "common/relay/transport.h"
@@ -71,17 +72,30 @@ class Relay::Impl {
   bool runs() const;
   async::Task<void> deliver_over(std::unique_ptr<net::Stream> stream, Turn turn);
 
-  Options options_;
+  Options options_;  // loop thread only; a reload replaces them between two steps of whoever reads them
   spool::Spool& spool_;
   Links links_;
   Suspensions suspensions_;
 
   void set_router(std::shared_ptr<const Router> router);
+  void reload(Options options, std::shared_ptr<const Router> router);
   std::shared_ptr<const Router> router() const;
 
  private:
   std::vector<SiteStatus> site_status() const;
   void revive(const std::string& link);
+
+  // reload.cpp: new settings while it works
+  struct Reporting {
+    Reporting(TlsReportOptions options, std::shared_ptr<dns::Resolver> resolver, spool::Spool& spool)
+        : reports(std::move(options), std::move(resolver), spool) {}
+    TlsReports reports;
+    async::TaskGroup work;
+  };
+  void set_options(Options options);
+  void route_all_anew();
+  void set_tls_reports();
+  static async::Task<void> end_reporting(std::unique_ptr<Reporting> reporting);
 
   // scheduler.cpp: from the spool to sites
   async::Task<void> schedule();
@@ -96,13 +110,14 @@ class Relay::Impl {
   async::Task<std::expected<Candidates, Unroutable>> find_hosts(NextHop next_hop, std::string domain,
                                                                 dns::Families families);
   std::shared_ptr<const SitePolicy> policy_of_hosts(const std::vector<Candidate>& hosts) const;
-  std::shared_ptr<const SitePolicy> policy_named(const std::string& match) const;
+  std::shared_ptr<const SitePolicy> renewed_policy(const Site& site) const;
   Site& site(const std::string& key, const NextHop& next_hop, const std::string& domain,
              std::shared_ptr<const SitePolicy> policy);
   void offer(Site& site, spool::Claim claim);
   void open_connections(Site& site);
   bool open_connection(Site& site);
   void connection_ended(Site& site);
+  void serve_line();
   void look_after(Site& site);
   void look_after_sites(SteadyTime now);
   void end_an_idle_connection();
@@ -170,11 +185,11 @@ class Relay::Impl {
   std::shared_ptr<WakeUp> wake_up_ = std::make_shared<WakeUp>();
   mutable std::mutex router_mutex_;
   std::shared_ptr<const Router> router_;
-  const std::shared_ptr<const SitePolicy> usual_;
-  std::unique_ptr<dns::Resolver> resolver_;
-  std::unique_ptr<sts::Finder> sts_;
-  std::unique_ptr<TlsReports> tls_reports_;  // if they are wanted
-  Budget budget_;                            // of what all sites have ready
+  std::shared_ptr<const SitePolicy> usual_;
+  Names names_;
+  std::unique_ptr<Reporting> tls_reports_;  // if they are wanted
+  std::uint64_t generation_ = 0;            // counts the reloads: what was looked up before the last is not used
+  Budget budget_;                           // of what all sites have ready
   std::unordered_map<std::string, std::unique_ptr<Site>> sites_;
   struct Resolved {
     Site* site = nullptr;

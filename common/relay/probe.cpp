@@ -101,11 +101,12 @@ async::Task<bool> probe_host(const Options& options, const NextHop& next_hop, Ca
 
 /// Hosts and next hop of what is to be probed.
 async::Task<std::expected<Candidates, Unroutable>> Relay::Impl::find_probed(Probe probe, NextHop& next_hop) {
+  const auto resolver = names_.resolver();
   auto lookup = options_.lookup;
   lookup.timeout = kPatienceWithDns;
   if (const auto known = sites_.find(probe.destination); known != sites_.end()) {
     next_hop = known->second->next_hop();
-    co_return co_await find_candidates(*resolver_, next_hop, known->second->domain(), lookup);
+    co_return co_await find_candidates(*resolver, next_hop, known->second->domain(), lookup);
   }
   if (names_site(probe.destination))
     co_return std::unexpected(Unroutable{false, "4.4.4", "the relay knows no such site at present"});
@@ -116,7 +117,7 @@ async::Task<std::expected<Candidates, Unroutable>> Relay::Impl::find_probed(Prob
     next_hop.tls = router->tls_of(next_hop, domain);
   else if (next_hop.kind != NextHop::Kind::kHosts)
     co_return std::unexpected(Unroutable{false, "4.4.4", "by the tables no host gets its mail"});
-  co_return co_await find_candidates(*resolver_, next_hop, next_hop.kind == NextHop::Kind::kMx ? domain : "", lookup);
+  co_return co_await find_candidates(*resolver, next_hop, next_hop.kind == NextHop::Kind::kMx ? domain : "", lookup);
 }
 
 async::Task<void> Relay::Impl::run_probe(Probe probe, ProbeListener listener) {

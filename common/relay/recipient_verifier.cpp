@@ -13,6 +13,7 @@
 #include "common/mime/charset.h"
 #include "common/relay/dial.h"
 #include "common/relay/gate.h"
+#include "common/relay/names.h"
 
 namespace quartet::relay {
 namespace {
@@ -62,11 +63,7 @@ void count(Kind kind) {
 class RecipientVerifier::Impl {
  public:
   Impl(Options relay, VerifyOptions options)
-      : relay_(std::move(relay)),
-        options_(options),
-        lookup_(relay_.lookup),
-        cache_(options.entries),
-        places_(options.probes) {}
+      : relay_(std::move(relay)), options_(options), cache_(options.entries), places_(options.probes) {}
 
   async::Task<Verdict> ask(std::shared_ptr<const Router> router, std::string recipient, std::string sender) {
     const auto& next_hop = router->route(recipient, {.reverse_path = sender});
@@ -93,10 +90,20 @@ class RecipientVerifier::Impl {
     co_return mine->verdict;
   }
 
+  /// Probes that run end by what they began with.
+  void set_options(Options relay, VerifyOptions options) {
+    relay_ = std::move(relay);
+    options_ = options;
+    cache_ = VerdictCache(options.entries);
+    places_.set_limit(options.probes);
+    ++generation_;
+    hops_.clear();
+    if (names_.resolver()) prepare();
+  }
+
   async::Task<void> close() {
     co_await tasks_.close();
-    sts_.reset();
-    resolver_.reset();
+    names_.clear();
   }
 
  private:
@@ -125,6 +132,7 @@ class RecipientVerifier::Impl {
   async::Task<void> run(std::string key, std::shared_ptr<Probe> probe, std::shared_ptr<Hop> hop, NextHop next_hop,
                         std::string recipient) {
     co_await async::yield();  // ask() waits by then
+    const auto generation = generation_;
     probe->verdict = co_await in_line(*hop, next_hop, recipient);
     const auto& verdict = probe->verdict;
     count(verdict.kind);
@@ -136,7 +144,7 @@ class RecipientVerifier::Impl {
     const auto keep = verdict.kind == Kind::kAccepted  ? options_.accepted_for
                       : verdict.kind == Kind::kRefused ? options_.refused_for
                                                        : options_.unknown_for;
-    if (!tasks_.stop_requested()) cache_.put(key, verdict, Steady::now() + keep);
+    if (!tasks_.stop_requested() && generation == generation_) cache_.put(key, verdict, Steady::now() + keep);
     running_.erase(key);
     probe->done.set();
   }
@@ -161,8 +169,10 @@ class RecipientVerifier::Impl {
   }
 
   async::Task<Verdict> probe_hop(Hop& hop, const NextHop& next_hop, const std::string& recipient) {
-    prepare();
-    auto found = co_await find_candidates(*resolver_, next_hop, domain_of(recipient), lookup_);
+    if (!names_.resolver()) prepare();
+    const auto resolver = names_.resolver();
+    const auto lookup = relay_.lookup;
+    auto found = co_await find_candidates(*resolver, next_hop, domain_of(recipient), lookup);
     if (!found) {
       const auto& failure = found.error();
       const spool::Reply reply{0, failure.status, failure.text, ""};
@@ -174,8 +184,12 @@ class RecipientVerifier::Impl {
     for (const auto& host : found->hosts) {
       auto client = client_options(relay_, next_hop);
       client.greeting_timeout = client.command_timeout = client.tls_timeout = options_.step_timeout;
-      auto session = co_await dial(relay_, std::move(client), host, domain_of(recipient), options_.step_timeout,
-                                   Sources{relay_.source_addresses, 0});
+      auto session = co_await dial({.tls = relay_.tls,
+                                    .client = std::move(client),
+                                    .host = host,
+                                    .domain = domain_of(recipient),
+                                    .timeout = options_.step_timeout,
+                                    .sources = {relay_.source_addresses, 0}});
       if (!session) {
         reason = std::move(session.error());
         if (tasks_.stop_requested()) break;
@@ -218,28 +232,30 @@ class RecipientVerifier::Impl {
   }
 
   void prepare() {
-    if (resolver_) return;
-    resolver_ = std::make_unique<dns::Resolver>(relay_.resolver, std::make_shared<dns::Cache>());
-    if (relay_.sts) sts_ = std::make_unique<sts::Finder>(*relay_.sts);
-    lookup_.sts = sts_.get();
+    names_.set_options(relay_);
+    relay_.lookup.sts = names_.sts();
   }
 
-  const Options relay_;
-  const VerifyOptions options_;
-  LookupOptions lookup_;
+  Options relay_;
+  VerifyOptions options_;
   VerdictCache cache_;
   Gate places_;
   std::unordered_map<std::string, std::shared_ptr<Hop>> hops_;
   std::unordered_map<std::string, std::shared_ptr<Probe>> running_;
-  std::unique_ptr<dns::Resolver> resolver_;
-  std::unique_ptr<sts::Finder> sts_;
+  Names names_;
+  std::uint64_t generation_ = 0;  // counts set_options()
   async::TaskGroup tasks_;
 };
 
 RecipientVerifier::RecipientVerifier(async::Loop& loop, Options relay, VerifyOptions options)
-    : loop_(loop), impl_(std::make_unique<Impl>(std::move(relay), options)) {}
+    : loop_(loop), impl_(std::make_shared<Impl>(std::move(relay), options)) {}
 
 RecipientVerifier::~RecipientVerifier() = default;
+
+void RecipientVerifier::set_options(Options relay, VerifyOptions options) {
+  loop_.post(
+      [impl = impl_, relay = std::move(relay), options]() mutable { impl->set_options(std::move(relay), options); });
+}
 
 async::Task<Verdict> RecipientVerifier::ask(std::shared_ptr<const Router> router, std::string recipient,
                                             std::string sender) {

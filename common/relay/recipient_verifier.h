@@ -37,6 +37,9 @@ class RecipientVerifier {
   RecipientVerifier(const RecipientVerifier&) = delete;
   RecipientVerifier& operator=(const RecipientVerifier&) = delete;
 
+  /// Both from now on; what is remembered is forgotten. Any thread.
+  void set_options(Options relay, VerifyOptions options);
+
   /// `recipient` is a mailbox local@domain, `sender` the reverse-path of the mail. At once where it is remembered, or
   /// where the tables alone decide: what they hold or discard is taken, and so is mail that a site fetches itself
   /// (ATRN); what they bounce is refused. Callers that ask the same share one probe. Any loop.
@@ -49,7 +52,7 @@ class RecipientVerifier {
  private:
   class Impl;
   async::Loop& loop_;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace quartet::relay

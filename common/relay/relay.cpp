@@ -42,20 +42,15 @@ bool WakeUp::post(std::move_only_function<void()> function) {
 }
 
 async::Task<void> Relay::Impl::run() {
-  resolver_ = std::make_unique<dns::Resolver>(options_.resolver, std::make_shared<dns::Cache>());
-  if (options_.sts) sts_ = std::make_unique<sts::Finder>(*options_.sts);
-  options_.lookup.sts = sts_.get();
+  names_.set_options(options_);
+  options_.lookup.sts = names_.sts();
   {
     const std::lock_guard lock(wake_up_->mutex);
     wake_up_->loop = &async::Loop::current();
     stopping_ = wake_up_->stopping;
   }
   spool_.on_change([wake_up = wake_up_] { wake_up->wake(); });
-  async::TaskGroup reporting;
-  if (options_.tls_reports) {
-    tls_reports_ = std::make_unique<TlsReports>(*options_.tls_reports, spool_);
-    reporting.spawn(tls_reports_->run(*resolver_));
-  }
+  set_tls_reports();
   co_await schedule();
   spool_.on_change({});
   // Connections see the end of work, finish what they transmit and say QUIT; those that take too long are cut.
@@ -71,8 +66,7 @@ async::Task<void> Relay::Impl::run() {
   co_await tasks_.join(async::Deadline::after(grace));
   stop_turned();
   co_await tasks_.close();
-  co_await reporting.close();
-  tls_reports_.reset();
+  co_await end_reporting(std::move(tls_reports_));
   for (const auto& [key, site] : sites_) {
     for (auto& job : site->take_all()) put_back(std::move(job.recipients), {});
   }
@@ -81,8 +75,7 @@ async::Task<void> Relay::Impl::run() {
     wake_up_->loop = nullptr;
   }
   options_.lookup.sts = nullptr;
-  sts_.reset();
-  resolver_.reset();
+  names_.clear();
 }
 
 void Relay::Impl::stop(std::chrono::seconds grace) {
@@ -94,21 +87,6 @@ void Relay::Impl::stop(std::chrono::seconds grace) {
   wake_up_->post([this] {
     stopping_ = true;
     wake_up_->event.set();
-  });
-}
-
-void Relay::Impl::set_router(std::shared_ptr<const Router> router) {
-  {
-    const std::lock_guard lock(router_mutex_);
-    router_ = std::move(router);
-  }
-  wake_up_->post([this] {
-    resolved_.clear();  // what was resolved leads to sites as the old tables had them
-    for (const auto& [key, site] : sites_) {
-      site->set_policy(policy_named(site->policy().match));
-      look_after(*site);
-      open_connections(*site);
-    }
   });
 }
 
@@ -195,6 +173,10 @@ async::Task<void> Relay::run() { co_await impl_->run(); }
 void Relay::stop(std::chrono::seconds grace) { impl_->stop(grace); }
 
 void Relay::set_router(std::shared_ptr<const Router> router) { impl_->set_router(std::move(router)); }
+
+void Relay::reload(Options options, std::shared_ptr<const Router> router) {
+  impl_->reload(std::move(options), std::move(router));
+}
 
 std::shared_ptr<const Router> Relay::router() const { return impl_->router(); }
 

@@ -106,6 +106,9 @@ class Relay {
 
   /// New tables for all later routing. Any thread.
   void set_router(std::shared_ptr<const Router> router);
+  /// The same with new options, of which all count from now on but `directory` and `bodies_in_memory`. Connections that
+  /// are open go on as they are; what waits for one is routed anew. Any thread, after run() has begun.
+  void reload(Options options, std::shared_ptr<const Router> router);
   std::shared_ptr<const Router> router() const;
 
   /// Starts the queue of a link by its name, or of the link that owns a domain. Any thread.

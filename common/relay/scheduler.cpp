@@ -263,6 +263,7 @@ async::Task<void> Relay::Impl::look_up(std::string key, NextHop next_hop, std::s
                                        std::shared_ptr<const SitePolicy> policy) {
   const PhaseTimer looking(Phase::kLookUp);
   const bool by_domain = policy != nullptr;
+  const auto generation = generation_;
   auto found = co_await find_hosts(next_hop, domain, (by_domain ? policy : usual_)->families);
   if (!by_domain) {
     policy = found ? policy_of_hosts(found->hosts) : usual_;
@@ -272,6 +273,10 @@ async::Task<void> Relay::Impl::look_up(std::string key, NextHop next_hop, std::s
   auto claims = std::move(looking_up_[key]);
   looking_up_.erase(key);
   look_up_budget_.give(claims.size(), 0);
+  if (generation != generation_) {  // by what holds no longer
+    put_back(std::move(claims), {});
+    co_return;
+  }
   if (!found) {
     const auto& failure = found.error();
     log::warn("relay.unroutable", {{"domain", domain}, {"status", failure.status}, {"reason", failure.text}});
@@ -300,7 +305,8 @@ async::Task<std::expected<Candidates, Unroutable>> Relay::Impl::find_hosts(NextH
                                                                            dns::Families families) {
   auto options = options_.lookup;
   options.families = families;
-  co_return co_await find_candidates(*resolver_, next_hop, std::move(domain), options);
+  const auto resolver = names_.resolver();
+  co_return co_await find_candidates(*resolver, next_hop, std::move(domain), options);
 }
 
 /// That of the first host that has one.
@@ -312,11 +318,12 @@ std::shared_ptr<const SitePolicy> Relay::Impl::policy_of_hosts(const std::vector
 }
 
 /// As the present tables have it.
-std::shared_ptr<const SitePolicy> Relay::Impl::policy_named(const std::string& match) const {
+std::shared_ptr<const SitePolicy> Relay::Impl::renewed_policy(const Site& site) const {
   const auto router = this->router();
   const auto& policies = router->table().site_policies;
-  const auto found = policies.find(match);
-  return found == policies.end() ? usual_ : found->second;
+  const auto found = policies.find(site.policy().match);
+  auto policy = found == policies.end() ? usual_ : found->second;
+  return by_transport(site.next_hop().kind) ? with_limits_of(site.next_hop(), *policy) : policy;
 }
 
 Site& Relay::Impl::site(const std::string& key, const NextHop& next_hop, const std::string& domain,
@@ -437,6 +444,12 @@ bool Relay::Impl::open_connection(Site& site) {
 void Relay::Impl::connection_ended(Site& site) {
   --site.connections;
   --connections_;
+  serve_line();
+  open_connections(site);
+}
+
+/// Those that wait for a connection, while there are any left.
+void Relay::Impl::serve_line() {
   while (!stopping_ && !in_line_.empty() && connections_ < options_.connections) {
     const auto next = sites_.find(in_line_.front());
     in_line_.pop_front();
@@ -444,7 +457,6 @@ void Relay::Impl::connection_ended(Site& site) {
     next->second->in_line = false;
     open_connections(*next->second);
   }
-  open_connections(site);
 }
 
 void Relay::Impl::put_back(std::vector<spool::Claim> claims, WallTime due) {

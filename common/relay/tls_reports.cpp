@@ -44,12 +44,19 @@ std::string name_of(const tlsrpt::Destination& destination) {
 
 }  // namespace
 
-TlsReports::TlsReports(TlsReportOptions options, spool::Spool& spool)
+TlsReports::TlsReports(TlsReportOptions options, std::shared_ptr<dns::Resolver> resolver, spool::Spool& spool)
     : options_(std::move(options)),
+      resolver_(std::move(resolver)),
       spool_(spool),
       ledger_(options_.directory),
       pool_("tls-reports", 1),
       current_(period_at(wall_now(), options_.period)) {}
+
+void TlsReports::set_options(TlsReportOptions options, std::shared_ptr<dns::Resolver> resolver) {
+  options.directory = std::move(options_.directory);
+  options_ = std::move(options);
+  resolver_ = std::move(resolver);
+}
 
 void TlsReports::note(const tlsrpt::v1::Policy& policy, const tlsrpt::v1::FailureDetails& failure) {
   turn_page();
@@ -92,11 +99,12 @@ async::Task<void> TlsReports::save(Period period) {
   if (!saved) log::warn("tls_report.not_saved", {{"directory", options_.directory.string()}});
 }
 
-async::Task<void> TlsReports::run(dns::Resolver& resolver) {
+async::Task<void> TlsReports::run() {
   co_await load();
-  const auto pause =
-      std::max<std::chrono::milliseconds>(part_of(options_.period, kSaveEvery), std::chrono::milliseconds(100));
-  while (co_await async::sleep_for(pause) != async::Wait::kCancelled) {
+  const auto pause = [this] {
+    return std::max<std::chrono::milliseconds>(part_of(options_.period, kSaveEvery), std::chrono::milliseconds(100));
+  };
+  while (co_await async::sleep_for(pause()) != async::Wait::kCancelled) {
     const auto before = due_.size();
     turn_page();
     if (due_.size() != before) co_await save(due_.back().period);
@@ -104,19 +112,19 @@ async::Task<void> TlsReports::run(dns::Resolver& resolver) {
       dirty_ = false;
       co_await save(current_.period());
     }
-    co_await send_due(resolver);
+    co_await send_due();
   }
   if (dirty_) co_await save(current_.period());
 }
 
-async::Task<void> TlsReports::send_due(dns::Resolver& resolver) {
+async::Task<void> TlsReports::send_due() {
   for (std::size_t i = 0; i < due_.size();) {
     auto& due = due_[i];
     if (due.next_attempt > std::chrono::steady_clock::now()) {
       ++i;
       continue;
     }
-    co_await send_all(resolver, due);
+    co_await send_all(due);
     if (co_await async::stop_requested()) co_return;
     const auto end = from_micros((due.period.start() + due.period.length()) * 1'000'000);
     if (due.period.result_size() != 0 && wall_now() - end < kGiveUpAfter) {
@@ -130,18 +138,19 @@ async::Task<void> TlsReports::send_due(dns::Resolver& resolver) {
   }
 }
 
-async::Task<void> TlsReports::send_all(dns::Resolver& resolver, Due& due) {
+async::Task<void> TlsReports::send_all(Due& due) {
   for (const auto& domain : tlsrpt::domains(due.period)) {
     if (co_await async::stop_requested()) co_return;
-    if (!co_await send(resolver, due, domain)) continue;
+    if (!co_await send(due, domain)) continue;
     tlsrpt::forget(due.period, domain);
     co_await save(due.period);
   }
 }
 
 /// Whether nothing is left to be done for the domain.
-async::Task<bool> TlsReports::send(dns::Resolver& resolver, Due& due, std::string domain) {
-  const auto records = co_await resolver.txt("_smtp._tls." + domain, async::Deadline::after(kLookUp));
+async::Task<bool> TlsReports::send(Due& due, std::string domain) {
+  const auto resolver = resolver_;
+  const auto records = co_await resolver->txt("_smtp._tls." + domain, async::Deadline::after(kLookUp));
   if (!records) {
     const auto code = records.error().code;
     co_return code == dns::Code::kNoSuchDomain || code == dns::Code::kNoData || code == dns::Code::kBadName;
@@ -152,7 +161,7 @@ async::Task<bool> TlsReports::send(dns::Resolver& resolver, Due& due, std::strin
     const auto key = domain + " " + name_of(destination);
     const bool by_mail = std::holds_alternative<tlsrpt::MailTo>(destination);
     if (due.done.contains(key) || (by_mail && !options_.author.dkim)) continue;
-    if (co_await send_to(resolver, due.period, report, destination)) {
+    if (co_await send_to(due.period, report, destination)) {
       due.done.insert(key);
       log::info("tls_report.sent", {{"domain", domain}, {"to", name_of(destination)}, {"id", report.report_id()}});
     } else {
@@ -162,12 +171,12 @@ async::Task<bool> TlsReports::send(dns::Resolver& resolver, Due& due, std::strin
   co_return all;
 }
 
-async::Task<bool> TlsReports::send_to(dns::Resolver& resolver, const Period& period, const tlsrpt::v1::Report& report,
+async::Task<bool> TlsReports::send_to(const Period& period, const tlsrpt::v1::Report& report,
                                       const tlsrpt::Destination& destination) {
   auto bytes = tlsrpt::compressed(report);
   if (const auto* to = std::get_if<tlsrpt::MailTo>(&destination))
     co_return co_await mail(period, report, std::move(bytes), to->address);
-  co_return co_await post(resolver, std::move(bytes), std::get<https::Url>(destination));
+  co_return co_await post(std::move(bytes), std::get<https::Url>(destination));
 }
 
 async::Task<bool> TlsReports::mail(const Period& period, const tlsrpt::v1::Report& report, std::string bytes,
@@ -191,13 +200,14 @@ async::Task<bool> TlsReports::mail(const Period& period, const tlsrpt::v1::Repor
   co_return false;
 }
 
-async::Task<bool> TlsReports::post(dns::Resolver& resolver, std::string bytes, https::Url url) {
+async::Task<bool> TlsReports::post(std::string bytes, https::Url url) {
+  const auto resolver = resolver_;
   const auto addresses =
-      co_await dns::resolve_host(resolver, url.host, options_.families, async::Deadline::after(kLookUp));
+      co_await dns::resolve_host(*resolver, url.host, options_.families, async::Deadline::after(kLookUp));
   std::expected<https::Response, std::string> response = std::unexpected(std::string());
   if (addresses) {
     response = co_await async::offload(
-        pool_, [&] { return https::post(url, addresses->addresses, kType, bytes, options_.https); });
+        pool_, [&, how = options_.https] { return https::post(url, addresses->addresses, kType, bytes, how); });
   } else {
     response = std::unexpected(addresses.error().detail);
   }

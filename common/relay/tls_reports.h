@@ -31,13 +31,16 @@ struct TlsReportOptions {
 class TlsReports {
  public:
   /// `spool` takes the letters; it outlives this.
-  TlsReports(TlsReportOptions options, spool::Spool& spool);
+  TlsReports(TlsReportOptions options, std::shared_ptr<dns::Resolver> resolver, spool::Spool& spool);
+
+  /// From now on; but a period that has begun ends as it was to end, and counts stay in their directory.
+  void set_options(TlsReportOptions options, std::shared_ptr<dns::Resolver> resolver);
 
   /// A session with a host of policy.domain(); `failure` without a result type: all was well.
   void note(const tlsrpt::v1::Policy& policy, const tlsrpt::v1::FailureDetails& failure);
 
   /// Saves counts and sends reports, until it is cancelled; then counts are saved once more.
-  async::Task<void> run(dns::Resolver& resolver);
+  async::Task<void> run();
 
  private:
   /// A period that has ended, as far as its reports are not sent yet.
@@ -50,16 +53,17 @@ class TlsReports {
   void add_due(tlsrpt::v1::Period period);
   async::Task<void> load();
   async::Task<void> save(tlsrpt::v1::Period period);
-  async::Task<void> send_due(dns::Resolver& resolver);
-  async::Task<void> send_all(dns::Resolver& resolver, Due& due);
-  async::Task<bool> send(dns::Resolver& resolver, Due& due, std::string domain);
-  async::Task<bool> send_to(dns::Resolver& resolver, const tlsrpt::v1::Period& period, const tlsrpt::v1::Report& report,
+  async::Task<void> send_due();
+  async::Task<void> send_all(Due& due);
+  async::Task<bool> send(Due& due, std::string domain);
+  async::Task<bool> send_to(const tlsrpt::v1::Period& period, const tlsrpt::v1::Report& report,
                             const tlsrpt::Destination& destination);
   async::Task<bool> mail(const tlsrpt::v1::Period& period, const tlsrpt::v1::Report& report, std::string bytes,
                          std::string address);
-  async::Task<bool> post(dns::Resolver& resolver, std::string bytes, https::Url url);
+  async::Task<bool> post(std::string bytes, https::Url url);
 
   TlsReportOptions options_;
+  std::shared_ptr<dns::Resolver> resolver_;
   spool::Spool& spool_;
   tlsrpt::Ledger ledger_;
   async::ThreadPool pool_;

@@ -7,6 +7,7 @@
 
 #include "common/async/loop_threads.h"
 #include "common/config/config.h"
+#include "common/service/reload.h"
 
 namespace quartet::config::v1 {
 class Agent;
@@ -48,9 +49,9 @@ class Agent {
   virtual Belongings belongings() const { return {}; }
   /// Opens files and begins to work, as the user that the agent runs as.
   virtual Status start() = 0;
-  /// Reads the configuration again; on errors everything stays as it was. Sessions go on. What can only change at a
-  /// start is logged ("reload.ignored"), or an error where going on with the rest would lose mail's way.
-  virtual std::vector<config::Error> reload(const std::string& path) = 0;
+  /// Reads the configuration again; with faults everything stays as it was. Sessions go on. What can only change at a
+  /// start is ignored, or a fault where going on with the rest would lose mail's way.
+  virtual Reloaded reload(const std::string& path) = 0;
   /// Takes nothing new, lets transactions end for up to `grace`, then ends them. Also after a bind() or start() that
   /// failed; nothing of the agent uses the loops afterwards.
   virtual void drain(std::chrono::seconds grace) = 0;

@@ -11,13 +11,18 @@ class ByteBudget {
   explicit ByteBudget(std::uint64_t most) : most_(most) {}
   /// False, and nothing is taken, if they are more than is left.
   bool take(std::uint64_t octets);
+  /// Holds for what is taken from now on.
+  void set_most(std::uint64_t most) { most_.store(most, std::memory_order_relaxed); }
   void give_back(std::uint64_t octets) { taken_.fetch_sub(octets, std::memory_order_relaxed); }
   std::uint64_t taken() const { return taken_.load(std::memory_order_relaxed); }
   /// Whether take() would succeed now.
-  bool has_room(std::uint64_t octets) const { return octets <= most_ && taken() <= most_ - octets; }
+  bool has_room(std::uint64_t octets) const {
+    const auto most = most_.load(std::memory_order_relaxed);
+    return octets <= most && taken() <= most - octets;
+  }
 
  private:
-  std::uint64_t most_;
+  std::atomic<std::uint64_t> most_;
   std::atomic<std::uint64_t> taken_ = 0;
 };
 

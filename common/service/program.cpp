@@ -1,8 +1,7 @@
 #include "common/service/program.h"
 
 #include <fmt/format.h>
-#include <google/protobuf/message.h>
-#include <google/protobuf/util/message_differencer.h>
+#include <fmt/ranges.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -13,6 +12,8 @@
 #include <optional>
 #include <string_view>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "common/async/task_group.h"
 #include "common/control/server.h"
@@ -95,10 +96,18 @@ log::Options log_options(const Program& program, const v1::Log& settings) {
   return options;
 }
 
-/// What health checks and metrics are told; the agent is asked no more once it ends.
+/// What health checks, metrics and the control plane are told; the agent is asked no more once it ends.
 class Health {
  public:
-  explicit Health(Agent& agent) : agent_(agent) {}
+  explicit Health(Agent& agent) : agent_(agent), hostname_(service::hostname(agent.settings())) {}
+  std::string hostname() const {
+    const std::lock_guard lock(mutex_);
+    return hostname_;
+  }
+  void set_hostname(std::string hostname) {
+    const std::lock_guard lock(mutex_);
+    hostname_ = std::move(hostname);
+  }
   std::string trouble() const {
     const std::lock_guard lock(mutex_);
     return draining_ ? "draining" : agent_.trouble();
@@ -117,11 +126,40 @@ class Health {
  private:
   Agent& agent_;
   mutable std::mutex mutex_;
+  std::string hostname_;
   bool draining_ = false;
 };
 
+/// Those who asked for a reload by gRPC: it runs on the main thread, as one after SIGHUP.
+class Requests {
+ public:
+  using Done = control::Subject::ReloadDone;
+
+  void add(Done done) {
+    const std::lock_guard lock(mutex_);
+    if (closed_) return;
+    waiting_.push_back(std::move(done));
+    kill(getpid(), SIGHUP);
+  }
+  std::vector<Done> take() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(waiting_, {});
+  }
+  /// Those who wait are answered that the agent stops.
+  void close() {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    waiting_.clear();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<Done> waiting_;
+  bool closed_ = false;
+};
+
 std::expected<std::unique_ptr<control::Server>, std::string> start_control(const Program& program, Agent& agent,
-                                                                           const Health& health) {
+                                                                           const Health& health, Requests& requests) {
   const auto& settings = agent.settings().control();
   if (settings.socket().empty() && settings.address().empty()) return nullptr;
   control::Options options;
@@ -134,12 +172,13 @@ std::expected<std::unique_ptr<control::Server>, std::string> start_control(const
   options.key = settings.tls().key();
   options.client_ca = settings.client_ca();
   return control::Server::start(options, {.agent = program.name,
-                                          .hostname = hostname(agent.settings()),
+                                          .hostname = [&health] { return health.hostname(); },
                                           .spool = agent.spool(),
                                           .relay = agent.relay(),
                                           .trouble = [&health] { return health.trouble(); },
                                           .upstreams = agent.upstreams(),
-                                          .sessions = agent.sessions()});
+                                          .sessions = agent.sessions(),
+                                          .reload = [&requests](auto done) { requests.add(std::move(done)); }});
 }
 
 /// Signals come to the main thread alone, by sigwait(): blocked here before any other thread begins.
@@ -157,38 +196,37 @@ class Signals {
     }
     return signal;
   }
-  /// From here on a signal ends the process at once: nothing that was promised is lost by that.
-  void let_through() const { pthread_sigmask(SIG_UNBLOCK, &set_, nullptr); }
+  /// From here on one that ends the process does so at once: nothing that was promised is lost by that.
+  void let_through() const {
+    auto ending = set_;
+    sigdelset(&ending, SIGHUP);
+    pthread_sigmask(SIG_UNBLOCK, &ending, nullptr);
+  }
 
  private:
   sigset_t set_;
 };
 
-/// What reload cannot change, since it was used at the start.
-void report_changes(const v1::Agent& before, const v1::Agent& after) {
-  using google::protobuf::util::MessageDifferencer;
-  service::report_ignored("agent.hostname", before.hostname() != after.hostname());
-  service::report_ignored("agent.control", !MessageDifferencer::Equals(before.control(), after.control()));
-  service::report_ignored("agent.metrics", before.metrics() != after.metrics());
-  service::report_ignored("agent.threads", before.threads() != after.threads());
-  service::report_ignored("agent.user", before.user() != after.user());
-}
-
-void reload(const Program& program, Agent& agent, const std::string& path) {
+control::ReloadResult reload(const Program& program, Agent& agent, const std::string& path) {
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC, &now);
   notify_manager(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", now.tv_sec * 1'000'000LL + now.tv_nsec / 1000));
-  const v1::Agent before = agent.settings();
-  const auto errors = agent.reload(path);
-  for (const auto& error : errors) log::error("reload.fault", {{"at", config::to_string(error)}});
-  if (errors.empty()) {
+  auto reloaded = agent.reload(path);
+  control::ReloadResult result{{}, std::move(reloaded.changed), std::move(reloaded.ignored)};
+  for (const auto& fault : reloaded.faults) {
+    result.faults.push_back(config::to_string(fault));
+    log::error("reload.fault", {{"at", result.faults.back()}});
+  }
+  for (const auto& field : result.ignored)
+    log::warn("reload.ignored", {{"field", field}, {"reason", "takes effect at the next start"}});
+  if (result.faults.empty()) {
     log::configure(log_options(program, agent.settings().log()));
-    report_changes(before, agent.settings());
-    log::info("reload.done", {{"config", path}});
+    log::info("reload.done", {{"config", path}, {"changed", fmt::format("{}", fmt::join(result.changed, " "))}});
   } else {
-    log::error("reload.refused", {{"config", path}, {"faults", errors.size()}});
+    log::error("reload.refused", {{"config", path}, {"faults", result.faults.size()}});
   }
   notify_manager("READY=1");
+  return result;
 }
 
 int not_started(Agent& agent, const std::string& error, Health* health = nullptr) {
@@ -219,19 +257,26 @@ int serve(const Program& program, Agent& agent, const std::string& path, const S
     if (const auto started = status.start(*net::Address::parse(address)); !started)
       return not_started(agent, started.error(), &health);
   }
-  auto control = start_control(program, agent, health);
+  Requests requests;
+  auto control = start_control(program, agent, health, requests);
   if (!control) return not_started(agent, control.error(), &health);
 
   log::info("started", {{"version", QUARTET_VERSION}, {"config", path}, {"threads", loops.size()}});
   notify_manager("READY=1");
   int signal = signals.wait();
-  for (; signal == SIGHUP; signal = signals.wait()) reload(program, agent, path);
+  for (; signal == SIGHUP; signal = signals.wait()) {
+    auto asked = requests.take();
+    const auto result = reload(program, agent, path);
+    health.set_hostname(hostname(agent.settings()));
+    for (auto& done : asked) done(result);
+  }
 
   log::info("draining", {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
   notify_manager("STOPPING=1");
   signals.let_through();
   // Whoever asks for health learns first, then the agent ends; the control plane refers to what the agent owns.
   health.set_draining();
+  requests.close();
   if (*control) (*control)->stop(kControlGrace);
   control->reset();
   const auto seconds = agent.settings().drain_seconds();

@@ -6,7 +6,6 @@
 
 #include "common/base/ascii.h"
 #include "common/base/scope.h"
-#include "common/log/log.h"
 #include "common/service/process.h"
 #include "common/service/site_policies.h"
 #include "common/smtp/path.h"
@@ -131,19 +130,6 @@ std::uint64_t memory(Checker& checker, const google::protobuf::Message& owner, s
 
 std::uint64_t memory(Checker& checker, const v1::Limits& source) {
   return memory(checker, source, source.memory(), limits(source).message_size);
-}
-
-void report_ignored(std::string_view field, bool different) {
-  if (different) log::warn("reload.ignored", {{"field", field}, {"reason", "takes effect at the next start"}});
-}
-
-void report_ignored(const v1::Sending& before, const v1::Sending& after) {
-  const auto fixed = [](v1::Sending sending) {
-    sending.clear_tls_policy();
-    sending.clear_site_policy();
-    return sending.SerializeAsString();
-  };
-  report_ignored("sending", fixed(before) != fixed(after));
 }
 
 std::vector<net::Network> networks(Checker& checker, const google::protobuf::Message& owner, std::string_view field,

@@ -68,11 +68,6 @@ std::uint64_t memory(Checker& checker, const google::protobuf::Message& owner, s
                      std::uint64_t largest);
 std::uint64_t memory(Checker& checker, const v1::Limits& limits);
 
-/// "ignored until the next start" in the log, if `different`.
-void report_ignored(std::string_view field, bool different);
-/// The same of what a running relay does not take over: all but the policies, which are in its router.
-void report_ignored(const v1::Sending& before, const v1::Sending& after);
-
 /// Members of the repeated field `field` of `owner`.
 std::vector<net::Network> networks(Checker& checker, const google::protobuf::Message& owner, std::string_view field,
                                    const google::protobuf::RepeatedPtrField<std::string>& values);

@@ -12,6 +12,8 @@ namespace quartet::sts {
 struct FetchOptions {
   https::Options https;
   std::uint16_t port = 443;
+
+  friend bool operator==(const FetchOptions&, const FetchOptions&) = default;
 };
 
 /// The text that mta-sts.DOMAIN has for `domain`, from one of `addresses` (IP, as text; nothing else is looked up).

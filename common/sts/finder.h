@@ -19,6 +19,8 @@ struct FinderOptions {
   std::filesystem::path directory;  // for policies
   FetchOptions fetch;
   dns::Families families = dns::Families::kPreferIpv6;
+
+  friend bool operator==(const FinderOptions&, const FinderOptions&) = default;
 };
 
 /// Loop thread only; it outlives its look-ups.

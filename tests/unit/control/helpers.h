@@ -50,7 +50,9 @@ struct Running {
   net::Sessions* sessions = nullptr;
 
   Subject subject(relay::Relay* relay = nullptr) {
-    return {"mta", "mx.a.test", spool.get(), relay, [this] { return trouble.get(); }, upstreams, sessions};
+    return {"mta",   [] { return std::string("mx.a.test"); }, spool.get(),
+            relay,   [this] { return trouble.get(); },        upstreams,
+            sessions};
   }
   void start(Options options, relay::Relay* relay = nullptr) {
     auto started = Server::start(options, subject(relay));

@@ -209,6 +209,25 @@ TEST_CASE("recipients are asked about by LMTP as well", "[relay]") {
   CHECK(verdicts[1].kind == Kind::kRefused);
 }
 
+async::Task<void> ask_around_new_options(RecipientVerifier& verifier, std::shared_ptr<const Router> router,
+                                         const Users& users) {
+  co_await verifier.ask(router, "ann@b.test");
+  co_await verifier.ask(router, "ann@b.test");
+  CHECK(users.asked == 1);
+  verifier.set_options(options_for_tests(), {});
+  co_await verifier.ask(router, "ann@b.test");
+  CHECK(users.asked == 2);
+  co_await verifier.close();
+}
+
+TEST_CASE("new options begin with nothing known", "[relay]") {
+  Users users;
+  const Sink sink(users.script());
+  async::Loop loop;
+  RecipientVerifier verifier(loop, options_for_tests(), {});
+  loop.block_on(ask_around_new_options(verifier, to_sink(sink.port()), users));
+}
+
 TEST_CASE("after the end nobody knows", "[relay]") {
   async::Loop loop;
   RecipientVerifier verifier(loop, options_for_tests(), {});
