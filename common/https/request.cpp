@@ -68,17 +68,17 @@ void configure_post(CURL* curl, curl_slist* header, std::string_view content) {
   curl_easy_setopt(curl, CURLOPT_POSTFIELDS, content.data());
 }
 
-std::expected<Response, std::string> perform(const Url& url, const std::vector<std::string>& addresses,
-                                             const List& header, std::string_view content, const Options& options) {
+std::expected<Response, Error> perform(const Url& url, const std::vector<std::string>& addresses, const List& header,
+                                       std::string_view content, const Options& options) {
   static const auto initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
   const Handle curl(initialised == CURLE_OK ? curl_easy_init() : nullptr, curl_easy_cleanup);
-  if (!curl) return std::unexpected("libcurl does not start");
+  if (!curl) return std::unexpected(Error{"libcurl does not start"});
   const List resolve(curl_slist_append(nullptr, resolution(url, addresses).c_str()), curl_slist_free_all);
   Body body{{}, options.most};
   configure(curl.get(), text_of(url), resolve.get(), options, body);
   if (header) configure_post(curl.get(), header.get(), content);
   const auto code = curl_easy_perform(curl.get());
-  if (code != CURLE_OK) return std::unexpected(curl_easy_strerror(code));
+  if (code != CURLE_OK) return std::unexpected(Error{curl_easy_strerror(code), code == CURLE_PEER_FAILED_VERIFICATION});
   Response response;
   response.body = std::move(body.text);
   curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &response.status);
@@ -115,15 +115,14 @@ std::optional<Url> parse_url(std::string_view text) {
   return url;
 }
 
-std::expected<Response, std::string> get(const Url& url, const std::vector<std::string>& addresses,
-                                         const Options& options) {
+std::expected<Response, Error> get(const Url& url, const std::vector<std::string>& addresses, const Options& options) {
   return perform(url, addresses, List(nullptr, curl_slist_free_all), {}, options);
 }
 
-std::expected<Response, std::string> post(const Url& url, const std::vector<std::string>& addresses,
-                                          std::string_view type, std::string_view body, const Options& options) {
+std::expected<Response, Error> post(const Url& url, const std::vector<std::string>& addresses, std::string_view type,
+                                    std::string_view body, const Options& options) {
   const List header(curl_slist_append(nullptr, fmt::format("Content-Type: {}", type).c_str()), curl_slist_free_all);
-  if (!header) return std::unexpected("no memory");
+  if (!header) return std::unexpected(Error{"no memory"});
   return perform(url, addresses, header, body, options);
 }
 

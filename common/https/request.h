@@ -34,11 +34,15 @@ struct Response {
   std::string body;
 };
 
+struct Error {
+  std::string text;              // for people
+  bool bad_certificate = false;  // the server has none that is valid for its name
+};
+
 /// Nothing but `addresses` (IP, as text) is connected to. Blocks: for a thread pool. Redirections are not followed, and
-/// the certificate must be valid for the host. The error is for people.
-std::expected<Response, std::string> get(const Url& url, const std::vector<std::string>& addresses,
-                                         const Options& options);
-std::expected<Response, std::string> post(const Url& url, const std::vector<std::string>& addresses,
-                                          std::string_view type, std::string_view body, const Options& options);
+/// the certificate must be valid for the host.
+std::expected<Response, Error> get(const Url& url, const std::vector<std::string>& addresses, const Options& options);
+std::expected<Response, Error> post(const Url& url, const std::vector<std::string>& addresses, std::string_view type,
+                                    std::string_view body, const Options& options);
 
 }  // namespace quartet::https

@@ -42,7 +42,7 @@ void add_addresses(std::vector<Candidate>& out, const Candidate& host, const std
                    std::uint16_t port) {
   for (const auto& text : addresses) {
     if (auto address = net::Address::from_ip(text, port))
-      out.push_back({host.name, *std::move(address), host.tls, host.dane, host.sts, host.sts_policy, host.sender_tls,
+      out.push_back({host.name, *std::move(address), host.tls, host.dane, host.sts, host.sts_finding, host.sender_tls,
                      host.own, host.proved_name});
   }
 }
@@ -67,15 +67,12 @@ async::Task<std::vector<DaneFinding>> find_dane_of_plan(dns::Resolver& resolver,
   co_return co_await find_dane_of_all(resolver, std::move(hosts), std::move(reference), deadline);
 }
 
-/// RFC 8461 section 4.1. A host outside the policy counts, too, while it is only tested.
-Sts sts_of(const sts::Policy* policy, const std::string& domain, const std::string& host) {
-  if (policy == nullptr) return Sts::kNone;
-  const bool allowed = sts::allows(*policy, host);
-  if (policy->mode == sts::Mode::kEnforce) return allowed ? Sts::kEnforce : Sts::kRefused;
-  if (allowed) return Sts::kTesting;
-  log::warn("relay.sts_testing",
-            {{"domain", domain}, {"host", host}, {"reason", "the policy does not name this host"}});
-  return Sts::kNone;
+Sts sts_of_host(const sts::Policy* policy, const std::string& domain, const std::string& host) {
+  const auto out = sts_of(policy, host);
+  if (policy != nullptr && out == Sts::kNone)
+    log::warn("relay.sts_testing",
+              {{"domain", domain}, {"host", host}, {"reason", "the policy does not name this host"}});
+  return out;
 }
 
 /// For the key of a site.
@@ -90,20 +87,20 @@ async::Task<Result> mx_candidates(dns::Resolver& resolver, const NextHop& next_h
   auto plan =
       co_await dns::resolve_mx(resolver, std::move(domain), options.self, {.families = options.families}, deadline);
   if (!plan) co_return std::unexpected(unroutable(plan.error()));
-  Candidates found{.hosts = {}, .site = next_hop.site_key(), .expires = plan->expires};
+  Candidates found{.hosts = {}, .site = next_hop.site_key(), .expires = plan->expires, .sts = {}};
   std::vector<DaneFinding> findings;
   if (by_dane(next_hop.tls)) findings = co_await find_dane_of_plan(resolver, *plan, next_hop.mx_port, deadline);
-  std::shared_ptr<const sts::Policy> policy;
   const bool required = next_hop.sender_tls == SenderTls::kRequired;
   const bool sts_counts = next_hop.sender_tls != SenderTls::kOptional && (required || opportunistic(next_hop.tls));
   if (options.sts != nullptr && sts_counts) {
-    policy = co_await options.sts->find(resolver, plan->domain, deadline);
+    found.sts = co_await options.sts->find(resolver, plan->domain, deadline);
     found.expires = std::min(found.expires, std::chrono::steady_clock::now() + kLookForPolicy);
   }
   std::vector<std::string> names;
   for (std::size_t i = 0; i < plan->hosts.size(); ++i) {
     const auto& host = plan->hosts[i];
-    Candidate candidate{host.name, {}, next_hop.tls, nullptr, sts_of(policy.get(), plan->domain, host.name), policy};
+    Candidate candidate{
+        host.name, {}, next_hop.tls, nullptr, sts_of_host(found.sts.policy.get(), plan->domain, host.name), found.sts};
     candidate.sender_tls = next_hop.sender_tls;
     // A policy that is only tested proves nothing, and the domain itself is no name that the DNS gave us.
     candidate.proved_name = plan->authentic || plan->implicit || candidate.sts == Sts::kEnforce;
@@ -125,8 +122,10 @@ async::Task<Result> mx_candidates(dns::Resolver& resolver, const NextHop& next_h
 
 async::Task<Result> host_candidates(dns::Resolver& resolver, const NextHop& next_hop, const LookupOptions& options) {
   // Addresses given as they are never change; ten minutes bound how long a vanished name stays in use.
-  Candidates found{
-      .hosts = {}, .site = next_hop.site_key(), .expires = std::chrono::steady_clock::now() + std::chrono::minutes(10)};
+  Candidates found{.hosts = {},
+                   .site = next_hop.site_key(),
+                   .expires = std::chrono::steady_clock::now() + std::chrono::minutes(10),
+                   .sts = {}};
   Unroutable failure{false, "4.4.4", "no host is configured"};
   for (const auto& host : next_hop.hosts) {
     Candidate candidate{host.name, {}, host.tls.value_or(next_hop.tls)};
@@ -167,11 +166,18 @@ async::Task<Result> host_candidates(dns::Resolver& resolver, const NextHop& next
 
 }  // namespace
 
+Sts sts_of(const sts::Policy* policy, const std::string& host) {
+  if (policy == nullptr) return Sts::kNone;
+  const bool allowed = sts::allows(*policy, host);
+  if (policy->mode == sts::Mode::kEnforce) return allowed ? Sts::kEnforce : Sts::kRefused;
+  return allowed ? Sts::kTesting : Sts::kNone;  // a host outside the policy counts, too, while it is only tested
+}
+
 async::Task<Result> find_candidates(dns::Resolver& resolver, const NextHop& next_hop, std::string domain,
                                     const LookupOptions& options) {
   if (next_hop.kind == NextHop::Kind::kMx)
     co_return co_await mx_candidates(resolver, next_hop, std::move(domain), options);
-  if (by_transport(next_hop.kind)) co_return Candidates{{}, next_hop.site_key(), SteadyTime::max()};
+  if (by_transport(next_hop.kind)) co_return Candidates{{}, next_hop.site_key(), SteadyTime::max(), {}};
   auto found = co_await host_candidates(resolver, next_hop, options);
   if (found && next_hop.shuffle) {
     thread_local std::minstd_rand random(std::random_device{}());

@@ -29,11 +29,14 @@ struct Candidate {
   TlsPolicy tls = TlsPolicy::kMay;
   std::shared_ptr<const DaneFinding> dane = nullptr;  // if the policy is by DANE
   Sts sts = Sts::kNone;
-  std::shared_ptr<const sts::Policy> sts_policy = nullptr;  // unless it is kNone for want of one
+  sts::Finding sts_finding = {};  // what it is of
   SenderTls sender_tls = SenderTls::kUsual;
   bool own = false;         // an address of this host
   bool proved_name = true;  // nobody could have put another host's name in the place of this one
 };
+
+/// What MTA-STS says of a host of a domain with this policy, which may be null (RFC 8461 section 4.1).
+Sts sts_of(const sts::Policy* policy, const std::string& host);
 
 /// Why there is nothing to connect to, in the terms of a reply.
 struct Unroutable {
@@ -48,6 +51,7 @@ struct Candidates {
   /// have to prove the same to them.
   std::string site;
   SteadyTime expires;  // when to look again
+  sts::Finding sts = {};
 };
 
 struct LookupOptions {

@@ -216,7 +216,8 @@ async::Task<std::optional<Relay::Impl::Connection>> Relay::Impl::connect(Site& s
 async::Task<std::expected<Relay::Impl::Connection, spool::Reply>> Relay::Impl::try_host(Site& site, Candidate host,
                                                                                         bool last) {
   const auto timeout = last ? options_.connect_timeout : options_.connect_timeout_with_others;
-  const auto note = [&](const Candidate& tried, tlsrpt::v1::FailureDetails failure) { note_tls(site, tried, failure); };
+  std::optional<TlsOutcome> tls;
+  const auto note = [&tls](const Candidate& tried, const auto& failure) { tls.emplace(tried, failure); };
   auto session = co_await dial({.tls = options_.tls,
                                 .client = client_options(options_, site.next_hop()),
                                 .host = host,
@@ -224,7 +225,8 @@ async::Task<std::expected<Relay::Impl::Connection, spool::Reply>> Relay::Impl::t
                                 .timeout = timeout,
                                 .sources = {site.policy().source_addresses, site.next_source++},
                                 .note = note});
-  if (session) co_return Connection{*std::move(session), describe(host), 0};
+  if (session) co_return Connection{*std::move(session), describe(host), 0, nullptr, std::move(tls)};
+  if (tls) note_failed_tls(site, *tls);
   auto reason = std::move(session.error());
   log::warn("relay.host_failed", {{"site", site.key()},
                                   {"host", host.name},
@@ -268,6 +270,13 @@ async::Task<bool> Relay::Impl::transmit(Site& site, Connection& connection, Job 
   }
   if (const auto most = offered(connection).recipients_limit; most != 0 && job.recipients.size() > most)
     site.untake(split(job, static_cast<std::size_t>(most)));
+  if (connection.tls && counts_tls(site)) {
+    for (const auto& claim : job.recipients) {
+      auto domain = domain_of(claim.address);
+      if (!connection.reported.contains(domain)) note_tls(site, *connection.tls, domain);
+      connection.reported.insert(std::move(domain));
+    }
+  }
   const bool lmtp = site.next_hop().protocol == Protocol::kLmtp;
   const bool within_host = !connection.session || smtp::within_host(connection.session->stream(), lmtp);
   const auto transaction = to_transaction(job, *body, within_host, lmtp);
@@ -306,10 +315,33 @@ async::Task<bool> Relay::Impl::transmit(Site& site, Connection& connection, Job 
   co_return true;
 }
 
-/// Only for hosts that MX records name: the TLS of others is between them and us.
-void Relay::Impl::note_tls(const Site& site, const Candidate& host, const tlsrpt::v1::FailureDetails& failure) {
-  if (!tls_reports_ || site.next_hop().kind != NextHop::Kind::kMx || host.tls == TlsPolicy::kNone) return;
-  tls_reports_->reports.note(reported_policy(host, site.domain()), failure);
+/// Only hosts that MX records name: the TLS of others is between them and us.
+bool Relay::Impl::counts_tls(const Site& site) const {
+  return tls_reports_ != nullptr && site.next_hop().kind == NextHop::Kind::kMx;
+}
+
+/// A session counts for each domain whose mail it carries, by what that domain wants of the host; domains of one site
+/// may differ in that as long as it makes no difference to delivery.
+void Relay::Impl::note_tls(const Site& site, const TlsOutcome& outcome, const std::string& domain) {
+  if (outcome.host.tls == TlsPolicy::kNone) return;
+  const auto policy = router()->site_policy(domain);
+  const auto known = resolved_.find(resolution_key(site.next_hop(), domain, policy.get()));
+  if (known == resolved_.end()) return;  // it is not known any more what the domain wants
+  auto host = outcome.host;
+  host.sts_finding = known->second.sts;
+  host.sts = sts_of(host.sts_finding.policy.get(), host.name);
+  auto failure = outcome.failure;
+  if (failure.result_type().empty()) {
+    failure = reported_policy_failure(host);
+    failure.set_sending_ip(outcome.failure.sending_ip());
+  }
+  tls_reports_->reports.note(reported_policy(host, domain), failure);
+}
+
+/// For those whose mail waits for it.
+void Relay::Impl::note_failed_tls(const Site& site, const TlsOutcome& outcome) {
+  if (!counts_tls(site)) return;
+  for (const auto& domain : site.ready_domains()) note_tls(site, outcome, domain);
 }
 
 void Relay::Impl::site_failed(Site& site, spool::Reply reason) {

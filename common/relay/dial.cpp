@@ -82,11 +82,12 @@ async::Task<std::expected<std::unique_ptr<smtp::ClientSession>, spool::Reply>> d
   std::string from;
   const auto note_once = [&](tlsrpt::v1::FailureDetails failure) {
     if (!note) return;
-    if (!failure.result_type().empty()) failure.set_sending_ip(from);
+    failure.set_sending_ip(from);
     std::exchange(note, {})(host, failure);
   };
   if (auto allowed = choose_tls(host, contexts, client); !allowed) {
-    note_once(reported_refusal(host, allowed.error().text));
+    if (auto failure = reported_refusal(host, allowed.error().text); !failure.result_type().empty())
+      note_once(std::move(failure));
     co_return std::unexpected(allowed.error());
   }
   for (bool again = false;;) {

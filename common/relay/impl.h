@@ -4,6 +4,8 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -38,6 +40,12 @@ struct Attempt {
 /// Whether the end of an attempt that did not count is more than a time to come back: the message has expired, or its
 /// sender is to be told of the delay.
 bool says_something(const Attempt& attempt, const Options& options, const RetrySchedule& retry, WallTime now);
+
+/// What the TLS of a session, or of the attempt at one, was like.
+struct TlsOutcome {
+  Candidate host;
+  tlsrpt::v1::FailureDetails failure;  // empty: as it should be
+};
 
 /// What other threads may touch of a relay; shared, because the spool and the loop may call after the relay is gone.
 struct WakeUp : std::enable_shared_from_this<WakeUp> {
@@ -104,6 +112,7 @@ class Relay::Impl {
   void give_up(std::vector<spool::Claim> claims);
   bool not_released(spool::Claim& claim);
   bool keep_waiting(spool::Claim& claim, const RoutingTable::Link& link);
+  static std::string resolution_key(const NextHop& next_hop, const std::string& domain, const SitePolicy* policy);
   void to_site(spool::Claim claim, const NextHop& next_hop, std::shared_ptr<const SitePolicy> policy);
   async::Task<void> look_up(std::string key, NextHop next_hop, std::string domain,
                             std::shared_ptr<const SitePolicy> policy);
@@ -146,6 +155,8 @@ class Relay::Impl {
     std::string host;                              // for people
     unsigned carried = 0;                          // transactions
     std::unique_ptr<Transport> transport = nullptr;
+    std::optional<TlsOutcome> tls = std::nullopt;  // of the session, for reports
+    std::set<std::string> reported{};              // domains for which it has been counted
   };
   async::Task<void> connection(Site& site);
   static const smtp::Capabilities& offered(const Connection& connection);
@@ -154,7 +165,9 @@ class Relay::Impl {
   async::Task<std::expected<Connection, spool::Reply>> try_host(Site& site, Candidate host, bool last);
   async::Task<bool> deliver(Site& site, Connection& connection, Job job);
   async::Task<bool> transmit(Site& site, Connection& connection, Job job);
-  void note_tls(const Site& site, const Candidate& host, const tlsrpt::v1::FailureDetails& failure);
+  bool counts_tls(const Site& site) const;
+  void note_tls(const Site& site, const TlsOutcome& outcome, const std::string& domain);
+  void note_failed_tls(const Site& site, const TlsOutcome& outcome);
   void site_failed(Site& site, spool::Reply reason);
   void refuse_ready(Site& site, const spool::Reply& reason);
   void route_anew(Site& site);
@@ -194,6 +207,7 @@ class Relay::Impl {
   struct Resolved {
     Site* site = nullptr;
     SteadyTime expires{};
+    sts::Finding sts{};
   };
   std::unordered_map<std::string, Resolved> resolved_;                     // by next hop and domain
   std::unordered_map<std::string, std::vector<spool::Claim>> looking_up_;  // claims that wait for a look-up

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/relay/route.h"
+
 namespace quartet::relay {
 namespace {
 
@@ -115,6 +117,14 @@ void ReadyQueue::discount(Sender& sender, const Job& job) {
   sender.bytes -= job.message->size;
   room_.give(job.recipients.size(), job.message->size);
   budget_.give(job.recipients.size(), job.message->size);
+}
+
+std::set<std::string> ReadyQueue::domains() const {
+  std::set<std::string> out;
+  for (const auto& sender : senders_)
+    for (const auto& job : sender.jobs)
+      for (const auto& claim : job.recipients) out.insert(domain_of(claim.address));
+  return out;
 }
 
 }  // namespace quartet::relay

@@ -6,6 +6,7 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -63,6 +64,8 @@ class ReadyQueue {
   void untake(Job job);
 
   void set_limits(std::size_t recipients, std::uint64_t bytes) { room_.set_limits(recipients, bytes); }
+  /// The domains of what is ready.
+  std::set<std::string> domains() const;
   bool empty() const { return senders_.empty(); }
   std::size_t jobs() const { return jobs_; }
   std::size_t recipients() const { return room_.recipients(); }

@@ -234,11 +234,17 @@ bool Relay::Impl::keep_waiting(spool::Claim& claim, const RoutingTable::Link& li
   return true;
 }
 
+/// Of resolved_; `domain` is empty unless MX records decide.
+std::string Relay::Impl::resolution_key(const NextHop& next_hop, const std::string& domain, const SitePolicy* policy) {
+  auto key = next_hop.site_key() + "|" + domain;
+  if (policy != nullptr) key += "|" + policy->match;
+  return key;
+}
+
 /// `policy` is that of the recipient's domain; null if it has none.
 void Relay::Impl::to_site(spool::Claim claim, const NextHop& next_hop, std::shared_ptr<const SitePolicy> policy) {
   const auto domain = next_hop.kind == NextHop::Kind::kMx ? domain_of(claim.address) : std::string();
-  auto key = next_hop.site_key() + "|" + domain;
-  if (policy) key += "|" + policy->match;
+  auto key = resolution_key(next_hop, domain, policy.get());
   if (const auto found = resolved_.find(key);
       found != resolved_.end() && found->second.expires > std::chrono::steady_clock::now()) {
     offer(*found->second.site, std::move(claim));
@@ -297,7 +303,7 @@ async::Task<void> Relay::Impl::look_up(std::string key, NextHop next_hop, std::s
   target.hosts = std::move(found->hosts);
   target.hosts_expire = found->expires;
   if (resolved_.size() > kMostResolved) resolved_.clear();
-  resolved_[key] = {&target, found->expires};
+  resolved_[key] = {&target, found->expires, std::move(found->sts)};
   for (auto& claim : claims) offer(target, std::move(claim));
 }
 

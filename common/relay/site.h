@@ -66,6 +66,7 @@ class Site {
   /// Whether a new site would be the same.
   bool forgettable(SteadyTime now) const;
   std::size_t ready() const { return ready_.recipients(); }
+  std::set<std::string> ready_domains() const { return ready_.domains(); }
 
   /// What did not get there: by its domain it is found again.
   void note_deferred(const spool::Claim& claim);

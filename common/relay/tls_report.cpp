@@ -43,6 +43,19 @@ const char* type_of(std::optional<tls::Fault> fault) {
   return "validation-failure";
 }
 
+/// RFC 8460 section 4.3.2.2.
+const char* type_of(sts::Failure::Kind kind) {
+  switch (kind) {
+    case sts::Failure::Kind::kCertificate:
+      return "sts-webpki-invalid";
+    case sts::Failure::Kind::kInvalid:
+      return "sts-policy-invalid";
+    case sts::Failure::Kind::kFetch:
+      break;
+  }
+  return "sts-policy-fetch-error";
+}
+
 }  // namespace
 
 tlsrpt::v1::Policy reported_policy(const Candidate& host, const std::string& domain) {
@@ -54,13 +67,15 @@ tlsrpt::v1::Policy reported_policy(const Candidate& host, const std::string& dom
       policy.add_text(
           fmt::format("{} {} {} {}", record.usage, record.selector, record.matching_type, hex_encode(record.data)));
     policy.add_mx_host(host.dane->dane.base_domain.empty() ? host.name : host.dane->dane.base_domain);
-  } else if (host.sts_policy) {
+  } else if (host.sts_finding.failure) {
+    policy.set_type("sts");  // one that nobody has seen
+  } else if (const auto& sts = host.sts_finding.policy) {
     policy.set_type("sts");
     policy.add_text("version: STSv1");
-    policy.add_text(fmt::format("mode: {}", mode_name(host.sts_policy->mode)));
-    for (const auto& mx : host.sts_policy->mx) policy.add_text("mx: " + mx);
-    policy.add_text(fmt::format("max_age: {}", host.sts_policy->max_age.count()));
-    for (const auto& mx : host.sts_policy->mx) policy.add_mx_host(mx);
+    policy.add_text(fmt::format("mode: {}", mode_name(sts->mode)));
+    for (const auto& mx : sts->mx) policy.add_text("mx: " + mx);
+    policy.add_text(fmt::format("max_age: {}", sts->max_age.count()));
+    for (const auto& mx : sts->mx) policy.add_mx_host(mx);
   } else {
     policy.set_type("no-policy-found");
   }
@@ -75,8 +90,15 @@ FailureDetails reported_failure(const Candidate& host, const smtp::ClientError& 
 FailureDetails reported_failure(const Candidate& host, const net::TlsInfo* tls) {
   if (tls == nullptr) return details(host, "starttls-not-supported", "");
   if (host.dane && host.dane->state == State::kUnusable) return details(host, "tlsa-invalid", host.dane->detail);
-  // Only tested, or the session would not be.
-  if (!follows_dane(host) && host.sts_policy && host.sts == Sts::kNone)
+  return {};
+}
+
+FailureDetails reported_policy_failure(const Candidate& host) {
+  if (follows_dane(host)) return {};
+  const auto& [policy, failure] = host.sts_finding;
+  if (failure) return details(host, type_of(failure->kind), failure->text);
+  // Only tested, or there would be no session.
+  if (policy && host.sts == Sts::kNone)
     return details(host, "validation-failure", "the policy does not name this host");
   return {};
 }
@@ -84,7 +106,8 @@ FailureDetails reported_failure(const Candidate& host, const net::TlsInfo* tls) 
 FailureDetails reported_refusal(const Candidate& host, const std::string& reason) {
   if (host.dane && host.dane->state == State::kFailed) return details(host, "dnssec-invalid", reason);
   if (host.sts == Sts::kRefused) return details(host, "validation-failure", reason);
-  return details(host, "dane-required", reason);
+  if (host.tls == TlsPolicy::kDaneOnly) return details(host, "dane-required", reason);
+  return {};
 }
 
 }  // namespace quartet::relay

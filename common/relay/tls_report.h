@@ -15,9 +15,11 @@ tlsrpt::v1::Policy reported_policy(const Candidate& host, const std::string& dom
 /// Section 4.3 for an attempt with `host` that ended with `error`; nothing (an empty result type) if it says nothing
 /// about TLS.
 tlsrpt::v1::FailureDetails reported_failure(const Candidate& host, const smtp::ClientError& error);
-/// For a session that came about, under TLS or not; empty if all is well.
+/// For a session that came about, under TLS or not; empty if all is well with it.
 tlsrpt::v1::FailureDetails reported_failure(const Candidate& host, const net::TlsInfo* tls);
-/// For a host that choose_tls() refused with `reason`.
+/// What is wrong with what MTA-STS says of the host's domain, whatever its sessions are like; empty: nothing is.
+tlsrpt::v1::FailureDetails reported_policy_failure(const Candidate& host);
+/// For a host that choose_tls() refused with `reason`; empty if that was not for the sake of a policy of the domain.
 tlsrpt::v1::FailureDetails reported_refusal(const Candidate& host, const std::string& reason);
 
 }  // namespace quartet::relay

@@ -204,17 +204,17 @@ async::Task<bool> TlsReports::post(std::string bytes, https::Url url) {
   const auto resolver = resolver_;
   const auto addresses =
       co_await dns::resolve_host(*resolver, url.host, options_.families, async::Deadline::after(kLookUp));
-  std::expected<https::Response, std::string> response = std::unexpected(std::string());
+  std::expected<https::Response, https::Error> response = std::unexpected(https::Error{});
   if (addresses) {
     response = co_await async::offload(
         pool_, [&, how = options_.https] { return https::post(url, addresses->addresses, kType, bytes, how); });
   } else {
-    response = std::unexpected(addresses.error().detail);
+    response = std::unexpected(https::Error{addresses.error().detail});
   }
   if (response && response->status / 100 == 2) co_return true;
   log::warn("tls_report.not_sent",
             {{"to", name_of(url)},
-             {"reason", response ? fmt::format("the server answered {}", response->status) : response.error()}});
+             {"reason", response ? fmt::format("the server answered {}", response->status) : response.error().text}});
   co_return false;
 }
 

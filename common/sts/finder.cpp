@@ -13,7 +13,7 @@ constexpr auto kRefresh = std::chrono::hours(24);             // RFC 8461 sectio
 
 struct Fetched {
   std::shared_ptr<const Entry> entry;
-  std::string error;
+  Failure failure;
   bool saved = false;
 };
 
@@ -23,7 +23,7 @@ Fetched fetch_and_save(const Store& store, const std::string& domain, const std:
   auto text = fetch(domain, addresses, options);
   if (!text) return {nullptr, std::move(text.error()), false};
   auto policy = parse_policy(*text);
-  if (!policy) return {nullptr, std::move(policy.error()), false};
+  if (!policy) return {nullptr, {Failure::Kind::kInvalid, std::move(policy.error())}, false};
   auto entry = std::make_shared<const Entry>(Entry{id, wall_now(), *std::move(text), *std::move(policy)});
   const bool saved = store.save(domain, *entry);
   return {std::move(entry), {}, saved};
@@ -34,32 +34,36 @@ Fetched fetch_and_save(const Store& store, const std::string& domain, const std:
 Finder::Finder(FinderOptions options)
     : options_(std::move(options)), store_(options_.directory), pool_("mta-sts", kThreads) {}
 
-async::Task<std::shared_ptr<const Policy>> Finder::find(dns::Resolver& resolver, std::string domain,
-                                                        async::Deadline deadline) {
+async::Task<Finding> Finder::find(dns::Resolver& resolver, std::string domain, async::Deadline deadline) {
   const auto canonical = dns::canonical_name(domain);
-  if (!canonical) co_return nullptr;
+  if (!canonical) co_return Finding{};
   if (!known_.contains(*canonical)) {
     auto entry = co_await async::offload(pool_, [this, name = *canonical] { return store_.load(name); });
     if (known_.size() >= kMostKnown) known_.clear();  // the disk has it all
-    known_.try_emplace(*canonical, entry ? std::make_shared<const Entry>(*std::move(entry)) : nullptr, SteadyTime{});
+    known_.try_emplace(*canonical, entry ? std::make_shared<const Entry>(*std::move(entry)) : nullptr, SteadyTime{},
+                       nullptr);
   }
   // A copy: others may make room in the map while we wait.
-  auto [entry, no_fetch_until] = known_[*canonical];
+  auto [entry, no_fetch_until, failure] = known_[*canonical];
   const auto records = co_await resolver.txt("_mta-sts." + *canonical, deadline);
   const auto id = records ? policy_id(records->values) : std::nullopt;
   if (id) {
     const bool current = entry && entry->id == *id && entry->live(wall_now()) && wall_now() - entry->fetched < kRefresh;
     if (!current && no_fetch_until <= std::chrono::steady_clock::now()) {
       auto fresh = co_await refresh(resolver, *canonical, *id, deadline);
-      if (fresh) entry = std::move(fresh);
+      if (fresh)
+        entry = *std::move(fresh);
+      else
+        failure = std::move(fresh.error());
     }
   }
-  if (!entry || !entry->live(wall_now()) || entry->policy.mode == Mode::kNone) co_return nullptr;
-  co_return std::shared_ptr<const Policy>(entry, &entry->policy);
+  if (!entry || !entry->live(wall_now())) co_return Finding{nullptr, id ? failure : nullptr};
+  if (entry->policy.mode == Mode::kNone) co_return Finding{};
+  co_return Finding{std::shared_ptr<const Policy>(entry, &entry->policy)};
 }
 
-async::Task<std::shared_ptr<const Entry>> Finder::refresh(dns::Resolver& resolver, std::string domain, std::string id,
-                                                          async::Deadline deadline) {
+async::Task<std::expected<std::shared_ptr<const Entry>, std::shared_ptr<const Failure>>> Finder::refresh(
+    dns::Resolver& resolver, std::string domain, std::string id, async::Deadline deadline) {
   const auto addresses = co_await dns::resolve_host(resolver, "mta-sts." + domain, options_.families, deadline);
   Fetched fetched;
   if (addresses) {
@@ -67,16 +71,18 @@ async::Task<std::shared_ptr<const Entry>> Finder::refresh(dns::Resolver& resolve
       return fetch_and_save(store_, domain, id, hosts, options_.fetch);
     });
   } else {
-    fetched.error = addresses.error().detail;
+    fetched.failure.text = addresses.error().detail;
   }
   auto& known = known_[domain];
   if (!fetched.entry) {
     known.no_fetch_until = std::chrono::steady_clock::now() + kPauseAfterFailure;
-    log::warn("sts.fetch_failed", {{"domain", domain}, {"id", id}, {"reason", fetched.error}});
-    co_return nullptr;
+    known.failure = std::make_shared<const Failure>(std::move(fetched.failure));
+    log::warn("sts.fetch_failed", {{"domain", domain}, {"id", id}, {"reason", known.failure->text}});
+    co_return std::unexpected(known.failure);
   }
   if (!fetched.saved) log::warn("sts.not_saved", {{"domain", domain}});
   known.entry = fetched.entry;
+  known.failure = nullptr;
   co_return fetched.entry;
 }
 

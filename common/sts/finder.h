@@ -23,24 +23,29 @@ struct FinderOptions {
   friend bool operator==(const FinderOptions&, const FinderOptions&) = default;
 };
 
+/// What MTA-STS says of a domain.
+struct Finding {
+  std::shared_ptr<const Policy> policy = nullptr;    // null: nothing holds; never of mode kNone
+  std::shared_ptr<const Failure> failure = nullptr;  // why what the domain announces does not hold; null: it does
+};
+
 /// Loop thread only; it outlives its look-ups.
 class Finder {
  public:
   explicit Finder(FinderOptions options);
 
-  /// Null if there is none, or none can be had: then MTA-STS says nothing (it is trust on first use). Never of mode
-  /// kNone. A policy that was had before holds for its max_age, whatever DNS and HTTPS say meanwhile.
-  async::Task<std::shared_ptr<const Policy>> find(dns::Resolver& resolver, std::string domain,
-                                                  async::Deadline deadline);
+  /// Where no policy can be had, MTA-STS says nothing (it is trust on first use). One that was had before holds for its
+  /// max_age, whatever DNS and HTTPS say meanwhile.
+  async::Task<Finding> find(dns::Resolver& resolver, std::string domain, async::Deadline deadline);
 
  private:
   struct Known {
-    std::shared_ptr<const Entry> entry;  // null: none on disk either
-    SteadyTime no_fetch_until{};         // after a failure
+    std::shared_ptr<const Entry> entry;                // null: none on disk either
+    SteadyTime no_fetch_until{};                       // after a failure
+    std::shared_ptr<const Failure> failure = nullptr;  // this one
   };
-  /// Null after a failure.
-  async::Task<std::shared_ptr<const Entry>> refresh(dns::Resolver& resolver, std::string domain, std::string id,
-                                                    async::Deadline deadline);
+  async::Task<std::expected<std::shared_ptr<const Entry>, std::shared_ptr<const Failure>>> refresh(
+      dns::Resolver& resolver, std::string domain, std::string id, async::Deadline deadline);
 
   FinderOptions options_;
   Store store_;

@@ -21,7 +21,14 @@ from sites.process import wait_until
 
 PERIOD = 6  # seconds
 OWN_HOST = "@ MX 10 mx\nmx A NET.2"  # the certificate of b is not for this name
+# All on one host, which is one site: their sessions are shared, and count for each.
+SHARED = "@ MX 10 mx.b.example.\n_smtp._tls TXT \"v=TLSRPTv1; rua=https://collector.web.example:PORT/tls?x=1\"\n"
+ANNOUNCED = SHARED + "_mta-sts TXT \"v=STSv1; id=1;\"\nmta-sts A NET.60"
+# Domains with a policy that cannot be had, and what is wrong with it.
+UNFETCHED = {"missing": "sts-policy-fetch-error", "nonsense": "sts-policy-invalid", "impostor": "sts-webpki-invalid"}
 DOMAINS = {
+    "twin": SHARED,
+    **{name: ANNOUNCED for name in UNFETCHED},
     "plain": "@ MX 10 mx.b.example.\n_smtp._tls TXT \"v=TLSRPTv1; rua=mailto:reports@b.example\"",
     "web": OWN_HOST + "\n_smtp._tls TXT \"v=TLSRPTv1; rua=https://collector.web.example:PORT/tls?x=1\"\ncollector A NET.60\n"
            "_mta-sts TXT \"v=STSv1; id=1;\"\nmta-sts A NET.60",
@@ -30,7 +37,7 @@ DOMAINS = {
 
 
 class Collector(HttpsServer):
-    """HTTPS: the MTA-STS policy of web.example, and a place for its reports. The first report is refused."""
+    """HTTPS: MTA-STS policies, and a place for reports. The first report is refused."""
 
     def __init__(self, address, certificate, key):
         self.reports, self.refused = queue.Queue(), 0
@@ -38,7 +45,12 @@ class Collector(HttpsServer):
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
-                self._answer(200, b"version: STSv1\r\nmode: testing\r\nmx: mx.web.example\r\nmax_age: 86400\r\n")
+                if "missing" in self.headers["Host"]:
+                    self._answer(404, b"")
+                elif "nonsense" in self.headers["Host"]:
+                    self._answer(200, b"<html>")
+                else:
+                    self._answer(200, b"version: STSv1\r\nmode: testing\r\nmx: mx.web.example\r\nmax_age: 86400\r\n")
 
             def do_POST(self):
                 content = self.rfile.read(int(self.headers["Content-Length"]))
@@ -76,7 +88,7 @@ class TlsReports(SitesTestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        names = ["mta-sts.web.example", "collector.web.example"]
+        names = ["collector.web.example", *(f"mta-sts.{name}.example" for name in ("web", "missing", "nonsense"))]
         cls.collector = Collector(cls.pair.network.address(60), *cls.pair.authority.issue("collector.example", names))
         cls.addClassCleanup(cls.collector.stop)
         cls.public_key = cls._turn_reports_on()
@@ -141,6 +153,17 @@ class TlsReports(SitesTestCase):
 
         return wait_until(find, 60, f"the report for {domain}.example")
 
+    def collected(self, names):
+        """{domain: its part} of the reports that came by HTTPS."""
+        results = {}
+        while set(results) != set(names):
+            path, kind, content = self.collector.reports.get(timeout=60)
+            self.assertEqual((path, kind), ("/tls?x=1", "application/tlsrpt+gzip"))
+            report = json.loads(gzip.decompress(content))
+            name = report["policies"][0]["policy"]["policy-domain"].removesuffix(".example")
+            results[name] = self.check(report, name)
+        return results
+
     def test_reports(self):
         for domain in DOMAINS:
             self.deliver(domain)
@@ -162,10 +185,16 @@ class TlsReports(SitesTestCase):
         self.assertGreaterEqual(result["summary"]["total-successful-session-count"], 1)
         self.assertEqual(result["summary"]["total-failure-session-count"], 0)
 
-        path, kind, content = self.collector.reports.get(timeout=60)
-        self.assertEqual((path, kind), ("/tls?x=1", "application/tlsrpt+gzip"))
+        results = self.collected(["web", "twin", *UNFETCHED])
         self.assertEqual(self.collector.refused, 1)
-        result = self.check(json.loads(gzip.decompress(content)), "web")
+        self.assertEqual(results["twin"]["policy"]["policy-type"], "no-policy-found")
+        self.assertGreaterEqual(results["twin"]["summary"]["total-successful-session-count"], 1)
+        for domain, failure in UNFETCHED.items():
+            result = results[domain]
+            self.assertEqual(result["policy"]["policy-type"], "sts")
+            self.assertEqual(result["summary"]["total-successful-session-count"], 0)
+            self.assertEqual([details["result-type"] for details in result["failure-details"]], [failure])
+        result = results["web"]
         self.assertEqual(result["policy"]["policy-type"], "sts")
         self.assertIn("mode: testing", result["policy"]["policy-string"])
         self.assertEqual(result["summary"]["total-successful-session-count"], 0)
@@ -178,7 +207,7 @@ class TlsReports(SitesTestCase):
         counts = next(self.directory.rglob("tls-reports"))
         wait_until(lambda: not list(counts.glob("*.period")), 60, "no report left to be sent")
         sent = {event["domain"] for event in self.pair.a.processes["mta"].events() if event.get("event") == "tls_report.sent"}
-        self.assertEqual(sent, {"plain.example", "web.example"})
+        self.assertEqual(sent, {f"{name}.example" for name in DOMAINS if name != "silent"})
 
 
 if __name__ == "__main__":

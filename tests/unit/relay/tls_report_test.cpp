@@ -23,7 +23,7 @@ Candidate with_dane(State state) {
 Candidate with_sts(Sts sts) {
   auto host = plain();
   host.sts = sts;
-  host.sts_policy = std::make_shared<const sts::Policy>(
+  host.sts_finding.policy = std::make_shared<const sts::Policy>(
       sts::Policy{sts::Mode::kTesting, {"*.b.example"}, std::chrono::seconds(86400)});
   return host;
 }
@@ -76,11 +76,33 @@ TEST_CASE("sessions that came about", "[relay][tlsrpt]") {
   CHECK(reported_failure(with_dane(State::kUsable), &tls).result_type().empty());
   CHECK(reported_failure(with_dane(State::kUnusable), &tls).result_type() == "tlsa-invalid");
   CHECK(reported_failure(with_sts(Sts::kTesting), &tls).result_type().empty());
-  CHECK(reported_failure(with_sts(Sts::kNone), &tls).result_type() == "validation-failure");
+  CHECK(reported_failure(with_sts(Sts::kNone), &tls).result_type().empty());
+}
+
+TEST_CASE("policies that cannot be had, or do not name their hosts", "[relay][tlsrpt]") {
+  using Failed = sts::Failure::Kind;
+  CHECK(reported_policy_failure(plain()).result_type().empty());
+  CHECK(reported_policy_failure(with_sts(Sts::kTesting)).result_type().empty());
+  CHECK(reported_policy_failure(with_sts(Sts::kNone)).result_type() == "validation-failure");
+  const auto [kind, type] = GENERATE(std::pair(Failed::kFetch, "sts-policy-fetch-error"),
+                                     std::pair(Failed::kCertificate, "sts-webpki-invalid"),
+                                     std::pair(Failed::kInvalid, "sts-policy-invalid"));
+  auto host = plain();
+  host.sts_finding.failure = std::make_shared<const sts::Failure>(sts::Failure{kind, "as the test says"});
+  CHECK(reported_policy_failure(host).result_type() == type);
+  CHECK(reported_policy_failure(host).reason() == "as the test says");
+  CHECK(reported_policy(host, "b.example").type() == "sts");
+  CHECK(reported_policy(host, "b.example").text().empty());
+  // TLSA records come first.
+  host.dane = with_dane(State::kUsable).dane;
+  CHECK(reported_policy_failure(host).result_type().empty());
 }
 
 TEST_CASE("hosts that were refused", "[relay][tlsrpt]") {
   CHECK(reported_refusal(with_dane(State::kFailed), "x").result_type() == "dnssec-invalid");
-  CHECK(reported_refusal(with_dane(State::kUnusable), "x").result_type() == "dane-required");
+  auto required = with_dane(State::kUnusable);
+  required.tls = TlsPolicy::kDaneOnly;
+  CHECK(reported_refusal(required, "x").result_type() == "dane-required");
+  CHECK(reported_refusal(plain(), "the sender requires TLS").result_type().empty());
   CHECK(reported_refusal(with_sts(Sts::kRefused), "x").result_type() == "validation-failure");
 }
