@@ -110,16 +110,17 @@ std::vector<double> durations() {
           2.5,   5,      10,    30,   60,    300,  1800, 7200, 28800, 86400};
 }
 
-void show(std::string_view name, std::string_view help, std::string_view label,
-          const std::vector<std::pair<std::string, double>>& members) {
+void show(std::string_view name, std::string_view help, std::vector<std::pair<Labels, double>> members) {
   auto& all = registry();
   const std::lock_guard lock(all.mutex);
   auto& family = all.families.try_emplace(std::string(name), Family{std::string(help), {}}).first->second;
   family.members.clear();
-  for (const auto& [value, number] : members) {
+  for (auto& [labels, number] : members) {
+    // One octet that is no UTF-8 would spoil the whole page.
+    for (auto& [label, value] : labels) std::ranges::replace_if(value, [](char c) { return c < ' ' || c > '~'; }, '?');
     auto gauge = std::make_unique<Gauge>();
     gauge->set(number);
-    family.members.insert_or_assign(Labels{{std::string(label), value}}, std::move(gauge));
+    family.members.insert_or_assign(std::move(labels), std::move(gauge));
   }
 }
 

@@ -59,10 +59,9 @@ inline double seconds_since(SteadyTime begun) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
 }
 
-/// A gauge whose members come and go, told apart by one label: these take the place of those shown before. Nobody else
-/// uses its name.
-void show(std::string_view name, std::string_view help, std::string_view label,
-          const std::vector<std::pair<std::string, double>>& members);
+/// A gauge whose members come and go: these take the place of those shown before. Nobody else uses its name. What
+/// strangers wrote may be in the labels: octets that are no printable ASCII are shown as '?'.
+void show(std::string_view name, std::string_view help, std::vector<std::pair<Labels, double>> members);
 
 /// Every metric in Prometheus' text format, version 0.0.4.
 std::string render();

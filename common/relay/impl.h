@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/async/task_group.h"
+#include "common/relay/domain_sites.h"
 #include "common/relay/gate.h"
 #include "common/relay/links.h"
 #include "common/relay/names.h"
@@ -84,6 +85,7 @@ class Relay::Impl {
   spool::Spool& spool_;
   Links links_;
   Suspensions suspensions_;
+  DomainSites domain_sites_;
 
   void set_router(std::shared_ptr<const Router> router);
   void reload(Options options, std::shared_ptr<const Router> router);

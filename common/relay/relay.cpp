@@ -217,6 +217,25 @@ std::optional<std::uint64_t> Relay::waiting_for(const std::vector<std::string>& 
   return impl_->spool_.count(filter);
 }
 
+std::string Relay::site_of(const std::string& domain) const {
+  const auto router = impl_->router();
+  if (const auto* link = router->link_of(domain); link != nullptr && (link->on_request || link->turned_only))
+    return "link " + link->name;
+  const auto& next_hop = router->route("postmaster@" + domain);
+  switch (next_hop.kind) {
+    case NextHop::Kind::kHold:
+      return "hold";
+    case NextHop::Kind::kDiscard:
+    case NextHop::Kind::kError:
+      return "none";
+    default:
+      break;
+  }
+  auto site = impl_->domain_sites_.find(domain);
+  if (!site.empty()) return site;
+  return next_hop.kind == NextHop::Kind::kMx ? "unresolved" : next_hop.site_key();
+}
+
 void Relay::revive_sites() { impl_->revive_sites(); }
 
 std::expected<std::vector<std::string>, std::string> Relay::suspend(Suspension suspension) {

@@ -123,6 +123,11 @@ class Relay {
   /// Recipients that wait for a site with these domains; nullopt while the relay does not run. Any thread.
   std::optional<std::uint64_t> waiting_for(const std::vector<std::string>& domains) const;
 
+  /// The site that mail for a domain goes to, by its key, for senders and recipients without a route of their own;
+  /// "link NAME" for what waits until its site comes for it; "unresolved" while nobody has asked for its MX records.
+  /// Any thread.
+  std::string site_of(const std::string& domain) const;
+
   /// Forgets that sites are dead, so that what is due is tried at once: after an operator's retry. Any thread.
   void revive_sites();
 

@@ -38,6 +38,7 @@ void Relay::Impl::set_options(Options options) {
 void Relay::Impl::route_all_anew() {
   ++generation_;
   resolved_.clear();
+  domain_sites_.clear();
   std::vector<spool::Claim> waiting;
   for (const auto& [key, site] : sites_) {
     site->set_policy(renewed_policy(*site));

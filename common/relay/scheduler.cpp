@@ -299,6 +299,7 @@ async::Task<void> Relay::Impl::look_up(std::string key, NextHop next_hop, std::s
   // A domain with a policy of its own shares no limits with others.
   Site& target = site(by_domain ? key_for(found->site, *policy) : found->site, next_hop, domain, policy);
   target.set_domain(domain);
+  if (!domain.empty()) domain_sites_.set(domain, target.key());
   target.hosts_key = std::move(found->site);
   target.hosts = std::move(found->hosts);
   target.hosts_expire = found->expires;

@@ -26,19 +26,13 @@ struct Sizes {
 
 constexpr std::size_t kDomains = 20;
 
-/// Domains are what strangers wrote, and one octet that is no UTF-8 would spoil the whole page.
-std::string printable(std::string text) {
-  std::ranges::replace_if(text, [](char c) { return c < ' ' || c > '~'; }, '?');
-  return text;
-}
-
 /// The domains with most of the queue; all others together are what is left of quartet_queue_recipients.
 void show_domains(const spool::Spool& spool) {
-  std::vector<std::pair<std::string, double>> depths;
+  std::vector<std::pair<metrics::Labels, double>> depths;
   for (auto& count : spool.domains(kDomains))
-    depths.emplace_back(printable(std::move(count.domain)), static_cast<double>(count.recipients));
+    depths.emplace_back(metrics::Labels{{"domain", std::move(count.domain)}}, static_cast<double>(count.recipients));
   metrics::show("quartet_queue_domain_recipients", "Recipients in the queue, for the domains with most of them",
-                "domain", depths);
+                depths);
 }
 
 void show_oldest(const spool::Spool& spool) {

@@ -21,6 +21,7 @@
 #include "common/service/figures.h"
 #include "common/service/process.h"
 #include "common/service/settings.h"
+#include "common/service/site_depths.h"
 #include "common/service/status_server.h"
 
 namespace quartet::service {
@@ -99,7 +100,10 @@ log::Options log_options(const Program& program, const v1::Log& settings) {
 /// What health checks, metrics and the control plane are told; the agent is asked no more once it ends.
 class Health {
  public:
-  explicit Health(Agent& agent) : agent_(agent), hostname_(service::hostname(agent.settings())) {}
+  explicit Health(Agent& agent) : agent_(agent), hostname_(service::hostname(agent.settings())) {
+    if (agent.spool() != nullptr && agent.relay() != nullptr)
+      depths_ = std::make_unique<SiteDepths>(*agent.spool(), *agent.relay());
+  }
   std::string hostname() const {
     const std::lock_guard lock(mutex_);
     return hostname_;
@@ -117,16 +121,19 @@ class Health {
     const std::lock_guard lock(mutex_);
     show_ready(!draining_ && agent_.trouble().empty());
     if (!draining_ && agent_.spool() != nullptr) show_queue(*agent_.spool());
+    if (depths_) depths_->refresh();
   }
   void set_draining() {
     const std::lock_guard lock(mutex_);
     draining_ = true;
+    depths_.reset();
   }
 
  private:
   Agent& agent_;
   mutable std::mutex mutex_;
   std::string hostname_;
+  std::unique_ptr<SiteDepths> depths_;  // null: no queue
   bool draining_ = false;
 };
 

@@ -59,7 +59,8 @@ class Metrics(SitesTestCase):
         # Domains are shown while they are in the queue.
         self.send(self.pair.a, self.pair.a.users[0], "somebody@held.example")
         self.addCleanup(self.quartetctl, self.pair.a, "mta", "queue", "drop", "--all", "--reason", "a test")
-        wait_until(lambda: "quartet_queue_domain_recipients{" in self.text(self.pair.a, "mta"), 30, "the queue's domain")
+        for metric in ("quartet_queue_domain_recipients{", "quartet_queue_site_recipients{"):
+            wait_until(lambda: metric in self.text(self.pair.a, "mta"), 30, metric)
         named = set(_NAME.findall(" ".join(dashboard_expressions()))) | set(
             _NAME.findall("\n".join(line for line in _RULES.read_text().splitlines() if not line.startswith("#"))))
         self.assertGreater(len(named), 20)
@@ -99,6 +100,20 @@ class Metrics(SitesTestCase):
         epoch = subprocess.run(["date", "-u", "+%s", "-d", told.strip().removeprefix("notAfter=")], capture_output=True,
                                text=True, check=True).stdout
         self.assertEqual(ends, [float(epoch)])
+
+    def test_depth_by_site_and_age(self):
+        a, b = self.pair.sites
+        site = f"smtp+dane:mx:{a.port('mx')}:mx.b.example"
+        figure = f'quartet_queue_site_recipients{{site="{site}",minutes="0-5"}}'
+        self.letter_to_b()  # then it is known at which site b.example is
+        b.processes["mta"].stop()
+        try:
+            self.send(a, a.users[0], [user.address for user in b.users])
+            wait_until(lambda: self.figures(a, "mta").get(figure) == 2, 30, "the site in the metrics")
+        finally:
+            b.start_agent("mta", self.pair.binaries)
+        self.quartetctl(a, "mta", "queue", "retry", "--all")
+        wait_until(lambda: figure not in self.figures(a, "mta"), 30, "nothing that waits")
 
     def test_depth_by_domain_and_age(self):
         site = self.pair.a
