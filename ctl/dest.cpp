@@ -4,7 +4,7 @@
 
 #include <ostream>
 
-#include "ctl/client.h"
+#include "ctl/calls.h"
 #include "ctl/command.h"
 #include "ctl/destination_text.h"
 #include "ctl/remote_queue.h"
@@ -22,16 +22,15 @@ using Destinations = google::protobuf::RepeatedPtrField<v1::Destination>;
 grpc::Status fetch(const std::shared_ptr<grpc::Channel>& channel, const Invocation& invocation,
                    v1::ListDestinationsRequest request, Destinations& destinations) {
   const auto stub = v1::DestinationService::NewStub(channel);
-  while (true) {
-    grpc::ClientContext context;
-    set_deadline(context, invocation);
-    v1::ListDestinationsResponse response;
-    auto status = stub->ListDestinations(&context, request, &response);
-    if (!status.ok()) return status;
-    destinations.MergeFrom(response.destination());
-    if (response.next_page_token().empty()) return status;
-    request.set_page_token(response.next_page_token());
-  }
+  return each_page<v1::ListDestinationsResponse>(
+      invocation, request,
+      [&stub](auto& context, const auto& asked, auto& answer) {
+        return stub->ListDestinations(&context, asked, &answer);
+      },
+      [&destinations](const auto& page) {
+        destinations.MergeFrom(page.destination());
+        return true;
+      });
 }
 
 std::string why(const v1::Destination& destination) {

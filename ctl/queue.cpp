@@ -8,7 +8,7 @@
 #include <ostream>
 
 #include "common/base/ascii.h"
-#include "ctl/client.h"
+#include "ctl/calls.h"
 #include "ctl/json.h"
 #include "ctl/queue_text.h"
 #include "ctl/selector.h"
@@ -29,24 +29,22 @@ int list(const Invocation& invocation) {
   v1::ListMessagesRequest request;
   *request.mutable_selector() = begun.selector;
   bool first = true;
-  do {
-    request.set_page_size(static_cast<std::uint32_t>(std::min<std::uint64_t>(left, kPage)));
-    grpc::ClientContext context;
-    set_deadline(context, invocation);
-    v1::ListMessagesResponse response;
-    const auto status = begun.stub->ListMessages(&context, request, &response);
-    if (!status.ok()) return report(status, invocation);
-    left -= static_cast<std::uint64_t>(response.entry_size());
-    request.set_page_token(response.next_page_token());
+  const auto fit = [&] { request.set_page_size(static_cast<std::uint32_t>(std::min<std::uint64_t>(left, kPage))); };
+  fit();
+  const auto status = each_page<v1::ListMessagesResponse>(invocation, request, lister(begun), [&](const auto& page) {
+    left -= static_cast<std::uint64_t>(page.entry_size());
+    fit();
     if (invocation.json) {
-      for (const auto& entry : response.entry()) {
+      for (const auto& entry : page.entry()) {
         invocation.out << (first ? "[" : ",\n ") << to_json(entry);
         first = false;
       }
-    } else if (response.entry_size() != 0) {
-      invocation.out << entries_text(response.entry(), wall_now());
+    } else if (page.entry_size() != 0) {
+      invocation.out << entries_text(page.entry(), wall_now());
     }
-  } while (!request.page_token().empty() && left != 0);
+    return left != 0;
+  });
+  if (!status.ok()) return report(status, invocation);
   if (invocation.json) invocation.out << (first ? "[]\n" : "]\n");
   // On the standard error, so that a pipe gets whole lists and nothing else.
   if (!invocation.json && !request.page_token().empty()) invocation.err << "there are more: --limit cut the list\n";
@@ -63,10 +61,10 @@ int count(const Invocation& invocation) {
   const auto begun = begin_queue_call(invocation);
   if (!begun.stub) return begun.code;
   *request.mutable_selector() = begun.selector;
-  grpc::ClientContext context;
-  set_deadline(context, invocation);
   v1::CountMessagesResponse response;
-  const auto status = begun.stub->CountMessages(&context, request, &response);
+  const auto status = ask(invocation, request, response, [&begun](auto& context, const auto& asked, auto& answer) {
+    return begun.stub->CountMessages(&context, asked, &answer);
+  });
   if (!status.ok()) return report(status, invocation);
   if (invocation.json) {
     invocation.out << to_json(response) << '\n';

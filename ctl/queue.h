@@ -15,6 +15,14 @@ struct QueueCall {
 };
 QueueCall begin_queue_call(const Invocation& invocation);
 
+/// For each_page().
+inline auto lister(const QueueCall& call) {
+  return [stub = call.stub.get()](grpc::ClientContext& context, const control::v1::ListMessagesRequest& request,
+                                  control::v1::ListMessagesResponse& response) {
+    return stub->ListMessages(&context, request, &response);
+  };
+}
+
 /// Commands that change what is selected (queue_change.cpp), and the others that are files of their own.
 std::vector<Command> queue_change_commands();
 std::vector<Command> queue_shape_commands();

@@ -5,7 +5,7 @@
 #include <functional>
 #include <ostream>
 
-#include "ctl/client.h"
+#include "ctl/calls.h"
 #include "ctl/json.h"
 #include "ctl/mbox.h"
 #include "ctl/new_file.h"
@@ -108,17 +108,11 @@ grpc::Status find_messages(const Invocation& invocation, const QueueCall& call, 
   v1::ListMessagesRequest request;
   *request.mutable_selector() = call.selector;
   request.set_page_size(1000);
-  do {
-    grpc::ClientContext context;
-    set_deadline(context, invocation);
-    v1::ListMessagesResponse response;
-    auto status = call.stub->ListMessages(&context, request, &response);
-    if (!status.ok()) return status;
-    for (const auto& entry : response.entry())
+  return each_page<v1::ListMessagesResponse>(invocation, request, lister(call), [&ids](const auto& page) {
+    for (const auto& entry : page.entry())
       if (ids.empty() || ids.back() != entry.message_id()) ids.push_back(entry.message_id());
-    request.set_page_token(response.next_page_token());
-  } while (!request.page_token().empty());
-  return grpc::Status::OK;
+    return true;
+  });
 }
 
 /// One message: its envelope, then its content into `destination`. NOT_FOUND: it has gone.

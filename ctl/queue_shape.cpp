@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <ostream>
 
-#include "ctl/client.h"
+#include "ctl/calls.h"
 #include "ctl/json.h"
 #include "ctl/queue.h"
 #include "ctl/selector.h"
@@ -73,10 +73,10 @@ int shape(const Invocation& invocation) {
   const auto begun = begin_queue_call(invocation);
   if (!begun.stub) return begun.code;
   *request.mutable_selector() = begun.selector;
-  grpc::ClientContext context;
-  set_deadline(context, invocation);
   v1::ShapeQueueResponse response;
-  const auto status = begun.stub->ShapeQueue(&context, request, &response);
+  const auto status = ask(invocation, request, response, [&begun](auto& context, const auto& asked, auto& answer) {
+    return begun.stub->ShapeQueue(&context, asked, &answer);
+  });
   if (!status.ok()) return report(status, invocation);
   invocation.out << (invocation.json ? to_json(response) + "\n" : shape_text(request.by(), response));
   return kOk;

@@ -7,7 +7,7 @@
 
 #include "common/base/ascii.h"
 #include "common/base/time.h"
-#include "ctl/client.h"
+#include "ctl/calls.h"
 #include "ctl/command.h"
 #include "ctl/remote_queue.h"
 #include "ctl/table.h"
@@ -47,15 +47,14 @@ int list(const Invocation& invocation) {
   if (!channel) return usage_error(invocation, channel.error());
   const auto stub = v1::SessionService::NewStub(*channel);
   google::protobuf::RepeatedPtrField<v1::Session> sessions;
-  do {
-    grpc::ClientContext context;
-    set_deadline(context, invocation);
-    v1::ListSessionsResponse response;
-    if (const auto status = stub->ListSessions(&context, request, &response); !status.ok())
-      return report(status, invocation);
-    sessions.MergeFrom(response.session());
-    request.set_page_token(response.next_page_token());
-  } while (!request.page_token().empty());
+  const auto status = each_page<v1::ListSessionsResponse>(
+      invocation, request,
+      [&stub](auto& context, const auto& asked, auto& answer) { return stub->ListSessions(&context, asked, &answer); },
+      [&sessions](const auto& page) {
+        sessions.MergeFrom(page.session());
+        return true;
+      });
+  if (!status.ok()) return report(status, invocation);
   if (invocation.json) {
     print_json(invocation.out, sessions);
     return kOk;

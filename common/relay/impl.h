@@ -121,6 +121,7 @@ class Relay::Impl {
   async::Task<std::expected<Candidates, Unroutable>> find_hosts(NextHop next_hop, std::string domain,
                                                                 dns::Families families);
   std::shared_ptr<const SitePolicy> policy_of_hosts(const std::vector<Candidate>& hosts) const;
+  std::shared_ptr<const SitePolicy> policy_of(const std::string& domain) const;
   std::shared_ptr<const SitePolicy> renewed_policy(const Site& site) const;
   Site& site(const std::string& key, const NextHop& next_hop, const std::string& domain,
              std::shared_ptr<const SitePolicy> policy);

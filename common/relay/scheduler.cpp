@@ -211,8 +211,8 @@ bool Relay::Impl::not_released(spool::Claim& claim) {
 bool Relay::Impl::keep_waiting(spool::Claim& claim, const RoutingTable::Link& link) {
   if (!link.turned_only && (!link.on_request || links_.running(link.name))) return false;
   const auto& envelope = claim.message->envelope;
-  const auto policy = router()->site_policy(domain_of(claim.address));
-  const auto& retry = (policy ? policy : usual_)->retry;
+  const auto policy = policy_of(domain_of(claim.address));
+  const auto& retry = policy->retry;
   const auto now = wall_now();
   auto until = expiry(retry, spool::released(envelope), envelope.reverse_path.empty());
   const auto deadline = spool::deadline(envelope);
@@ -314,6 +314,12 @@ async::Task<std::expected<Candidates, Unroutable>> Relay::Impl::find_hosts(NextH
   options.families = families;
   const auto resolver = names_.resolver();
   co_return co_await find_candidates(*resolver, next_hop, std::move(domain), options);
+}
+
+/// What holds for mail for a domain before it is known where it goes.
+std::shared_ptr<const SitePolicy> Relay::Impl::policy_of(const std::string& domain) const {
+  auto policy = router()->site_policy(domain);
+  return policy ? policy : usual_;
 }
 
 /// That of the first host that has one.

@@ -24,8 +24,8 @@ bool Relay::Impl::withheld(spool::Claim& claim, const std::string& domain, const
   const auto now = wall_now();
   const auto until = suspensions_.withhold(domain, site, now);
   if (!until) return false;
-  const auto policy = router()->site_policy(domain);
-  const auto& retry = (policy ? policy : usual_)->retry;
+  const auto policy = policy_of(domain);
+  const auto& retry = policy->retry;
   const auto again = look_again(claim, options_, retry, now, *until);
   // RFC 3463 section 3.4, X.3.2; why it is so is nobody's business but the operator's.
   put_off(std::move(claim), retry, "4.3.2", "delivery to this destination is suspended for now", again);
