@@ -10,6 +10,24 @@
 
 namespace quartet::mta {
 
+namespace {
+
+/// Whoever follows it, here or in the mda, must find somebody at its end.
+smtp::Reply check_alias(const Settings& settings, const std::string& recipient) {
+  const auto expansion = expansion_of(settings, recipient);
+  if (!expansion || (!expansion->targets.empty() && expansion->complete)) return {250, "2.1.5", "recipient ok"};
+  if (!expansion->complete) return {451, "4.3.5", "this address leads to too many others"};
+  if (!expansion->unknown.empty()) return {550, "5.1.1", "no such user here"};
+  return {451, "4.3.5", "this address leads nowhere"};
+}
+
+void warn_of_dead_targets(const std::string& recipient, const directory::Expansion& expansion) {
+  for (const auto& unknown : expansion.unknown)
+    log::warn("mta.dead_target", {{"address", recipient}, {"target", unknown}});
+}
+
+}  // namespace
+
 smtp::Reply check_recipient(const Settings& settings, const net::Address& client, const std::string& recipient) {
   const smtp::Reply yes(250, "2.1.5", "recipient ok");
   // RFC 5321 section 4.5.1: always taken.
@@ -21,8 +39,9 @@ smtp::Reply check_recipient(const Settings& settings, const net::Address& client
     using Kind = directory::Resolution::Kind;
     switch (settings.directory->resolve(recipient).kind) {
       case Kind::kAccount:
-      case Kind::kAlias:  // followed by the mda, which alone knows what becomes of each target
         return yes;
+      case Kind::kAlias:
+        return check_alias(settings, recipient);
       case Kind::kUnknownUser:
         if (ascii::istarts_with(recipient, "postmaster@")) return yes;
         return {550, "5.1.1", "no such user here"};
@@ -83,7 +102,9 @@ async::Task<smtp::Reply> Session::on_rcpt(const smtp::Peer& peer, const smtp::Tr
   auto reply = check_recipient(*settings_, peer.address, rcpt.forward_path);
   const auto& verification = settings_->verification;
   const auto recipient = rewritten(*settings_, rcpt.forward_path, wall_now());
-  if (reply.positive() && covers(verification.domains, relay::domain_of(recipient))) {
+  const auto expansion = expansion_of(*settings_, recipient);
+  if (expansion && reply.positive()) warn_of_dead_targets(rcpt.forward_path, *expansion);
+  if (reply.positive() && !expansion && covers(verification.domains, relay::domain_of(recipient))) {
     const auto verdict = co_await verifier_.ask(settings_->router, recipient, transaction.mail.reverse_path);
     reply = answer_verified(verdict, verification.accept_unknown);
   }
@@ -103,9 +124,7 @@ async::Task<std::expected<std::unique_ptr<smtp::MessageSink>, smtp::Reply>> Sess
   intake_.hops = settings_->hops;
   intake_.priority_field = settings_->server.features.priority && service::contains(settings_->trusted, peer.address);
   intake_.postmaster_domain = postmaster_domain(*settings_);
-  auto taken = transaction;
-  rewrite_recipients(*settings_, taken, wall_now());
-  co_return service::open_intake(intake_, peer, std::move(taken));
+  co_return service::open_intake(intake_, peer, follow(*settings_, transaction, wall_now()));
 }
 
 async::Task<smtp::Reply> Session::on_etrn(const smtp::Peer& peer, const std::string& argument) {

@@ -53,6 +53,8 @@ void read_domains(Checker& checker, const config::v1::Mta& source, Settings& out
   } else if (source.has_local()) {
     checker.fault(source, "local", "needs directory, which says what is local");
   }
+  if (source.follow_aliases() && source.directory().empty())
+    checker.fault(source, "follow_aliases", "needs directory, which has the aliases");
   if (source.has_srs()) out.srs = service::read_srs(checker, source.srs(), out.directory.get());
   out.trusted = service::networks(checker, source, "trusted", source.trusted());
   out.forwarders = service::forwarders(checker, source);

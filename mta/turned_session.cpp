@@ -4,6 +4,7 @@
 
 #include "common/base/ascii.h"
 #include "common/log/log.h"
+#include "mta/rewrite.h"
 #include "mta/session.h"
 
 namespace quartet::mta {
@@ -72,7 +73,8 @@ async::Task<std::expected<std::unique_ptr<smtp::MessageSink>, smtp::Reply>> Turn
   intake_.hostname = settings_->hostname;
   intake_.hops = settings_->hops;
   intake_.postmaster_domain = postmaster_domain(*settings_);
-  co_return std::make_unique<Counting>(service::open_intake(intake_, peer, transaction), received_);
+  co_return std::make_unique<Counting>(service::open_intake(intake_, peer, follow(*settings_, transaction, wall_now())),
+                                       received_);
 }
 
 }  // namespace quartet::mta

@@ -60,6 +60,7 @@ Directory::Directory(const config::v1::Directory& source) : postmaster_(canonica
     Alias& alias = aliases_[canonical_address(entry.address())];
     alias.targets.assign(entry.target().begin(), entry.target().end());
     for (const std::string& sender : entry.sender()) alias.senders.push_back(canonical_address(sender));
+    alias.owner = entry.owner();
   }
   for (const auto& entry : source.alias_domain()) {
     auto from = ascii::lower(entry.from());
@@ -100,6 +101,7 @@ bool Directory::resolve_exactly(std::string_view canonical, Resolution& result) 
   if (const auto alias = aliases_.find(canonical); alias != aliases_.end()) {
     result.kind = Resolution::Kind::kAlias;
     result.targets = &alias->second.targets;
+    result.owner = &alias->second.owner;
     return true;
   }
   return false;
@@ -139,25 +141,33 @@ Resolution Directory::resolve(std::string_view address) const {
 
 Expansion Directory::expand(std::string_view address) const {
   Expansion expansion;
-  std::vector<std::string> open{std::string(address)};
+  std::vector<Expansion::Target> open{{std::string(address)}};
   std::unordered_set<std::string> seen;
   std::unordered_set<const Account*> accounts;
-  for (std::size_t n = 0; n < open.size() && n < kMaxExpansion; ++n) {
-    const std::string canonical = canonical_at_home(open[n]);
-    if (!seen.insert(canonical.empty() ? open[n] : canonical).second) continue;
-    Resolution result = resolve(open[n]);
+  for (std::size_t n = 0; n < open.size(); ++n) {
+    if (n == kMaxExpansion) {
+      expansion.complete = false;
+      break;
+    }
+    auto next = std::move(open[n]);
+    const std::string canonical = canonical_at_home(next.address);
+    if (!seen.insert(canonical.empty() ? next.address : canonical).second) continue;
+    const Resolution result = resolve(next.address);
     switch (result.kind) {
       case Resolution::Kind::kAccount:
-        if (accounts.insert(result.account).second) expansion.accounts.push_back(std::move(result));
+        next.local = true;
+        if (accounts.insert(result.account).second) expansion.targets.push_back(std::move(next));
         break;
       case Resolution::Kind::kAlias:
-        open.insert(open.end(), result.targets->begin(), result.targets->end());
+        if (n == 0) expansion.is_alias = true;
+        if (!result.owner->empty()) next.owner = *result.owner;
+        for (const auto& target : *result.targets) open.push_back({target, false, next.owner});
         break;
       case Resolution::Kind::kUnknownUser:
-        expansion.unknown.push_back(open[n]);
+        expansion.unknown.push_back(std::move(next.address));
         break;
       case Resolution::Kind::kNotLocal:
-        expansion.elsewhere.push_back(open[n]);
+        expansion.targets.push_back(std::move(next));
         break;
     }
   }

@@ -42,14 +42,21 @@ struct Resolution {
   Kind kind = Kind::kNotLocal;
   const Account* account = nullptr;                   // of the directory asked
   const std::vector<std::string>* targets = nullptr;  // of the directory asked
+  const std::string* owner = nullptr;                 // kAlias: of a list; empty if it is none
   std::string detail;
 };
 
 /// Everything an address leads to.
 struct Expansion {
-  std::vector<Resolution> accounts;
-  std::vector<std::string> elsewhere;  // not local: to be relayed
-  std::vector<std::string> unknown;    // local, but without a user
+  struct Target {
+    std::string address;  // as it was written: by the sender, or in the alias
+    bool local = false;   // of an account; else it is to be relayed
+    std::string owner{};  // of the innermost list on the way to it; empty: there is none
+  };
+  std::vector<Target> targets;       // each account and each outside address once
+  std::vector<std::string> unknown;  // local, but without a user
+  bool is_alias = false;             // the address itself is one
+  bool complete = true;              // false: there were too many, and some are missing
 };
 
 class Directory {
@@ -64,7 +71,7 @@ class Directory {
   /// catch-all.
   Resolution resolve(std::string_view address) const;
 
-  /// Follows aliases to the end, through loops and repetitions: each account and each outside address once.
+  /// Follows aliases to the end, through loops and repetitions, at most 10,000 addresses.
   Expansion expand(std::string_view address) const;
 
   /// The same user in the domain that an alias domain stands for; any other address as it is.
@@ -89,6 +96,7 @@ class Directory {
   struct Alias {
     std::vector<std::string> targets;
     std::vector<std::string> senders;  // logins
+    std::string owner;
   };
   template <typename T>
   using Map = std::unordered_map<std::string, T, ascii::Hash, std::equal_to<>>;

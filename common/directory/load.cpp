@@ -75,6 +75,10 @@ class Check {
   void check_alias(const config::v1::Alias& alias) {
     own_address(alias, "address", -1, alias.address());
     if (alias.target().empty()) error(alias, "target", -1, "the alias leads nowhere");
+    if (const auto owner = canonical_address(alias.owner()); !alias.owner().empty() && owner.empty())
+      error(alias, "owner", -1, "\"" + alias.owner() + "\" is not an address");
+    else if (!owner.empty() && owner == canonical_address(alias.address()))
+      error(alias, "owner", -1, "bounces would go to the whole list");
     for (int n = 0; n < alias.target_size(); ++n)
       if (canonical_address(alias.target(n)).empty())
         error(alias, "target", n, "\"" + alias.target(n) + "\" is not an address");

@@ -16,6 +16,8 @@ mime::DsnRecipient::Action action_of(Notice::Action action) {
       return mime::DsnRecipient::Action::kDelayed;
     case Notice::Action::kDelivered:
       return mime::DsnRecipient::Action::kDelivered;
+    case Notice::Action::kExpanded:
+      return mime::DsnRecipient::Action::kExpanded;
     case Notice::Action::kRelayed:
       break;
   }
@@ -25,8 +27,8 @@ mime::DsnRecipient::Action action_of(Notice::Action action) {
 /// RFC 3463 section 2: the class must agree with the action, so a peer's code is used only if it does.
 std::string status_of(const Notice& notice) {
   if (!notice.status.empty()) return notice.status;
-  const bool success = notice.action == Notice::Action::kDelivered || notice.action == Notice::Action::kRelayed;
-  const char wanted = success ? '2' : notice.action == Notice::Action::kDelayed ? '4' : '5';
+  const bool failed = notice.action == Notice::Action::kFailed;
+  const char wanted = failed ? '5' : notice.action == Notice::Action::kDelayed ? '4' : '2';
   if (!notice.reply.enhanced.empty()) return std::string(1, wanted) + notice.reply.enhanced.substr(1);
   return std::string(1, wanted) + ".0.0";
 }
@@ -60,6 +62,7 @@ bool wanted(const spool::Message& message, std::uint8_t notify, Notice::Action a
       return notify == spool::kNotifyDefault ? !message.envelope.auth_id.empty() : (notify & spool::kNotifyDelay) != 0;
     case Notice::Action::kDelivered:
     case Notice::Action::kRelayed:
+    case Notice::Action::kExpanded:
       return (notify & spool::kNotifySuccess) != 0;
   }
   return false;

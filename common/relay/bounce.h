@@ -19,7 +19,7 @@ struct NoticeOptions {
 
 /// One recipient of a notice.
 struct Notice {
-  enum class Action { kFailed, kDelayed, kDelivered, kRelayed };
+  enum class Action { kFailed, kDelayed, kDelivered, kRelayed, kExpanded };
   Action action = Action::kFailed;
   std::string address;
   std::string orcpt;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "common/base/ascii.h"
@@ -49,8 +50,8 @@ metrics::Counter& over_budget() {
 
 class Intake final : public smtp::MessageSink {
  public:
-  Intake(const IntakeOptions& options, const smtp::Peer& peer, smtp::Transaction transaction)
-      : options_(options), peer_(peer), transaction_(std::move(transaction)) {
+  Intake(const IntakeOptions& options, const smtp::Peer& peer, Followed followed)
+      : options_(options), peer_(peer), followed_(std::move(followed)), transaction_(followed_.transaction) {
     (void)over_budget();  // shown as 0 from the first message on
   }
 
@@ -81,26 +82,28 @@ class Intake final : public smtp::MessageSink {
   }
 
   async::Task<std::vector<smtp::Reply>> finish() override {
-    auto message = build();
-    if (!message) co_return one(std::move(message.error()));
-    const auto trace = message->envelope.trace_id;
+    auto messages = build();
+    if (!messages) co_return one(std::move(messages.error()));
+    const auto notices = this->notices(messages->front());
     // Not the time of the commit: a delivery from memory may end before this session hears of it.
-    received_ = message->envelope.received;
-    static auto& commits = metrics::histogram(
-        "quartet_commit_seconds", "Durations from the end of a message to its being on disk", metrics::durations());
-    const auto begun = std::chrono::steady_clock::now();
-    auto queued = co_await options_.enqueue(*std::move(message));
-    commits.observe(metrics::seconds_since(begun));
-    if (!queued) {
-      log::error(options_.agent + ".not_queued", {{"trace", trace},
-                                                  {"peer", peer_.address.to_string()},
-                                                  {"from", transaction_.mail.reverse_path},
-                                                  {"error", queued.error().detail}});
-      co_return one(reply_to(queued.error()));
+    received_ = messages->front().envelope.received;
+    std::string first;
+    for (auto& message : *messages) {
+      add_body(message, &message == &messages->back());
+      const Queued facts = {message.id.to_string(), message.envelope.trace_id, message.envelope.reverse_path,
+                            message.recipients.front().address, message.recipients.size()};
+      const auto queued = co_await enqueue(std::move(message));
+      if (!queued) co_return one(reply_to(queued.error()));
+      record(facts);
+      report(facts);
+      if (first.empty()) first = facts.id;
     }
-    record(queued->to_string(), trace);
-    report(*queued, trace);
-    auto text = "queued as " + queued->to_string();
+    if (notices) {
+      // The mail itself is safe: that the sender hears nothing is no reason to have it sent again.
+      const auto told = co_await enqueue(*notices);
+      (void)told;
+    }
+    auto text = "queued as " + first;
     if (!priority_changed_) co_return one(smtp::Reply(250, "2.0.0", std::move(text)));
     // RFC 6710 section 4.1: the new priority comes first.
     co_return one(smtp::Reply(250, "2.3.6", fmt::format("{} is the new priority; {}", priority_, text)));
@@ -119,7 +122,33 @@ class Intake final : public smtp::MessageSink {
     options_.budget->give_back(std::exchange(taken_, 0));
   }
 
-  std::expected<spool::NewMessage, smtp::Reply> build() {
+  /// What a message in the queue is known by.
+  struct Queued {
+    std::string id;
+    std::string trace;
+    std::string sender;
+    std::string recipient;  // the first
+    std::size_t recipients = 0;
+  };
+
+  async::Task<std::expected<spool::MessageId, spool::SpoolError>> enqueue(spool::NewMessage message) {
+    static auto& commits = metrics::histogram(
+        "quartet_commit_seconds", "Durations from the end of a message to its being on disk", metrics::durations());
+    const auto begun = std::chrono::steady_clock::now();
+    const auto trace = message.envelope.trace_id;
+    const auto sender = message.envelope.reverse_path;
+    auto queued = co_await options_.enqueue(std::move(message));
+    commits.observe(metrics::seconds_since(begun));
+    if (!queued) {
+      log::error(
+          options_.agent + ".not_queued",
+          {{"trace", trace}, {"peer", peer_.address.to_string()}, {"from", sender}, {"error", queued.error().detail}});
+    }
+    co_return queued;
+  }
+
+  /// The message for each sender it goes out under; of their bodies only what we put in front.
+  std::expected<std::vector<spool::NewMessage>, smtp::Reply> build() {
     const mime::Header header(head_);
     if (const auto hops = mime::received_hops(header); hops > options_.hops) {
       log::warn(options_.agent + ".loop",
@@ -127,23 +156,56 @@ class Intake final : public smtp::MessageSink {
       return std::unexpected(smtp::Reply(554, "5.4.6", fmt::format("a loop: {} Received fields", hops)));
     }
     header_id_ = header.text("Message-ID");
+    std::vector<spool::NewMessage> messages;
+    const auto own = envelope();
+    if (!transaction_.recipients.empty()) messages.push_back(begin(header, own, transaction_.recipients));
+    for (const auto& branch : followed_.branches) {
+      auto other = own;
+      other.reverse_path = branch.reverse_path;
+      if (branch.list) {
+        other.envid.clear();
+        other.ret = spool::Ret::kDefault;
+      }
+      messages.push_back(begin(header, std::move(other), branch.recipients));
+    }
+    return messages;
+  }
+
+  spool::NewMessage begin(const mime::Header& header, spool::Envelope envelope,
+                          const std::vector<smtp::RcptParameters>& recipients) {
     spool::NewMessage message;
     message.id = spool::MessageId::make();
-    message.envelope = envelope();
+    message.envelope = std::move(envelope);
     set_handling(message, header);
-    for (auto& recipient : transaction_.recipients) {
+    for (const auto& recipient : recipients)
       message.recipients.push_back({with_domain(recipient.forward_path), recipient.notify, recipient.orcpt});
-    }
     std::string added = received(message);
     if (options_.complete) added += options_.complete(header, peer_, transaction_.mail);
     // A message without a header would begin with a line that is no field, right after ours.
     if (header.size() == 0 && size_ != 0) added += "\r\n";
-    message.body.reserve(rest_.size() + 2);
     message.body.push_back(std::move(added));
-    message.body.push_back(std::move(head_));
-    std::ranges::move(rest_, std::back_inserter(message.body));
-    rest_.clear();
     return message;
+  }
+
+  void add_body(spool::NewMessage& message, bool last) {
+    message.body.reserve(rest_.size() + 2);
+    message.body.push_back(last ? std::move(head_) : head_);
+    if (last)
+      std::ranges::move(rest_, std::back_inserter(message.body));
+    else
+      std::ranges::copy(rest_, std::back_inserter(message.body));
+    if (last) rest_.clear();
+  }
+
+  /// What the sender hears at once, if there is anything; `first` is one of the messages.
+  std::optional<spool::NewMessage> notices(const spool::NewMessage& first) const {
+    if (followed_.notices.empty() || transaction_.mail.reverse_path.empty()) return std::nullopt;
+    spool::Message message{first.id, first.envelope, size_, 0};
+    message.envelope.reverse_path = transaction_.mail.reverse_path;
+    message.envelope.envid = transaction_.mail.envid;
+    relay::NoticeOptions options;
+    options.hostname = options_.hostname;
+    return relay::make_notice(options, message, head_, followed_.notices);
   }
 
   spool::Envelope envelope() const {
@@ -212,30 +274,29 @@ class Intake final : public smtp::MessageSink {
     return mime::received_field(field);
   }
 
-  void record(const std::string& id, const std::string& trace) const {
+  void record(const Queued& queued) const {
     const auto client = peer_.address.to_string();
     log::message_events().record({.step = log::MessageStep::kAccepted,
                                   .time = received_,
-                                  .trace = trace,
-                                  .message = id,
+                                  .trace = queued.trace,
+                                  .message = queued.id,
                                   .header_id = header_id_,
-                                  .sender = transaction_.mail.reverse_path,
-                                  .recipient = transaction_.recipients.front().forward_path,
+                                  .sender = queued.sender,
+                                  .recipient = queued.recipient,
                                   .peer = client,
                                   .tls = peer_.tls != nullptr ? std::string_view(peer_.tls->version) : ""});
   }
 
-  void report(const spool::MessageId& id, const std::string& trace) const {
+  void report(const Queued& queued) const {
     static auto& messages = metrics::counter("quartet_messages_accepted_total", "Messages put into the queue");
     static auto& octets = metrics::counter("quartet_octets_accepted_total", "Octets of messages put into the queue");
     messages.add();
     octets.add(size_);
-    const auto& recipients = transaction_.recipients;
-    log::info(options_.agent + ".accepted", {{"message", id.to_string()},
-                                             {"trace", trace},
-                                             {"from", transaction_.mail.reverse_path},
-                                             {"to", recipients.front().forward_path},
-                                             {"recipients", recipients.size()},
+    log::info(options_.agent + ".accepted", {{"message", queued.id},
+                                             {"trace", queued.trace},
+                                             {"from", queued.sender},
+                                             {"to", queued.recipient},
+                                             {"recipients", queued.recipients},
                                              {"size", size_},
                                              {"peer", peer_.address.to_string()},
                                              {"client", client()},
@@ -246,8 +307,9 @@ class Intake final : public smtp::MessageSink {
 
   const IntakeOptions& options_;
   const smtp::Peer& peer_;
-  smtp::Transaction transaction_;
-  std::string head_;  // the header, with what came along with it
+  Followed followed_;
+  smtp::Transaction& transaction_;  // of followed_
+  std::string head_;                // the header, with what came along with it
   bool head_complete_ = false;
   std::string header_id_;  // Message-ID
   std::int8_t priority_ = 0;
@@ -261,8 +323,8 @@ class Intake final : public smtp::MessageSink {
 }  // namespace
 
 std::unique_ptr<smtp::MessageSink> open_intake(const IntakeOptions& options, const smtp::Peer& peer,
-                                               smtp::Transaction transaction) {
-  return std::make_unique<Intake>(options, peer, std::move(transaction));
+                                               Followed followed) {
+  return std::make_unique<Intake>(options, peer, std::move(followed));
 }
 
 smtp::Reply reply_to(const spool::SpoolError& error) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/mime/header.h"
+#include "common/relay/bounce.h"
 #include "common/service/byte_budget.h"
 #include "common/smtp/server_session.h"
 #include "common/spool/spool.h"
@@ -34,9 +35,28 @@ struct IntakeOptions {
       complete;
 };
 
-/// A sink for one message; `options` and `peer` outlive it. One reply, whatever the number of recipients.
-std::unique_ptr<smtp::MessageSink> open_intake(const IntakeOptions& options, const smtp::Peer& peer,
-                                               smtp::Transaction transaction);
+/// The same message to others under another sender, because an alias or a list sends it on.
+struct Branch {
+  std::string reverse_path;
+  bool list = false;  // what the sender wants of notices ends here (RFC 3461 section 5.2.7.4)
+  std::vector<smtp::RcptParameters> recipients;
+};
+
+/// What becomes of a transaction whose recipients were followed.
+struct Followed {
+  smtp::Transaction transaction;  // recipients under the sender's own name; may be none, if there are branches
+  std::vector<Branch> branches{};
+  std::vector<relay::Notice> notices{};  // that the sender gets when all of it is in the queue
+  bool expanded = false;                 // recipients are others than the sender named
+};
+
+/// A sink for one message; `options` and `peer` outlive it. One reply, whatever the number of recipients: all of the
+/// message is on disk, or the sender has to send it again.
+std::unique_ptr<smtp::MessageSink> open_intake(const IntakeOptions& options, const smtp::Peer& peer, Followed followed);
+inline std::unique_ptr<smtp::MessageSink> open_intake(const IntakeOptions& options, const smtp::Peer& peer,
+                                                      smtp::Transaction transaction) {
+  return open_intake(options, peer, Followed{std::move(transaction)});
+}
 
 /// Of a fault of ours: always 4yz.
 smtp::Reply reply_to(const spool::SpoolError& error);

@@ -95,12 +95,47 @@ TEST_CASE("catch-all and postmaster take what nobody else does", "[directory]") 
 TEST_CASE("aliases are followed to the end, loops included", "[directory]") {
   const auto directory = people();
   const auto sales = directory->expand("sales@b.test");
-  CHECK(sales.accounts.size() == 2);
-  CHECK(sales.elsewhere == std::vector<std::string>{"out@far.test"});
+  REQUIRE(sales.targets.size() == 3);
+  CHECK(sales.is_alias);
+  CHECK(sales.complete);
+  CHECK(sales.targets[1].address == "Bob@b.test");
+  CHECK(sales.targets[1].local);
+  CHECK(sales.targets[2].address == "out@far.test");
+  CHECK_FALSE(sales.targets[2].local);
   const auto loop = directory->expand("loop1@b.test");
-  REQUIRE(loop.accounts.size() == 1);
-  CHECK(loop.accounts[0].account->login == "ann@example.org");
+  REQUIRE(loop.targets.size() == 1);
+  CHECK(loop.targets[0].address == "anna@b.test");
   CHECK(loop.unknown == std::vector<std::string>{"gone@b.test"});
+}
+
+TEST_CASE("members of a list are its owner's, those of the innermost list first", "[directory]") {
+  const auto directory = parse(std::string(kText) + R"(
+    alias { address: "outer@b.test" target: "inner@b.test" target: "bob@b.test" owner: "out@far.test" }
+    alias { address: "inner@b.test" target: "ann@example.org" owner: "cy@c.test" })");
+  REQUIRE(directory);
+  const auto all = (*directory)->expand("outer@b.test");
+  REQUIRE(all.targets.size() == 2);
+  CHECK(all.targets[0].owner == "out@far.test");  // bob: directly
+  CHECK(all.targets[1].owner == "cy@c.test");
+  const auto faults = [](const std::string& owner) {
+    const auto bad =
+        parse(std::string(kText) + R"(alias { address: "l@b.test" target: "bob@b.test" owner: ")" + owner + "\" }");
+    return bad ? 0 : bad.error().size();
+  };
+  CHECK(faults("cy@c.test") == 0);
+  CHECK(faults("nobody") == 1);
+  CHECK(faults("L@B.test") == 1);
+}
+
+TEST_CASE("so many addresses that nobody can mean them are cut, and it is said", "[directory]") {
+  std::string text = kText;
+  text += R"(alias { address: "many@b.test")";
+  for (int i = 0; i < 10'001; ++i) text += " target: \"u" + std::to_string(i) + "@far.test\"";
+  const auto directory = parse(text + " }");
+  REQUIRE(directory);
+  const auto all = (*directory)->expand("many@b.test");
+  CHECK_FALSE(all.complete);
+  CHECK(all.targets.size() < 10'001);
 }
 
 TEST_CASE("an account speaks for its own addresses and for aliases that are its", "[directory]") {
@@ -170,7 +205,7 @@ TEST_CASE("an alias domain is another name of a domain", "[directory]") {
   CHECK(there.at_home("Ann.X@Example.Net") == "Ann.X@example.org");
   CHECK(there.at_home("Ann.X@Example.Org") == "Ann.X@Example.Org");
   CHECK(there.at_home("postmaster") == "postmaster");
-  CHECK(there.expand("ann@example.net").accounts.size() == 1);
+  CHECK(there.expand("ann@example.net").targets.size() == 1);
 }
 
 TEST_CASE("what may be an alias domain", "[directory]") {

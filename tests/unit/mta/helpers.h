@@ -3,6 +3,7 @@
 #include <fstream>
 #include <string>
 
+#include "mta/session.h"
 #include "mta/settings.h"
 #include "tests/support/temporary_directory.h"
 
@@ -33,5 +34,11 @@ class Site {
  private:
   quartet::test::TemporaryDirectory directory_;
 };
+
+/// What a stranger's RCPT is answered: "250 2.1.5".
+inline std::string answer(const Settings& settings, const std::string& recipient) {
+  const auto reply = check_recipient(settings, *net::Address::parse("198.51.100.1:1"), recipient);
+  return std::to_string(reply.code) + " " + reply.enhanced;
+}
 
 }  // namespace quartet::mta

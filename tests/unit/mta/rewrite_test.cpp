@@ -2,7 +2,6 @@
 
 #include <catch2/catch.hpp>
 
-#include "mta/session.h"
 #include "tests/unit/mta/helpers.h"
 
 using namespace quartet;
@@ -16,11 +15,6 @@ SettingsPtr with_both(const Site& site) {
   auto settings = load_settings(site.config(R"(srs { domain: "a.test" secret: "a long secret" })"));
   REQUIRE(settings.has_value());
   return *settings;
-}
-
-std::string answer(const Settings& settings, const std::string& recipient) {
-  const auto reply = check_recipient(settings, *net::Address::parse("198.51.100.1:1"), recipient);
-  return std::to_string(reply.code) + " " + reply.enhanced;
 }
 
 }  // namespace
@@ -38,8 +32,11 @@ TEST_CASE("an address that stands for another one", "[mta]") {
   smtp::Transaction transaction;
   transaction.recipients = {
       {"ann@a.net", smtp::kNotifyFailure, ""}, {"ann@a.net", 0, "rfc822;list@x.test"}, {"ann@a.test", 0, ""}};
-  rewrite_recipients(*settings, transaction, now);
-  const auto& recipients = transaction.recipients;
+  const auto followed = follow(*settings, transaction, now);
+  CHECK_FALSE(followed.expanded);
+  CHECK(followed.branches.empty());
+  const auto& recipients = followed.transaction.recipients;
+  REQUIRE(recipients.size() == 3);
   for (const auto& recipient : recipients) CHECK(recipient.forward_path == "ann@a.test");
   CHECK(recipients[0].orcpt == "rfc822;ann@a.net");
   CHECK(recipients[0].notify == smtp::kNotifyFailure);

@@ -39,7 +39,7 @@ struct Fixture {
   smtp::Reply take(const std::vector<std::string>& pieces) { return loop.block_on(take_task(pieces)); }
 
   async::Task<smtp::Reply> take_task(std::vector<std::string> pieces) {
-    const auto sink = open_intake(options, peer, transaction);
+    const auto sink = open_intake(options, peer, Followed{transaction, branches, notices, !branches.empty()});
     for (auto& piece : pieces) {
       auto written = co_await sink->write(std::move(piece));
       if (!written) co_return written.error();
@@ -60,9 +60,51 @@ struct Fixture {
   IntakeOptions options;
   smtp::Peer peer;
   smtp::Transaction transaction;
+  std::vector<Branch> branches;
+  std::vector<relay::Notice> notices;
 };
 
 }  // namespace
+
+TEST_CASE("one message under several senders, and what its sender is told at once", "[intake]") {
+  Fixture fixture;
+  fixture.transaction.mail.envid = "q7";
+  fixture.transaction.mail.ret = smtp::Ret::kFull;
+  fixture.branches = {{"srs@a.test", false, {{"zoe@c.test", smtp::kNotifyFailure, "rfc822;team@a.test"}}},
+                      {"owner@a.test", true, {{"cy@c.test", 0, ""}, {"di@c.test", 0, ""}}}};
+  fixture.notices = {{.action = relay::Notice::Action::kExpanded, .address = "team@a.test", .orcpt = "", .reply = {}}};
+  const std::string message = "Subject: hi\r\n\r\nline\r\n";
+  const auto reply = fixture.take({message.substr(0, 20), message.substr(20)});
+  REQUIRE(reply.code == 250);
+  REQUIRE(fixture.kept.size() == 4);
+  CHECK(reply.text() == "queued as " + fixture.kept[0].id.to_string());
+  const std::vector<std::string> senders = {"ann@b.test", "srs@a.test", "owner@a.test", ""};
+  for (std::size_t i = 0; i < 4; ++i) CHECK(fixture.kept[i].envelope.reverse_path == senders[i]);
+  for (std::size_t i = 0; i < 3; ++i) {
+    std::string text;
+    for (const auto& piece : fixture.kept[i].body) text += piece;
+    CHECK(text.find("id " + fixture.kept[i].id.to_string()) != std::string::npos);
+    CHECK(text.find(" for <") == std::string::npos);
+    CHECK(text.ends_with("\r\n" + message));
+    CHECK(fixture.kept[i].envelope.trace_id == fixture.kept[0].envelope.trace_id);
+  }
+  CHECK(fixture.kept[1].envelope.envid == "q7");
+  CHECK(fixture.kept[1].recipients.at(0).orcpt == "rfc822;team@a.test");
+  CHECK(fixture.kept[2].envelope.envid.empty());
+  CHECK(fixture.kept[2].envelope.ret == spool::Ret::kDefault);
+  CHECK(fixture.kept[2].recipients.size() == 2);
+  CHECK(fixture.kept[3].recipients.at(0).address == "ann@b.test");
+  CHECK(fixture.text().find("Action: expanded") != std::string::npos);
+}
+
+TEST_CASE("a message for a list alone", "[intake]") {
+  Fixture fixture;
+  fixture.transaction.recipients.clear();
+  fixture.branches = {{"owner@a.test", true, {{"cy@c.test", 0, ""}}}};
+  REQUIRE(fixture.take({"Subject: hi\r\n\r\n"}).code == 250);
+  REQUIRE(fixture.kept.size() == 1);
+  CHECK(fixture.kept[0].envelope.reverse_path == "owner@a.test");
+}
 
 TEST_CASE("a message gets a Received field and is otherwise the same, however it was cut", "[intake]") {
   Fixture fixture;
