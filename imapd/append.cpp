@@ -1,8 +1,10 @@
-// APPEND: RFC 3501 section 6.3.11, several messages at once (RFC 3502), APPENDUID (RFC 4315).
+// APPEND: RFC 3501 section 6.3.11, several messages at once (RFC 3502), APPENDUID (RFC 4315), binary messages (RFC 3516
+// section 4.4).
 #include <fmt/format.h>
 
 #include <algorithm>
 
+#include "common/mime/seven_bit.h"
 #include "imapd/commands.h"
 #include "imapd/flags.h"
 #include "imapd/proto/sequence_set.h"
@@ -10,13 +12,20 @@
 namespace quartet::imapd {
 namespace {
 
-std::optional<Reply> refuse(const AppendItem& item) {
+/// BODY[] cannot carry NUL, so parts that hold it are encoded anew; BINARY gives them back as they were.
+std::optional<Reply> encode_binary(AppendItem& item) {
+  if (item.message.find('\0') == std::string::npos) return std::nullopt;
+  auto encoded = mime::to_seven_bit(item.message);
+  if (!encoded) return Reply::no(std::string(mime::to_string(encoded.error())), "UNKNOWN-CTE");
+  item.message = *std::move(encoded);
+  return std::nullopt;
+}
+
+std::optional<Reply> prepare(AppendItem& item) {
   // RFC 3502 section 6: an empty literal takes the APPEND back.
   if (item.message.empty()) return Reply::no("An empty message: nothing was appended");
-  // No other client could fetch it with BODY[] (RFC 3516 section 4.4).
-  if (item.message.find('\0') != std::string::npos) return Reply::no("The message holds NUL", "UNKNOWN-CTE");
   if (item.utf8) return Reply::bad("UTF8 was not enabled");
-  return std::nullopt;
+  return encode_binary(item);
 }
 
 store::AppendMessage to_message(AppendItem& item) {
@@ -36,7 +45,7 @@ Answer append(Context& context, Append& command) {
   if (!target) co_return no_target(target.error());
   std::vector<store::AppendMessage> messages;
   for (auto& item : command.items) {
-    if (auto refusal = refuse(item)) co_return *std::move(refusal);
+    if (auto refusal = prepare(item)) co_return *std::move(refusal);
     messages.push_back(to_message(item));
   }
   const auto appended = co_await context.store().append(target->ref, std::move(messages));

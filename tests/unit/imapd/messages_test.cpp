@@ -271,3 +271,25 @@ TEST_CASE("APPEND takes as much memory as there is for messages, and gives it ba
       kCapacity);
   CHECK(budget.taken() == 0);
 }
+
+TEST_CASE("a binary message is encoded for BODY and given back as it was by BINARY: RFC 3516 section 4.4", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server&) -> async::Task<void> {
+    using namespace std::string_literals;
+    const auto bytes = "\0\r\n\xFF\0"s;
+    const auto message =
+        "From: a@a.test\r\nMIME-Version: 1.0\r\nContent-Type: application/octet-stream\r\n"
+        "Content-Transfer-Encoding: binary\r\n\r\n" +
+        bytes;
+    const auto made = co_await client.say("APPEND INBOX ~{" + std::to_string(message.size()) + "+}\r\n" + message);
+    CHECK(made.back().starts_with("OK [APPENDUID "));
+    co_await client.say("SELECT INBOX");
+    const auto encoded = co_await client.say("FETCH 1 BODY.PEEK[1]");
+    CHECK(has(encoded, "* 1 FETCH (BODY[1] {10}\r\nAA0K/wA=\r\n)"));
+    const auto decoded = co_await client.say("FETCH 1 (BINARY.SIZE[1] BINARY.PEEK[1])");
+    CHECK(has(decoded, "* 1 FETCH (BINARY.SIZE[1] 5 BINARY[1] ~{5}\r\n" + bytes + ")"));
+    const auto header = "From: \0\r\n\r\n"s;
+    const auto refused = co_await client.say("APPEND INBOX ~{" + std::to_string(header.size()) + "+}\r\n" + header);
+    CHECK(refused.back().starts_with("NO [UNKNOWN-CTE]"));
+  });
+}
