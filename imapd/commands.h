@@ -17,6 +17,11 @@ bool may_login(const Context& context);
 Answer login(Context& context, const Login& command);
 Answer authenticate(Context& context, Input& input, const Authenticate& command);
 
+// enable.cpp
+Reply enable(Context& context, const Enable& command);
+/// For a command of RFC 7162 that is used without ENABLE: from now on the client is told mod-sequences.
+void enable_condstore(Context& context);
+
 // mailboxes.cpp
 Answer create(Context& context, const Create& command);
 Answer remove(Context& context, const Delete& command);
@@ -45,6 +50,12 @@ Answer fetch(Context& context, const Fetch& command, bool uid);
 
 // search.cpp
 Answer search(Context& context, const Search& command, const std::string& tag, bool uid);
+
+// sort.cpp
+Answer sort(Context& context, const Sort& command, const std::string& tag, bool uid);
+
+// thread.cpp
+Answer thread(Context& context, const Thread& command, bool uid);
 
 // idle.cpp
 Answer idle(Context& context, Input& input);

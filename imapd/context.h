@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/store/store.h"
+#include "imapd/enabled.h"
 #include "imapd/output.h"
 #include "imapd/selected.h"
 #include "imapd/session.h"
@@ -36,15 +37,18 @@ struct Context {
   std::string peer{};   // its address, for the log
   bool secure = false;  // TLS
   int failed_logins = 0;
-  std::string account{};                 // its name in the store; "" until authenticated
-  std::unique_ptr<Selected> selected{};  // null: none
+  std::string account{};  // its name in the store; "" until authenticated
+  Enabled enabled{};
+  std::unique_ptr<Selected> selected{};  // null: none; refers to `enabled`
   /// What the client knows already from the command under way, for the refresh at its end; ascending UIDs.
   std::vector<store::FlagState> told{};
   /// The command changed the selected mailbox: look at it at the end, whether or not a hint has come.
   bool changed = false;
+  /// The command expunged messages: its tagged response says what mod-sequence the mailbox has after them, to a client
+  /// that could not tell it from VANISHED (RFC 7162 section 3.2.7).
+  bool expunged = false;
 
   std::string farewell{};  // why the session must end after this command; "" if it need not
-  bool utf8 = false;       // the client takes UTF-8 in names of mailboxes
 
   store::Store& store() const { return services.store; }
 };

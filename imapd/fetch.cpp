@@ -1,11 +1,13 @@
-// FETCH: RFC 3501 section 6.4.5. Messages go in batches: one question to the store for many, bounded memory, and what a
-// slow client has not taken is not read yet.
+// FETCH: RFC 3501 section 6.4.5, CHANGEDSINCE and VANISHED (RFC 7162). Messages go in batches: one question to the
+// store for many, bounded memory, and what a slow client has not taken is not read yet.
 #include <algorithm>
 
 #include "imapd/commands.h"
 #include "imapd/fetch_plan.h"
 #include "imapd/fetch_render.h"
 #include "imapd/numbers.h"
+#include "imapd/resync.h"
+#include "imapd/search_result.h"
 
 namespace quartet::imapd {
 namespace {
@@ -28,9 +30,25 @@ struct Troubles {
   std::optional<Reply> failed;
 };
 
-std::optional<Reply> not_offered(const Fetch& command) {
+/// What PARTIAL leaves of the messages (RFC 9394 section 3.3).
+Positions part_of(const Positions& positions, const PartialRange& range) {
+  std::size_t count = 0;
+  for (const auto& each : positions) count += each.end - each.first;
+  auto [skipped, wanted] = slice_of(range, count);
+  wanted -= skipped;
+  Positions part;
+  for (const auto& each : positions) {
+    const auto first = each.first + std::min(skipped, each.end - each.first);
+    skipped -= first - each.first;
+    const auto end = first + std::min(wanted, each.end - first);
+    wanted -= end - first;
+    if (first < end) part.push_back({first, end});
+  }
+  return part;
+}
+
+std::optional<Reply> not_offered(const Context& context, const Fetch& command) {
   for (const auto& item : command.items) switch (item.kind) {
-      case FetchItem::Kind::kModSeq:
       case FetchItem::Kind::kEmailId:
       case FetchItem::Kind::kThreadId:
       case FetchItem::Kind::kSaveDate:
@@ -38,7 +56,7 @@ std::optional<Reply> not_offered(const Fetch& command) {
       default:
         break;
     }
-  if (command.changed_since) return Reply::bad("CHANGEDSINCE is not offered");
+  if (command.vanished && !context.enabled.qresync) return Reply::bad("Enable QRESYNC first");
   return std::nullopt;
 }
 
@@ -60,7 +78,9 @@ async::Task<void> mark_seen(Context& context, std::vector<FetchSource>& sources)
     const auto found = std::ranges::find_if(sources, [&](const FetchSource& s) { return s.entry->uid == state.uid; });
     if (found == sources.end()) continue;
     found->flags = state.flags;
+    found->modseq = state.modseq;
     found->tell_flags = true;
+    found->tell_modseq = found->tell_modseq || context.enabled.condstore;
     context.told.push_back(state);
   }
   context.changed = true;
@@ -94,17 +114,24 @@ async::Task<std::optional<Reply>> read_bytes(Context& context, const FetchPlan& 
   co_return std::nullopt;
 }
 
+FetchSource source_of(const store::Snapshot& view, std::size_t position, const FetchPlan& plan) {
+  FetchSource source;
+  source.number = position + 1;
+  source.entry = &view[position];
+  source.flags = source.entry->flags;
+  source.modseq = source.entry->modseq;
+  source.tell_flags = plan.flags;
+  source.tell_modseq = plan.modseq;
+  return source;
+}
+
 async::Task<void> fetch_batch(Context& context, const FetchPlan& plan, const Batch& batch, Troubles& troubles) {
   const auto view = context.selected->view();
-  std::vector<FetchSource> sources(batch.positions.size());
+  std::vector<FetchSource> sources;
   std::vector<store::ObjectId> objects;
-  for (std::size_t n = 0; n < sources.size(); ++n) {
-    const auto& entry = (*view)[batch.positions[n]];
-    sources[n].number = batch.positions[n] + 1;
-    sources[n].entry = &entry;
-    sources[n].flags = entry.flags;
-    sources[n].tell_flags = plan.flags;
-    objects.push_back(entry.object);
+  for (const auto position : batch.positions) {
+    sources.push_back(source_of(*view, position, plan));
+    objects.push_back(sources.back().entry->object);
   }
   if (plan.sets_seen) co_await mark_seen(context, sources);
   store::CachedBatch cached;
@@ -133,11 +160,7 @@ async::Task<void> fetch_simple(Context& context, const FetchPlan& plan, const Po
   const auto view = context.selected->view();
   for (const auto& range : positions)
     for (auto position = range.first; position < range.end && !context.output.failed(); ++position) {
-      FetchSource source;
-      source.number = position + 1;
-      source.entry = &(*view)[position];
-      source.flags = source.entry->flags;
-      source.tell_flags = plan.flags;
+      const auto source = source_of(*view, position, plan);
       co_await render(context, plan, source);
     }
 }
@@ -164,10 +187,19 @@ async::Task<Troubles> fetch_batches(Context& context, const FetchPlan& plan, con
 }  // namespace
 
 Answer fetch(Context& context, const Fetch& command, bool uid) {
-  if (auto wrong = not_offered(command)) co_return *std::move(wrong);
-  const auto positions = find_messages(*context.selected, command.set, uid);
+  if (auto wrong = not_offered(context, command)) co_return *std::move(wrong);
+  auto positions = find_messages(*context.selected, command.set, uid);
   if (!positions) co_return positions.error();
-  const auto plan = make_plan(command.items, uid, context.selected->read_only());
+  auto plan = make_plan(command.items, uid, context.selected->read_only());
+  plan.modseq = plan.modseq || command.changed_since;
+  if (plan.modseq) enable_condstore(context);
+  if (command.vanished) {
+    const auto told =
+        co_await append_vanished(context, *command.changed_since, named_uids(*context.selected, command.set));
+    if (!told) co_return failure(told.error());
+  }
+  if (command.changed_since) positions = changed_since(*context.selected->view(), *positions, *command.changed_since);
+  if (command.partial) positions = part_of(*positions, *command.partial);
   if (!plan.needs_store()) {
     co_await fetch_simple(context, plan, *positions);
     co_return Reply::ok("Fetched");

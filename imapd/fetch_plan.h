@@ -15,6 +15,7 @@ struct FetchPlan {
   bool parts = false;      // the structure is needed to find sections
   bool bytes = false;      // some of the message
   bool flags = false;      // FLAGS was asked for
+  bool modseq = false;     // MODSEQ was asked for
   bool sets_seen = false;  // \Seen is to be set
 
   bool needs_store() const { return cached != 0 || bytes || sets_seen; }

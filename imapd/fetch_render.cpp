@@ -134,7 +134,7 @@ void append_small(Context& context, const FetchItem& item, const FetchSource& so
       break;
     case Kind::kPreview:
       out += "PREVIEW ";
-      append_string(out, source.cached->preview, context.utf8);
+      append_string(out, source.cached->preview, context.enabled.utf8);
       break;
     default:
       break;
@@ -170,7 +170,7 @@ async::Task<bool> render(Context& context, const FetchPlan& plan, const FetchSou
     fmt::format_to(std::back_inserter(out), "UID {}", source.entry->uid);
   }
   for (const auto& item : plan.items) {
-    if (item.kind == Kind::kFlags) continue;
+    if (item.kind == Kind::kFlags || item.kind == Kind::kModSeq) continue;
     separate();
     if (item.kind == Kind::kBinary || item.kind == Kind::kBinarySize) {
       const bool possible = co_await render_binary(context, item, source);
@@ -185,6 +185,10 @@ async::Task<bool> render(Context& context, const FetchPlan& plan, const FetchSou
   if (source.tell_flags) {
     separate();
     append_told_flags(context, source);
+  }
+  if (source.tell_modseq) {
+    separate();
+    fmt::format_to(std::back_inserter(out), "MODSEQ ({})", source.modseq);
   }
   out += ")\r\n";
   co_await context.output.drain();

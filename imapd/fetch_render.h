@@ -21,7 +21,9 @@ struct FetchSource {
   std::string piece;   // the bytes of it from `offset` on
   std::size_t offset = 0;
   std::uint64_t flags = 0;
-  bool tell_flags = false;  // asked for, or changed by this FETCH
+  std::uint64_t modseq = 0;
+  bool tell_flags = false;   // asked for, or changed by this FETCH
+  bool tell_modseq = false;  // the same
 
   /// The bytes of a range that needed_range() covers, or of which it covers what will be sent.
   std::string_view bytes(mime::ByteRange range) const;

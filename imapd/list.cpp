@@ -77,7 +77,7 @@ void append_line(Context& context, const Listing& listing, const store::MailboxI
   out += listing.command.lsub ? "* LSUB (" : "* LIST (";
   append_attributes(out, listing, mailbox);
   out += ") \"/\" ";
-  append_mailbox_name(out, mailbox.name, context.utf8);
+  append_mailbox_name(out, mailbox.name, context.enabled.utf8);
   if (listing.command.select_recursive_match && listing.with_chosen.contains(mailbox.name))
     out += R"( ("CHILDINFO" ("SUBSCRIBED")))";
   out += "\r\n";
@@ -89,7 +89,7 @@ void append_line(Context& context, const Listing& listing, const store::MailboxI
 void append_lsub_parent(Context& context, const store::MailboxInfo& mailbox) {
   auto& out = context.output.text();
   out += "* LSUB (\\Noselect) \"/\" ";
-  append_mailbox_name(out, mailbox.name, context.utf8);
+  append_mailbox_name(out, mailbox.name, context.enabled.utf8);
   out += "\r\n";
 }
 

@@ -6,6 +6,7 @@
 
 #include "imapd/commands.h"
 #include "imapd/proto/writer.h"
+#include "imapd/resync.h"
 #include "imapd/status.h"
 
 namespace quartet::imapd {
@@ -68,22 +69,32 @@ Answer subscribe(Context& context, const std::string& mailbox, bool subscribed) 
 Answer status(Context& context, const Status& command) {
   const auto found = co_await context.store().find(context.account, command.mailbox);
   if (!found) co_return failure(found.error());
+  if (std::ranges::find(command.items, StatusItem::kHighestModSeq) != command.items.end()) enable_condstore(context);
   append_status(context, *found, command.items);
   co_return Reply::ok("Told");
 }
 
 Answer select(Context& context, const Select& command) {
+  if (command.qresync && !context.enabled.qresync) co_return Reply::bad("Enable QRESYNC first");
   if (context.selected) {
     context.selected.reset();
     context.output.line("* OK [CLOSED] The mailbox before is closed");
   }
+  if (command.condstore) enable_condstore(context);
   auto found = co_await context.store().find(context.account, command.mailbox);
   if (!found) co_return failure(found.error());
-  auto selected = std::make_unique<Selected>(context.store(), *std::move(found), command.examine);
+  auto selected = std::make_unique<Selected>(context.store(), context.enabled, *std::move(found), command.examine);
   const auto opened = co_await selected->open();
   if (!opened) co_return failure(opened.error());
   selected->append_opening(context.output.text());
   context.selected = std::move(selected);
+  if (command.qresync) {
+    const auto told = co_await append_resync(context, *command.qresync);
+    if (!told) {
+      context.selected.reset();
+      co_return failure(told.error());
+    }
+  }
   co_return Reply::ok("Selected", command.examine ? "READ-ONLY" : "READ-WRITE");
 }
 
@@ -102,7 +113,7 @@ Answer get_quota_root(Context& context, const GetQuotaRoot& command) {
   if (!quota) co_return failure(quota.error());
   auto& out = context.output.text();
   out += "* QUOTAROOT ";
-  append_mailbox_name(out, command.mailbox, context.utf8);
+  append_mailbox_name(out, command.mailbox, context.enabled.utf8);
   out += " \"\"\r\n";
   append_quota(context, *quota);
   co_return Reply::ok("Told");

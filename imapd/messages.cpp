@@ -40,6 +40,7 @@ std::uint64_t expected_flags(const store::FlagChange& change, std::uint64_t name
 }
 
 /// The responses to STORE: all messages it named, or with .SILENT those whose flags are not what the client must think.
+/// A client that has enabled CONDSTORE is told the mod-sequence of each (RFC 7162 section 3.1.3).
 void append_stored(Context& context, const store::Snapshot& before, const store::FlagsStored& stored,
                    const store::FlagChange& change, bool silent, bool uid) {
   const auto& selected = *context.selected;
@@ -51,13 +52,29 @@ void append_stored(Context& context, const store::Snapshot& before, const store:
     if (!position) continue;
     const auto& entry = view[*position];
     const auto old = before.find(state.uid);
-    if (silent && old && expected_flags(change, named, before[*old].flags) == entry.flags) continue;
+    const bool known = silent && old && expected_flags(change, named, before[*old].flags) == entry.flags;
+    if (known && !context.enabled.condstore) continue;
     fmt::format_to(std::back_inserter(out), "* {} FETCH (", *position + 1);
-    if (uid) fmt::format_to(std::back_inserter(out), "UID {} ", entry.uid);
-    out += "FLAGS (";
-    append_flags(out, entry.flags, view.keywords(), selected.is_recent(entry.uid));
-    out += "))\r\n";
+    if (uid || context.enabled.qresync) fmt::format_to(std::back_inserter(out), "UID {} ", entry.uid);
+    if (!known) {
+      out += "FLAGS (";
+      append_flags(out, entry.flags, view.keywords(), selected.is_recent(entry.uid));
+      out += ')';
+    }
+    if (context.enabled.condstore)
+      fmt::format_to(std::back_inserter(out), "{}MODSEQ ({})", known ? "" : " ", entry.modseq);
+    out += ")\r\n";
   }
+}
+
+/// What a conditional STORE did not change, as the client named it (RFC 7162 section 3.1.3).
+std::string modified_code(const store::Snapshot& view, const std::vector<std::uint32_t>& modified, bool uid) {
+  std::vector<std::uint32_t> numbers;
+  for (const auto one : modified) {
+    const auto position = view.find(one);
+    if (position) numbers.push_back(uid ? one : static_cast<std::uint32_t>(*position + 1));
+  }
+  return numbers.empty() ? std::string() : "MODIFIED " + to_sequence_text(numbers);
 }
 
 std::string copy_code(const store::Copied& copied) {
@@ -85,6 +102,7 @@ Answer store_flags(Context& context, const Store& command, bool uid) {
   const auto positions = find_messages(selected, command.set, uid);
   if (!positions) co_return positions.error();
   const auto change = to_change(command);
+  if (change.unchanged_since) enable_condstore(context);
   if (positions->empty()) co_return Reply::ok("Nothing to store");
   auto stored = co_await context.store().store_flags(selected.ref(), uids_of(selected, *positions), change);
   if (!stored) co_return failure(stored.error());
@@ -96,7 +114,8 @@ Answer store_flags(Context& context, const Store& command, bool uid) {
   const auto refreshed = co_await selected.refresh(std::move(how), context.output.text());
   if (!refreshed) co_return failure(refreshed.error());
   append_stored(context, *before, *stored, change, command.silent, uid);
-  co_return Reply::ok("Stored");
+  if (stored->modified.empty()) co_return Reply::ok("Stored");
+  co_return Reply::ok("Some were changed by others", modified_code(*before, stored->modified, uid));
 }
 
 Answer copy(Context& context, const Copy& command, bool uid) {
@@ -122,7 +141,7 @@ Answer move(Context& context, const Move& command, bool uid) {
   if (positions->empty()) co_return Reply::ok("Nothing to move");
   const auto moved = co_await context.store().move(selected.ref(), uids_of(selected, *positions), target->ref);
   if (!moved) co_return no_target(moved.error());
-  context.changed = true;
+  context.changed = context.expunged = true;
   // RFC 6851 section 4.3: COPYUID goes before the EXPUNGEs that follow at the end.
   if (const auto code = copy_code(*moved); !code.empty()) context.output.line(fmt::format("* OK [{}] Moved", code));
   co_return Reply::ok("Moved");
@@ -140,6 +159,7 @@ Answer expunge(Context& context, const Expunge& command) {
   const auto expunged = co_await context.store().expunge(selected.ref(), std::move(uids));
   if (!expunged) co_return failure(expunged.error());
   context.changed = true;
+  context.expunged = !expunged->uids.empty();
   co_return Reply::ok("Expunged");
 }
 

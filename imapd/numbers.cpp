@@ -48,6 +48,42 @@ std::expected<Positions, Reply> find_messages(const Selected& selected, const Se
   return positions;
 }
 
+Positions changed_since(const store::Snapshot& view, const Positions& positions, std::uint64_t modseq) {
+  Positions changed;
+  for (const auto& range : positions)
+    for (auto position = range.first; position < range.end; ++position) {
+      if (view[position].modseq <= modseq) continue;
+      if (!changed.empty() && changed.back().end == position)
+        ++changed.back().end;
+      else
+        changed.push_back({position, position + 1});
+    }
+  return changed;
+}
+
+std::string to_text(const store::UidSet& uids) {
+  std::vector<SequenceRange> ranges;
+  for (const auto& range : uids) ranges.push_back({range.first, range.last});
+  return SequenceSet(std::move(ranges)).to_string();
+}
+
+store::UidSet named_uids(const Selected& selected, const SequenceSet& set) {
+  if (set.saved_result()) return selected.saved();
+  store::UidSet uids;
+  const auto& view = *selected.view();
+  const auto highest = view.empty() ? 0 : view[view.size() - 1].uid;
+  std::vector<SequenceRange> ranges;
+  for (const auto& range : set.ranges()) {
+    if (range.last == SequenceSet::kStar)
+      ranges.push_back({std::min(range.first, highest), store::kMaxUid - 1});
+    else
+      ranges.push_back(range);
+  }
+  const SequenceSet named(std::move(ranges));
+  for (const auto& range : named.ranges()) uids.push_back({range.first, range.last});
+  return uids;
+}
+
 store::UidSet uids_of(const Selected& selected, const Positions& positions) {
   // Every message that exists between two of the view is in the view: newer ones have greater UIDs.
   const auto& view = *selected.view();

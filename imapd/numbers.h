@@ -25,6 +25,16 @@ std::expected<Positions, Reply> find_messages(const Selected& selected, const Se
 /// For SEARCH, where a number without a message is a condition that nothing fulfils.
 Positions match_messages(const Selected& selected, const SequenceSet& set, bool uid);
 
+/// Those of the positions whose messages have changed after `modseq` (RFC 7162 section 3.1.4.1).
+Positions changed_since(const store::Snapshot& view, const Positions& positions, std::uint64_t modseq);
+
+/// "1:3,7"; the ranges ascending.
+std::string to_text(const store::UidSet& uids);
+
+/// The UIDs a set names, whether or not there are such messages. "*" stands for all from the highest on: messages above
+/// it may have vanished.
+store::UidSet named_uids(const Selected& selected, const SequenceSet& set);
+
 /// The same messages for the store.
 store::UidSet uids_of(const Selected& selected, const Positions& positions);
 

@@ -84,7 +84,6 @@ std::int64_t day_of(std::int64_t micros) {
 
 std::optional<Reply> not_offered(Kind kind) {
   switch (kind) {
-    case Kind::kModSeq:
     case Kind::kEmailId:
     case Kind::kThreadId:
     case Kind::kSavedBefore:
@@ -228,6 +227,8 @@ Truth Matcher::match(const Node& node, const Candidate& candidate) const {
     case Kind::kSentOn:
     case Kind::kSentSince:
       return match_date(node, candidate);
+    case Kind::kModSeq:
+      return truth(entry.modseq >= key.number);
     case Kind::kLarger:
       return truth(entry.size > key.number);
     case Kind::kSmaller:

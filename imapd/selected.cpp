@@ -6,6 +6,8 @@
 #include <iterator>
 
 #include "imapd/flags.h"
+#include "imapd/proto/sequence_set.h"
+#include "imapd/proto/writer.h"
 
 namespace quartet::imapd {
 namespace {
@@ -35,8 +37,8 @@ bool was_told(const std::vector<store::FlagState>& told, const store::Entry& ent
 
 }  // namespace
 
-Selected::Selected(store::Store& store, store::MailboxInfo info, bool read_only)
-    : store_(store), info_(std::move(info)), read_only_(read_only) {}
+Selected::Selected(store::Store& store, const Enabled& enabled, store::MailboxInfo info, bool read_only)
+    : store_(store), enabled_(enabled), info_(std::move(info)), read_only_(read_only) {}
 
 async::Task<store::Result<void>> Selected::open() {
   watcher_ = store_.watch(info_.ref);
@@ -62,6 +64,7 @@ async::Task<void> Selected::claim_recent() {
 }
 
 bool Selected::is_recent(std::uint32_t uid) const {
+  if (enabled_.rev2) return false;
   return std::ranges::any_of(recent_, [uid](const store::UidRange& r) { return r.first <= uid && uid <= r.last; });
 }
 
@@ -85,14 +88,28 @@ void Selected::append_keywords(std::string& out) const {
   out += read_only_ ? ")] No flag can be changed\r\n" : ")] Flags that stay\r\n";
 }
 
+void Selected::append_exists(std::string& out) const {
+  const auto into = std::back_inserter(out);
+  fmt::format_to(into, "* {} EXISTS\r\n", view_->size());
+  if (!enabled_.rev2) fmt::format_to(into, "* {} RECENT\r\n", recent_count());
+}
+
 void Selected::append_opening(std::string& out) const {
   append_keywords(out);
+  append_exists(out);
   const auto into = std::back_inserter(out);
-  fmt::format_to(into, "* {} EXISTS\r\n* {} RECENT\r\n", view_->size(), recent_count());
-  if (const auto unseen = first_unseen(*view_); unseen < view_->size())
-    fmt::format_to(into, "* OK [UNSEEN {}] The first unseen message\r\n", unseen + 1);
+  const auto unseen = enabled_.rev2 ? view_->size() : first_unseen(*view_);
+  if (unseen < view_->size()) fmt::format_to(into, "* OK [UNSEEN {}] The first unseen message\r\n", unseen + 1);
   fmt::format_to(into, "* OK [UIDVALIDITY {}] UIDs are valid\r\n", view_->uidvalidity());
   fmt::format_to(into, "* OK [UIDNEXT {}] The next UID\r\n", view_->uidnext());
+  fmt::format_to(into, "* OK [HIGHESTMODSEQ {}] Mod-sequences are kept\r\n", view_->highest_modseq());
+  if (!enabled_.rev2) return;
+  // RFC 9051 section 6.3.2: the name as the server writes it.
+  out += "* LIST (";
+  out += info_.special_use;
+  out += ") \"/\" ";
+  append_mailbox_name(out, info_.name, enabled_.utf8);
+  out += "\r\n";
 }
 
 async::Task<store::Result<void>> Selected::refresh(Refresh how, std::string& out) {
@@ -116,20 +133,37 @@ async::Task<store::Result<void>> Selected::refresh(Refresh how, std::string& out
   co_return store::Result<void>();
 }
 
+void Selected::append_flags_of(std::string& out, std::size_t number, const store::Entry& entry) const {
+  const auto into = std::back_inserter(out);
+  fmt::format_to(into, "* {} FETCH (UID {} FLAGS (", number, entry.uid);
+  append_flags(out, entry.flags, view_->keywords(), is_recent(entry.uid));
+  out += ')';
+  if (enabled_.condstore) fmt::format_to(into, " MODSEQ ({})", entry.modseq);
+  out += ")\r\n";
+}
+
+void Selected::append_expunged(const store::Snapshot& older, const std::vector<std::size_t>& positions,
+                               std::string& out) const {
+  if (positions.empty()) return;
+  if (!enabled_.qresync) {
+    for (auto n = positions.rbegin(); n != positions.rend(); ++n)
+      fmt::format_to(std::back_inserter(out), "* {} EXPUNGE\r\n", *n + 1);
+    return;
+  }
+  SequenceSet uids;
+  for (const auto position : positions) uids.add(older[position].uid);
+  out.append("* VANISHED ").append(uids.to_string()).append("\r\n");
+}
+
 void Selected::append_changes(const store::Snapshot& older, const Refresh& how, std::string& out) const {
   const auto delta = store::compare(older, *view_);
-  const auto into = std::back_inserter(out);
-  for (auto n = delta.expunged.rbegin(); n != delta.expunged.rend(); ++n)
-    fmt::format_to(into, "* {} EXPUNGE\r\n", *n + 1);
-  if (delta.first_new < view_->size())
-    fmt::format_to(into, "* {} EXISTS\r\n* {} RECENT\r\n", view_->size(), recent_count());
+  append_expunged(older, delta.expunged, out);
+  if (delta.first_new < view_->size()) append_exists(out);
   if (view_->keywords().size() != older.keywords().size()) append_keywords(out);
   for (const auto position : delta.changed) {
     const auto& entry = (*view_)[position];
     if (was_told(how.told, entry)) continue;
-    fmt::format_to(into, "* {} FETCH (UID {} FLAGS (", position + 1, entry.uid);
-    append_flags(out, entry.flags, view_->keywords(), is_recent(entry.uid));
-    out += "))\r\n";
+    append_flags_of(out, position + 1, entry);
   }
 }
 

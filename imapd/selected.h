@@ -9,13 +9,14 @@
 
 #include "common/async/task.h"
 #include "common/store/store.h"
+#include "imapd/enabled.h"
 
 namespace quartet::imapd {
 
 class Selected {
  public:
-  /// `store` outlives it.
-  Selected(store::Store& store, store::MailboxInfo info, bool read_only);
+  /// `store` and `enabled` outlive it.
+  Selected(store::Store& store, const Enabled& enabled, store::MailboxInfo info, bool read_only);
 
   /// Takes the first view; before anything else. Claims \Recent unless read-only.
   async::Task<store::Result<void>> open();
@@ -32,6 +33,9 @@ class Selected {
   const store::UidSet& saved() const { return saved_; }
   void save(store::UidSet uids) { saved_ = std::move(uids); }
   async::Event& changed() { return watcher_->event(); }
+
+  /// The FETCH response that tells of a message's flags without having been asked.
+  void append_flags_of(std::string& out, std::size_t number, const store::Entry& entry) const;
 
   /// The untagged responses to SELECT and EXAMINE.
   void append_opening(std::string& out) const;
@@ -50,9 +54,12 @@ class Selected {
  private:
   async::Task<void> claim_recent();
   void append_keywords(std::string& out) const;
+  void append_expunged(const store::Snapshot& older, const std::vector<std::size_t>& positions, std::string& out) const;
+  void append_exists(std::string& out) const;
   void append_changes(const store::Snapshot& older, const Refresh& how, std::string& out) const;
 
   store::Store& store_;
+  const Enabled& enabled_;
   const store::MailboxInfo info_;
   const bool read_only_;
   store::SnapshotPtr view_;

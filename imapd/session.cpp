@@ -41,8 +41,8 @@ enum class State { kAny, kNotAuthenticated, kAuthenticated, kSelected };
 State needed_state(const Command& command) {
   static constexpr std::string_view kAnywhere[] = {"CAPABILITY", "NOOP", "LOGOUT", "ID"};
   static constexpr std::string_view kBefore[] = {"STARTTLS", "LOGIN", "AUTHENTICATE"};
-  static constexpr std::string_view kOpen[] = {"CHECK", "CLOSE", "UNSELECT", "EXPUNGE", "SEARCH",
-                                               "FETCH", "STORE", "COPY",     "MOVE"};
+  static constexpr std::string_view kOpen[] = {"CHECK",  "CLOSE", "UNSELECT", "EXPUNGE", "SEARCH", "SORT",
+                                               "THREAD", "FETCH", "STORE",    "COPY",    "MOVE"};
   if (std::ranges::find(kAnywhere, command.name) != std::end(kAnywhere)) return State::kAny;
   if (std::ranges::find(kBefore, command.name) != std::end(kBefore)) return State::kNotAuthenticated;
   if (std::ranges::find(kOpen, command.name) != std::end(kOpen)) return State::kSelected;
@@ -52,7 +52,8 @@ State needed_state(const Command& command) {
 /// Whether the response to the command may hold EXPUNGE: not where the client speaks of messages by number
 /// (RFC 3501 section 7.4.1; the UID commands are others).
 bool tells_expunges(const Command& command) {
-  return command.uid || (command.name != "FETCH" && command.name != "STORE" && command.name != "SEARCH");
+  static constexpr std::string_view kByNumber[] = {"FETCH", "STORE", "SEARCH", "SORT", "THREAD"};
+  return command.uid || std::ranges::find(kByNumber, command.name) == std::end(kByNumber);
 }
 
 metrics::Gauge& open_sessions() {
@@ -213,7 +214,7 @@ class Session {
   }
 
   async::Task<void> on_raw(RawCommand raw) {
-    auto command = parse_command(std::move(raw), {.utf8 = context_.utf8});
+    auto command = parse_command(std::move(raw), {.utf8 = context_.enabled.utf8});
     if (!command) co_return on_parse_error(command.error());
     static auto& commands = metrics::counter("quartet_imapd_commands_total", "commands that were understood");
     commands.add();
@@ -227,10 +228,13 @@ class Session {
     const bool was_in = !context_.account.empty();
     context_.told.clear();
     context_.changed = false;
+    context_.expunged = false;
     auto reply = co_await perform(*command);
     if (!was_in && !context_.account.empty()) on_logged_in();
     if (input_.end() != Input::End::kNone) co_return on_input_end();
     co_await update(*command);
+    if (context_.expunged && context_.enabled.qresync && context_.selected)
+      reply.code = fmt::format("HIGHESTMODSEQ {}", context_.selected->view()->highest_modseq());
     answer(command->tag, reply);
     if (!context_.farewell.empty() && !over_) bye(context_.farewell);
     co_await context_.output.drain();
@@ -296,7 +300,7 @@ class Session {
     Answer operator()(const Login& a) const { return login(context, a); }
     Answer operator()(const Authenticate& a) const { return authenticate(context, input, a); }
     Answer operator()(const Id& a) const { return now(identify(a)); }
-    Answer operator()(const Enable&) const { return now(enable()); }
+    Answer operator()(const Enable& a) const { return now(enable(context, a)); }
     Answer operator()(const Select& a) const { return select(context, a); }
     Answer operator()(const Create& a) const { return create(context, a); }
     Answer operator()(const Delete& a) const { return remove(context, a); }
@@ -311,13 +315,14 @@ class Session {
     Answer operator()(const Copy& a) const { return copy(context, a, command.uid); }
     Answer operator()(const Move& a) const { return imapd::move(context, a, command.uid); }
     Answer operator()(const Search& a) const { return search(context, a, command.tag, command.uid); }
+    Answer operator()(const Sort& a) const { return imapd::sort(context, a, command.tag, command.uid); }
+    Answer operator()(const Thread& a) const { return imapd::thread(context, a, command.uid); }
     Answer operator()(const Expunge& a) const { return expunge(context, a); }
     Answer operator()(const GetQuota& a) const { return get_quota(context, a); }
     Answer operator()(const GetQuotaRoot& a) const { return get_quota_root(context, a); }
 
     Reply simple() const;
     Reply identify(const Id& id) const;
-    Reply enable() const;
   };
 
   Answer perform(Command& command) {
@@ -391,12 +396,6 @@ Reply Session::Performer::identify(const Id& id) const {
   log::debug("imap.client", {{"account", context.account}, {"peer", context.peer}, {"id", client}});
   context.output.line("* ID (\"name\" \"quartet\" \"version\" \"" QUARTET_VERSION "\")");
   return Reply::ok("Pleased to meet you");
-}
-
-Reply Session::Performer::enable() const {
-  // RFC 5161 section 3.1: what is not known, and what needs no enabling, is passed over.
-  context.output.line("* ENABLED");
-  return Reply::ok("Enabled");
 }
 
 }  // namespace

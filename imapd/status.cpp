@@ -41,7 +41,7 @@ std::string value(const Context& context, const store::MailboxInfo& mailbox, Sta
 void append_status(Context& context, const store::MailboxInfo& mailbox, const std::vector<StatusItem>& items) {
   auto& out = context.output.text();
   out += "* STATUS ";
-  append_mailbox_name(out, mailbox.name, context.utf8);
+  append_mailbox_name(out, mailbox.name, context.enabled.utf8);
   out += " (";
   const char* separator = "";
   for (const auto item : items) {

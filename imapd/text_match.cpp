@@ -1,7 +1,9 @@
 #include "imapd/text_match.h"
 
+#include <unicode/uchar.h>
 #include <unicode/unorm2.h>
 #include <unicode/ustring.h>
+#include <unicode/utf16.h>
 
 #include <algorithm>
 
@@ -33,9 +35,8 @@ std::string to_utf8(const std::u16string& text) {
   return out;
 }
 
-std::u16string normalise(const std::u16string& text) {
+std::u16string normalise(const std::u16string& text, const UNormalizer2* form) {
   UErrorCode error = U_ZERO_ERROR;
-  const auto* form = unorm2_getNFKCCasefoldInstance(&error);
   std::u16string out(text.size() + text.size() / 4 + 16, u'\0');
   for (;;) {
     error = U_ZERO_ERROR;
@@ -63,8 +64,31 @@ std::string_view take_piece(std::string_view& text) {
 
 std::string fold(std::string_view utf8) {
   if (mime::is_ascii(utf8)) return ascii::lower(utf8);
+  UErrorCode error = U_ZERO_ERROR;
+  const auto* const form = unorm2_getNFKCCasefoldInstance(&error);
   std::string out;
-  while (!utf8.empty()) out += to_utf8(normalise(to_utf16(take_piece(utf8))));
+  while (!utf8.empty()) out += to_utf8(normalise(to_utf16(take_piece(utf8)), form));
+  return out;
+}
+
+std::string casemap(std::string_view utf8) {
+  if (mime::is_ascii(utf8)) return ascii::upper(utf8);
+  UErrorCode error = U_ZERO_ERROR;
+  const auto* const form = unorm2_getNFKDInstance(&error);
+  std::string out;
+  while (!utf8.empty()) {
+    std::u16string title;
+    const auto text = to_utf16(take_piece(utf8));
+    const auto size = static_cast<std::int32_t>(text.size());
+    for (std::int32_t n = 0; n < size;) {
+      UChar32 character = 0;
+      U16_NEXT(text.data(), n, size, character);
+      character = u_totitle(character);
+      if (U_IS_SUPPLEMENTARY(character)) title += U16_LEAD(character);
+      title += static_cast<char16_t>(U_IS_SUPPLEMENTARY(character) ? U16_TRAIL(character) : character);
+    }
+    out += to_utf8(normalise(title, form));
+  }
   return out;
 }
 

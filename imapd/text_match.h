@@ -14,6 +14,10 @@ namespace quartet::imapd {
 /// UTF-8 in the form in which texts are compared: case folded, compatibility forms made equal.
 std::string fold(std::string_view utf8);
 
+/// UTF-8 in the form in which texts are put in order, by their octets: i;unicode-casemap (RFC 5051), which puts letters
+/// in capitals, so "_" comes behind them.
+std::string casemap(std::string_view utf8);
+
 /// A text to be looked for.
 class Needle {
  public:

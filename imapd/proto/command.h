@@ -117,11 +117,20 @@ struct Append {
   std::vector<AppendItem> items;  // several: MULTIAPPEND (RFC 3502)
 };
 
+/// PARTIAL of RFC 9394: the first to the last of a result, counted from 1, or with a minus sign from its end.
+struct PartialRange {
+  std::uint32_t first = 1;
+  std::uint32_t last = 1;  // not below first
+  bool from_end = false;
+  friend bool operator==(const PartialRange&, const PartialRange&) = default;
+};
+
 struct Fetch {
   SequenceSet set;
   std::vector<FetchItem> items;  // macros expanded
   std::optional<std::uint64_t> changed_since;
-  bool vanished = false;  // UID FETCH with CHANGEDSINCE only
+  bool vanished = false;                // UID FETCH with CHANGEDSINCE only
+  std::optional<PartialRange> partial;  // UID FETCH only (RFC 9394)
 };
 
 struct Store {
@@ -142,15 +151,52 @@ struct Move {  // RFC 6851
   std::string mailbox;
 };
 
+/// RETURN of SEARCH and SORT: RFC 4731, RFC 5182 (SAVE), RFC 9394 (PARTIAL).
+struct ResultOptions {
+  bool given = false;  // the answer is ESEARCH
+  bool min = false;
+  bool max = false;
+  bool all = false;  // also for "RETURN ()"
+  bool count = false;
+  bool save = false;
+  std::optional<PartialRange> partial;  // never with `all`
+};
+
 struct Search {
   SearchKey key;
-  std::string charset;    // upper case; "" if none was named
-  bool extended = false;  // RETURN was given: the answer is ESEARCH (RFC 4731)
-  bool return_min = false;
-  bool return_max = false;
-  bool return_all = false;  // also for "RETURN ()"
-  bool return_count = false;
-  bool return_save = false;
+  std::string charset;  // upper case; "" if none was named
+  ResultOptions results;
+};
+
+struct SortCriterion {  // RFC 5256 section 3, RFC 5957
+  enum class Kind : std::uint8_t {
+    kArrival,
+    kCc,
+    kDate,
+    kDisplayFrom,
+    kDisplayTo,
+    kFrom,
+    kSize,
+    kSubject,
+    kTo,
+  };
+  Kind kind = Kind::kArrival;
+  bool reverse = false;
+  friend bool operator==(const SortCriterion&, const SortCriterion&) = default;
+};
+
+struct Sort {
+  std::vector<SortCriterion> criteria;  // at least one
+  SearchKey key;
+  std::string charset;
+  ResultOptions results;  // ESORT (RFC 5267)
+};
+
+struct Thread {
+  enum class Algorithm : std::uint8_t { kOrderedSubject, kReferences };
+  Algorithm algorithm = Algorithm::kReferences;
+  SearchKey key;
+  std::string charset;
 };
 
 struct Expunge {
@@ -166,7 +212,7 @@ struct GetQuotaRoot {
 
 using Arguments =
     std::variant<NoArguments, Login, Authenticate, Id, Enable, Select, Create, Delete, Rename, Subscribe, Unsubscribe,
-                 List, Status, Append, Fetch, Store, Copy, Move, Search, Expunge, GetQuota, GetQuotaRoot>;
+                 List, Status, Append, Fetch, Store, Copy, Move, Search, Sort, Thread, Expunge, GetQuota, GetQuotaRoot>;
 
 struct Command {
   std::string tag;

@@ -1,4 +1,4 @@
-// Commands on messages by number: RFC 9051 sections 6.4.5 to 6.4.9, CONDSTORE (RFC 7162).
+// Commands on messages by number: RFC 9051 sections 6.4.5 to 6.4.9, CONDSTORE (RFC 7162), PARTIAL (RFC 9394).
 #include <algorithm>
 
 #include "common/base/ascii.h"
@@ -118,6 +118,11 @@ bool parse_modifiers(Lexer& in, const Command& command, Fetch& fetch) {
       return fetch.changed_since.has_value();
     }
     if (name == "VANISHED" && command.uid) return fetch.vanished = true;
+    if (name == "PARTIAL" && command.uid && !fetch.partial) {
+      if (!in.space()) return false;
+      fetch.partial = parse_partial_range(in);
+      return fetch.partial.has_value();
+    }
     in.fail("No such fetch modifier");
     return false;
   };

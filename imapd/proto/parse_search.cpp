@@ -1,4 +1,5 @@
-// SEARCH: RFC 9051 section 6.4.4; search_key.h names the extensions.
+// SEARCH: RFC 9051 section 6.4.4; search_key.h names the extensions. SORT and THREAD: RFC 5256, with RETURN of RFC
+// 5267.
 #include <algorithm>
 
 #include "common/base/ascii.h"
@@ -224,30 +225,66 @@ class KeyParser {
   std::size_t count_ = 0;
 };
 
-bool parse_return_options(Lexer& in, Search& search) {
-  search.extended = true;
+bool parse_return_options(Lexer& in, ResultOptions& results) {
+  results.given = true;
   const bool listed = in_parentheses(in, true, [&] {
     const auto name = in.word();
-    if (name == "MIN") return search.return_min = true;
-    if (name == "MAX") return search.return_max = true;
-    if (name == "ALL") return search.return_all = true;
-    if (name == "COUNT") return search.return_count = true;
-    if (name == "SAVE") return search.return_save = true;
+    if (name == "MIN") return results.min = true;
+    if (name == "MAX") return results.max = true;
+    if (name == "ALL") return results.all = true;
+    if (name == "COUNT") return results.count = true;
+    if (name == "SAVE") return results.save = true;
+    if (name == "PARTIAL" && !results.partial) {
+      if (!in.space()) return false;
+      results.partial = parse_partial_range(in);
+      return results.partial.has_value();
+    }
     in.fail("No such return option");
     return false;
   });
-  const bool any =
-      search.return_min || search.return_max || search.return_all || search.return_count || search.return_save;
-  if (!any) search.return_all = true;
-  return listed;
+  if (!listed) return false;
+  if (results.partial && results.all) return in.fail("Either PARTIAL or ALL");
+  results.all = results.all || !(results.min || results.max || results.count || results.save || results.partial);
+  return true;
 }
 
-bool parse_charset(Lexer& in, Search& search) {
+bool parse_charset(Lexer& in, std::string& out) {
   const auto charset = in.astring();
   if (!charset) return false;
-  search.charset = ascii::upper(*charset);
-  if (!search.charset.empty() && is_astring(search.charset) && mime::charset_known(search.charset)) return true;
+  out = ascii::upper(*charset);
+  if (!out.empty() && is_astring(out) && mime::charset_known(out)) return true;
   return in.fail("Unknown character set", ParseError::Kind::kBadCharset);
+}
+
+bool parse_keys(Lexer& in, std::string_view charset, SearchKey& out) {
+  auto key = KeyParser(in, charset).keys(0);
+  if (key) out = std::move(*key);
+  return key.has_value();
+}
+
+using Criterion = SortCriterion::Kind;
+constexpr std::pair<std::string_view, Criterion> kCriteria[] = {
+    {"ARRIVAL", Criterion::kArrival}, {"CC", Criterion::kCc},
+    {"DATE", Criterion::kDate},       {"DISPLAYFROM", Criterion::kDisplayFrom},
+    {"FROM", Criterion::kFrom},       {"DISPLAYTO", Criterion::kDisplayTo},
+    {"SIZE", Criterion::kSize},       {"TO", Criterion::kTo},
+    {"SUBJECT", Criterion::kSubject},
+};
+
+bool parse_criterion(Lexer& in, std::vector<SortCriterion>& criteria) {
+  SortCriterion criterion;
+  auto name = in.word();
+  if (name == "REVERSE") {
+    criterion.reverse = true;
+    if (!in.space()) return false;
+    name = in.word();
+  }
+  const auto* known = std::ranges::find(kCriteria, name, &std::pair<std::string_view, Criterion>::first);
+  if (known == std::end(kCriteria)) return in.fail("No such sort criterion");
+  criterion.kind = known->second;
+  // A criterion that came before decides already.
+  if (std::ranges::find(criteria, known->second, &SortCriterion::kind) == criteria.end()) criteria.push_back(criterion);
+  return true;
 }
 
 }  // namespace
@@ -255,13 +292,48 @@ bool parse_charset(Lexer& in, Search& search) {
 bool parse_search(Lexer& in, Command& command) {
   if (!in.space()) return false;
   Search search;
-  if (in.take_text("RETURN ") && (!parse_return_options(in, search) || !in.space())) return false;
-  if (in.take_text("CHARSET ") && (!parse_charset(in, search) || !in.space())) return false;
-  auto key = KeyParser(in, search.charset).keys(0);
-  if (!key) return false;
-  search.key = std::move(*key);
+  if (in.take_text("RETURN ") && (!parse_return_options(in, search.results) || !in.space())) return false;
+  if (in.take_text("CHARSET ") && (!parse_charset(in, search.charset) || !in.space())) return false;
+  if (!parse_keys(in, search.charset, search.key)) return false;
   command.arguments = std::move(search);
   return true;
+}
+
+bool parse_sort(Lexer& in, Command& command) {
+  if (!in.space()) return false;
+  Sort sort;
+  if (in.take_text("RETURN ") && (!parse_return_options(in, sort.results) || !in.space())) return false;
+  if (!in_parentheses(in, false, [&] { return parse_criterion(in, sort.criteria); }) || !in.space()) return false;
+  if (!parse_charset(in, sort.charset) || !in.space()) return false;
+  if (!parse_keys(in, sort.charset, sort.key)) return false;
+  command.arguments = std::move(sort);
+  return true;
+}
+
+bool parse_thread(Lexer& in, Command& command) {
+  if (!in.space()) return false;
+  Thread thread;
+  const auto name = in.word();
+  if (name == "ORDEREDSUBJECT")
+    thread.algorithm = Thread::Algorithm::kOrderedSubject;
+  else if (name != "REFERENCES")
+    return in.fail("No such threading algorithm");
+  if (!in.space() || !parse_charset(in, thread.charset) || !in.space()) return false;
+  if (!parse_keys(in, thread.charset, thread.key)) return false;
+  command.arguments = std::move(thread);
+  return true;
+}
+
+std::optional<PartialRange> parse_partial_range(Lexer& in) {
+  PartialRange range;
+  range.from_end = in.take('-');
+  const auto first = in.nz_number();
+  if (!first || !in.expect(':') || (range.from_end && !in.expect('-'))) return std::nullopt;
+  const auto last = in.nz_number();
+  if (!last) return std::nullopt;
+  range.first = std::min(*first, *last);
+  range.last = std::max(*first, *last);
+  return range;
 }
 
 }  // namespace quartet::imapd

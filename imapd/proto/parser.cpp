@@ -51,6 +51,8 @@ constexpr Entry kCommands[] = {
     {"COPY", parse_copy, true},
     {"MOVE", parse_move, true},
     {"SEARCH", parse_search, true},
+    {"SORT", parse_sort, true},
+    {"THREAD", parse_thread, true},
     {"EXPUNGE", parse_expunge, true},
 };
 

@@ -58,18 +58,18 @@ TEST_CASE("what SEARCH refuses", "[imap]") {
 }
 
 TEST_CASE("SEARCH RETURN: RFC 4731, RFC 5182", "[imap]") {
-  CHECK_FALSE(parsed<Search>("a SEARCH ALL").extended);
+  CHECK_FALSE(parsed<Search>("a SEARCH ALL").results.given);
   auto search = parsed<Search>("a UID SEARCH RETURN (min MAX COUNT SAVE) CHARSET utf-8 ALL");
-  CHECK(search.extended);
-  CHECK(search.return_min);
-  CHECK(search.return_max);
-  CHECK(search.return_count);
-  CHECK(search.return_save);
-  CHECK_FALSE(search.return_all);
+  CHECK(search.results.given);
+  CHECK(search.results.min);
+  CHECK(search.results.max);
+  CHECK(search.results.count);
+  CHECK(search.results.save);
+  CHECK_FALSE(search.results.all);
   CHECK(search.charset == "UTF-8");
   search = parsed<Search>("a SEARCH RETURN () ALL");
-  CHECK(search.extended);
-  CHECK(search.return_all);
+  CHECK(search.results.given);
+  CHECK(search.results.all);
 }
 
 TEST_CASE("text to search for is UTF-8 inside", "[imap]") {

@@ -1,0 +1,157 @@
+#include "imapd/searcher.h"
+
+#include <algorithm>
+
+#include "common/async/thread_pool.h"
+#include "imapd/search_match.h"
+
+namespace quartet::imapd {
+namespace {
+
+constexpr std::size_t kHeaderBatch = 256;
+constexpr std::uint64_t kTextBatchBytes = 1024 * 1024;
+// Looking through this much takes long enough to hold up the other sessions of the loop.
+constexpr std::size_t kLong = 64 * 1024;
+
+/// One search on its way through the view.
+class Searcher {
+ public:
+  Searcher(Context& context, const Matcher& matcher)
+      : context_(context), matcher_(matcher), view_(context.selected->view()) {}
+
+  /// The positions that match, or why the store could not be asked.
+  async::Task<std::expected<Found, Reply>> run() {
+    for (std::size_t position = 0; position < view_->size(); ++position) {
+      Candidate candidate;
+      candidate.position = position;
+      candidate.entry = &(*view_)[position];
+      decide(candidate, undecided_);
+      if (undecided_.size() < kHeaderBatch) continue;
+      co_await ask_store();
+      if (failed_) co_return std::unexpected(*failed_);
+    }
+    co_await ask_store();
+    if (failed_) co_return std::unexpected(*failed_);
+    std::sort(found_.begin(), found_.end());
+    co_return std::move(found_);
+  }
+
+ private:
+  void decide(const Candidate& candidate, std::vector<Candidate>& undecided) {
+    const auto result = matcher_.match(candidate);
+    if (result == Truth::kYes) found_.push_back(candidate.position);
+    if (result == Truth::kUnknown) undecided.push_back(candidate);
+  }
+
+  async::Task<void> ask_store() {
+    auto candidates = std::exchange(undecided_, {});
+    if (candidates.empty()) co_return;
+    store::CachedBatch cached;
+    std::vector<std::optional<mime::StoredHeaders>> headers(candidates.size());
+    std::vector<Candidate> unread;
+    if (matcher_.uses_headers()) {
+      auto fetched =
+          co_await context_.store().fetch_cached(view_->mailbox(), objects(candidates), store::cached::kHeaders);
+      if (!fetched) co_return fail(fetched.error());
+      cached = *std::move(fetched);
+      for (std::size_t n = 0; n < candidates.size(); ++n) {
+        if (!cached.items()[n].found) continue;
+        headers[n] = mime::decode_headers(cached.items()[n].headers);
+        if (headers[n]) candidates[n].headers = &*headers[n];
+        decide(candidates[n], unread);
+      }
+    } else {
+      unread = std::move(candidates);
+    }
+    co_await read_texts(unread);
+  }
+
+  async::Task<void> read_texts(const std::vector<Candidate>& unread) {
+    for (std::size_t next = 0; next < unread.size() && !failed_;) {
+      std::vector<Candidate> batch;
+      std::uint64_t bytes = 0;
+      for (; next < unread.size() && (batch.empty() || bytes + unread[next].entry->size <= kTextBatchBytes); ++next) {
+        bytes += unread[next].entry->size;
+        batch.push_back(unread[next]);
+      }
+      const auto read = co_await context_.store().read_many(view_->mailbox(), objects(batch));
+      if (!read) co_return fail(read.error());
+      for (std::size_t n = 0; n < batch.size(); ++n) {
+        if ((*read)[n] == nullptr) continue;
+        const bool matches = co_await look_through(batch[n], (*read)[n]);
+        if (matches) found_.push_back(batch[n].position);
+      }
+    }
+  }
+
+  async::Task<bool> look_through(Candidate candidate, store::Bytes message) {
+    const auto look = [this, &candidate, &message] {
+      MessageText text(*message);
+      candidate.text = &text;
+      return matcher_.match(candidate) == Truth::kYes;
+    };
+    if (context_.services.workers == nullptr || message->size() < kLong) co_return look();
+    co_return co_await async::offload(*context_.services.workers, look);
+  }
+
+  static std::vector<store::ObjectId> objects(const std::vector<Candidate>& candidates) {
+    std::vector<store::ObjectId> ids;
+    for (const auto& candidate : candidates) ids.push_back(candidate.entry->object);
+    return ids;
+  }
+
+  void fail(const store::StoreError& error) { failed_ = failure(error); }
+
+  Context& context_;
+  const Matcher& matcher_;
+  const store::SnapshotPtr view_;
+  std::vector<Candidate> undecided_;
+  Found found_;
+  std::optional<Reply> failed_;
+};
+
+/// Reads the headers of messages of which the store kept none that can be read.
+async::Task<std::optional<Reply>> read_headers(Context& context, store::ObjectId object, mime::StoredHeaders& headers,
+                                               std::optional<MessageText>& text, store::Bytes& bytes) {
+  auto read = co_await context.store().read(context.selected->ref(), object);
+  if (!read && read.error().code == store::ErrorCode::kNoMessage) co_return std::nullopt;
+  if (!read) co_return failure(read.error());
+  bytes = *std::move(read);
+  headers = text.emplace(*bytes).headers();
+  co_return std::nullopt;
+}
+
+}  // namespace
+
+async::Task<std::expected<Found, Reply>> find_matching(Context& context, const SearchKey& key) {
+  const auto matcher = Matcher::make(*context.selected, key);
+  if (!matcher) co_return std::unexpected(matcher.error());
+  Searcher searcher(context, *matcher);
+  co_return co_await searcher.run();
+}
+
+async::Task<std::optional<Reply>> each_header(Context& context, const Found& positions, UseHeaders use) {
+  const auto view = context.selected->view();
+  for (std::size_t from = 0; from < positions.size(); from += kHeaderBatch) {
+    const auto end = std::min(from + kHeaderBatch, positions.size());
+    std::vector<store::ObjectId> objects;
+    for (auto row = from; row < end; ++row) objects.push_back((*view)[positions[row]].object);
+    const auto fetched = co_await context.store().fetch_cached(view->mailbox(), objects, store::cached::kHeaders);
+    if (!fetched) co_return failure(fetched.error());
+    for (auto row = from; row < end; ++row) {
+      const auto& item = fetched->items()[row - from];
+      const auto decoded = mime::decode_headers(item.headers);
+      mime::StoredHeaders headers = decoded.value_or(mime::StoredHeaders{});
+      std::optional<MessageText> text;
+      store::Bytes bytes;
+      if (item.found && !decoded) {
+        auto failed = co_await read_headers(context, item.object, headers, text, bytes);
+        if (failed) co_return failed;
+      }
+      use(row, headers);
+    }
+  }
+  co_return std::nullopt;
+}
+
+}  // namespace quartet::imapd

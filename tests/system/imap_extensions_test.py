@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+"""Extensions of IMAP between several sessions and the delivery of mail: CONDSTORE and QRESYNC (RFC 7162), SORT and THREAD
+(RFC 5256), IMAP4rev2 (RFC 9051)."""
+import re
+import unittest
+
+from harness import SitesTestCase
+from sites import letter
+
+
+class Extensions(SitesTestCase):
+    def setUp(self):
+        self.site, self.account = self.pair.b, self.pair.b.users[0]
+        self.box = f"box{self.id().rsplit('.', 1)[1]}"
+        reader = self.reader(self.site, self.account, None)
+        self.assertEqual(reader.create(self.box)[0], "OK")
+        self.reader_ = reader
+
+    def say(self, reader, text, status="OK"):
+        """The lines of the answer; the last without its tag."""
+        tag = reader._new_tag()
+        reader.send(tag + b" " + text.encode() + b"\r\n")
+        lines = []
+        while not lines or not lines[-1].startswith(tag.decode() + " "):
+            line = reader.readline()
+            self.assertTrue(line, f"the connection broke after {lines}")
+            lines.append(line.rstrip(b"\r\n").decode())
+        lines[-1] = lines[-1].split(" ", 1)[1]
+        self.assertTrue(lines[-1].startswith(status), (text, lines))
+        return lines
+
+    def number(self, lines, pattern):
+        """What the pattern's group is in the only line it matches."""
+        found = [match[1] for line in lines if (match := re.search(pattern, line))]
+        self.assertEqual(len(found), 1, (pattern, lines))
+        return int(found[0])
+
+    def append(self, reader, subject, sender=None, fields=""):
+        sender = sender or self.account.address
+        text = f"From: {sender}\r\nSubject: {subject}\r\n{fields}\r\nText\r\n".encode()
+        self.assertEqual(reader.append(self.box, "", None, text)[0], "OK")
+
+    def test_a_client_that_comes_back_learns_what_it_missed(self):
+        first, second = self.reader_, self.reader(self.site, self.account, None)
+        for subject in ("one", "two", "three", "four"):
+            self.append(first, subject)
+        self.assertIn("* ENABLED QRESYNC", self.say(first, "ENABLE QRESYNC"))
+        opened = self.say(first, f"SELECT {self.box}")
+        known = self.number(opened, r"\[HIGHESTMODSEQ (\d+)\]")
+        uidvalidity = self.number(opened, r"\[UIDVALIDITY (\d+)\]")
+        self.say(first, "UNSELECT")
+        self.say(second, f"SELECT {self.box}")
+        self.say(second, r"STORE 1,3 +FLAGS (\Deleted)")
+        self.assertEqual(self.say(second, "EXPUNGE")[:2], ["* 3 EXPUNGE", "* 1 EXPUNGE"])
+        self.say(second, r"STORE 2 +FLAGS (\Flagged)")
+        back = self.say(first, f"SELECT {self.box} (QRESYNC ({uidvalidity} {known} 1:4))")
+        self.assertIn("* VANISHED (EARLIER) 1,3", back)
+        changed = [line for line in back if " FETCH " in line]
+        self.assertEqual(len(changed), 1)
+        self.assertRegex(changed[0], r"^\* 2 FETCH \(UID 4 FLAGS \(\\Flagged\) MODSEQ \(\d+\)\)$")
+        # From now on the two see each other's changes as they happen.
+        first.idle()
+        self.say(second, r"STORE 1 +FLAGS (\Deleted)")
+        self.assertRegex(first.wait_for(rb"FETCH"), rb"UID 2 FLAGS \(\\Deleted\) MODSEQ \(\d+\)")
+        self.say(second, "EXPUNGE")
+        self.assertEqual(first.wait_for(rb"VANISHED").strip(), b"* VANISHED 2")
+        first.done()
+
+    def test_of_two_conditional_changes_one_is_refused(self):
+        first, second = self.reader_, self.reader(self.site, self.account, None)
+        self.append(first, "one")
+        opened = self.say(first, f"SELECT {self.box} (CONDSTORE)")
+        self.say(second, f"SELECT {self.box}")
+        known = self.number(opened, r"\[HIGHESTMODSEQ (\d+)\]")
+        change = f"UID STORE 1 (UNCHANGEDSINCE {known}) +FLAGS.SILENT"
+        told = self.say(second, rf"{change} (\Seen)")
+        self.assertGreater(self.number(told, r"MODSEQ \((\d+)\)"), known)
+        self.say(first, rf"{change} (\Answered)", "OK [MODIFIED 1]")
+        self.assertIn(r"FLAGS (\Seen", self.say(first, "FETCH 1 (FLAGS)")[0])
+
+    def test_mod_sequences_outlive_the_sessions(self):
+        first = self.reader_
+        self.append(first, "one")
+        before = self.number(self.say(first, f"STATUS {self.box} (HIGHESTMODSEQ)"), r"HIGHESTMODSEQ (\d+)")
+        self.append(first, "two")
+        self.assertEqual(self.site.processes["imapd"].stop(), 0)
+        self.site.start_agent("imapd", self.pair.binaries)
+        second = self.reader(self.site, self.account, None)
+        after = self.number(self.say(second, f"STATUS {self.box} (HIGHESTMODSEQ)"), r"HIGHESTMODSEQ (\d+)")
+        self.assertGreater(after, before)
+        self.say(second, f"SELECT {self.box}")
+        self.assertRegex(self.say(second, f"SEARCH MODSEQ {before + 1}")[0], rf"^\* SEARCH 2 \(MODSEQ {after}\)$")
+
+    def test_sorted_and_threaded(self):
+        reader = self.reader_
+        self.append(reader, "beta", "zoe@x.example", "Message-ID: <1@x>\r\nDate: Tue, 24 Nov 2026 13:00:00 +0000\r\n")
+        self.append(reader, "=?utf-8?q?=C3=84pfel?=", '"Anton" <yan@x.example>', "Message-ID: <2@x>\r\n")
+        self.append(reader, "Re: Beta", "xi@x.example",
+                    "References: <1@x>\r\nDate: Tue, 24 Nov 2026 12:00:00 +0000\r\n")
+        self.append(reader, "beta", "anna@x.example", "Date: Tue, 24 Nov 2026 14:30:00 +0200\r\n")
+        self.say(reader, f"SELECT {self.box}")
+        for criteria, order in (("FROM", "4 3 2 1"), ("SUBJECT REVERSE DATE", "2 1 4 3"), ("DISPLAYFROM", "4 2 3 1")):
+            with self.subTest(criteria):
+                self.assertEqual(self.say(reader, f"SORT ({criteria}) UTF-8 ALL")[0], f"* SORT {order}")
+        self.assertEqual(self.say(reader, "THREAD REFERENCES UTF-8 1,3")[0], "* THREAD (1 3)")
+        self.assertEqual(self.say(reader, "THREAD ORDEREDSUBJECT UTF-8 1,3:4")[0], "* THREAD (3 (4)(1))")
+        partial = self.say(reader, "SORT RETURN (PARTIAL 1:2 COUNT) (FROM) UTF-8 ALL")[0]
+        self.assertTrue(partial.endswith(" COUNT 4 PARTIAL (1:2 4,3)"), partial)
+
+    def test_rev2(self):
+        reader = self.reader_
+        self.append(reader, "one")
+        self.say(reader, f'CREATE "Entw&APw-rfe{self.box}"')
+        self.assertIn("* ENABLED IMAP4REV2", self.say(reader, "ENABLE IMAP4rev2"))
+        opened = self.say(reader, f"SELECT {self.box}")
+        self.assertIn(f'* LIST () "/" {self.box}', opened)
+        self.assertNotIn("RECENT", "".join(opened))
+        self.assertTrue(self.say(reader, "SEARCH ALL")[0].endswith(" ALL 1"))
+        self.say(reader, f'STATUS "Entwürfe{self.box}" (MESSAGES DELETED SIZE)')
+        self.assertEqual(self.say(reader, "FETCH 1 (FLAGS)")[0], "* 1 FETCH (FLAGS ())")
+
+    def test_new_mail_is_newer_than_all_before(self):
+        """A message delivered by the mda, which is another process, has a mod-sequence of its own."""
+        reader = self.reader_
+        before = self.number(self.say(reader, "SELECT INBOX (CONDSTORE)"), r"\[HIGHESTMODSEQ (\d+)\]")
+        message = letter.write(self.account.address, self.account.address)
+        self.send(self.pair.a, self.pair.a.users[0], self.account.address, message)
+        self.wait_for_message(self.site, self.account, message["Message-ID"])
+        self.assertIn("EXISTS", "".join(self.say(reader, "NOOP")))
+        found = self.say(reader, f"UID SEARCH MODSEQ {before + 1} HEADER Message-ID {message['Message-ID']}")
+        self.assertEqual(len([line for line in found if line.startswith("* SEARCH ")]), 1, found)
+
+
+if __name__ == "__main__":
+    unittest.main()
