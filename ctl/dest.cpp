@@ -16,6 +16,7 @@ namespace quartet::ctl {
 namespace {
 
 namespace v1 = control::v1;
+using Service = v1::DestinationService;
 using Destinations = google::protobuf::RepeatedPtrField<v1::Destination>;
 
 /// All pages.
@@ -99,34 +100,12 @@ int show(const Invocation& invocation) {
   return kOk;
 }
 
-/// The answer of a call to one destination, as JSON or as `text_of` says it.
-template <typename Request, typename Response, typename Text>
-int call(const Invocation& invocation,
-         grpc::Status (v1::DestinationService::Stub::*method)(grpc::ClientContext*, const Request&, Response*),
-         const Request& request, Text text_of) {
-  const auto channel = connect(invocation);
-  if (!channel) return usage_error(invocation, channel.error());
-  grpc::ClientContext context;
-  set_deadline(context, invocation);
-  Response response;
-  const auto stub = v1::DestinationService::NewStub(*channel);
-  if (const auto status = (stub.get()->*method)(&context, request, &response); !status.ok())
-    return report(status, invocation);
-  invocation.out << (invocation.json ? to_json(response) : text_of(response)) << '\n';
-  return kOk;
-}
-
 int suspend(const Invocation& invocation) {
   v1::SuspendRequest request;
   request.set_destination(invocation.arguments.operands().front());
   request.set_reason(invocation.arguments.value("reason").value_or(""));
-  if (const auto text = invocation.arguments.value("for")) {
-    const auto ttl = parse_duration(*text);
-    if (!ttl || ttl->count() == 0) return usage_error(invocation, "--for: expected a duration such as 30m or 2h");
-    request.mutable_ttl()->set_seconds(ttl->count() / 1000);
-    request.mutable_ttl()->set_nanos(static_cast<std::int32_t>(ttl->count() % 1000 * 1'000'000));
-  }
-  return call(invocation, &v1::DestinationService::Stub::Suspend, request, [](const v1::SuspendResponse& response) {
+  if (!take_ttl(invocation, request)) return usage_error(invocation, kBadTtl);
+  return call<Service>(invocation, &Service::Stub::Suspend, request, [](const v1::SuspendResponse& response) {
     return plain(response.suspension().destination()) + ": suspended " + suspension_text(response.suspension());
   });
 }
@@ -135,7 +114,7 @@ int resume(const Invocation& invocation) {
   v1::ResumeRequest request;
   request.set_destination(invocation.arguments.operands().front());
   request.set_reason(invocation.arguments.value("reason").value_or(""));
-  return call(invocation, &v1::DestinationService::Stub::Resume, request, [](const v1::ResumeResponse& response) {
+  return call<Service>(invocation, &Service::Stub::Resume, request, [](const v1::ResumeResponse& response) {
     return "resumed, " + std::to_string(response.due()) + " recipients due now";
   });
 }
@@ -145,10 +124,9 @@ int clear(const Invocation& invocation) {
   request.set_site(invocation.arguments.operands().front());
   request.set_keep_due_times(invocation.arguments.has("keep-due-times"));
   request.set_reason(invocation.arguments.value("reason").value_or(""));
-  return call(invocation, &v1::DestinationService::Stub::ClearBackoff, request,
-              [](const v1::ClearBackoffResponse& response) {
-                return "cleared, " + std::to_string(response.due()) + " recipients due now";
-              });
+  return call<Service>(invocation, &Service::Stub::ClearBackoff, request, [](const v1::ClearBackoffResponse& response) {
+    return "cleared, " + std::to_string(response.due()) + " recipients due now";
+  });
 }
 
 int explain(const Invocation& invocation) {

@@ -128,11 +128,10 @@ std::string state_text(const control::v1::Destination& destination) {
   }
 }
 
-/// "until 2026-11-26T15:00:00.000Z by unix:uid=0,pid=77: maintenance"
 std::string suspension_text(const control::v1::Suspension& suspension) {
   const auto until = WallTime(std::chrono::seconds(suspension.until().seconds()) +
                               std::chrono::microseconds(suspension.until().nanos() / 1000));
-  return "until " + to_rfc3339(until) + " by " + plain(suspension.who()) +
+  return "until " + (suspension.has_until() ? to_rfc3339(until) : "resumed") + " by " + plain(suspension.who()) +
          (suspension.reason().empty() ? "" : ": " + plain(suspension.reason()));
 }
 

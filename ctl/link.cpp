@@ -4,8 +4,10 @@
 
 #include <ostream>
 
+#include "ctl/calls.h"
 #include "ctl/client.h"
 #include "ctl/command.h"
+#include "ctl/destination_text.h"
 #include "ctl/remote_queue.h"
 #include "ctl/table.h"
 #include "ctl/values.h"
@@ -15,7 +17,14 @@ namespace quartet::ctl {
 namespace {
 
 namespace v1 = control::v1;
+using Service = v1::RemoteQueueService;
 using Response = v1::StartQueueResponse;
+
+std::string state_text(const v1::ListLinksResponse::Link& link) {
+  if (link.has_pause()) return "PAUSED " + suspension_text(link.pause());
+  if (link.attached()) return "connected";
+  return link.running() ? "running" : "-";
+}
 
 int list(const Invocation& invocation) {
   const auto channel = connect(invocation);
@@ -31,11 +40,7 @@ int list(const Invocation& invocation) {
   }
   Table table({{"LINK"}, {"PENDING", true}, {"STATE"}, {"DOMAINS"}});
   for (const auto& link : response.link()) {
-    table.add({plain(link.name()), std::to_string(link.pending()),
-               link.attached()  ? "connected"
-               : link.running() ? "running"
-                                : "-",
-               joined(link.domain())});
+    table.add({plain(link.name()), std::to_string(link.pending()), state_text(link), joined(link.domain())});
   }
   invocation.out << table.text();
   return kOk;
@@ -51,6 +56,11 @@ std::string answer_text(const Response& response) {
       return "nothing is queued";
     case Response::ANSWER_UNABLE:
       return "cannot be started now";
+    case Response::ANSWER_PAUSED:
+      return "is paused";
+    case Response::ANSWER_TOO_SOON:
+      return "was started a moment ago; again in " + std::to_string(response.wait().seconds() + 1) +
+             " s, or with --now";
     default:
       return "no such link";
   }
@@ -89,6 +99,7 @@ int start(const Invocation& invocation) {
   } else {
     request.set_link(site);
   }
+  request.set_at_once(invocation.arguments.has("now"));
   request.set_reason(invocation.arguments.value("reason").value_or(""));
   if (!take_follow(invocation, request)) return usage_error(invocation, kBadFollow);
   const bool follows = !request.has_follow() || request.follow().seconds() != 0 || request.follow().nanos() != 0;
@@ -104,9 +115,29 @@ int start(const Invocation& invocation) {
   return good(response, follows) ? kOk : kFailed;
 }
 
+int pause(const Invocation& invocation) {
+  v1::PauseLinkRequest request;
+  request.set_link(invocation.arguments.operands().front());
+  request.set_reason(invocation.arguments.value("reason").value_or(""));
+  if (!take_ttl(invocation, request)) return usage_error(invocation, kBadTtl);
+  return call<Service>(invocation, &Service::Stub::PauseLink, request, [](const v1::PauseLinkResponse& response) {
+    return plain(response.pause().destination()) + ": paused " + suspension_text(response.pause());
+  });
+}
+
+int resume(const Invocation& invocation) {
+  v1::ResumeLinkRequest request;
+  request.set_link(invocation.arguments.operands().front());
+  request.set_reason(invocation.arguments.value("reason").value_or(""));
+  return call<Service>(invocation, &Service::Stub::ResumeLink, request, [](const v1::ResumeLinkResponse& response) {
+    return "resumed, " + std::to_string(response.due()) + " recipients due now";
+  });
+}
+
 }  // namespace
 
 std::vector<Command> link_commands() {
+  const Option reason{"reason", "TEXT", "why; for the agent's log"};
   return {
       {"link", "list", "", 0, 0, "sites that connect only sometimes, and what waits for them", {}, list},
       {"link",
@@ -117,12 +148,22 @@ std::vector<Command> link_commands() {
        "deliver all that is queued for a link, and follow it until its queue is empty",
        {{"domain", "", "SITE is a domain of the link instead of its name"},
         {"subdomains", "", "SITE is a domain, and the link that of all domains below it is meant"},
+        {"now", "", "although its min_interval_seconds are not over"},
         {"follow", "TIME", "how long to follow it (default: 10m); 0s: do not"},
-        {"reason", "TEXT", "why; for the agent's log"}},
+        reason},
        start,
        true,
        {},
        Command::Several::kNo},
+      {"link",
+       "pause",
+       "NAME",
+       1,
+       1,
+       "keep a link's mail in the queue, whoever asks for it",
+       {{"for", "TIME", "when it ends by itself, such as 2h (default: with `link resume`)"}, reason},
+       pause},
+      {"link", "resume", "NAME", 1, 1, "end a pause; what needs no request is due now", {reason}, resume},
   };
 }
 

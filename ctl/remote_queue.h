@@ -2,11 +2,10 @@
 #pragma once
 #include <google/protobuf/repeated_field.h>
 
-#include <cstdint>
 #include <ostream>
 #include <string>
 
-#include "common/base/duration.h"
+#include "ctl/calls.h"
 #include "ctl/command.h"
 #include "ctl/json.h"
 #include "ctl/values.h"
@@ -30,13 +29,7 @@ inline std::string joined(const google::protobuf::RepeatedPtrField<std::string>&
 /// Takes --follow into the request; false if it is no duration.
 template <typename Request>
 bool take_follow(const Invocation& invocation, Request& request) {
-  const auto text = invocation.arguments.value("follow");
-  if (!text) return true;
-  const auto follow = parse_duration(*text);
-  if (!follow) return false;
-  request.mutable_follow()->set_seconds(follow->count() / 1000);
-  request.mutable_follow()->set_nanos(static_cast<std::int32_t>(follow->count() % 1000 * 1'000'000));
-  return true;
+  return take_duration(invocation, "follow", [&request] { return request.mutable_follow(); });
 }
 inline constexpr const char* kBadFollow = "--follow: expected a duration such as 30s or 10m, or 0s";
 

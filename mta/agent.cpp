@@ -103,7 +103,7 @@ async::Task<void> Agent::serve_odmr(std::unique_ptr<net::Stream> stream, const s
   const auto place = sessions_.enter("odmr", *stream);
   options.record = &place.record();
   const auto client = stream->peer().to_string();
-  OdmrSession session(current_, *passwords_, queue_->relay());
+  OdmrSession session(current_, *passwords_, queue_->relay(), place.record());
   const auto end = co_await smtp::serve(std::move(stream), options, session);
   log::debug("mta.odmr_disconnected", {{"peer", client}, {"end", smtp::to_string(end)}});
 }

@@ -30,6 +30,14 @@ void add(relay::Turn& turn, const Link& link, const LinkRight& right) {
   turn.keep_alive = std::min<std::chrono::milliseconds>(turn.keep_alive, right.keep_alive);
 }
 
+/// What is said where the site of a link may not have its mail at present; RFC 2645 section 5.2.1 has 450 for it.
+std::optional<smtp::Reply> refused(const relay::StartAnswer& answer) {
+  using Kind = relay::StartAnswer::Kind;
+  if (answer.kind == Kind::kPaused) return smtp::Reply(450, "4.3.2", "ATRN request refused: delivery is paused");
+  if (answer.kind == Kind::kTooSoon) return smtp::Reply(450, "4.7.0", "ATRN request refused: " + too_soon(answer.wait));
+  return std::nullopt;
+}
+
 /// Takes as long for any wrong password of the same length.
 bool same(const std::string& one, const std::string& other) {
   if (one.size() != other.size()) return false;
@@ -41,8 +49,9 @@ bool same(const std::string& one, const std::string& other) {
 }  // namespace
 
 AtrnAnswer answer_atrn(const std::vector<std::string>& domains, const std::string& login, const relay::Router& router,
-                       const LinkRights& rights, const Waiting& waiting) {
+                       const LinkRights& rights, const Waiting& waiting, const MayTurn& may_turn) {
   const auto who = ascii::lower(login);
+  std::optional<smtp::Reply> not_now;
   relay::Turn turn;
   turn.domains = domains;
   turn.keep_alive = std::chrono::minutes(4);
@@ -51,16 +60,23 @@ AtrnAnswer answer_atrn(const std::vector<std::string>& domains, const std::strin
     const auto* right = link == nullptr ? nullptr : right_of(rights, *link, who);
     // One answer for what is not there and for what is not theirs.
     if (right == nullptr) return {{450, "4.7.1", fmt::format("{} is not yours to ask for", domain)}, {}};
+    if (!not_now) not_now = refused(may_turn(link->name));
     add(turn, *link, *right);
   }
+  if (not_now) return {*std::move(not_now), {}};
   if (domains.empty()) {
     for (const auto& link : router.table().links) {
       const auto* right = right_of(rights, link, who);
       if (right == nullptr) continue;
+      if (auto refusal = refused(may_turn(link.name))) {
+        not_now = std::move(refusal);
+        continue;
+      }
       add(turn, link, *right);
       turn.domains.insert(turn.domains.end(), link.domains.begin(), link.domains.end());
     }
   }
+  if (turn.links.empty() && not_now) return {*std::move(not_now), {}};
   if (turn.links.empty()) return {{450, "4.7.1", "no domain is yours to ask for"}, {}};
   // Who stays for what is to come is let in with an empty queue, too, which RFC 2645 permits.
   const auto count = waiting(turn.domains);

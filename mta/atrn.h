@@ -20,11 +20,13 @@ struct AtrnAnswer {
 
 /// Relay::waiting_for.
 using Waiting = std::function<std::optional<std::uint64_t>(const std::vector<std::string>& domains)>;
+/// Relay::may_turn.
+using MayTurn = std::function<relay::StartAnswer(const std::string& link)>;
 
-/// `domains` as parse_atrn() gives them: none stands for all that the login may have. One that it may not have refuses
-/// the whole.
+/// `domains` as parse_atrn() gives them: none stands for all that the login may have now. One that it may not have
+/// refuses the whole.
 AtrnAnswer answer_atrn(const std::vector<std::string>& domains, const std::string& login, const relay::Router& router,
-                       const LinkRights& rights, const Waiting& waiting);
+                       const LinkRights& rights, const Waiting& waiting, const MayTurn& may_turn);
 
 /// Whether a link has a password of its own for the user of `login`, and the login has it or proves it; nullopt: the
 /// directory has to say.

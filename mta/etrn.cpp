@@ -21,6 +21,10 @@ smtp::Reply reply_to(const relay::StartAnswer& answer, std::string_view node, bo
       return {251, "2.0.0", fmt::format("no messages waiting for node {}", node)};
     case Kind::kUnable:
       return {458, "4.3.2", fmt::format("unable to queue messages for node {}", node)};
+    case Kind::kPaused:
+      return {458, "4.3.2", fmt::format("unable to queue messages for node {}: delivery is paused", node)};
+    case Kind::kTooSoon:
+      return {458, "4.7.0", fmt::format("unable to queue messages for node {}: {}", node, too_soon(answer.wait))};
     case Kind::kUnknown:
       break;
   }
@@ -41,6 +45,9 @@ void check_mode(service::Checker& checker, const config::v1::Mta& source, const 
   if (mode == Link::ATRN && link.login_size() == 0) checker.fault(link, "mode", "ATRN needs a login");
   if (link.login_size() != 0 && source.odmr_size() == 0) checker.fault(link, "login", "needs a listener in odmr");
   if (link.login_size() == 0 && !link.password().empty()) checker.fault(link, "password", "needs a login");
+  if (link.min_interval_seconds() > 86400) checker.fault(link, "min_interval_seconds", "at most 86400 (a day)");
+  if (link.min_interval_seconds() != 0 && mode == Link::PUSH)
+    checker.fault(link, "min_interval_seconds", "nobody starts it: mode is PUSH");
   if (link.keep_alive_seconds() > 270)
     checker.fault(link, "keep_alive_seconds", "at most 270: a server may close after 300 (RFC 5321 section 4.5.3.2.7)");
 }
@@ -54,6 +61,10 @@ void check_login(service::Checker& checker, const Link& link, int index, const d
 }
 
 }  // namespace
+
+std::string too_soon(std::chrono::milliseconds wait) {
+  return fmt::format("asked too often, try again in {} seconds", std::chrono::ceil<std::chrono::seconds>(wait).count());
+}
 
 LinkRights read_link_rights(service::Checker& checker, const config::v1::Mta& source,
                             const directory::Directory* directory) {

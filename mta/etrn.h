@@ -47,6 +47,9 @@ EtrnNode parse_etrn(std::string_view argument);
 /// The link that the node means; null if there is none.
 const relay::RoutingTable::Link* find_link(const relay::Router& router, const EtrnNode& node);
 
+/// For a client that asked too soon, and may ask again in `wait`.
+std::string too_soon(std::chrono::milliseconds wait);
+
 /// Answers at once; mail then goes over connections of our own to where the link's routes lead, whoever asked (RFC
 /// 1985 section 5). `start` is Relay::start_link, called only for a client that may.
 smtp::Reply answer_etrn(std::string_view argument, const net::Address& client, const relay::Router& router,

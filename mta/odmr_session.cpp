@@ -57,14 +57,19 @@ async::Task<smtp::Reply> OdmrSession::on_auth(const smtp::Peer& peer, const smtp
 
 async::Task<smtp::Reply> OdmrSession::on_atrn(const smtp::Peer& peer, const std::vector<std::string>& domains) {
   const auto settings = current_.get();
-  auto answer = answer_atrn(domains, login_, *settings->router, settings->links,
-                            [this](const std::vector<std::string>& which) { return relay_.waiting_for(which); });
+  auto answer = answer_atrn(
+      domains, login_, *settings->router, settings->links,
+      [this](const std::vector<std::string>& which) { return relay_.waiting_for(which); },
+      [this](const std::string& link) { return relay_.may_turn(link); });
   log::info("mta.atrn", {{"peer", peer.address.to_string()},
                          {"login", login_},
                          {"domains", fmt::format("{}", fmt::join(domains, ","))},
                          {"reply", answer.reply.code}});
   turn_ = std::move(answer.turn);
-  if (turn_) turn_->peer = describe(peer);
+  if (turn_) {
+    turn_->peer = describe(peer);
+    turn_->record = &record_;
+  }
   co_return answer.reply;
 }
 

@@ -15,8 +15,9 @@ namespace quartet::mta {
 class OdmrSession final : public smtp::Handler {
  public:
   /// All of it outlives the session, which runs on the relay's loop.
-  OdmrSession(const service::Current<Settings>& current, service::Passwords& passwords, relay::Relay& relay)
-      : current_(current), passwords_(passwords), relay_(relay) {}
+  OdmrSession(const service::Current<Settings>& current, service::Passwords& passwords, relay::Relay& relay,
+              net::SessionRecord& record)
+      : current_(current), passwords_(passwords), relay_(relay), record_(record) {}
 
   async::Task<smtp::Reply> on_open(const smtp::Peer& peer) override;
   async::Task<smtp::Reply> on_auth(const smtp::Peer& peer, const smtp::Login& login) override;
@@ -36,6 +37,7 @@ class OdmrSession final : public smtp::Handler {
   const service::Current<Settings>& current_;
   service::Passwords& passwords_;
   relay::Relay& relay_;
+  net::SessionRecord& record_;
   std::string login_;  // whose links; empty until authenticated
   std::optional<relay::Turn> turn_;
   unsigned failed_logins_ = 0;

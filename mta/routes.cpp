@@ -37,8 +37,12 @@ class Routes {
       if (!names.insert(ascii::lower(link.name())).second) checker_.fault(link, "name", "is used by another link");
       if (link.domain().empty()) checker_.fault(link, "domain", "at least one is required");
       const bool turned_only = link.mode() == config::v1::Link::ATRN;
-      relay::RoutingTable::Link out{
-          link.name(), {}, next_hop(link.next_hop()), link.on_request() || turned_only, turned_only};
+      relay::RoutingTable::Link out{.name = link.name(),
+                                    .domains = {},
+                                    .next_hop = next_hop(link.next_hop()),
+                                    .on_request = link.on_request() || turned_only,
+                                    .turned_only = turned_only,
+                                    .min_interval = std::chrono::seconds(link.min_interval_seconds())};
       for (int i = 0; i < link.domain_size(); ++i) {
         auto domain = ascii::lower(link.domain(i));
         if (!is_domain_pattern(domain)) checker_.fault(link, "domain", "expected \"domain\" or \".domain\"", i);

@@ -247,6 +247,20 @@ void set(google::protobuf::Timestamp& to, WallTime time) {
   to.set_nanos(static_cast<std::int32_t>((micros - seconds * 1'000'000) * 1000));
 }
 
+void set(google::protobuf::Duration& to, std::chrono::microseconds duration) {
+  to.set_seconds(duration.count() / 1'000'000);
+  to.set_nanos(static_cast<std::int32_t>(duration.count() % 1'000'000 * 1000));
+}
+
+std::optional<std::chrono::microseconds> time_to_live(const google::protobuf::Duration& duration,
+                                                      std::chrono::hours longest) {
+  const std::chrono::seconds seconds(duration.seconds());
+  if (seconds < std::chrono::seconds(0) || duration.nanos() < 0 || seconds > longest) return std::nullopt;
+  const auto ttl = seconds + std::chrono::microseconds(duration.nanos() / 1000);
+  if (ttl.count() == 0 || ttl > longest) return std::nullopt;
+  return ttl;
+}
+
 void fill(v1::Reply& to, const spool::Reply& reply, std::size_t text_limit) {
   to.set_code(reply.code);
   to.set_enhanced(utf8(reply.enhanced));

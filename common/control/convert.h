@@ -3,7 +3,9 @@
 #include <google/protobuf/duration.pb.h>
 #include <google/protobuf/timestamp.pb.h>
 
+#include <chrono>
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,6 +30,10 @@ bool matches(const spool::Filter& filter, const spool::Event& event);
 std::string utf8(std::string_view text, std::size_t limit = std::string_view::npos);
 
 void set(google::protobuf::Timestamp& to, WallTime time);
+void set(google::protobuf::Duration& to, std::chrono::microseconds duration);
+/// A time to live above 0; nullopt: it is no such time, or longer than `longest`.
+std::optional<std::chrono::microseconds> time_to_live(const google::protobuf::Duration& duration,
+                                                      std::chrono::hours longest);
 void fill(v1::QueueEntry& to, const spool::Entry& entry, std::size_t text_limit = std::string_view::npos);
 void fill(v1::QueueEvent& to, const spool::Event& event);
 void fill(v1::Reply& to, const spool::Reply& reply, std::size_t text_limit = std::string_view::npos);

@@ -139,12 +139,9 @@ std::expected<Suspension, std::string> suspension_of(const v1::SuspendRequest& r
   if (request.reason().size() > kLongestReason) return std::unexpected("reason: longer than 1000 octets");
   std::chrono::microseconds ttl = kUsualSuspension;
   if (request.has_ttl()) {
-    const auto& given = request.ttl();
-    const std::chrono::seconds seconds(given.seconds());
-    if (seconds < std::chrono::seconds(0) || given.nanos() < 0 || seconds > kLongestSuspension)
-      return std::unexpected("ttl: above 0 and at most 30 days");
-    ttl = seconds + std::chrono::microseconds(given.nanos() / 1000);
-    if (ttl.count() == 0 || ttl > kLongestSuspension) return std::unexpected("ttl: above 0 and at most 30 days");
+    const auto given = time_to_live(request.ttl(), kLongestSuspension);
+    if (!given) return std::unexpected("ttl: above 0 and at most 30 days");
+    ttl = *given;
   }
   out.until = out.since + ttl;
   return out;

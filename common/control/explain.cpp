@@ -105,7 +105,7 @@ void fill(Response::Link& to, const relay::Explanation::Link& link) {
 void fill(v1::Suspension& to, const relay::Suspension& suspension) {
   to.set_destination(utf8(suspension.destination));
   set(*to.mutable_since(), suspension.since);
-  set(*to.mutable_until(), suspension.until);
+  if (suspension.until != relay::kUntilResumed) set(*to.mutable_until(), suspension.until);
   to.set_reason(utf8(suspension.reason));
   to.set_who(utf8(suspension.who));
 }

@@ -41,8 +41,7 @@ void fill(Response& to, const ProbeStep& step) {
   if (step.tls) fill(*to.mutable_tls(), *step.tls);
   to.set_failure(utf8(step.failure, kLongestText));
   to.set_text(utf8(step.text, kLongestText));
-  to.mutable_took()->set_seconds(step.took.count() / 1'000'000);
-  to.mutable_took()->set_nanos(static_cast<std::int32_t>(step.took.count() % 1'000'000 * 1000));
+  set(*to.mutable_took(), step.took);
 }
 
 /// What the relay saw and the caller has not got yet.

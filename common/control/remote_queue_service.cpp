@@ -2,6 +2,8 @@
 #include "common/control/audit.h"
 #include "common/control/calls.h"
 #include "common/control/convert.h"
+#include "common/control/explain.h"
+#include "common/control/pause_link.h"
 #include "common/control/response_stream.h"
 #include "common/control/services.h"
 #include "common/control/trigger_upstream.h"
@@ -32,6 +34,10 @@ Response::Answer answer_of(Kind kind) {
       return Response::ANSWER_NOTHING;
     case Kind::kUnable:
       return Response::ANSWER_UNABLE;
+    case Kind::kPaused:
+      return Response::ANSWER_PAUSED;
+    case Kind::kTooSoon:
+      return Response::ANSWER_TOO_SOON;
     case Kind::kUnknown:
       return Response::ANSWER_UNKNOWN;
   }
@@ -47,6 +53,8 @@ std::uint32_t etrn_code(const relay::StartAnswer& answer) {
     case Kind::kNothing:
       return 251;
     case Kind::kUnable:
+    case Kind::kPaused:
+    case Kind::kTooSoon:
       return 458;
     case Kind::kUnknown:
       return 459;
@@ -77,9 +85,10 @@ class Follow final : public ResponseStream<Response> {
 
   Step begin(SteadyTime now, Response& response) {
     answered_ = true;
+    const bool at_once = request_.at_once();
     const auto answer = request_.target_case() == v1::StartQueueRequest::kLink
-                            ? relay_.start_link(request_.link())
-                            : relay_.start_domain(ascii::lower(request_.domain()), request_.with_subdomains());
+                            ? relay_.start_link(request_.link(), at_once)
+                            : relay_.start_domain(ascii::lower(request_.domain()), request_.with_subdomains(), at_once);
     link_ = answer.link;
     const bool going = answer.kind == Kind::kStarted || answer.kind == Kind::kAlreadyRunning;
     log_answer(answer, going);
@@ -88,6 +97,7 @@ class Follow final : public ResponseStream<Response> {
     response.set_etrn_code(etrn_code(answer));
     response.set_link(utf8(link_));
     response.set_pending(answer.pending);
+    if (answer.kind == Kind::kTooSoon) set(*response.mutable_wait(), answer.wait);
     const auto follow = request_.has_follow()
                             ? seconds(request_.follow().seconds()) + std::chrono::nanoseconds(request_.follow().nanos())
                             : std::chrono::nanoseconds(kFollow);
@@ -107,6 +117,8 @@ class Follow final : public ResponseStream<Response> {
            .refused = going                           ? ""
                       : answer.kind == Kind::kNothing ? "nothing is queued"
                       : answer.kind == Kind::kUnable  ? "unable"
+                      : answer.kind == Kind::kPaused  ? "paused"
+                      : answer.kind == Kind::kTooSoon ? "too soon"
                                                       : "unknown"});
   }
 
@@ -161,6 +173,7 @@ class RemoteQueueService final : public v1::RemoteQueueService::CallbackService 
         link.set_pending(status.pending);
         link.set_running(status.running);
         link.set_attached(status.attached);
+        if (status.pause) fill(*link.mutable_pause(), *status.pause);
       }
       return grpc::Status::OK;
     });
@@ -171,6 +184,16 @@ class RemoteQueueService final : public v1::RemoteQueueService::CallbackService 
     if (auto why = why_not(*request); !why.empty())
       return refuse_stream<Response>({grpc::StatusCode::INVALID_ARGUMENT, std::move(why)});
     return Follow::start(std::make_shared<Follow>(calls_, relay_, *request, peer_of(*context)));
+  }
+
+  grpc::ServerUnaryReactor* PauseLink(grpc::CallbackServerContext* context, const v1::PauseLinkRequest* request,
+                                      v1::PauseLinkResponse* response) override {
+    return pause_link(context, calls_, relay_, *request, response);
+  }
+
+  grpc::ServerUnaryReactor* ResumeLink(grpc::CallbackServerContext* context, const v1::ResumeLinkRequest* request,
+                                       v1::ResumeLinkResponse* response) override {
+    return resume_link(context, calls_, relay_, *request, response);
   }
 
   grpc::ServerUnaryReactor* ListUpstreams(grpc::CallbackServerContext* context, const v1::ListUpstreamsRequest*,

@@ -95,6 +95,8 @@ async::Task<void> Relay::Impl::explain_into(std::string address, std::move_only_
   }
   for (auto& site : site_status())
     if (site.key == out.site) out.status = std::move(site);
+  if (auto pause = out.link ? links_.pause_of(out.link->name) : std::nullopt)
+    out.suspensions.push_back(*std::move(pause));
   for (auto& suspension : suspensions_.list(wall_now())) {
     const auto& destination = suspension.destination;
     if (names_site(destination) ? destination == out.site : covers(destination, domain))

@@ -75,7 +75,8 @@ class Relay::Impl {
   void probe(Probe probe, ProbeListener listener);
   void explain(std::string address, std::move_only_function<void(Explanation)> done);
   std::uint64_t make_due(std::vector<std::string> domains);
-  StartAnswer start(const RoutingTable::Link& link);
+  StartAnswer start(const RoutingTable::Link& link, bool at_once);
+  std::uint64_t link_resumed(const std::string& name);
   void revive_sites();
   bool running() const;  // and is to go on
   bool runs() const;
@@ -138,7 +139,9 @@ class Relay::Impl {
   void put_back(std::vector<spool::Claim> claims, WallTime due);
   void forget_idle_sites();
 
-  // withhold.cpp: what an operator suspended
+  // withhold.cpp: what an operator suspended or paused
+  bool anything_withheld() const { return suspensions_.any() || links_.any_paused(); }
+  void end_what_is_over();
   bool withheld(spool::Claim& claim, const std::string& domain, const std::string& site);
   void withhold_ready();
   std::optional<Job> next_job(Site& site);
@@ -180,6 +183,7 @@ class Relay::Impl {
   struct Turned;
   async::Task<void> turned(std::unique_ptr<net::Stream> stream, Turn turn, async::Event& ended);
   async::Task<void> replace_older(const Turned& state);
+  static async::Task<void> watch(Turned& state, net::SessionRecord& record);
   void stop_turned();
   void attach(Turned& state);
   void detach(Turned& state);

@@ -9,7 +9,7 @@ namespace quartet::relay {
 Relay::Impl::Impl(Options options, std::shared_ptr<const Router> router, spool::Spool& spool)
     : options_(std::move(options)),
       spool_(spool),
-      links_(spool),
+      links_(spool, options_.directory),
       suspensions_(options_.directory),
       router_(std::move(router)),
       usual_(std::make_shared<const SitePolicy>(usual_policy(options_))),
@@ -116,9 +116,9 @@ void Relay::Impl::sites(std::move_only_function<void(std::vector<SiteStatus>)> d
 }
 
 /// Who asks for its mail is there: its sites are alive again before its mail becomes due.
-StartAnswer Relay::Impl::start(const RoutingTable::Link& link) {
-  wake_up_->post([this, name = link.name] { revive(name); });
-  const auto answer = links_.start(link);
+StartAnswer Relay::Impl::start(const RoutingTable::Link& link, bool at_once) {
+  auto answer =
+      links_.start(link, at_once, [this, &link] { wake_up_->post([this, name = link.name] { revive(name); }); });
   wake_up_->wake();
   return answer;
 }
@@ -140,9 +140,7 @@ void Relay::Impl::revive_sites() {
 /// The sites of one link; of everybody if it has no name.
 void Relay::Impl::revive(const std::string& link) {
   const auto current = router();
-  const RoutingTable::Link* wanted = nullptr;
-  for (const auto& candidate : current->table().links)
-    if (candidate.name == link) wanted = &candidate;
+  const auto* wanted = current->link_named(link);
   if (!link.empty() && wanted == nullptr) return;
   for (const auto& [key, site] : sites_) {
     const bool match = wanted == nullptr || (site->next_hop().kind == NextHop::Kind::kMx
@@ -180,21 +178,37 @@ void Relay::reload(Options options, std::shared_ptr<const Router> router) {
 
 std::shared_ptr<const Router> Relay::router() const { return impl_->router(); }
 
-StartAnswer Relay::start_link(const std::string& name) {
+StartAnswer Relay::start_link(const std::string& name, bool at_once) {
   const auto router = impl_->router();
-  for (const auto& link : router->table().links) {
-    if (link.name == name) return impl_->start(link);
-  }
-  return {};
+  const auto* link = router->link_named(name);
+  return link != nullptr ? impl_->start(*link, at_once) : StartAnswer();
 }
 
-StartAnswer Relay::start_domain(const std::string& domain, bool with_subdomains) {
+StartAnswer Relay::may_turn(const std::string& name) const {
+  const auto router = impl_->router();
+  const auto* link = router->link_named(name);
+  return link != nullptr ? impl_->links_.may_turn(*link) : StartAnswer();
+}
+
+std::expected<bool, std::string> Relay::pause_link(Suspension pause) {
+  const auto router = impl_->router();
+  if (router->link_named(pause.destination) == nullptr) return false;
+  if (auto paused = impl_->links_.pause(std::move(pause)); !paused) return std::unexpected(std::move(paused.error()));
+  return true;
+}
+
+std::expected<bool, std::string> Relay::resume_link(const std::string& name) { return impl_->links_.resume(name); }
+
+std::uint64_t Relay::link_resumed(const std::string& name) { return impl_->link_resumed(name); }
+
+StartAnswer Relay::start_domain(const std::string& domain, bool with_subdomains, bool at_once) {
   const auto router = impl_->router();
   const auto lower = ascii::lower(domain);
   const auto wanted = with_subdomains ? "." + lower : lower;
   for (const auto& link : router->table().links) {
     for (const auto& pattern : link.domains) {
-      if (pattern == wanted || (!with_subdomains && router->link_of(lower) == &link)) return impl_->start(link);
+      if (pattern == wanted || (!with_subdomains && router->link_of(lower) == &link))
+        return impl_->start(link, at_once);
     }
   }
   return {};

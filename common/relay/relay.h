@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "common/async/task.h"
+#include "common/net/sessions.h"
 #include "common/net/stream.h"
 #include "common/relay/bounce.h"
 #include "common/relay/candidates.h"
@@ -48,7 +49,7 @@ struct Options {
   std::chrono::seconds idle_timeout{10};                 // an open connection waits this long for more work
   std::chrono::seconds connection_lifetime{300};
   unsigned messages_per_connection = 1000;
-  std::filesystem::path directory;               // for suspensions; empty: they end with the relay
+  std::filesystem::path directory;               // for suspensions and paused links; empty: they end with the relay
   std::vector<net::Address> source_addresses{};  // port 0; empty: the system chooses
 };
 
@@ -59,9 +60,10 @@ SitePolicy usual_policy(const Options& options);
 struct LinkStatus {
   std::string name;
   std::vector<std::string> domains;
-  std::uint64_t pending = 0;  // recipients queued for it
-  bool running = false;       // a start is under way
-  bool attached = false;      // its site is connected to us and gets its mail over that connection (RFC 2645)
+  std::uint64_t pending = 0;          // recipients queued for it
+  bool running = false;               // a start is under way
+  bool attached = false;              // its site is connected to us and gets its mail over that connection (RFC 2645)
+  std::optional<Suspension> pause{};  // by an operator; its destination is the name
 };
 
 /// The answer to a request to start a queue, in the terms of RFC 1985 section 5.1.
@@ -71,11 +73,14 @@ struct StartAnswer {
     kAlreadyRunning,  // 250
     kNothing,         // 251
     kUnable,          // 458
+    kPaused,          // 458: an operator does not want it
+    kTooSoon,         // 458: the last start was a moment ago
     kUnknown,         // 459
   };
   Kind kind = Kind::kUnknown;
   std::uint64_t pending = 0;
-  std::string link;  // for progress(), where started
+  std::string link;                   // unless unknown
+  std::chrono::milliseconds wait{0};  // of kTooSoon: it can be started then
 };
 
 /// A connection that the site of links opened itself and turned around (RFC 2645): the other side is a server from now
@@ -86,6 +91,7 @@ struct Turn {
   std::vector<std::string> domains;               // what was authorised: "x.org", or ".x.org" for all below it
   std::chrono::milliseconds stay{0};              // after the queue was empty: new mail goes out at once
   std::chrono::milliseconds keep_alive{120'000};  // NOOP after so long without a word
+  net::SessionRecord* record = nullptr;           // of the relay's loop, outlives the turn: it ends when this is to end
 };
 
 struct Explanation;
@@ -111,10 +117,22 @@ class Relay {
   void reload(Options options, std::shared_ptr<const Router> router);
   std::shared_ptr<const Router> router() const;
 
-  /// Starts the queue of a link by its name, or of the link that owns a domain. Any thread.
-  StartAnswer start_link(const std::string& name);
-  StartAnswer start_domain(const std::string& domain, bool with_subdomains);
+  /// Starts the queue of a link by its name, or of the link that owns a domain. `at_once`: although the link's last
+  /// start was a moment ago. Any thread.
+  StartAnswer start_link(const std::string& name, bool at_once = false);
+  StartAnswer start_domain(const std::string& domain, bool with_subdomains, bool at_once = false);
   std::vector<LinkStatus> links() const;
+  /// Whether the site of a link may turn a connection around now: kStarted, kPaused, kTooSoon or kUnknown. Any thread.
+  StartAnswer may_turn(const std::string& name) const;
+
+  /// From now on no mail goes to the link whose name is the pause's destination, by whatever way, and nobody can start
+  /// it; what is under way ends. Waits for the disk; any thread but the relay's. False: there is no such link. The
+  /// error is one line for the operator. settle() then waits for what is under way.
+  std::expected<bool, std::string> pause_link(Suspension pause);
+  /// False: it was not paused. settle(), then link_resumed().
+  std::expected<bool, std::string> resume_link(const std::string& name);
+  /// Makes due what the pause of a link withheld and needs no request; the number of recipients. Any thread.
+  std::uint64_t link_resumed(const std::string& name);
 
   /// Delivers over a connection of the relay's own loop, on which it is called, and says QUIT when it is done: the
   /// queue is empty and the time to stay over, the relay stops, or the site came over another connection. Returns at
@@ -131,8 +149,8 @@ class Relay {
   /// Forgets that sites are dead, so that what is due is tried at once: after an operator's retry. Any thread.
   void revive_sites();
 
-  /// No mail goes to the destination until the time is over or resume(), save over connections that a site turned
-  /// around. What is under way ends; time goes on for what waits. Waits for the disk; any thread but the relay's. The
+  /// No mail goes to the destination until the time is over or resume(). What is under way ends; time goes on for what
+  /// waits. Waits for the disk; any thread but the relay's. The
   /// error is one line for the operator. The domains that are given out are those of recipients that a suspension
   /// withheld and that ended with this call: settle(), then make_due().
   std::expected<std::vector<std::string>, std::string> suspend(Suspension suspension);

@@ -1,5 +1,7 @@
 #include "common/relay/route.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "common/net/address.h"
@@ -91,6 +93,11 @@ std::shared_ptr<const SitePolicy> Router::site_policy(std::string_view name) con
   if (table_.site_policies.empty()) return nullptr;
   const auto* found = find_domain(table_.site_policies, name);
   return found == nullptr ? nullptr : found->second;
+}
+
+const RoutingTable::Link* Router::link_named(std::string_view name) const {
+  const auto found = std::ranges::find(table_.links, name, &RoutingTable::Link::name);
+  return found != table_.links.end() ? &*found : nullptr;
 }
 
 const RoutingTable::Link* Router::link_of(std::string_view domain) const {

@@ -2,6 +2,7 @@
 // link domains, transport table (address, domain, parent domains), local domains, sender routes (login, address,
 // domain, parent domains), smart hosts, MX look-up.
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <expected>
 #include <memory>
@@ -113,6 +114,7 @@ struct RoutingTable {
     NextHop next_hop;
     bool on_request = false;   // nothing is tried by itself: the mail waits until the site (or an operator) starts it
     bool turned_only = false;  // no route of ours leads there: mail goes over connections that the site opens (ATRN)
+    std::chrono::seconds min_interval{0};  // between two starts
   };
   std::vector<Link> links;
   std::unordered_map<std::string, NextHop, ascii::Hash, std::equal_to<>> transports;  // "a@x.org", "x.org", ".x.org"
@@ -155,6 +157,8 @@ class Router {
   /// The policy of sites for a domain or a host with this name; null if it has none of its own.
   std::shared_ptr<const SitePolicy> site_policy(std::string_view name) const;
 
+  /// The link of this name; null if there is none.
+  const RoutingTable::Link* link_named(std::string_view name) const;
   /// The link that owns `domain`, if any.
   const RoutingTable::Link* link_of(std::string_view domain) const;
   const RoutingTable& table() const { return table_; }

@@ -97,8 +97,7 @@ async::Task<void> Relay::Impl::schedule() {
     if (now - last_tidy_ > kTidyEvery) {
       last_tidy_ = now;
       forget_idle_sites();
-      for (const auto& ended : suspensions_.take_ended(wall_now()))
-        log::info("relay.suspension_ended", {{"destination", ended.destination}, {"reason", ended.reason}});
+      end_what_is_over();
     }
     if (more) {
       co_await async::yield();
@@ -128,11 +127,10 @@ void Relay::Impl::dispatch(spool::Claim claim) {
   const auto domain = domain_of(claim.address);
   const auto ordered = claim.next_hop.empty() ? std::nullopt : router->ordered(claim.next_hop);
   const auto* link = ordered ? nullptr : router->link_of(domain);
-  if (link != nullptr) {
-    if (auto* turned = turned_for(*link, domain)) return offer(*turned, std::move(claim));
-    if (keep_waiting(claim, *link)) return;
-  }
+  auto* const turned = link != nullptr ? turned_for(*link, domain) : nullptr;
+  if (link != nullptr && turned == nullptr && keep_waiting(claim, *link)) return;
   if (withheld(claim, domain, {})) return;
+  if (turned != nullptr) return offer(*turned, std::move(claim));
   const auto& envelope = claim.message->envelope;
   const Sender sender{envelope.reverse_path, envelope.auth_id};
   const NextHop& next_hop = ordered ? *ordered : router->route(claim.address, sender);
@@ -353,7 +351,7 @@ Site& Relay::Impl::site(const std::string& key, const NextHop& next_hop, const s
 }
 
 void Relay::Impl::offer(Site& site, spool::Claim claim) {
-  if (suspensions_.any() && withheld(claim, domain_of(claim.address), site.key())) return;
+  if (anything_withheld() && withheld(claim, domain_of(claim.address), site.key())) return;
   const auto now = std::chrono::steady_clock::now();
   if (site.concurrency().dead() && now < site.concurrency().probe_at()) {
     postpone(site, std::move(claim));

@@ -10,7 +10,6 @@
 namespace quartet::relay {
 namespace {
 
-constexpr const char* kFile = "suspensions";
 constexpr std::string_view kMagic = "quartet suspensions 1\n";
 
 std::string encode(const std::vector<Suspension>& suspensions) {
@@ -59,14 +58,15 @@ std::optional<std::vector<Suspension>> decode(std::string_view file) {
 
 bool names_site(std::string_view destination) { return destination.contains(':'); }
 
-Suspensions::Suspensions(std::filesystem::path directory) : directory_(std::move(directory)) {
-  const auto path = directory_ / kFile;
+Suspensions::Suspensions(std::filesystem::path directory, std::string file)
+    : directory_(std::move(directory)), file_(std::move(file)) {
+  const auto path = directory_ / file_;
   if (directory_.empty() || !std::filesystem::exists(path)) return;
-  const auto file = journal::read_whole(path);
-  const auto kept = file ? decode(*file) : std::nullopt;
+  const auto bytes = journal::read_whole(path);
+  const auto kept = bytes ? decode(*bytes) : std::nullopt;
   if (!kept) {
     log::error("relay.suspensions_lost",
-               {{"file", path.string()}, {"reason", file ? "the file is damaged" : file.error().detail}});
+               {{"file", path.string()}, {"reason", bytes ? "the file is damaged" : bytes.error().detail}});
     return;
   }
   for (const auto& one : *kept) table_[one.destination] = {one, {}};
@@ -83,7 +83,7 @@ std::expected<void, std::string> Suspensions::save(const std::string& without, c
     }
   }
   if (with != nullptr) kept.push_back(*with);
-  const auto written = journal::write_atomically(journal::Files(directory_, {}), kFile, encode(kept));
+  const auto written = journal::write_atomically(journal::Files(directory_, {}), file_, encode(kept));
   if (!written) return std::unexpected(written.error().detail);
   return {};
 }
@@ -141,11 +141,14 @@ std::vector<Suspension> Suspensions::take_ended(WallTime now) {
   return ended;
 }
 
-bool Suspensions::has_site(const std::string& key, WallTime now) const {
-  if (!any_) return false;
+bool Suspensions::has_site(const std::string& key, WallTime now) const { return find(key, now).has_value(); }
+
+std::optional<Suspension> Suspensions::find(const std::string& destination, WallTime now) const {
+  if (!any_) return std::nullopt;
   const std::lock_guard lock(mutex_);
-  const auto found = table_.find(key);
-  return found != table_.end() && found->second.suspension.until > now;
+  const auto found = table_.find(destination);
+  if (found == table_.end() || found->second.suspension.until <= now) return std::nullopt;
+  return found->second.suspension;
 }
 
 std::optional<WallTime> Suspensions::withhold(const std::string& domain, const std::string& key, WallTime now) {

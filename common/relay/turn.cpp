@@ -16,6 +16,10 @@ constexpr auto kLookForMore = std::chrono::milliseconds(100);
 constexpr auto kParting = std::chrono::seconds(3);  // for the transaction of a connection that was replaced
 constexpr auto kNoopAnswer = std::chrono::seconds(60);
 
+constexpr std::string_view kReplaced = "its site came over another connection";
+constexpr std::string_view kKicked = "the operator ended it";
+constexpr std::string_view kPaused = "the operator paused its links";
+
 spool::Filter queued_for(const std::vector<std::string>& domains) {
   spool::Filter filter;
   filter.recipient_domains = domains;
@@ -36,7 +40,7 @@ std::string joined(const std::vector<std::string>& words) { return fmt::format("
 struct Relay::Impl::Turned {
   Site& site;
   const Turn& turn;
-  bool replaced = false;  // the site came back over another connection
+  std::string_view ending{};  // why it is to end, if it is: another connection of the site, an operator
   async::TaskGroup delivery{};
   SteadyTime more_until{};  // there was no room for all: by then the rest has been offered again
 };
@@ -73,14 +77,29 @@ async::Task<void> Relay::Impl::turned(std::unique_ptr<net::Stream> stream, Turn 
   attach(state);
   bool usable = false;
   state.delivery.spawn(drive(state, connection, usable));
+  async::TaskGroup watching;
+  if (turn.record != nullptr) watching.spawn(watch(state, *turn.record));
   co_await state.delivery.join();
+  co_await watching.close();
   detach(state);
   if (usable) co_await connection.session->quit();
   log::info("relay.turn_ended", {{"peer", turn.peer},
                                  {"links", joined(turn.links)},
                                  {"transactions", connection.carried},
-                                 {"reason", usable ? "done" : site.last_failure}});
+                                 {"reason", !usable                ? std::string_view(site.last_failure)
+                                            : state.ending.empty() ? std::string_view("done")
+                                                                   : state.ending}});
   site.connections = 0;
+}
+
+/// An operator's wish that the session end: as with replace_older(), what is under way gets a moment.
+async::Task<void> Relay::Impl::watch(Turned& state, net::SessionRecord& record) {
+  const auto wished = co_await record.end_wish().wait(async::Deadline::never());
+  if (wished != async::Wait::kReady) co_return;
+  state.ending = kKicked;
+  state.site.work.set();
+  const auto waited = co_await async::sleep_for(kParting);
+  if (waited == async::Wait::kTimedOut) state.delivery.request_stop();
 }
 
 /// Who comes again has most likely lost the older connection without our knowing. What is under way there gets a moment
@@ -91,7 +110,7 @@ async::Task<void> Relay::Impl::replace_older(const Turned& state) {
   };
   for (auto* other : turned_) {
     if (!same(other)) continue;
-    other->replaced = true;
+    other->ending = kReplaced;
     other->site.work.set();
   }
   for (auto until = async::Deadline::after(kParting);;) {
@@ -133,7 +152,7 @@ Relay::Impl::Turned* Relay::Impl::turned_for(const RoutingTable::Link& link, std
     const bool authorised =
         std::ranges::find(turn.links, link.name) != turn.links.end() &&
         std::ranges::any_of(turn.domains, [domain](const auto& pattern) { return covers(pattern, domain); });
-    if (authorised && !(*candidate)->replaced) return *candidate;
+    if (authorised && (*candidate)->ending.empty()) return *candidate;
   }
   return nullptr;
 }
@@ -163,9 +182,14 @@ async::Task<void> Relay::Impl::drive(Turned& state, Connection& connection, bool
   const auto most = connection.session->capabilities().transactions_limit;
   auto busy = steady_clock::now();
   auto heard = busy;
+  const auto paused = [this](const auto& link) { return links_.pause_of(link).has_value(); };
   usable = true;
-  while (!stopping_ && !state.replaced && (most == 0 || connection.carried < most)) {
-    if (auto job = site.take(steady_clock::now())) {
+  while (!stopping_ && state.ending.empty() && (most == 0 || connection.carried < most)) {
+    if (links_.any_paused() && std::ranges::all_of(state.turn.links, paused)) {
+      state.ending = kPaused;
+      co_return;
+    }
+    if (auto job = next_job(site)) {
       usable = co_await deliver(site, connection, *std::move(job));
       ++connection.carried;
       if (!usable) co_return;

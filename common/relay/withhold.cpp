@@ -1,4 +1,4 @@
-// What an operator suspended: it is put back until the suspension ends, and dead sites are let off early.
+// What an operator suspended or paused: it is put back until that ends, and dead sites are let off early.
 #include "common/log/log.h"
 #include "common/relay/impl.h"
 #include "common/spool/handling.h"
@@ -22,24 +22,39 @@ WallTime look_again(const spool::Claim& claim, const Options& options, const Ret
 /// True: it is put back. `site` is empty while it is not known where the mail would go.
 bool Relay::Impl::withheld(spool::Claim& claim, const std::string& domain, const std::string& site) {
   const auto now = wall_now();
-  const auto until = suspensions_.withhold(domain, site, now);
+  auto until = suspensions_.withhold(domain, site, now);
+  // RFC 3463 section 3.4, X.3.2; why it is so is nobody's business but the operator's.
+  const auto* why = "delivery to this destination is suspended for now";
+  // An operator's own next hop leads past links.
+  if (!until && links_.any_paused() && claim.next_hop.empty()) {
+    const auto tables = router();
+    const auto* link = tables->link_of(domain);
+    const auto pause = link != nullptr ? links_.pause_of(link->name) : std::nullopt;
+    if (!pause) return false;
+    if (keep_waiting(claim, *link)) return true;
+    until = pause->until;
+    why = "delivery to this site is paused for now";
+  }
   if (!until) return false;
   const auto policy = policy_of(domain);
   const auto& retry = policy->retry;
   const auto again = look_again(claim, options_, retry, now, *until);
-  // RFC 3463 section 3.4, X.3.2; why it is so is nobody's business but the operator's.
-  put_off(std::move(claim), retry, "4.3.2", "delivery to this destination is suspended for now", again);
+  put_off(std::move(claim), retry, "4.3.2", why, again);
   return true;
 }
 
-/// After a suspension began: what is claimed and not under way goes the way of what comes later.
+/// After a suspension or a pause began: what is claimed and not under way goes the way of what comes later.
 void Relay::Impl::withhold_ready() {
-  std::vector<Site*> dialled;
-  for (const auto& [key, site] : sites_)
-    if (site->dials) dialled.push_back(site.get());
-  for (auto* site : dialled) {
-    for (auto& job : site->take_all())
+  std::vector<Site*> sites;
+  for (const auto& [key, site] : sites_) sites.push_back(site.get());
+  for (auto* site : sites) {
+    for (auto& job : site->take_all()) {
+      if (!site->dials) {
+        put_back(std::move(job.recipients), {});
+        continue;
+      }
       for (auto& claim : job.recipients) offer(*site, std::move(claim));
+    }
     site->work.set();  // an idle connection sees that it is not wanted any more
   }
 }
@@ -47,7 +62,7 @@ void Relay::Impl::withhold_ready() {
 /// Without what was suspended after it had been taken and put back (Site::untake()).
 std::optional<Job> Relay::Impl::next_job(Site& site) {
   while (auto job = site.take(std::chrono::steady_clock::now())) {
-    if (!suspensions_.any()) return job;
+    if (!anything_withheld()) return job;
     std::vector<spool::Claim> wanted;
     for (auto& claim : job->recipients) {
       if (!withheld(claim, domain_of(claim.address), site.key())) wanted.push_back(std::move(claim));
@@ -61,9 +76,26 @@ std::optional<Job> Relay::Impl::next_job(Site& site) {
 void Relay::Impl::settle(std::move_only_function<void()> done) {
   if (!runs()) return done();
   wake_up_->post([this, done = std::move(done)]() mutable {
-    if (suspensions_.any()) withhold_ready();
+    if (anything_withheld()) withhold_ready();
     done();
   });
+}
+
+void Relay::Impl::end_what_is_over() {
+  for (const auto& ended : suspensions_.take_ended(wall_now()))
+    log::info("relay.suspension_ended", {{"destination", ended.destination}, {"reason", ended.reason}});
+  for (const auto& ended : links_.take_ended_pauses()) {
+    log::info("relay.pause_ended", {{"link", ended.destination}, {"reason", ended.reason}});
+    link_resumed(ended.destination);
+  }
+}
+
+std::uint64_t Relay::Impl::link_resumed(const std::string& name) {
+  const auto tables = router();
+  const auto* link = tables->link_named(name);
+  // What waits for a request goes on waiting, unless its site is there.
+  if (link == nullptr || (link->on_request && !links_.attached(name))) return 0;
+  return spool_.retry_now(Links::waiting(*link)).changed;
 }
 
 std::uint64_t Relay::Impl::make_due(std::vector<std::string> domains) {

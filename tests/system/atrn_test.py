@@ -1,96 +1,32 @@
 #!/usr/bin/env python3
 """ATRN (RFC 2645): a site that nobody can connect to comes for its mail, and gets it over its own connection."""
 import os
-import re
 import smtplib
-import socket
 import subprocess
 import unittest
 
-from harness import SitesTestCase
+from harness import SitesTestCase, network_of
 from sites import letter
 from sites.process import wait_until
+from turned import Turned
 
 PORT = 10366
 PASSWORD = "the-island's own"
 
 
-def _network(text):
-    """The first three numbers of the addresses in a configuration."""
-    return text.partition('mx_port')[0].partition('listener { address: "')[2].partition(":")[0].rpartition(".")[0]
-
-
 def links(text):
     return text + f"""
 odmr_cram_md5: true
-odmr {{ address: "{_network(text)}.1:{PORT}" }}
-odmr {{ address: "{_network(text)}.1:{PORT + 1}" implicit_tls: true }}
+odmr {{ address: "{network_of(text)}.1:{PORT}" }}
+odmr {{ address: "{network_of(text)}.1:{PORT + 1}" implicit_tls: true }}
 link {{ name: "island" domain: "island.example" domain: ".island.example" mode: ATRN login: "island"
        password: "{PASSWORD}" keep_alive_seconds: 1 }}
 link {{ name: "lighthouse" domain: "lighthouse.example" mode: ATRN login: "sender@a.example" stay_seconds: 300
        keep_alive_seconds: 1 }}
+link {{ name: "hasty" domain: "hasty.example" mode: ATRN login: "hasty" password: "{PASSWORD}"
+       min_interval_seconds: 3600 }}
 link {{ name: "fortress" domain: "fortress.example" mode: ATRN login: "fortress" password: "no" }}
 """
-
-
-class Turned:
-    """The site as the server that it is after ATRN: takes every message, says what the test wants."""
-
-    def __init__(self, client):
-        self.socket, self.file = client.sock, client.sock.makefile("rb")
-        self.mails = []   # (recipients, bytes)
-        self.commands = []
-        self.say("220 island.example ready")
-
-    def say(self, text):
-        self.socket.sendall(text.encode() + b"\r\n")
-
-    def _message(self):
-        lines = []
-        while (line := self.file.readline()) != b".\r\n":
-            lines.append(line[1:] if line.startswith(b".") else line)
-        return b"".join(lines)
-
-    def serve(self, until=lambda mails, command: False, cut_before_reply=None):
-        """To QUIT, or until a command (or a message) after which until() is true. True: QUIT was said."""
-        recipients = []
-        while line := self.file.readline():
-            command = line.decode().rstrip("\r\n")
-            self.commands.append(command)
-            verb = command.upper()
-            if verb.startswith("EHLO"):
-                self.say("250-island.example\r\n250-PIPELINING\r\n250 8BITMIME")
-            elif verb.startswith("MAIL"):
-                recipients = []
-                self.say("250 ok")
-            elif verb.startswith("RCPT"):
-                recipients.append(re.search("<(.*?)>", command)[1])
-                self.say("250 ok")
-            elif verb == "DATA":
-                self.say("354 go on")
-                message = self._message()
-                self.mails.append((recipients, message))
-                if cut_before_reply and len(self.mails) == cut_before_reply:
-                    self.close()
-                    return False
-                self.say("250 taken")
-            elif verb == "QUIT":
-                self.say("221 bye")
-                self.close()
-                return True
-            else:
-                self.say("250 ok")
-            if until(self.mails, command):
-                return False
-        return False
-
-    def close(self):
-        try:
-            self.socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # the other side was first
-        self.file.close()
-        self.socket.close()
 
 
 class Atrn(SitesTestCase):
@@ -259,6 +195,71 @@ class Atrn(SitesTestCase):
         self.assertTrue(rest.serve())
         for each in sent:
             self.assertEqual(sum(each["Message-ID"].encode() in data for _, data in site.mails + rest.mails), 1)
+
+    def test_paused(self):
+        a = self.pair.a
+        client = self.sender()
+        self.assertEqual(client.docmd("ATRN")[0], 250)
+        site = Turned(client)
+        site.serve(until=lambda mails, command: command == "NOOP")
+        self.quartetctl(a, "mta", "link", "pause", "lighthouse", "--for", "1h")
+        self.addCleanup(self.run_program, self.pair.binaries / "quartetctl", "--target", a.endpoint("mta_control"),
+                        "link", "resume", "lighthouse")
+        self.assertTrue(site.serve())  # QUIT
+        wait_until(lambda: not self.attached("lighthouse"), 10, "the connection to be gone")
+        self.letter_to("keeper@lighthouse.example")
+        self.waits("lighthouse", 1)
+        client = self.sender()
+        self.assertEqual(client.docmd("ATRN", "lighthouse.example"),
+                         (450, b"4.3.2 ATRN request refused: delivery is paused"))
+        self.assertEqual(client.docmd("ATRN")[0], 450)
+        self.assertEqual(self.pending("lighthouse"), 1)
+
+    def test_too_soon(self):
+        self.letter_to("x@hasty.example")
+        self.waits("hasty", 1)
+        client = self.client("hasty")
+        self.assertEqual(client.docmd("ATRN")[0], 250)
+        self.assertTrue(Turned(client).serve())
+        self.letter_to("x@hasty.example")
+        self.waits("hasty", 1)
+        code, text = self.client("hasty").docmd("ATRN", "hasty.example")
+        self.assertEqual(code, 450)
+        self.assertRegex(text, rb"^4.7.0 ATRN request refused: asked too often, try again in 3[56]\d\d seconds$")
+        self.assertEqual(self.pending("hasty"), 1)
+
+    def test_suspended(self):
+        a = self.pair.a
+        self.quartetctl(a, "mta", "dest", "suspend", "port.island.example")
+        sent = self.letter_to("x@island.example", "y@port.island.example")
+        self.waits("island", 2)
+        client = self.client()
+        self.assertEqual(client.docmd("ATRN")[0], 250)
+        site = Turned(client)
+        self.assertTrue(site.serve())
+        self.assertEqual([to for to, _ in site.mails], [["x@island.example"]])
+        self.assertEqual(self.pending("island"), 1)
+        self.quartetctl(a, "mta", "dest", "resume", "port.island.example")
+        client = self.client()
+        self.assertEqual(client.docmd("ATRN")[0], 250)
+        site = Turned(client)
+        self.assertTrue(site.serve())
+        self.assertEqual([to for to, _ in site.mails], [["y@port.island.example"]])
+        self.assert_intact(sent, site.mails[0][1])
+
+    def test_kicked(self):
+        a = self.pair.a
+        client = self.sender()
+        self.assertEqual(client.docmd("ATRN")[0], 250)
+        site = Turned(client)
+        site.serve(until=lambda mails, command: command == "NOOP")
+        one = next(each for each in self.quartetctl(a, "mta", "session", "list") if each["protocol"] == "odmr")
+        self.assertEqual(one["login"], a.users[0].address)
+        self.run_program(self.pair.binaries / "quartetctl", "--target", a.endpoint("mta_control"), "session", "kick",
+                         one["id"])
+        self.assertTrue(site.serve())  # QUIT
+        a.processes["mta"].wait_for_event("relay.turn_ended", reason="the operator ended it")
+        wait_until(lambda: not self.attached("lighthouse"), 10, "the connection to be gone")
 
     def fetchmail(self, password):
         scratch = self.scratch()

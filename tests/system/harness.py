@@ -155,3 +155,8 @@ class SitesTestCase(unittest.TestCase):
 
 def as_bytes(message):
     return message.as_bytes(policy=email.policy.SMTP)
+
+
+def network_of(text):
+    """The first three numbers of the addresses in a configuration, for what a test adds to it."""
+    return text.partition('mx_port')[0].partition('listener { address: "')[2].partition(":")[0].rpartition(".")[0]

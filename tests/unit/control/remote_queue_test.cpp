@@ -144,3 +144,84 @@ TEST_CASE("by domain, until the time is over, and when the server stops", "[cont
   CHECK_FALSE(stopped.stream->Read(&last));
   CHECK(stopped.finish() == grpc::StatusCode::UNAVAILABLE);
 }
+
+TEST_CASE("a link is paused and resumed", "[control]") {
+  WithRelay with;
+  enqueue(*with.spool, message_to({"a@branch.test"}));
+  v1::PauseLinkRequest request;
+  request.set_link("branch");
+  request.set_reason("the line is repaired");
+  v1::PauseLinkResponse paused;
+  const auto pause = [&] {
+    grpc::ClientContext context;
+    return with.stub->PauseLink(&context, request, &paused).error_code();
+  };
+  const auto listed = [&] {
+    grpc::ClientContext context;
+    v1::ListLinksResponse links;
+    REQUIRE(with.stub->ListLinks(&context, {}, &links).ok());
+    return links.link(0);
+  };
+  CHECK_FALSE(listed().has_pause());
+  REQUIRE(pause() == grpc::StatusCode::OK);
+  CHECK(paused.pause().destination() == "branch");
+  CHECK_FALSE(paused.pause().has_until());
+  CHECK(paused.pause().who().starts_with("unix:uid="));
+  CHECK(listed().pause().reason() == "the line is repaired");
+  Start start(with, by_link("branch"));
+  const auto response = start.next();
+  CHECK(response.answer() == Response::ANSWER_PAUSED);
+  CHECK(response.etrn_code() == 458);
+  CHECK(start.finish() == grpc::StatusCode::OK);
+  request.mutable_ttl()->set_seconds(60);
+  REQUIRE(pause() == grpc::StatusCode::OK);
+  CHECK(listed().pause().until().seconds() - listed().pause().since().seconds() == 60);
+
+  request.mutable_ttl()->set_seconds(0);
+  CHECK(pause() == grpc::StatusCode::INVALID_ARGUMENT);
+  request.mutable_ttl()->set_seconds(367 * 24 * 3600);
+  CHECK(pause() == grpc::StatusCode::INVALID_ARGUMENT);
+  request.clear_ttl();
+  request.set_reason(std::string(1001, 'x'));
+  CHECK(pause() == grpc::StatusCode::INVALID_ARGUMENT);
+  request.clear_reason();
+  request.set_link("nobody");
+  CHECK(pause() == grpc::StatusCode::NOT_FOUND);
+
+  v1::ResumeLinkRequest back;
+  back.set_link("branch");
+  v1::ResumeLinkResponse resumed;
+  const auto resume = [&] {
+    grpc::ClientContext context;
+    return with.stub->ResumeLink(&context, back, &resumed).error_code();
+  };
+  REQUIRE(resume() == grpc::StatusCode::OK);
+  CHECK(resumed.due() == 0);  // it waits for a request
+  CHECK(resume() == grpc::StatusCode::NOT_FOUND);
+  CHECK_FALSE(listed().has_pause());
+}
+
+TEST_CASE("a start comes too soon", "[control]") {
+  WithRelay with;
+  auto table = with.relay.router()->table();
+  table.links[0].min_interval = std::chrono::hours(1);
+  with.relay.set_router(std::make_shared<relay::Router>(std::move(table)));
+  const auto start = [&](bool at_once) {
+    auto request = by_link("branch");
+    request.mutable_follow();
+    request.set_at_once(at_once);
+    Start started(with, request);
+    return started.next();
+  };
+  enqueue(*with.spool, message_to({"a@branch.test"}));
+  REQUIRE(start(false).answer() == Response::ANSWER_STARTED);
+  spool::Filter all;
+  REQUIRE(with.spool->drop(all).changed == 1);
+  REQUIRE(start(false).answer() == Response::ANSWER_NOTHING);
+  enqueue(*with.spool, message_to({"b@branch.test"}));
+  const auto response = start(false);
+  CHECK(response.answer() == Response::ANSWER_TOO_SOON);
+  CHECK(response.etrn_code() == 458);
+  CHECK(response.wait().seconds() > 3500);
+  CHECK(start(true).answer() == Response::ANSWER_STARTED);
+}

@@ -1,6 +1,7 @@
 #include "mta/atrn.h"
 
 #include <catch2/catch.hpp>
+#include <map>
 
 #include "common/async/task_group.h"
 #include "common/service/passwords.h"
@@ -29,15 +30,21 @@ struct Links {
     rights["theirs"].logins = {"other@a.test"};
   }
   int code(const std::vector<std::string>& domains, const std::string& login = "scout@a.test") {
-    auto answer = answer_atrn(domains, login, *router, rights, [this](const auto&) { return waiting; });
+    auto answer = answer_atrn(
+        domains, login, *router, rights, [this](const auto&) { return waiting; },
+        [this](const std::string& link) { return not_now.contains(link) ? not_now[link] : Links::now(); });
     CHECK(answer.turn.has_value() == answer.reply.positive());
+    text = answer.reply.enhanced + " " + answer.reply.text();
     turn = std::move(answer.turn);
     return answer.reply.code;
   }
   std::unique_ptr<relay::Router> router;
   LinkRights rights;
+  static relay::StartAnswer now() { return {.kind = relay::StartAnswer::Kind::kStarted, .link = {}}; }
   std::optional<std::uint64_t> waiting = 3;
+  std::map<std::string, relay::StartAnswer> not_now;  // by link: what Relay::may_turn says of it
   std::optional<relay::Turn> turn;
+  std::string text;
 };
 
 }  // namespace
@@ -69,6 +76,26 @@ TEST_CASE("without a list ATRN is for all that the login may have", "[atrn]") {
   CHECK(links.code({}, "ranger") == 250);
   CHECK(links.turn->links == std::vector<std::string>{"field"});
   CHECK(links.code({}, "nobody") == 450);
+}
+
+TEST_CASE("links that are paused, or were served a moment ago", "[atrn]") {
+  using Kind = relay::StartAnswer::Kind;
+  Links links;
+  links.not_now["field"] = {.kind = Kind::kPaused, .link = {}};
+  CHECK(links.code({"field.test"}) == 450);
+  CHECK(links.text == "4.3.2 ATRN request refused: delivery is paused");
+  CHECK(links.code({"camp.test", "field.test"}) == 450);
+  CHECK(links.code({"field.test", "theirs.test"}) == 450);
+  CHECK(links.text.starts_with("4.7.1 "));  // what is theirs decides first
+  CHECK(links.code({"camp.test"}) == 250);
+  // Without a list: what may be had now.
+  CHECK(links.code({}) == 250);
+  CHECK(links.turn->links == std::vector<std::string>{"camp"});
+  CHECK(links.code({}, "ranger") == 450);
+  links.not_now["camp"] = {.kind = Kind::kTooSoon, .link = {}, .wait = std::chrono::milliseconds(59'001)};
+  CHECK(links.code({"camp.test"}) == 450);
+  CHECK(links.text == "4.7.0 ATRN request refused: asked too often, try again in 60 seconds");
+  CHECK(links.code({}) == 450);
 }
 
 TEST_CASE("who may stay is let in with an empty queue", "[atrn]") {
@@ -117,7 +144,9 @@ struct Provider {
 };
 
 async::Task<void> serve(std::unique_ptr<net::Stream> stream, Provider& provider) {
-  OdmrSession session(provider.current, provider.passwords, *provider.relay);
+  net::Sessions sessions;
+  const auto place = sessions.enter("odmr", *stream);
+  OdmrSession session(provider.current, provider.passwords, *provider.relay, place.record());
   auto options = provider.settings->odmr_server;
   co_await smtp::serve(std::move(stream), options, session);
 }
@@ -253,6 +282,9 @@ TEST_CASE("what a configuration may say of ATRN", "[atrn]") {
         "has a password in the directory, and none may be given here\n");
   CHECK(faults(tls + odmr + link("mode: ETRN login: \"ann@a.test\"")) == "is for ATRN, which the mode excludes\n");
   CHECK(faults(tls + odmr + link("mode: ATRN")) == "ATRN needs a login\n");
+  CHECK(faults(link("min_interval_seconds: 86400")).empty());
+  CHECK(faults(link("min_interval_seconds: 86401")) == "at most 86400 (a day)\n");
+  CHECK(faults(link("mode: PUSH min_interval_seconds: 60")) == "nobody starts it: mode is PUSH\n");
   CHECK(faults(link("mode: PUSH on_request: true")) == "nobody could request it: mode is PUSH\n");
   CHECK(faults(tls + odmr + link("mode: ATRN login: \"ann@a.test\" allowed: \"unix\" next_hop { host: \"h\" }")) ==
         "is for ETRN, which the mode excludes\nis never used: mode is ATRN\n");

@@ -51,6 +51,10 @@ TEST_CASE("the replies of RFC 1985 section 5.1", "[etrn]") {
   CHECK(fixture.text == "2.0.0 no messages waiting for node field.test");
   CHECK(fixture.code("field.test", answer(Kind::kUnable)) == 458);
   CHECK(fixture.text.starts_with("4.3.2 "));
+  CHECK(fixture.code("field.test", answer(Kind::kPaused, 7)) == 458);
+  CHECK(fixture.text == "4.3.2 unable to queue messages for node field.test: delivery is paused");
+  CHECK(fixture.code("field.test", {Kind::kTooSoon, 7, "", std::chrono::milliseconds(1001)}) == 458);
+  CHECK(fixture.text == "4.7.0 unable to queue messages for node field.test: asked too often, try again in 2 seconds");
   CHECK(fixture.code("field.test", answer(Kind::kUnknown)) == 459);
   CHECK(fixture.text.starts_with("4.7.1 "));
 }

@@ -68,6 +68,8 @@ class Running {
   void turn(std::uint16_t port, Turn turn) {
     loop_.post([this, port, turn = std::move(turn)]() mutable { turned_.spawn(come(port, std::move(turn))); });
   }
+  /// Of the connections that were turned around.
+  net::Sessions& sessions() { return sessions_; }
   void stop(std::chrono::seconds grace = std::chrono::seconds(20)) {
     relay_->stop(grace);
     if (thread_.joinable()) thread_.join();
@@ -108,13 +110,17 @@ class Running {
   async::Task<void> come(std::uint16_t port, Turn turn) {
     auto stream = co_await net::connect(*net::Address::from_ip("127.0.0.1", port), {},
                                         async::Deadline::after(std::chrono::seconds(20)));
-    if (stream) co_await relay_->deliver_over(*std::move(stream), std::move(turn));
+    if (!stream) co_return;
+    const auto place = sessions_.enter("odmr", **stream);
+    turn.record = &place.record();
+    co_await relay_->deliver_over(*std::move(stream), std::move(turn));
   }
 
   spool::test::TemporaryDirectory directory_;
   std::unique_ptr<spool::Spool> spool_;
   std::unique_ptr<Relay> relay_;
   async::Loop loop_;
+  net::Sessions sessions_;
   async::TaskGroup turned_;
   std::thread thread_;
 };

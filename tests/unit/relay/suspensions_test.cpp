@@ -4,7 +4,7 @@
 #include <fstream>
 #include <future>
 
-#include "helpers.h"
+#include "settle.h"
 
 using namespace quartet;
 using namespace quartet::relay;
@@ -31,9 +31,7 @@ void suspend(Running& running, const std::string& destination) {
   const auto now = wall_now();
   auto before = running.relay().suspend({destination, now, now + hours(1), "", ""});
   REQUIRE(before);
-  std::promise<void> settled;
-  running.relay().settle([&settled] { settled.set_value(); });
-  settled.get_future().wait();
+  settle(running);
   running.relay().make_due(std::move(*before));
 }
 
@@ -41,9 +39,7 @@ std::uint64_t resume(Running& running, const std::string& destination) {
   auto domains = running.relay().resume(destination);
   REQUIRE(domains);
   REQUIRE(*domains);
-  std::promise<void> settled;
-  running.relay().settle([&settled] { settled.set_value(); });
-  settled.get_future().wait();
+  settle(running);
   return running.relay().make_due(std::move(**domains));
 }
 

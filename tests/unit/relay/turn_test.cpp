@@ -1,5 +1,5 @@
 // Mail for links over connections that their sites opened and turned around (RFC 2645).
-#include "helpers.h"
+#include "settle.h"
 
 using namespace quartet;
 using namespace quartet::relay;
@@ -34,12 +34,12 @@ bool attached(Running& running, bool wanted) {
   return before_long([&] { return running.relay().links()[0].attached == wanted; });
 }
 
-/// All that is queued waits, and nothing is being tried.
-bool rests(Running& running, std::size_t recipients) {
+/// All that is queued waits for so long, and nothing is being tried.
+bool rests(Running& running, std::size_t recipients, std::chrono::hours time = std::chrono::hours(24)) {
   return before_long([&] {
     spool::Filter filter;
     filter.states = {spool::State::kQueued, spool::State::kDeferred};
-    filter.next_attempt_from = wall_now() + std::chrono::hours(24);
+    filter.next_attempt_from = wall_now() + time;
     return running.spool().count(filter) == recipients;
   });
 }
@@ -178,4 +178,70 @@ TEST_CASE("mail that no site came for is given up in the end", "[relay]") {
     const auto entries = running.entries();
     return std::ranges::none_of(entries, [](const auto& entry) { return entry.address == "a@branch.test"; });
   }));
+}
+
+TEST_CASE("a turned connection ends when its link is paused, and at a suspension what it withholds stays", "[relay]") {
+  std::atomic<int> quits = 0;
+  Script script;
+  script.command = [&quits](int, const std::string& line) -> std::string {
+    if (line == "QUIT") ++quits;
+    return "";
+  };
+  Sink site(std::move(script));
+  Running running(links_without_route());
+  running.start();
+  running.turn(site.port(), for_branch(seconds(60)));
+  REQUIRE(attached(running, true));
+  const auto now = wall_now();
+  REQUIRE(running.relay().suspend({"branch.test", now, now + std::chrono::hours(48), "", ""}));
+  settle(running);
+  running.enqueue(message_to({"a@branch.test", "b@sub.branch.test"}));
+  REQUIRE(site.wait_for(1));
+  REQUIRE(rests(running, 1, std::chrono::hours(1)));
+  CHECK(site.mails()[0].recipients == std::vector<std::string>{"RCPT TO:<b@sub.branch.test>"});
+  CHECK(quits == 0);
+  const auto domains = running.relay().resume("branch.test");
+  REQUIRE(*domains);
+  settle(running);
+  CHECK(running.relay().make_due(**domains) == 1);
+  REQUIRE(site.wait_for(2));
+  REQUIRE(running.empty());
+
+  REQUIRE(*running.relay().pause_link({"branch", now, kUntilResumed, "", ""}));
+  settle(running);
+  REQUIRE(before_long([&] { return quits == 1; }));
+  REQUIRE(attached(running, false));
+  running.enqueue(message_to({"c@branch.test"}));
+  REQUIRE(rests(running, 1));
+}
+
+TEST_CASE("an operator ends a turned connection", "[relay]") {
+  std::atomic<int> quits = 0;
+  std::atomic<bool> answer = true;
+  Script script;
+  script.command = [&](int, const std::string& line) -> std::string {
+    if (line == "QUIT") ++quits;
+    while (!answer && line.starts_with("MAIL")) std::this_thread::sleep_for(milliseconds(10));
+    return "";
+  };
+  Sink site(std::move(script));
+  Running running(links_without_route());
+  running.start();
+  auto& sessions = running.sessions();
+  running.turn(site.port(), for_branch(seconds(60)));
+  REQUIRE(attached(running, true));
+  SECTION("that is idle") {
+    CHECK(sessions.end(1));
+    REQUIRE(before_long([&] { return quits == 1; }));
+  }
+  SECTION("whose site hangs") {
+    answer = false;
+    running.enqueue(message_to({"a@branch.test"}));
+    REQUIRE(before_long([&] { return running.entry("a@branch.test").state == spool::State::kActive; }));
+    CHECK(sessions.end(1));
+    REQUIRE(rests(running, 1));
+  }
+  CHECK(attached(running, false));
+  CHECK(before_long([&] { return sessions.list().empty(); }));
+  answer = true;
 }
