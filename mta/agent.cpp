@@ -11,6 +11,13 @@
 namespace quartet::mta {
 namespace {
 
+std::vector<service::ListenerSet::Listener> odmr_listeners(const Settings& settings) {
+  std::vector<service::ListenerSet::Listener> out;
+  for (std::size_t i = 0; i < settings.odmr.size(); ++i)
+    out.push_back({settings.odmr[i], settings.config.odmr(static_cast<int>(i)).SerializeAsString()});
+  return out;
+}
+
 void warn_of(const Settings& settings) {
   if (!settings.directory) return;
   for (const auto& domain : service::without_postmaster(*settings.directory))
@@ -41,24 +48,31 @@ service::Status Agent::bind(async::LoopThreads& loops) {
       loops, acceptor_options(), [this](std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener) {
         return serve(std::move(stream), listener);
       });
-  if (auto bound = acceptor_->bind(latest_->listeners); !bound || latest_->odmr.empty()) return bound;
   passwords_ = std::make_unique<service::Passwords>(1);
-  odmr_ = std::make_unique<service::Acceptor>(
+  odmr_ = std::make_unique<service::ListenerSet>(
       *relay_thread_, acceptor_options(),
       [this](std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener) {
         return serve_odmr(std::move(stream), listener);
       });
-  return odmr_->bind(latest_->odmr);
+  if (auto bound = acceptor_->bind(latest_->listeners); !bound) return bound;
+  return odmr_->set(odmr_listeners(*latest_));
 }
 
 service::Belongings Agent::belongings() const {
   auto files = acceptor_->socket_files();
-  if (odmr_) std::ranges::copy(odmr_->socket_files(), std::back_inserter(files));
+  std::ranges::copy(odmr_->socket_files(), std::back_inserter(files));
   return {std::move(files), {latest_->config.spool()}};
 }
 
 service::Status Agent::start() {
-  auto opened = service::Queue::open(latest_->config.spool(), latest_->relay, latest_->router, &(*relay_thread_)[0]);
+  // Before the queue, which tells it of connections.
+  upstreams_ = std::make_unique<Upstreams>(
+      (*relay_thread_)[0], latest_->upstreams,
+      [this](const Upstream& upstream, Upstreams::Progress& progress) { return ask(upstream, progress); },
+      Upstreams::Pace());
+  auto relaying = latest_->relay;
+  relaying.on_connected = [this](const relay::Candidate& host) { upstreams_->connected(host.name); };
+  auto opened = service::Queue::open(latest_->config.spool(), relaying, latest_->router, &(*relay_thread_)[0]);
   if (!opened) return std::unexpected(std::move(opened.error()));
   queue_ = *std::move(opened);
   verifier_ =
@@ -69,12 +83,8 @@ service::Status Agent::start() {
   warn_of(*latest_);
   queue_->start();
   acceptor_->start();
-  if (odmr_) odmr_->start();
+  odmr_->start();
   // Last: what is asked for by ETRN comes to our own listeners.
-  upstreams_ = std::make_unique<Upstreams>(
-      (*relay_thread_)[0], latest_->upstreams,
-      [this](const Upstream& upstream, Upstreams::Progress& progress) { return ask(upstream, progress); },
-      Upstreams::Pace());
   upstreams_->start();
   return {};
 }
@@ -134,12 +144,15 @@ async::Task<smtp::SessionEnd> Agent::serve_turned(std::unique_ptr<net::Stream> s
 service::Reloaded Agent::reload(const std::string& path) {
   auto loaded = load_settings(path);
   if (!loaded) return {.faults = std::move(loaded.error())};
-  static constexpr std::string_view kAtStart[] = {"listener", "odmr", "upstream", "spool"};
+  if (auto listening = odmr_->set(odmr_listeners(**loaded)); !listening)
+    return {.faults = {{path, 0, 0, "odmr: " + listening.error()}}};
+  static constexpr std::string_view kAtStart[] = {"listener", "spool"};
   auto reloaded = service::compare(first_->config, latest_->config, (*loaded)->config, kAtStart);
   latest_ = *std::move(loaded);
   current_.set(latest_);
   budget_.set_most(latest_->memory);
   queue_->relay().reload(latest_->relay, latest_->router);
+  upstreams_->set(latest_->upstreams);
   verifier_->set_options(latest_->relay, latest_->verification.options);
   warn_of(*latest_);
   return reloaded;

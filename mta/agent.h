@@ -9,6 +9,7 @@
 #include "common/service/agent.h"
 #include "common/service/current.h"
 #include "common/service/intake.h"
+#include "common/service/listener_set.h"
 #include "common/service/passwords.h"
 #include "common/service/queue.h"
 #include "mta/settings.h"
@@ -51,7 +52,7 @@ class Agent final : public service::Agent {
   std::unique_ptr<service::Queue> queue_;
   service::IntakeOptions intake_;
   std::unique_ptr<service::Acceptor> acceptor_;
-  std::unique_ptr<service::Acceptor> odmr_;  // null: no such listener
+  std::unique_ptr<service::ListenerSet> odmr_;
   std::unique_ptr<Upstreams> upstreams_;
   std::unique_ptr<relay::RecipientVerifier> verifier_;
 };

@@ -22,7 +22,8 @@ using Kind = Asked::Kind;
 using Session = smtp::ClientSession;
 
 constexpr std::chrono::seconds kLongestPause{60};
-constexpr int kMostRounds = 12;  // of ETRN: about ten minutes; the provider goes on by itself
+constexpr int kMostRounds = 12;    // of ETRN: about ten minutes; the provider goes on by itself
+constexpr int kMostUncounted = 3;  // of these with 250: Postfix and Exim never say that nothing is left
 constexpr std::uint16_t kOdmrPort = 366;
 
 /// RFC 5321 section 4.2.4: the command is not implemented, or not here.
@@ -85,24 +86,40 @@ async::Task<Asked> by_atrn(Session& session, const Upstream& upstream, const Mea
   co_return Asked{Kind::kFailed, "ATRN", 250, fmt::format("the turned connection: {}", smtp::to_string(end))};
 }
 
-/// Until the provider has nothing left for any domain (251). What one domain is refused for is told when the others are
-/// through.
+/// What is asked for, and how that went.
+struct Node {
+  std::string name;
+  bool started = false;
+  int uncounted = 0;  // times that the answer was 250
+};
+
+/// Whether there is a point in asking again (RFC 1985 section 5.1).
+bool goes_on(Node& node, int code) {
+  if (meaning_of_etrn(code) != Kind::kDone) return false;
+  node.started = true;
+  return code != 250 || ++node.uncounted < kMostUncounted;
+}
+
+/// Until the provider has nothing left for any node (251). What one is refused for is told when the others are through.
 async::Task<Asked> by_etrn(Session& session, const Upstream& upstream, const Means& means) {
-  auto left = upstream.domains;
+  std::vector<Node> left;
+  for (const auto& name : upstream.etrn_nodes) left.push_back({name});
   std::optional<Asked> refused;
   Asked last{Kind::kNothing, "ETRN", 251, ""};
   auto pause = means.pause;
   for (int round = 0; !left.empty(); ++round) {
-    for (auto domain = left.begin(); domain != left.end();) {
-      const auto reply = co_await session.ask("ETRN " + *domain + "\r\n", std::chrono::minutes(5));
+    for (auto node = left.begin(); node != left.end();) {
+      const auto reply = co_await session.ask("ETRN " + node->name + "\r\n", std::chrono::minutes(5));
       if (!reply) co_return failed(reply.error(), "ETRN");
       const auto kind = meaning_of_etrn(reply->code);
-      if (kind == Kind::kFailed || kind == Kind::kStopped) {
+      if (kind == Kind::kFailed && node->started) {
+        // What was started goes on: Exim says 458 while it does.
+      } else if (kind == Kind::kFailed || kind == Kind::kStopped) {
         if (!refused || kind == Kind::kStopped) refused = heard(kind, "ETRN", *reply);
       } else if (kind == Kind::kDone || last.kind != Kind::kDone) {
         last = heard(kind, "ETRN", *reply);
       }
-      domain = kind == Kind::kDone ? std::next(domain) : left.erase(domain);
+      node = goes_on(*node, reply->code) ? std::next(node) : left.erase(node);
     }
     if (left.empty() || round + 1 >= kMostRounds) break;
     const auto waited = co_await async::sleep_for(pause);
@@ -154,6 +171,25 @@ async::Task<Asked> ask_upstream(const Upstream& upstream, const Means& means) {
   co_return Asked{Kind::kStopped, "", 0, "the host offers neither ATRN nor ETRN"};
 }
 
+namespace {
+
+std::vector<std::string> read_etrn_nodes(service::Checker& checker, const config::v1::Upstream& source,
+                                         const std::vector<std::string>& domains) {
+  if (source.method() == config::v1::Upstream::ATRN && !source.etrn_node().empty())
+    checker.fault(source, "etrn_node", "is for ETRN, which the method excludes");
+  for (int i = 0; i < source.etrn_node_size(); ++i) {
+    const auto& node = source.etrn_node(i);
+    const auto name = std::string_view(node).substr(node.starts_with('@') || node.starts_with('#') ? 1 : 0);
+    const bool sayable = std::ranges::all_of(name, [](char c) { return c > ' ' && c < 0x7f; });
+    if (name.empty() || !sayable || node.size() > 255)
+      checker.fault(source, "etrn_node", "expected \"domain\", \"@domain\" or \"#name\"", i);
+  }
+  return source.etrn_node().empty() ? domains
+                                    : std::vector<std::string>(source.etrn_node().begin(), source.etrn_node().end());
+}
+
+}  // namespace
+
 std::vector<Upstream> read_upstreams(service::Checker& checker, const config::v1::Mta& source,
                                      const directory::Directory* directory,
                                      const std::vector<std::string>& relay_domains) {
@@ -196,7 +232,10 @@ std::vector<Upstream> read_upstreams(service::Checker& checker, const config::v1
         checker.fault(each, "domain", "is neither of the directory nor a relay_domain: its mail would be refused", i);
       upstream.domains.push_back(std::move(domain));
     }
+    upstream.etrn_nodes = read_etrn_nodes(checker, each, upstream.domains);
+    upstream.source = each.SerializeAsString();
     upstream.at_start = !each.not_at_start();
+    upstream.on_outbound = each.on_outbound_connect();
     upstream.every = std::chrono::seconds(each.every_seconds());
     out.push_back(std::move(upstream));
   }

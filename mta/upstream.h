@@ -22,9 +22,12 @@ struct Upstream {
   relay::NextHop hop;
   bool implicit_tls = false;
   Method method = Method::kAuto;
-  std::vector<std::string> domains;  // lower case
+  std::vector<std::string> domains;       // lower case
+  std::vector<std::string> etrn_nodes{};  // what ETRN names: the domains, or what stands for them at the host
   bool at_start = true;
+  bool on_outbound = false;       // when a connection for mail to the host is opened
   std::chrono::seconds every{0};  // 0: not by the clock
+  std::string source{};           // its configuration: changed if this is
 };
 
 std::vector<Upstream> read_upstreams(service::Checker& checker, const config::v1::Mta& source,

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <random>
+#include <utility>
 
+#include "common/base/ascii.h"
 #include "common/base/check.h"
+#include "common/base/scope.h"
 #include "common/log/log.h"
 #include "common/service/call_on.h"
 
@@ -17,17 +20,24 @@ struct Upstreams::Entry {
   Upstream upstream;
   relay::UpstreamStatus status;  // under the mutex, without what progress has
   Progress progress;
-  async::Event wake;  // the loop's: somebody wants a request now
+  // The loop's:
+  async::Event wake;                  // somebody wants a request now, or it is retired
+  async::Event over;                  // retired, and its last request has ended
+  bool retired = false;               // it is not wanted any more
+  std::optional<SteadyTime> ended{};  // the last request
 };
+
+Upstreams::EntryPtr Upstreams::make_entry(Upstream upstream) {
+  auto entry = std::make_shared<Entry>();
+  entry->status.name = upstream.name;
+  entry->status.domains = upstream.domains;
+  entry->upstream = std::move(upstream);
+  return entry;
+}
 
 Upstreams::Upstreams(async::Loop& loop, std::vector<Upstream> upstreams, Ask ask, Pace pace)
     : loop_(loop), ask_(std::move(ask)), pace_(pace) {
-  for (auto& upstream : upstreams) {
-    auto& entry = *entries_.emplace_back(std::make_unique<Entry>());
-    entry.status.name = upstream.name;
-    entry.status.domains = upstream.domains;
-    entry.upstream = std::move(upstream);
-  }
+  for (auto& upstream : upstreams) entries_.push_back(make_entry(std::move(upstream)));
 }
 
 Upstreams::~Upstreams() { QUARTET_CHECK(keepers_ == nullptr); }
@@ -36,7 +46,31 @@ void Upstreams::start() {
   service::call_on(loop_, [this] {
     keepers_ = std::make_unique<async::TaskGroup>();
     closing_ = std::make_unique<async::TaskGroup>();
-    for (const auto& entry : entries_) keepers_->spawn(keep(*entry));
+    for (const auto& entry : entries_) keepers_->spawn(keep(entry, nullptr));
+  });
+}
+
+void Upstreams::set(std::vector<Upstream> upstreams) {
+  service::call_on(loop_, [this, &upstreams] {
+    std::vector<EntryPtr> entries;
+    std::vector<std::pair<EntryPtr, EntryPtr>> fresh;  // with its predecessor
+    const std::lock_guard lock(mutex_);
+    for (auto& upstream : upstreams) {
+      const auto known = std::ranges::find(entries_, upstream.name, [](const auto& one) { return one->upstream.name; });
+      const auto before = known != entries_.end() ? *known : nullptr;
+      if (before && before->upstream.source == upstream.source) {
+        entries.push_back(before);
+        continue;
+      }
+      fresh.emplace_back(entries.emplace_back(make_entry(std::move(upstream))), before);
+    }
+    for (const auto& entry : entries_) {
+      if (std::ranges::find(entries, entry) != entries.end()) continue;
+      entry->retired = true;
+      entry->wake.set();
+    }
+    entries_ = std::move(entries);
+    for (auto& [entry, before] : fresh) keepers_->spawn(keep(std::move(entry), std::move(before)));
   });
 }
 
@@ -62,30 +96,48 @@ void Upstreams::stop(std::chrono::seconds grace) {
   });
 }
 
-async::Task<void> Upstreams::keep(Entry& entry) {
-  const auto every = entry.upstream.every;
+async::Task<void> Upstreams::keep(EntryPtr entry, EntryPtr predecessor) {
+  const ScopeExit over([&entry] { entry->over.set(); });
+  if (predecessor) co_await predecessor->over.wait_uncancellable();
+  predecessor.reset();
+  const auto every = entry->upstream.every;
   auto due = async::Deadline::never();
-  if (entry.upstream.at_start)
+  if (entry->upstream.at_start)
     due = async::Deadline::after(milliseconds(0));
   else if (every.count() != 0)
     due = async::Deadline::after(about(every));
   for (;;) {
-    const auto waited = co_await entry.wake.wait(due);
-    if (waited == async::Wait::kCancelled || stopping_) co_return;
+    const auto waited = co_await entry->wake.wait(due);
+    if (waited == async::Wait::kCancelled || stopping_ || entry->retired) co_return;
     {
       const std::lock_guard lock(mutex_);
-      entry.status.state = State::kAsking;
-      entry.status.next.reset();
+      entry->status.state = State::kAsking;
+      entry->status.next.reset();
     }
     const auto begun = steady_clock::now();
-    const auto before = entry.progress.received.load();
-    auto asked = co_await ask_(entry.upstream, entry.progress);
-    entry.progress.receiving = false;
-    const bool good = entry.progress.received.load() != before || steady_clock::now() - begun >= pace_.good_connection;
-    due = this->ended(entry, std::move(asked), good);
+    const auto before = entry->progress.received.load();
+    auto asked = co_await ask_(entry->upstream, entry->progress);
+    entry->progress.receiving = false;
+    entry->ended = steady_clock::now();
+    const bool good = entry->progress.received.load() != before || *entry->ended - begun >= pace_.good_connection;
+    due = this->ended(*entry, std::move(asked), good);
+    if (stopping_ || entry->retired) co_return;
     // Who triggered meanwhile has joined this request.
-    entry.wake.reset();
-    if (stopping_) co_return;
+    entry->wake.reset();
+  }
+}
+
+void Upstreams::connected(const std::string& host) {
+  const auto now = steady_clock::now();
+  const std::lock_guard lock(mutex_);
+  for (const auto& entry : entries_) {
+    const auto& upstream = entry->upstream;
+    const auto state = entry->status.state;
+    if (!upstream.on_outbound || !ascii::iequals(upstream.hop.hosts.front().name, host)) continue;
+    if (state == State::kAsking || state == State::kStopped) continue;
+    if (entry->ended && now - *entry->ended < pace_.after_outbound) continue;
+    entry->status.state = State::kAsking;
+    entry->wake.set();
   }
 }
 
@@ -146,7 +198,7 @@ std::optional<std::uint64_t> Upstreams::trigger(const std::string& name) {
     if (entry->status.name != name) continue;
     if (entry->status.state != State::kAsking) {
       entry->status.state = State::kAsking;
-      loop_.post([&entry = *entry] { entry.wake.set(); });
+      loop_.post([entry] { entry->wake.set(); });
     }
     return entry->status.runs + 1;
   }

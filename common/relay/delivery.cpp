@@ -225,6 +225,7 @@ async::Task<std::expected<Relay::Impl::Connection, spool::Reply>> Relay::Impl::t
                                 .timeout = timeout,
                                 .sources = {site.policy().source_addresses, site.next_source++},
                                 .note = note});
+  if (session && options_.on_connected) options_.on_connected(host);
   if (session) co_return Connection{*std::move(session), describe(host), 0, nullptr, std::move(tls)};
   if (tls) note_failed_tls(site, *tls);
   auto reason = std::move(session.error());

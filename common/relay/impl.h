@@ -103,6 +103,8 @@ class Relay::Impl {
     TlsReports reports;
     async::TaskGroup work;
   };
+  void replace_router(std::shared_ptr<const Router> router);
+  void release_if_changed(const RoutingTable::Link& link, const Router& router);
   void set_options(Options options);
   void route_all_anew();
   void set_tls_reports();
@@ -185,6 +187,7 @@ class Relay::Impl {
   async::Task<void> replace_older(const Turned& state);
   static async::Task<void> watch(Turned& state, net::SessionRecord& record);
   void stop_turned();
+  void end_turns_of_no_link();
   void attach(Turned& state);
   void detach(Turned& state);
   Turned* turned_for(const RoutingTable::Link& link, std::string_view domain);

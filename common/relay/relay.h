@@ -51,6 +51,8 @@ struct Options {
   unsigned messages_per_connection = 1000;
   std::filesystem::path directory;               // for suspensions and paused links; empty: they end with the relay
   std::vector<net::Address> source_addresses{};  // port 0; empty: the system chooses
+  /// Told of each connection that was opened for mail, on the relay's loop; may be empty.
+  std::function<void(const Candidate& host)> on_connected{};
 };
 
 /// Of sites for which the router has none.

@@ -1,21 +1,17 @@
 // New settings for a relay that works. Connections stay open; what waits for one is routed anew.
+#include <utility>
+
 #include "common/relay/impl.h"
 
 namespace quartet::relay {
 
 void Relay::Impl::set_router(std::shared_ptr<const Router> router) {
-  {
-    const std::lock_guard lock(router_mutex_);
-    router_ = std::move(router);
-  }
+  replace_router(std::move(router));
   wake_up_->post([this] { route_all_anew(); });
 }
 
 void Relay::Impl::reload(Options options, std::shared_ptr<const Router> router) {
-  {
-    const std::lock_guard lock(router_mutex_);
-    router_ = std::move(router);
-  }
+  replace_router(std::move(router));
   wake_up_->post([this, options = std::move(options)]() mutable {
     if (stopping_) return;
     set_options(std::move(options));
@@ -23,8 +19,26 @@ void Relay::Impl::reload(Options options, std::shared_ptr<const Router> router) 
   });
 }
 
+void Relay::Impl::replace_router(std::shared_ptr<const Router> router) {
+  std::shared_ptr<const Router> before;
+  {
+    const std::lock_guard lock(router_mutex_);
+    before = std::exchange(router_, router);
+  }
+  for (const auto& link : before->table().links) release_if_changed(link, *router);
+}
+
+/// What waited for a request to `link`, as older tables had it, is looked at anew if it need not wait any more.
+void Relay::Impl::release_if_changed(const RoutingTable::Link& link, const Router& router) {
+  if (!link.on_request) return;
+  const auto* now = router.link_named(link.name);
+  if (now != nullptr && now->on_request && now->domains == link.domains) return;
+  spool_.retry_now(Links::waiting(link));
+}
+
 void Relay::Impl::set_options(Options options) {
   options.directory = std::move(options_.directory);
+  options.on_connected = std::move(options_.on_connected);
   options_ = std::move(options);
   names_.set_options(options_);
   options_.lookup.sts = names_.sts();
@@ -36,6 +50,7 @@ void Relay::Impl::set_options(Options options) {
 
 /// What was resolved leads to sites as the old tables had them.
 void Relay::Impl::route_all_anew() {
+  end_turns_of_no_link();
   ++generation_;
   resolved_.clear();
   domain_sites_.clear();

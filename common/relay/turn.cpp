@@ -19,6 +19,7 @@ constexpr auto kNoopAnswer = std::chrono::seconds(60);
 constexpr std::string_view kReplaced = "its site came over another connection";
 constexpr std::string_view kKicked = "the operator ended it";
 constexpr std::string_view kPaused = "the operator paused its links";
+constexpr std::string_view kNoLink = "its links are not configured any more";
 
 spool::Filter queued_for(const std::vector<std::string>& domains) {
   spool::Filter filter;
@@ -128,6 +129,17 @@ async::Task<void> Relay::Impl::replace_older(const Turned& state) {
 
 void Relay::Impl::stop_turned() {
   for (auto* state : turned_) state->delivery.request_stop();
+}
+
+/// After new tables came: a connection none of whose links is there any more gets no mail.
+void Relay::Impl::end_turns_of_no_link() {
+  const auto tables = router();
+  for (auto* state : turned_) {
+    const auto known = [&tables](const auto& link) { return tables->link_named(link) != nullptr; };
+    if (!state->ending.empty() || std::ranges::any_of(state->turn.links, known)) continue;
+    state->ending = kNoLink;
+    state->site.work.set();
+  }
 }
 
 void Relay::Impl::attach(Turned& state) {

@@ -183,6 +183,21 @@ async::Event& Acceptor::drain_begun() {
   return (*here)->drain_begun;
 }
 
+void Acceptor::stop_accepting() {
+  std::vector<std::promise<void>> ended(here_.size());
+  for (std::size_t i = 0; i < here_.size(); ++i) {
+    auto& here = *here_[i];
+    here.loop.post([&here, &promise = ended[i]] { here.closing.spawn(close_listeners(here, promise)); });
+  }
+  for (auto& promise : ended) promise.get_future().wait();
+}
+
+async::Task<void> Acceptor::close_listeners(Here& here, std::promise<void>& closed) {
+  co_await here.accepting.close();
+  here.listeners.clear();
+  closed.set_value();
+}
+
 void Acceptor::drain(std::chrono::seconds grace) {
   if (std::exchange(drained_, true)) return;
   draining_ = true;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <expected>
 #include <functional>
+#include <future>
 #include <memory>
 #include <string>
 #include <vector>
@@ -57,6 +58,9 @@ class Acceptor {
   /// as the sessions.
   async::Event& drain_begun();
 
+  /// Closes the listeners; sessions go on, until drain(). Blocks; not from a loop.
+  void stop_accepting();
+
   /// Closes the listeners, waits up to `grace` for sessions to end, then stops them. Blocks; not from a loop.
   void drain(std::chrono::seconds grace);
 
@@ -67,6 +71,7 @@ class Acceptor {
   async::Task<void> accept_from(Here& here, std::size_t index);
   async::Task<void> run_session(std::unique_ptr<net::Stream> stream, const ListenerSpec& listener);
   async::Task<void> run_client(std::unique_ptr<net::Stream> stream, const ListenerSpec& listener);
+  static async::Task<void> close_listeners(Here& here, std::promise<void>& closed);
   async::Task<void> close_down(Here& here, std::chrono::seconds grace, std::move_only_function<void()> done);
   std::size_t limit_of(const net::Address& client) const;
 

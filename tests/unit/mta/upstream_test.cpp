@@ -1,8 +1,10 @@
 // Asking for our own mail: what answers mean, when it is asked again, what is taken over a turned connection.
 #include <catch2/catch.hpp>
+#include <set>
 #include <thread>
 
 #include "common/async/loop_threads.h"
+#include "common/service/call_on.h"
 #include "mta/turned_session.h"
 #include "mta/upstreams.h"
 #include "tests/unit/mta/helpers.h"
@@ -32,6 +34,7 @@ struct Running {
                   {.first_pause = milliseconds(20),
                    .longest_pause = milliseconds(60),
                    .good_connection = milliseconds(60'000),
+                   .after_outbound = milliseconds(200),
                    .jitter = 0}) {
     upstreams.start();
   }
@@ -43,6 +46,10 @@ struct Running {
     co_return Asked{kind, "ATRN", 250, "said"};
   }
   relay::UpstreamStatus status() { return upstreams.upstreams().at(0); }
+  /// A connection for mail to this host was opened.
+  void connected(const std::string& host) {
+    service::call_on(loops[0], [this, &host] { upstreams.connected(host); });
+  }
 
   std::atomic<int> asked = 0;
   std::atomic<bool> hold = false;
@@ -56,6 +63,7 @@ Upstream named(const std::string& name, bool at_start) {
   upstream.name = name;
   upstream.domains = {"a.test"};
   upstream.at_start = at_start;
+  upstream.hop.hosts = {{name + ".test", 366}};
   return upstream;
 }
 
@@ -86,6 +94,94 @@ TEST_CASE("an upstream is asked at the start, and when it is triggered", "[upstr
   running.hold = false;
   REQUIRE(before_long([&] { return running.status().runs == 2; }));
   CHECK(running.asked == 2);
+}
+
+TEST_CASE("an upstream is asked when mail goes out to its host, and not too often", "[upstream]") {
+  auto isp = named("isp", false);
+  isp.on_outbound = true;
+  auto twin = isp;
+  twin.name = "twin";
+  twin.on_outbound = false;
+  Running running({isp, named("other", false), twin});
+  running.connected("elsewhere.test");
+  running.connected("other.test");
+  running.connected("ISP.test");
+  REQUIRE(before_long([&] { return running.status().runs == 1; }));
+  const auto ended = std::chrono::steady_clock::now();
+  running.connected("isp.test");
+  CHECK(running.asked == 1);
+  REQUIRE(before_long([&] {
+    running.connected("isp.test");
+    return running.status().runs == 2;
+  }));
+  CHECK(std::chrono::steady_clock::now() - ended >= milliseconds(190));
+  // Not one that refused for good.
+  running.kind = Kind::kStopped;
+  running.upstreams.trigger("isp");
+  REQUIRE(before_long([&] { return running.status().state == State::kStopped; }));
+  running.kind = Kind::kNothing;
+  twin.on_outbound = true;
+  twin.source = "as configured then";
+  running.upstreams.set({isp, twin});
+  running.upstreams.trigger("twin");
+  REQUIRE(before_long([&] {  // its last request ended after that of the first
+    running.connected("isp.test");
+    return running.upstreams.upstreams().at(1).runs == 2;
+  }));
+  CHECK(running.status().state == State::kStopped);
+  CHECK(running.status().runs == 3);
+}
+
+TEST_CASE("other upstreams take the place of those that were", "[upstream]") {
+  auto isp = named("isp", true);
+  isp.source = "as first configured";
+  Running running({isp, named("other", false)});
+  running.hold = true;
+  REQUIRE(before_long([&] { return running.status().state == State::kReceiving; }));
+  // The same: nothing happens to it.
+  running.upstreams.set({isp});
+  CHECK(running.upstreams.upstreams().size() == 1);
+  CHECK(running.status().state == State::kReceiving);
+  // Another one of the same name waits for its end.
+  isp.source = "as configured then";
+  running.upstreams.set({isp, named("third", true)});
+  REQUIRE(before_long([&] { return running.asked == 2; }));  // the third
+  CHECK(running.status().state == State::kIdle);
+  running.hold = false;
+  REQUIRE(before_long([&] { return running.status().runs == 1 && running.asked == 3; }));
+  // None: a request that runs ends by itself.
+  running.hold = true;
+  running.upstreams.trigger("isp");
+  REQUIRE(before_long([&] { return running.asked == 4; }));
+  running.upstreams.set({});
+  CHECK(running.upstreams.upstreams().empty());
+  CHECK_FALSE(running.upstreams.trigger("isp"));
+  running.hold = false;
+}
+
+TEST_CASE("the clock asks give or take a tenth, and after the start only if that is wanted", "[upstream]") {
+  auto isp = named("isp", false);
+  isp.every = std::chrono::seconds(100);
+  async::LoopThreads loops{1};
+  std::atomic<int> asked = 0;
+  const auto ask = [&asked](const Upstream&, Upstreams::Progress&) -> async::Task<Asked> {
+    ++asked;
+    co_return Asked{Kind::kNothing, "ETRN", 251, ""};
+  };
+  Upstreams upstreams(loops[0], {isp}, ask, Upstreams::Pace());
+  upstreams.start();
+  std::set<std::int64_t> pauses;
+  for (std::uint64_t run = 1; run <= 40; ++run) {
+    CHECK(upstreams.trigger("isp") == run);
+    REQUIRE(before_long([&] { return upstreams.upstreams().at(0).runs == run; }));
+    const auto pause = *upstreams.upstreams().at(0).next - wall_now();
+    CHECK(pause > std::chrono::seconds(85));
+    CHECK(pause <= std::chrono::seconds(110));
+    pauses.insert(std::chrono::round<std::chrono::seconds>(pause).count());
+  }
+  CHECK(pauses.size() >= 5);  // all over the place
+  CHECK(asked == 40);
+  upstreams.stop(std::chrono::seconds(5));
 }
 
 TEST_CASE("failures are tried again after a growing pause, refusals are not", "[upstream]") {
@@ -140,6 +236,13 @@ TEST_CASE("what a configuration may say of upstreams", "[upstream]") {
   CHECK(faults("host: \"isp.test\" domain: \"else.test\" method: ETRN").starts_with("is neither of the directory"));
   CHECK(
       faults("host: \"isp.test\" domain: \"a\" method: ETRN").starts_with("expected a domain of at least two labels"));
+  CHECK(faults("host: \"isp.test\" domain: \"a.test\" method: ETRN etrn_node: \"#a.test\" etrn_node: \"@a.test\"")
+            .empty());
+  for (const std::string node : {"", "#", "@", "a b"})
+    CHECK(faults("host: \"isp.test\" domain: \"a.test\" method: ETRN etrn_node: \"" + node + "\"")
+              .starts_with("expected \"domain\", "));
+  CHECK(faults("host: \"isp.test\" domain: \"a.test\" login: \"x\" method: ATRN etrn_node: \"a\"") ==
+        "is for ETRN, which the method excludes\n");
   CHECK(faults("host: \"isp.test\" method: ETRN") == "at least one is required\n");
   CHECK(faults("host: \"isp.test\" domain: \"a.test\" login: \"x\" tls: MAY").starts_with("a login needs ENCRYPT"));
   const auto settings =
@@ -152,4 +255,5 @@ TEST_CASE("what a configuration may say of upstreams", "[upstream]") {
   CHECK(upstream.domains == std::vector<std::string>{"a.test"});
   CHECK(upstream.every == std::chrono::seconds(60));
   CHECK_FALSE(upstream.at_start);
+  CHECK(upstream.etrn_nodes == upstream.domains);
 }
