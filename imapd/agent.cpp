@@ -62,10 +62,9 @@ service::Status Agent::start() {
   workers_ = std::make_unique<async::ThreadPool>("search", kSearchThreads);
   services_ = std::unique_ptr<Services>(new Services{
       .store = *store_,
-      .authenticate =
-          [this](std::string user, std::string authorization, std::string password) {
-            return authenticate(std::move(user), std::move(authorization), std::move(password));
-          },
+      .authenticate = [this](sasl::Claim claim) { return authenticate(std::move(claim)); },
+      .mechanisms = [this] { return service::mechanisms(*settings_.get()->directory); },
+      .verifiers = [this] { return service::verifiers(settings_.get()->directory); },
       .workers = workers_.get(),
       .budget = &budget_,
       .on_login =
@@ -78,10 +77,9 @@ service::Status Agent::start() {
   return {};
 }
 
-async::Task<std::string> Agent::authenticate(std::string user, std::string authorization, std::string password) {
+async::Task<std::string> Agent::authenticate(sasl::Claim claim) {
   const auto directory = settings_.get()->directory;
-  const auto* account =
-      co_await passwords_.authenticate(directory, std::move(user), std::move(authorization), std::move(password));
+  const auto* account = co_await passwords_.authenticate(directory, std::move(claim));
   co_return account == nullptr ? std::string() : account->login;
 }
 

@@ -31,7 +31,7 @@ class Agent : public service::Agent {
 
  private:
   async::Task<void> serve(std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener);
-  async::Task<std::string> authenticate(std::string user, std::string authorization, std::string password);
+  async::Task<std::string> authenticate(sasl::Claim claim);
   store::Options store_options() const;
 
   const SettingsPtr first_;  // as the agent was started; what a restart alone can change is taken from here

@@ -1,12 +1,9 @@
 // Who the client is: LOGIN and AUTHENTICATE, and what it is offered before and after (RFC 3501 sections 6.1.1, 6.2).
 #include <utility>
 
-#include "common/async/wait.h"
-#include "common/base/encoding.h"
-#include "common/log/log.h"
-#include "common/sasl/server.h"
-#include "common/service/passwords.h"
+#include "common/sasl/exchange.h"
 #include "imapd/commands.h"
+#include "imapd/login.h"
 
 namespace quartet::imapd {
 namespace {
@@ -17,25 +14,13 @@ constexpr const char* kAfterLogin =
     "SPECIAL-USE CREATE-SPECIAL-USE STATUS=SIZE BINARY PREVIEW CONDSTORE QRESYNC PARTIAL SORT SORT=DISPLAY ESORT "
     "THREAD=REFERENCES THREAD=ORDEREDSUBJECT QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE";
 
-Reply refusal() { return Reply::no("Wrong user or password", "AUTHENTICATIONFAILED"); }
-
-async::Task<Reply> check(Context& context, sasl::Credentials credentials) {
-  auto account = co_await context.services.authenticate(credentials.authentication, credentials.authorization,
-                                                        std::move(credentials.password));
-  if (account.empty()) {
-    service::count_login("imap", false);
-    log::warn("imap.login_refused",
-              {{"login", credentials.authentication}, {"peer", context.peer}, {"reason", "wrong user or password"}});
-    if (++context.failed_logins > 1) co_await async::sleep_for(service::kLoginPause);
-    co_return refusal();
-  }
-  if (context.services.on_login && !context.services.on_login(account)) {
-    log::warn("imap.login_refused", {{"login", account}, {"peer", context.peer}, {"reason", "too many sessions"}});
+async::Task<Reply> check(Context& context, sasl::Claim claim) {
+  auto account = co_await log_in(context.services, {"imap", context.peer, context.secure}, std::move(claim),
+                                 context.failed_logins);
+  if (!account && account.error() == Refusal::kTooMany)
     co_return Reply::no("Too many sessions of this account", "LIMIT");
-  }
-  context.account = std::move(account);
-  service::count_login("imap", true);
-  log::info("imap.login", {{"account", context.account}, {"peer", context.peer}, {"tls", context.secure}});
+  if (!account) co_return Reply::no("Wrong user or password", "AUTHENTICATIONFAILED");
+  context.account = *std::move(account);
   co_return Reply::ok("Logged in", "CAPABILITY " + capabilities(context));
 }
 
@@ -52,36 +37,30 @@ std::string capabilities(const Context& context) {
   }
   if (!context.secure && context.options.tls != nullptr) out += " STARTTLS";
   if (!may_login(context)) return out + " LOGINDISABLED";
-  for (const auto& mechanism : sasl::server_mechanisms()) out += " AUTH=" + mechanism;
+  for (const auto& mechanism : context.services.mechanisms())
+    if (context.secure || !sasl::needs_channel(mechanism)) out += " AUTH=" + mechanism;
   return out;
 }
 
 Answer login(Context& context, const Login& command) {
   if (!may_login(context)) co_return Reply::no("Passwords are taken on TLS only", "PRIVACYREQUIRED");
-  sasl::Credentials credentials;
-  credentials.authentication = command.user;
-  credentials.password = command.password;
-  co_return co_await check(context, std::move(credentials));
+  co_return co_await check(context, {"", command.user, sasl::Password{command.password}});
 }
 
 Answer authenticate(Context& context, Input& input, const Authenticate& command) {
-  const auto mechanism = sasl::make_server(command.mechanism);
+  auto mechanism = offered_mechanism(context.services, command.mechanism, context.channel);
   if (mechanism == nullptr) co_return Reply::no("No such mechanism", "CANNOT");
   if (!may_login(context)) co_return Reply::no("Passwords are taken on TLS only", "PRIVACYREQUIRED");
-  auto encoded = command.response;
-  std::optional<std::string> response;
+  sasl::Exchange exchange(std::move(mechanism));
+  auto outcome = exchange.begin(command.response);
   for (;;) {
-    if (encoded) {
-      response = base64_decode(*encoded);
-      if (!response) co_return Reply::bad("Not base64");
-    }
-    auto step = mechanism->step(response ? std::optional<std::string_view>(*response) : std::nullopt);
-    if (auto* credentials = std::get_if<sasl::Credentials>(&step))
-      co_return co_await check(context, std::move(*credentials));
-    if (std::holds_alternative<sasl::Malformed>(step)) co_return Reply::bad("Malformed response");
-    context.output.line("+ " + base64_encode(std::get<sasl::Challenge>(step).text));
-    encoded = co_await input.line(context.options.login_timeout);
-    if (!encoded || *encoded == "*") co_return Reply::bad("Cancelled");
+    if (auto* claim = std::get_if<sasl::Claim>(&outcome)) co_return co_await check(context, std::move(*claim));
+    if (std::holds_alternative<sasl::Exchange::Cancelled>(outcome)) co_return Reply::bad("Cancelled");
+    if (std::holds_alternative<sasl::Malformed>(outcome)) co_return Reply::bad("Malformed response");
+    context.output.line("+ " + std::get<sasl::Challenge>(outcome).text);
+    const auto line = co_await input.line(context.options.login_timeout);
+    if (!line) co_return Reply::bad("Cancelled");
+    outcome = exchange.on_line(*line);
   }
 }
 

@@ -34,8 +34,9 @@ struct Context {
   const SessionOptions& options;
   Services& services;
   Output output;
-  std::string peer{};   // its address, for the log
-  bool secure = false;  // TLS
+  std::string peer{};              // its address, for the log
+  bool secure = false;             // TLS
+  sasl::ChannelBinding channel{};  // of TLS
   int failed_logins = 0;
   std::string account{};  // its name in the store; "" until authenticated
   Enabled enabled{};

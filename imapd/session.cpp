@@ -11,6 +11,7 @@
 #include "common/metrics/metrics.h"
 #include "common/tls/stream.h"
 #include "imapd/commands.h"
+#include "imapd/login.h"
 #include "imapd/proto/parser.h"
 #include "imapd/proto/writer.h"
 
@@ -18,7 +19,6 @@ namespace quartet::imapd {
 namespace {
 
 constexpr int kMostBadInARow = 10;
-constexpr int kMostFailedLogins = 5;
 constexpr std::string_view kKicked = "The operator ends this session";
 
 ReaderLimits limits(const Context& context) {
@@ -359,6 +359,7 @@ class Session {
     }
     stream_ = *std::move(secured);
     context_.secure = true;
+    context_.channel = [stream = stream_.get()](std::string_view type) { return stream->channel_binding(type); };
     if (context_.options.record != nullptr && stream_->tls() != nullptr)
       context_.options.record->secured(*stream_->tls());
     attach();

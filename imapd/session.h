@@ -16,6 +16,7 @@
 #include "common/async/wait.h"
 #include "common/net/sessions.h"
 #include "common/net/stream.h"
+#include "common/sasl/server.h"
 #include "common/service/byte_budget.h"
 #include "common/store/store.h"
 #include "common/tls/server_context.h"
@@ -44,10 +45,12 @@ std::vector<async::Event*> endings(const SessionOptions& options);
 /// What sessions share. All of it may be used from any loop and outlives every session.
 struct Services {
   store::Store& store;
-  /// The name in the store of the account these lead to; "" if they lead to none, after as long as otherwise, so that
-  /// time does not tell which users exist. `authorization` as in RFC 4616; "" for the user itself.
-  std::function<async::Task<std::string>(std::string user, std::string authorization, std::string password)>
-      authenticate;
+  /// The name in the store of the account that the claim leads to; "" if it leads to none, after as long as otherwise,
+  /// so that time does not tell which users exist.
+  std::function<async::Task<std::string>(sasl::Claim claim)> authenticate;
+  /// What AUTHENTICATE offers where passwords are taken, and what these mechanisms need.
+  std::function<std::vector<std::string>()> mechanisms = sasl::password_mechanisms;
+  std::function<sasl::Verifiers()> verifiers = [] { return sasl::Verifiers(); };
   /// Where SEARCH looks through long messages; null: on the loop.
   async::ThreadPool* workers = nullptr;
   /// For messages that APPEND brings; null: no limit.

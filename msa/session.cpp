@@ -54,11 +54,10 @@ async::Task<smtp::Reply> Session::on_open(const smtp::Peer& peer) {
   co_return smtp::Reply(220, "", "welcome");
 }
 
-async::Task<smtp::Reply> Session::on_auth(const smtp::Peer& peer, const smtp::Login& login) {
+async::Task<smtp::Reply> Session::on_auth(const smtp::Peer& peer, const sasl::Claim& claim) {
   settings_ = current_.get();
-  const auto* account =
-      co_await passwords_.authenticate(settings_->directory, login.user, login.authorization, login.password);
-  report_login(peer, login.user, account != nullptr);
+  const auto* account = co_await passwords_.authenticate(settings_->directory, claim);
+  report_login(peer, claim.authentication, account != nullptr);
   if (account != nullptr) co_return smtp::Reply(235, "2.7.0", "authenticated");
   if (++failed_logins_ > 1) co_await async::sleep_for(passwords_.pause());
   if (failed_logins_ >= kMostFailedLogins) co_return smtp::Reply(421, "4.7.0", "too many failed logins");

@@ -18,7 +18,8 @@ class Session final : public smtp::Handler {
       : current_(current), settings_(current.get()), intake_(std::move(intake)), passwords_(passwords) {}
 
   async::Task<smtp::Reply> on_open(const smtp::Peer& peer) override;
-  async::Task<smtp::Reply> on_auth(const smtp::Peer& peer, const smtp::Login& login) override;
+  async::Task<smtp::Reply> on_auth(const smtp::Peer& peer, const sasl::Claim& claim) override;
+  sasl::Verifiers verifiers() override { return service::verifiers(current_.get()->directory); }
   async::Task<smtp::Reply> on_mail(const smtp::Peer& peer, const smtp::MailParameters& mail) override;
   async::Task<smtp::Reply> on_rcpt(const smtp::Peer& peer, const smtp::Transaction& transaction,
                                    const smtp::RcptParameters& rcpt) override;

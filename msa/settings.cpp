@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "common/sasl/server.h"
+#include "common/service/passwords.h"
 #include "common/service/settings.h"
 #include "common/service/site_policies.h"
 
@@ -23,7 +23,6 @@ void read_server(Checker& checker, const Msa& source, Settings& out) {
   auto& features = out.server.features;
   features.hostname = out.hostname;
   features.limits = service::limits(source.limits());
-  features.mechanisms = sasl::server_mechanisms();
   features.auth_required = true;
   out.hops = service::hops(source.limits());
   out.memory = service::memory(checker, source.limits());
@@ -84,6 +83,7 @@ std::expected<SettingsPtr, std::vector<config::Error>> load_settings(const std::
   read_server(checker, source, *out);
   read_extensions(checker, source, *out);
   out->directory = service::load_directory(checker, source, source.directory());
+  if (out->directory) out->server.features.mechanisms = service::mechanisms(*out->directory);
   read_hand_off(checker, source, *out);
   if (!checker.ok()) return std::unexpected(checker.take());
   return out;

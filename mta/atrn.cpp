@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "common/base/ascii.h"
+#include "common/crypto/digest.h"
 
 namespace quartet::mta {
 namespace {
@@ -38,12 +39,11 @@ std::optional<smtp::Reply> refused(const relay::StartAnswer& answer) {
   return std::nullopt;
 }
 
-/// Takes as long for any wrong password of the same length.
-bool same(const std::string& one, const std::string& other) {
-  if (one.size() != other.size()) return false;
-  unsigned char difference = 0;
-  for (std::size_t i = 0; i < one.size(); ++i) difference |= static_cast<unsigned char>(one[i] ^ other[i]);
-  return difference == 0;
+/// Whether the claim is of this password.
+bool has_password(const sasl::Claim& claim, const std::string& password) {
+  if (const auto* const proof = std::get_if<sasl::CramMd5Proof>(&claim.evidence)) return sasl::proves(*proof, password);
+  const auto* const said = std::get_if<sasl::Password>(&claim.evidence);
+  return said != nullptr && crypto::same_secret(said->text, password);
 }
 
 }  // namespace
@@ -85,11 +85,11 @@ AtrnAnswer answer_atrn(const std::vector<std::string>& domains, const std::strin
   return {{250, "2.0.0", "now you are the server"}, std::move(turn)};
 }
 
-std::optional<bool> check_link_password(const LinkRights& rights, const smtp::Login& login) {
-  const auto who = ascii::lower(login.user);
+std::optional<bool> check_link_password(const LinkRights& rights, const sasl::Claim& claim) {
+  const auto who = ascii::lower(claim.authentication);
   for (const auto& [name, right] : rights) {
     if (right.password.empty() || !has(right.logins, who)) continue;
-    return login.proof ? sasl::proves(*login.proof, right.password) : same(right.password, login.password);
+    return has_password(claim, right.password);
   }
   return std::nullopt;
 }

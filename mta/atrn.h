@@ -28,8 +28,8 @@ using MayTurn = std::function<relay::StartAnswer(const std::string& link)>;
 AtrnAnswer answer_atrn(const std::vector<std::string>& domains, const std::string& login, const relay::Router& router,
                        const LinkRights& rights, const Waiting& waiting, const MayTurn& may_turn);
 
-/// Whether a link has a password of its own for the user of `login`, and the login has it or proves it; nullopt: the
+/// Whether a link has a password of its own for the user of `claim`, and the claim has it or proves it; nullopt: the
 /// directory has to say.
-std::optional<bool> check_link_password(const LinkRights& rights, const smtp::Login& login);
+std::optional<bool> check_link_password(const LinkRights& rights, const sasl::Claim& claim);
 
 }  // namespace quartet::mta

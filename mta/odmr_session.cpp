@@ -27,29 +27,28 @@ async::Task<smtp::Reply> OdmrSession::on_open(const smtp::Peer& peer) {
   co_return smtp::Reply(220, "", "welcome");
 }
 
-async::Task<bool> OdmrSession::authenticate(SettingsPtr settings, const smtp::Login& login) {
-  if (const auto own = check_link_password(settings->links, login)) {
-    const bool itself = login.authorization.empty() || ascii::iequals(login.authorization, login.user);
-    if (*own && itself) login_ = ascii::lower(login.user);
+async::Task<bool> OdmrSession::authenticate(SettingsPtr settings, const sasl::Claim& claim) {
+  if (const auto own = check_link_password(settings->links, claim)) {
+    const bool itself = ascii::iequals(claim.user(), claim.authentication);
+    if (*own && itself) login_ = ascii::lower(claim.authentication);
     co_return *own&& itself;
   }
-  if (!settings->directory || login.proof) co_return false;  // it has hashes, which prove nothing
-  const auto* account =
-      co_await passwords_.authenticate(settings->directory, login.user, login.authorization, login.password);
+  if (!settings->directory) co_return false;
+  const auto* account = co_await passwords_.authenticate(settings->directory, claim);
   if (account == nullptr) co_return false;
   login_ = account->login;
   co_return true;
 }
 
-async::Task<smtp::Reply> OdmrSession::on_auth(const smtp::Peer& peer, const smtp::Login& login) {
-  const bool good = co_await authenticate(current_.get(), login);
+async::Task<smtp::Reply> OdmrSession::on_auth(const smtp::Peer& peer, const sasl::Claim& claim) {
+  const bool good = co_await authenticate(current_.get(), claim);
   service::count_login("odmr", good);
   const auto client = peer.address.to_string();
   if (good) {
     log::info("mta.login", {{"peer", client}, {"login", login_}});
     co_return smtp::Reply(235, "2.7.0", "authenticated");
   }
-  log::warn("mta.login_failed", {{"peer", client}, {"login", login.user}});
+  log::warn("mta.login_failed", {{"peer", client}, {"login", claim.authentication}});
   if (++failed_logins_ > 1) co_await async::sleep_for(passwords_.pause());
   if (failed_logins_ >= kMostFailedLogins) co_return smtp::Reply(421, "4.7.0", "too many failed logins");
   co_return smtp::Reply(535, "5.7.8", "user or password is wrong");

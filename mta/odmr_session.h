@@ -20,7 +20,7 @@ class OdmrSession final : public smtp::Handler {
       : current_(current), passwords_(passwords), relay_(relay), record_(record) {}
 
   async::Task<smtp::Reply> on_open(const smtp::Peer& peer) override;
-  async::Task<smtp::Reply> on_auth(const smtp::Peer& peer, const smtp::Login& login) override;
+  async::Task<smtp::Reply> on_auth(const smtp::Peer& peer, const sasl::Claim& claim) override;
   async::Task<smtp::Reply> on_atrn(const smtp::Peer& peer, const std::vector<std::string>& domains) override;
   async::Task<void> on_turned(const smtp::Peer& peer, std::unique_ptr<net::Stream> stream) override;
 
@@ -32,7 +32,7 @@ class OdmrSession final : public smtp::Handler {
       const smtp::Peer& peer, const smtp::Transaction& transaction) override;
 
  private:
-  async::Task<bool> authenticate(SettingsPtr settings, const smtp::Login& login);
+  async::Task<bool> authenticate(SettingsPtr settings, const sasl::Claim& claim);
 
   const service::Current<Settings>& current_;
   service::Passwords& passwords_;

@@ -20,7 +20,7 @@ void read_odmr(Checker& checker, const config::v1::Mta& source, Settings& out) {
   out.odmr_server = out.server;
   out.odmr_server.features.odmr = true;
   out.odmr_server.features.etrn = false;
-  out.odmr_server.features.mechanisms = sasl::server_mechanisms();
+  out.odmr_server.features.mechanisms = sasl::password_mechanisms();
   if (source.odmr_cram_md5()) {
     out.odmr_server.features.mechanisms.emplace_back(sasl::kCramMd5);
     out.odmr_server.features.clear_mechanisms.emplace_back(sasl::kCramMd5);

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <memory>
 
+#include "common/crypto/digest.h"
+
 namespace quartet::crypto {
 namespace {
 
@@ -17,14 +19,6 @@ struct Workspace {
   std::unique_ptr<crypt_data> data;
 };
 
-/// Compares without telling by its duration where the first difference is.
-bool same(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  unsigned difference = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) difference |= static_cast<unsigned char>(a[i] ^ b[i]);
-  return difference == 0;
-}
-
 }  // namespace
 
 bool verify_password(std::string_view password, std::string_view hash) {
@@ -34,7 +28,7 @@ bool verify_password(std::string_view password, std::string_view hash) {
   const std::string setting(hash);
   const char* const result = crypt_rn(phrase.c_str(), setting.c_str(), workspace.data.get(), sizeof(crypt_data));
   explicit_bzero(phrase.data(), phrase.size());
-  return result != nullptr && same(result, hash);
+  return result != nullptr && same_secret(result, hash);
 }
 
 std::expected<std::string, std::string> hash_password(std::string_view password) {

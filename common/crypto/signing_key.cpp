@@ -7,6 +7,8 @@
 
 #include <cstdio>
 
+#include "common/crypto/digest.h"
+
 namespace quartet::crypto {
 namespace {
 
@@ -20,13 +22,6 @@ const unsigned char* unsigned_bytes(std::string_view bytes) {
 }
 
 }  // namespace
-
-std::string sha256(std::string_view bytes) {
-  std::string out(32, '\0');
-  unsigned int size = 0;
-  EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(out.data()), &size, EVP_sha256(), nullptr);
-  return out;
-}
 
 std::expected<std::shared_ptr<const SigningKey>, std::string> SigningKey::load(const std::string& file) {
   const File stream(std::fopen(file.c_str(), "rb"), std::fclose);
@@ -50,7 +45,7 @@ SigningKey::~SigningKey() { EVP_PKEY_free(key_); }
 std::expected<std::string, std::string> SigningKey::sign(std::string_view bytes) const {
   const Context context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
   const bool rsa = kind_ == Kind::kRsa;
-  const auto digest = rsa ? std::string() : sha256(bytes);
+  const auto digest = rsa ? std::string() : hash(Digest::kSha256, bytes);
   const std::string_view input = rsa ? bytes : std::string_view(digest);
   std::size_t size = 0;
   std::string out;

@@ -1,4 +1,4 @@
-// Private keys that sign, and the digest that goes with them: what DKIM needs of OpenSSL.
+// Private keys that sign: what DKIM needs of OpenSSL.
 #pragma once
 #include <expected>
 #include <memory>
@@ -8,8 +8,6 @@
 struct evp_pkey_st;
 
 namespace quartet::crypto {
-
-std::string sha256(std::string_view bytes);  // 32 bytes
 
 /// An RSA or Ed25519 key. Immutable; any thread.
 class SigningKey {

@@ -36,7 +36,8 @@ std::string canonical_address(std::string_view address) {
   return ascii::lower(local) + "@" + ascii::lower(address.substr(at + 1));
 }
 
-Directory::Directory(const config::v1::Directory& source) : postmaster_(canonical_address(source.postmaster())) {
+Directory::Directory(const config::v1::Directory& source)
+    : postmaster_(canonical_address(source.postmaster())), scram_secret_(source.scram_secret()) {
   for (const auto& domain : source.domain()) {
     const std::string name = ascii::lower(domain.name());
     domain_names_.push_back(name);
@@ -50,6 +51,8 @@ Directory::Directory(const config::v1::Directory& source) : postmaster_(canonica
     account->password_hash = entry.password_hash();
     account->addresses.push_back(account->login);
     for (const std::string& address : entry.address()) account->addresses.push_back(canonical_address(address));
+    for (const auto& text : entry.scram_verifier())
+      if (auto verifier = sasl::parse_scram_verifier(text)) account->scram.push_back(*std::move(verifier));
     account->quota_bytes = entry.quota_bytes();
     account->quota_messages = entry.quota_messages();
     account->enabled = !entry.disabled();

@@ -15,6 +15,7 @@
 
 #include "common/base/ascii.h"
 #include "common/config/config.h"
+#include "common/sasl/scram.h"
 
 namespace quartet::config::v1 {
 class Directory;
@@ -23,12 +24,17 @@ class Directory;
 namespace quartet::directory {
 
 struct Account {
-  std::string login;                   // the primary address, lower case; also the name of the account in the store
-  std::string password_hash;           // as crypt(3) makes them; empty: nobody can log in
+  std::string login;          // the primary address, lower case; also the name of the account in the store
+  std::string password_hash;  // as crypt(3) makes them; empty: by `scram`, and without both nobody can log in
+  std::vector<sasl::ScramVerifier> scram;
   std::vector<std::string> addresses;  // all of its addresses, the primary one first; lower case
   std::uint64_t quota_bytes = 0;       // 0: no limit
   std::uint64_t quota_messages = 0;
   bool enabled = true;  // false: mail is still accepted, but no login
+
+  bool can_log_in() const { return enabled && (!password_hash.empty() || !scram.empty()); }
+  /// Null if there is none.
+  const sasl::ScramVerifier* verifier(crypto::Digest digest) const;
 };
 
 /// Where an address leads.
@@ -85,6 +91,11 @@ class Directory {
   /// alone or name it in `may_send_as`.
   bool may_send_as(const Account& account, std::string_view address) const;
 
+  /// Whether SCRAM with this digest can be offered: all accounts that can log in have a verifier for it.
+  bool has_verifiers(crypto::Digest digest) const;
+  /// Of the account, or for a stranger one that looks like the others, always the same, and fits no password.
+  sasl::ScramVerifier scram_verifier(crypto::Digest digest, std::string_view login) const;
+
   std::size_t account_count() const { return accounts_.size(); }
   const std::vector<std::unique_ptr<Account>>& accounts() const { return accounts_; }
 
@@ -108,6 +119,7 @@ class Directory {
 
   std::vector<std::string> domain_names_;
   std::string postmaster_;
+  std::string scram_secret_;
   Map<Domain> domains_;
   std::vector<std::unique_ptr<Account>> accounts_;
   Map<const Account*> by_address_;

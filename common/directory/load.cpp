@@ -1,6 +1,7 @@
 // Reading a directory from its file, and what can be wrong with it.
 #include <algorithm>
 #include <array>
+#include <set>
 #include <unordered_set>
 
 #include "common/directory/directory.h"
@@ -70,6 +71,14 @@ class Check {
     for (int n = 0; n < account.address_size(); ++n) own_address(account, "address", n, account.address(n));
     if (!account.password_hash().empty() && !looks_hashed(account.password_hash()))
       error(account, "password_hash", -1, "not a hash of crypt(3); expected $y$..., $2b$... or $6$...");
+    std::set<crypto::Digest> digests;
+    for (int n = 0; n < account.scram_verifier_size(); ++n) {
+      const auto verifier = sasl::parse_scram_verifier(account.scram_verifier(n));
+      if (!verifier)
+        error(account, "scram_verifier", n, "not of the form SCRAM-SHA-256$iterations:salt$stored:server");
+      else if (!digests.insert(verifier->digest).second)
+        error(account, "scram_verifier", n, "there are two of this kind");
+    }
   }
 
   void check_alias(const config::v1::Alias& alias) {

@@ -6,6 +6,7 @@
 
 #include "common/base/ascii.h"
 #include "common/base/encoding.h"
+#include "common/crypto/digest.h"
 #include "common/mime/header.h"
 
 namespace quartet::mime {
@@ -118,7 +119,8 @@ std::string dkim_relaxed_body(std::string_view body) {
 std::expected<std::string, std::string> dkim_signature(const DkimSigner& signer, std::string_view message,
                                                        WallTime now) {
   const Header header(message);
-  const auto body_hash = base64_encode(crypto::sha256(dkim_relaxed_body(message.substr(header.size()))));
+  const auto body_hash =
+      base64_encode(crypto::hash(crypto::Digest::kSha256, dkim_relaxed_body(message.substr(header.size()))));
   auto fields = choose(header);
   const auto* algorithm = signer.key->kind() == crypto::SigningKey::Kind::kRsa ? "rsa-sha256" : "ed25519-sha256";
   auto value =

@@ -1,21 +1,12 @@
 #include "common/sasl/server.h"
 
-#include <algorithm>
-
 #include "common/base/ascii.h"
 #include "common/base/encoding.h"
 #include "common/base/id.h"
-#include "common/crypto/hmac.h"
+#include "common/sasl/scram_server.h"
 
 namespace quartet::sasl {
 namespace {
-
-/// RFC 4616 section 2: 255 octets each is what a client may count on; the double is plenty.
-constexpr std::size_t kMostOctets = 512;
-
-bool acceptable(std::string_view text) {
-  return !text.empty() && text.size() <= kMostOctets && text.find('\0') == std::string_view::npos;
-}
 
 class Plain final : public Server {
  public:
@@ -25,7 +16,7 @@ class Plain final : public Server {
     if (parts.size() != 3) return Malformed{"expected authorization NUL authentication NUL password"};
     if (parts[0].size() > kMostOctets || !acceptable(parts[1]) || !acceptable(parts[2]))
       return Malformed{"a part is empty or too long"};
-    return Credentials{std::string(parts[0]), std::string(parts[1]), std::string(parts[2])};
+    return Claim{std::string(parts[0]), std::string(parts[1]), Password{std::string(parts[2])}};
   }
 };
 
@@ -39,7 +30,7 @@ class Login final : public Server {
       user_ = *response;
       return Challenge{"Password:"};
     }
-    return Credentials{"", user_, std::string(*response)};
+    return Claim{"", user_, Password{std::string(*response)}};
   }
 
  private:
@@ -60,37 +51,54 @@ class CramMd5 final : public Server {
     auto digest = hex_decode(response->substr(space + 1));
     const auto user = response->substr(0, space);
     if (!digest || digest->size() != 16 || !acceptable(user)) return Malformed{"expected a name and a digest"};
-    return CramMd5Proof{std::string(user), challenge_, *std::move(digest)};
+    return Claim{"", std::string(user), CramMd5Proof{challenge_, *std::move(digest)}};
   }
 
  private:
   std::string challenge_;
 };
 
+constexpr std::string_view kPlus = "-PLUS";
+
 }  // namespace
 
-std::unique_ptr<Server> make_server(std::string_view name) {
+bool acceptable(std::string_view text) {
+  return !text.empty() && text.size() <= kMostOctets && text.find('\0') == std::string_view::npos;
+}
+
+bool needs_channel(std::string_view name) { return name.ends_with(kPlus); }
+
+std::unique_ptr<Server> make_server(std::string_view name, const Verifiers& verifiers, const ChannelBinding& channel) {
   if (name == "PLAIN") return std::make_unique<Plain>();
   if (name == "LOGIN") return std::make_unique<Login>();
   if (name == kCramMd5) return std::make_unique<CramMd5>();
+  const bool plus = needs_channel(name);
+  if (!verifiers || (plus && !channel)) return nullptr;
+  if (plus) name.remove_suffix(kPlus.size());
+  for (const auto digest : {crypto::Digest::kSha256, crypto::Digest::kSha1})
+    if (name == scram_name(digest)) return std::make_unique<ScramServer>(digest, plus, verifiers, channel);
   return nullptr;
 }
 
-const std::vector<std::string>& server_mechanisms() {
+const std::vector<std::string>& password_mechanisms() {
   static const std::vector<std::string> names = {"PLAIN", "LOGIN"};
   return names;
 }
 
-bool proves(const CramMd5Proof& proof, std::string_view password) {
-  const auto wanted = crypto::hmac_md5(password, proof.challenge);
-  unsigned char difference = proof.digest.size() == wanted.size() ? 0 : 1;
-  for (std::size_t i = 0; i < std::min(wanted.size(), proof.digest.size()); ++i)
-    difference |= static_cast<unsigned char>(wanted[i] ^ proof.digest[i]);
-  return difference == 0;
+std::vector<std::string> scram_mechanisms(crypto::Digest digest) {
+  const std::string name(scram_name(digest));
+  return {name + std::string(kPlus), name};
 }
 
-std::string plain_response(const Credentials& credentials) {
-  return credentials.authorization + '\0' + credentials.authentication + '\0' + credentials.password;
+bool proves(const CramMd5Proof& proof, std::string_view password) {
+  return crypto::same_secret(proof.digest, crypto::hmac(crypto::Digest::kMd5, password, proof.challenge));
+}
+
+std::string plain_response(std::string_view user, std::string_view password) {
+  std::string out(1, '\0');
+  out.append(user);
+  out += '\0';
+  return out.append(password);
 }
 
 }  // namespace quartet::sasl

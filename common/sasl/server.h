@@ -1,6 +1,8 @@
-// SASL mechanisms from the server's side (RFC 4422): PLAIN (RFC 4616), LOGIN, CRAM-MD5 (RFC 2195). Sans-IO; what goes
-// in and out is decoded, base64 belongs to the protocol around it.
+// SASL mechanisms from the server's side (RFC 4422): PLAIN (RFC 4616), LOGIN, CRAM-MD5 (RFC 2195), SCRAM-SHA-1 and
+// SCRAM-SHA-256 with and without channel binding (RFC 5802, RFC 7677). Sans-IO; what goes in and out is decoded, base64
+// belongs to the protocol around it (exchange.h).
 #pragma once
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -8,20 +10,31 @@
 #include <variant>
 #include <vector>
 
+#include "common/sasl/scram.h"
+
 namespace quartet::sasl {
 
-/// What the client claims; whether it is true, the agent finds out.
-struct Credentials {
-  std::string authorization;  // whom to act as; empty: the same as authentication
-  std::string authentication;
-  std::string password;
+struct Password {
+  std::string text;
 };
 
-/// That the client has the password of `authentication`, shown without it.
+/// That the client has the password, shown without it.
 struct CramMd5Proof {
-  std::string authentication;
   std::string challenge;
-  std::string digest;  // 16 bytes
+  std::string digest;  // 16 octets
+};
+
+/// What the mechanism itself found, by the account's verifier.
+enum class Verdict { kProven, kDisproven };
+
+/// What the client claims to be, and by what; whether it is true, the agent finds out.
+struct Claim {
+  std::string authorization;  // whom to act as; empty: the same as authentication
+  std::string authentication;
+  std::variant<Password, CramMd5Proof, Verdict> evidence;
+
+  /// Whom the session belongs to once the claim is believed.
+  const std::string& user() const { return authorization.empty() ? authentication : authorization; }
 };
 
 struct Challenge {
@@ -30,25 +43,43 @@ struct Challenge {
 struct Malformed {
   std::string reason;
 };
-using Step = std::variant<Challenge, Credentials, CramMd5Proof, Malformed>;
+using Step = std::variant<Challenge, Claim, Malformed>;
 
 class Server {
  public:
   virtual ~Server() = default;
-  /// The client's response; nullopt at the start when it sent no initial one. Not called again after Credentials or
+  /// The client's response; nullopt at the start when it sent no initial one. Not called again after Claim or
   /// Malformed.
   virtual Step step(std::optional<std::string_view> response) = 0;
 };
 
-/// Null for a mechanism that is neither in server_mechanisms() nor CRAM-MD5. `name` in upper case.
-std::unique_ptr<Server> make_server(std::string_view name);
-/// Those that give credentials, which can be checked against hashes.
-const std::vector<std::string>& server_mechanisms();
+/// What mechanisms know of the accounts. For a user without a verifier there must be a made-up one, always the same, so
+/// that strangers do not learn who has an account.
+using Verifiers = std::function<ScramVerifier(crypto::Digest digest, std::string_view user)>;
+/// What mechanisms know of the connection: net::Stream::channel_binding(). Empty in clear text.
+using ChannelBinding = std::function<std::string(std::string_view type)>;
+
+/// Null for a mechanism that is not known, and for one that lacks what it needs: SCRAM verifiers, -PLUS a channel.
+/// `name` in upper case.
+std::unique_ptr<Server> make_server(std::string_view name, const Verifiers& verifiers = {},
+                                    const ChannelBinding& channel = {});
+
+/// Those that give passwords, which can be checked against hashes.
+const std::vector<std::string>& password_mechanisms();
+/// "SCRAM-SHA-256-PLUS", "SCRAM-SHA-256".
+std::vector<std::string> scram_mechanisms(crypto::Digest digest);
+/// Whether the mechanism is of use only within TLS.
+bool needs_channel(std::string_view name);
 /// For those who have the passwords themselves.
 inline constexpr std::string_view kCramMd5 = "CRAM-MD5";
 bool proves(const CramMd5Proof& proof, std::string_view password);
 
+/// RFC 4616 section 2: 255 octets of a name or password are what a client may count on; the double is plenty.
+inline constexpr std::size_t kMostOctets = 512;
+/// Whether it can be a name or a password.
+bool acceptable(std::string_view text);
+
 /// The response of the client's side to PLAIN.
-std::string plain_response(const Credentials& credentials);
+std::string plain_response(std::string_view user, std::string_view password);
 
 }  // namespace quartet::sasl

@@ -1,5 +1,9 @@
 #include "common/service/passwords.h"
 
+#include <algorithm>
+#include <iterator>
+#include <variant>
+
 #include "common/crypto/password.h"
 #include "common/metrics/metrics.h"
 
@@ -9,27 +13,54 @@ namespace {
 // Of a password nobody has; for a directory without any hash.
 constexpr const char* kNoHash = "$y$j9T$ORtqT8czznML/LpxjjSoR1$6MBKMHMM9ET5JMPEqi61GjFM4UKVQlIVKiaOYcQPTpB";
 
-/// A hash made as those of the site are: the same method at the same cost.
-std::string decoy(const directory::Directory& directory) {
-  for (const auto& account : directory.accounts()) {
-    if (!account->password_hash.empty()) return account->password_hash;
-  }
+/// By what a password is checked.
+using Secret = std::variant<std::string, sasl::ScramVerifier>;
+
+Secret secret_of(const directory::Account& account) {
+  if (account.password_hash.empty()) return account.scram.front();
+  return account.password_hash;
+}
+
+/// A secret made as those of the site are: the same method at the same cost.
+Secret decoy(const directory::Directory& directory) {
+  for (const auto& account : directory.accounts())
+    if (account->can_log_in()) return secret_of(*account);
   return kNoHash;
+}
+
+bool fits(const Secret& secret, const std::string& password) {
+  if (const auto* const hash = std::get_if<std::string>(&secret)) return crypto::verify_password(password, *hash);
+  return sasl::fits(std::get<sasl::ScramVerifier>(secret), password);
 }
 
 }  // namespace
 
-async::Task<const directory::Account*> Passwords::authenticate(directory::DirectoryPtr directory, std::string user,
-                                                               std::string authorization, std::string password) {
-  const auto* account = directory->find_account(user);
-  if (account != nullptr && (!account->enabled || account->password_hash.empty())) account = nullptr;
-  if (account != nullptr && !authorization.empty() && directory->find_account(authorization) != account)
-    account = nullptr;
-  std::string hash = account != nullptr ? account->password_hash : decoy(*directory);
-  const bool fits = co_await async::offload(pool_, [password = std::move(password), hash = std::move(hash)] {
-    return crypto::verify_password(password, hash);
-  });
-  co_return fits ? account : nullptr;
+async::Task<const directory::Account*> Passwords::authenticate(directory::DirectoryPtr directory, sasl::Claim claim) {
+  const auto* account = directory->find_account(claim.authentication);
+  if (account != nullptr && !account->can_log_in()) account = nullptr;
+  if (account != nullptr && directory->find_account(claim.user()) != account) account = nullptr;
+  if (const auto* const verdict = std::get_if<sasl::Verdict>(&claim.evidence))
+    co_return *verdict == sasl::Verdict::kProven ? account : nullptr;
+  auto* const password = std::get_if<sasl::Password>(&claim.evidence);
+  if (password == nullptr) co_return nullptr;  // hashes prove nothing of CRAM-MD5
+  auto secret = account != nullptr ? secret_of(*account) : decoy(*directory);
+  const bool good = co_await async::offload(
+      pool_, [text = std::move(password->text), secret = std::move(secret)] { return fits(secret, text); });
+  co_return good ? account : nullptr;
+}
+
+std::vector<std::string> mechanisms(const directory::Directory& directory) {
+  std::vector<std::string> out;
+  for (const auto digest : {crypto::Digest::kSha256, crypto::Digest::kSha1})
+    if (directory.has_verifiers(digest)) std::ranges::copy(sasl::scram_mechanisms(digest), std::back_inserter(out));
+  std::ranges::copy(sasl::password_mechanisms(), std::back_inserter(out));
+  return out;
+}
+
+sasl::Verifiers verifiers(directory::DirectoryPtr directory) {
+  return [directory = std::move(directory)](crypto::Digest digest, std::string_view user) {
+    return directory->scram_verifier(digest, user);
+  };
 }
 
 void count_login(const std::string& protocol, bool good) {

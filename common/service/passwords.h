@@ -3,9 +3,11 @@
 #pragma once
 #include <chrono>
 #include <string>
+#include <vector>
 
 #include "common/async/thread_pool.h"
 #include "common/directory/directory.h"
+#include "common/sasl/server.h"
 
 namespace quartet::service {
 
@@ -17,11 +19,10 @@ class Passwords {
   explicit Passwords(std::size_t threads, std::chrono::milliseconds pause = kLoginPause)
       : pool_("password", threads), pause_(pause) {}
 
-  /// The account, which `directory` keeps alive, or null: no such user, wrong password, disabled, or `authorization`
-  /// (RFC 4616 section 2; empty: the user itself) names somebody else. Takes as long for users who do not exist, so
-  /// that time does not tell which do. Resumes on the caller's loop.
-  async::Task<const directory::Account*> authenticate(directory::DirectoryPtr directory, std::string user,
-                                                      std::string authorization, std::string password);
+  /// The account, which `directory` keeps alive, or null: no such user, wrong password, disabled, or the authorization
+  /// identity (RFC 4616 section 2) names somebody else. Takes as long for users who do not exist, so that time does not
+  /// tell which do. Resumes on the caller's loop.
+  async::Task<const directory::Account*> authenticate(directory::DirectoryPtr directory, sasl::Claim claim);
   std::chrono::milliseconds pause() const { return pause_; }
 
  private:
@@ -29,7 +30,12 @@ class Passwords {
   std::chrono::milliseconds pause_;
 };
 
-/// quartet_logins_total, by protocol ("smtp", "imap") and result. Any thread.
+/// What may be offered within TLS, the strongest first.
+std::vector<std::string> mechanisms(const directory::Directory& directory);
+/// For the mechanisms among them that need them.
+sasl::Verifiers verifiers(directory::DirectoryPtr directory);
+
+/// quartet_logins_total, by protocol ("smtp", "imap", "pop3", "odmr") and result. Any thread.
 void count_login(const std::string& protocol, bool good);
 
 }  // namespace quartet::service

@@ -202,7 +202,7 @@ class Session final : public ClientSession {
     if (stream_->tls() == nullptr) co_return fail("a password is configured, but the session is not encrypted");
     if (std::ranges::find(offered_.mechanisms, "PLAIN") == offered_.mechanisms.end())
       co_return fail("the server does not offer AUTH PLAIN");
-    const auto response = sasl::plain_response({"", options_.login->user, options_.login->password});
+    const auto response = sasl::plain_response(options_.login->user, options_.login->password);
     const auto reply = co_await command("AUTH PLAIN " + base64_encode(response) + "\r\n");
     if (!reply) co_return std::unexpected(reply.error());
     if (reply->code != 235)

@@ -3,8 +3,7 @@
 #include <algorithm>
 
 #include "common/async/wait.h"
-#include "common/base/encoding.h"
-#include "common/sasl/server.h"
+#include "common/sasl/exchange.h"
 #include "common/smtp/data_decoder.h"
 #include "common/smtp/within_host.h"
 #include "common/tls/stream.h"
@@ -420,34 +419,29 @@ class Session {
   }
 
   async::Task<void> on_auth(ServerMachine::Auth auth) {
-    const auto mechanism = sasl::make_server(auth.mechanism);
-    auto encoded = std::move(auth.initial);
-    std::optional<std::string> response;
+    sasl::ChannelBinding channel;
+    if (stream_->tls() != nullptr) channel = [this](std::string_view type) { return stream_->channel_binding(type); };
+    auto mechanism = sasl::make_server(auth.mechanism, handler_.verifiers(), channel);
+    if (mechanism == nullptr) co_return co_await answer_auth(Reply(504, "5.5.4", "mechanism not possible here"));
+    sasl::Exchange exchange(std::move(mechanism));
+    auto outcome = exchange.begin(auth.initial);
     for (;;) {
-      if (encoded) {
-        response = base64_decode(*encoded);
-        if (!response) co_return co_await answer_auth(Reply(501, "5.5.2", "not base64"));
-      }
-      auto step = mechanism->step(response ? std::optional<std::string_view>(*response) : std::nullopt);
-      if (auto* credentials = std::get_if<sasl::Credentials>(&step)) {
-        co_return co_await check({std::move(credentials->authentication), std::move(credentials->authorization),
-                                  std::move(credentials->password)});
-      }
-      if (auto* proof = std::get_if<sasl::CramMd5Proof>(&step))
-        co_return co_await check({proof->authentication, "", "", std::move(*proof)});
-      if (const auto* malformed = std::get_if<sasl::Malformed>(&step))
+      if (auto* claim = std::get_if<sasl::Claim>(&outcome)) co_return co_await check(std::move(*claim));
+      if (const auto* malformed = std::get_if<sasl::Malformed>(&outcome))
         co_return co_await answer_auth(Reply(501, "5.5.2", malformed->reason));
-      say(Reply(334, "", base64_encode(std::get<sasl::Challenge>(step).text)));
-      encoded = co_await next_response();
-      if (!encoded) co_return;
-      if (*encoded == "*") co_return co_await answer_auth(Reply(501, "5.7.0", "authentication cancelled"));
+      if (std::holds_alternative<sasl::Exchange::Cancelled>(outcome))
+        co_return co_await answer_auth(Reply(501, "5.7.0", "authentication cancelled"));
+      say(Reply(334, "", std::get<sasl::Challenge>(outcome).text));
+      const auto line = co_await next_response();
+      if (!line) co_return;
+      outcome = exchange.on_line(*line);
     }
   }
 
-  async::Task<void> check(Login login) {
-    const auto reply = co_await handler_.on_auth(peer_, login);
+  async::Task<void> check(sasl::Claim claim) {
+    const auto reply = co_await handler_.on_auth(peer_, claim);
     if (reply.code == 235) {
-      peer_.login = login.authorization.empty() ? login.user : login.authorization;
+      peer_.login = claim.user();
       if (record_ != nullptr) record_->logged_in(peer_.login);
     }
     co_await answer_auth(reply);
@@ -482,7 +476,11 @@ class Session {
 
 }  // namespace
 
-async::Task<Reply> Handler::on_auth(const Peer&, const Login&) { co_return Reply(502, "5.5.1", "AUTH is not offered"); }
+async::Task<Reply> Handler::on_auth(const Peer&, const sasl::Claim&) {
+  co_return Reply(502, "5.5.1", "AUTH is not offered");
+}
+
+sasl::Verifiers Handler::verifiers() { return {}; }
 
 async::Task<Reply> Handler::on_etrn(const Peer&, const std::string&) {
   co_return Reply(502, "5.5.1", "ETRN is not offered");

@@ -38,13 +38,6 @@ class MessageSink {
   virtual async::Task<std::vector<Reply>> finish() = 0;
 };
 
-struct Login {
-  std::string user;
-  std::string authorization;  // empty: the same
-  std::string password;
-  std::optional<sasl::CramMd5Proof> proof = std::nullopt;  // in place of the password
-};
-
 /// The agent's say; one object a session. Replies of the class 2yz mean yes; 421 to MAIL, RCPT or AUTH ends the
 /// session.
 class Handler {
@@ -57,7 +50,9 @@ class Handler {
   virtual async::Task<std::expected<std::unique_ptr<MessageSink>, Reply>> on_message(
       const Peer& peer, const Transaction& transaction) = 0;
   /// 235 lets in (the session then sets Peer::login), 535 does not, 454 is a failure of ours.
-  virtual async::Task<Reply> on_auth(const Peer& peer, const Login& login);
+  virtual async::Task<Reply> on_auth(const Peer& peer, const sasl::Claim& claim);
+  /// For the mechanisms that need them (SCRAM).
+  virtual sasl::Verifiers verifiers();
   virtual async::Task<Reply> on_etrn(const Peer& peer, const std::string& argument);
   /// ATRN of a client that is authenticated; no domains: all it may have (RFC 2645). A positive reply turns the
   /// connection around: when it was sent on_turned() gets the stream, and the session ends with it.

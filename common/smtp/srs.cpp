@@ -4,7 +4,7 @@
 
 #include "common/base/ascii.h"
 #include "common/base/encoding.h"
-#include "common/crypto/hmac.h"
+#include "common/crypto/digest.h"
 
 namespace quartet::smtp {
 namespace {
@@ -69,7 +69,7 @@ std::string joined(std::initializer_list<std::string_view> parts) {
 }  // namespace
 
 std::string Srs::hash(std::string_view secret, std::string_view data) const {
-  return base64_encode(crypto::hmac_sha1(secret, ascii::lower(data))).substr(0, options_.hash_length);
+  return base64_encode(crypto::hmac(crypto::Digest::kSha1, secret, ascii::lower(data))).substr(0, options_.hash_length);
 }
 
 /// Without regard to case: there are hosts that change it in local parts.

@@ -27,6 +27,36 @@ net::Trust trust_of(SSL* ssl) {
   return usage == kDaneEe ? net::Trust::kDaneEe : net::Trust::kDaneTa;
 }
 
+/// RFC 9266 section 2. Without an extended master secret somebody between us could have the same value on both sides.
+std::string exported(SSL* ssl) {
+  static constexpr std::string_view kLabel = "EXPORTER-Channel-Binding";
+  if (SSL_version(ssl) < TLS1_3_VERSION && SSL_get_extms_support(ssl) != 1) return {};
+  std::string out(32, '\0');
+  static constexpr unsigned char kEmpty[1] = {};
+  const int made = SSL_export_keying_material(ssl, reinterpret_cast<unsigned char*>(out.data()), out.size(),
+                                              kLabel.data(), kLabel.size(), kEmpty, 0, 1);
+  ERR_clear_error();
+  return made == 1 ? out : std::string();
+}
+
+/// RFC 5929 section 4.1: the certificate's digest by the hash of its own signature, and by SHA-256 in place of the weak
+/// ones. Signatures without a single hash, such as Ed25519, have no such binding.
+std::string end_point(const X509* certificate) {
+  int digest = NID_undef;
+  if (certificate == nullptr ||
+      X509_get_signature_info(const_cast<X509*>(certificate), &digest, nullptr, nullptr, nullptr) != 1)
+    return {};
+  if (digest == NID_md5 || digest == NID_sha1) digest = NID_sha256;
+  const auto* const method = digest == NID_undef ? nullptr : EVP_get_digestbynid(digest);
+  std::string out(EVP_MAX_MD_SIZE, '\0');
+  unsigned size = 0;
+  const bool made =
+      method != nullptr && X509_digest(certificate, method, reinterpret_cast<unsigned char*>(out.data()), &size) == 1;
+  ERR_clear_error();
+  out.resize(made ? size : 0);
+  return out;
+}
+
 /// An emptied memory BIO keeps its memory for ever; a fresh one has none.
 void drop_memory(BIO* bio) {
   BUF_MEM* memory = nullptr;
@@ -200,6 +230,15 @@ net::TlsInfo Engine::info() const {
     info.trust = trust_of(ssl);
   }
   return info;
+}
+
+std::string Engine::channel_binding(std::string_view type) const {
+  SSL* const ssl = native_->ssl;
+  if (type == "tls-exporter") return exported(ssl);
+  if (type != "tls-server-end-point") return {};
+  if (SSL_is_server(ssl)) return end_point(SSL_get_certificate(ssl));
+  const std::unique_ptr<X509, void (*)(X509*)> peer(SSL_get1_peer_certificate(ssl), X509_free);
+  return end_point(peer.get());
 }
 
 }  // namespace quartet::tls

@@ -52,6 +52,8 @@ class Engine {
   Fault fault() const { return fault_; }
   /// After the handshake.
   net::TlsInfo info() const;
+  /// net::Stream::channel_binding(); after the handshake.
+  std::string channel_binding(std::string_view type) const;
 
  private:
   struct Native;

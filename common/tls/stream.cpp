@@ -82,6 +82,7 @@ class TlsStream final : public net::Stream {
   const net::Address& local() const override { return under_->local(); }
   const net::Address& peer() const override { return under_->peer(); }
   const net::TlsInfo* tls() const override { return &info_; }
+  std::string channel_binding(std::string_view type) const override { return engine_.channel_binding(type); }
   Fault fault() const { return engine_.fault(); }
 
  private:

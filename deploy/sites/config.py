@@ -39,7 +39,9 @@ def directory(site):
     """Who has mail here."""
     text = f"domain {{ name: {_quote(site.domain)} }}\n"
     for user in site.users:
-        text += f"account {{ login: {_quote(user.address)} password_hash: {_quote(user.password_hash())} }}\n"
+        verifiers = "".join(f" scram_verifier: {_quote(verifier)}" for verifier in user.scram_verifiers())
+        text += (f"account {{ login: {_quote(user.address)} password_hash: {_quote(user.password_hash())}"
+                 f"{verifiers} }}\n")
     return text + f"alias {{ address: \"postmaster@{site.domain}\" target: {_quote(site.users[0].address)} }}\n"
 
 

@@ -1,5 +1,8 @@
 """One site: its names, addresses, accounts, files and four daemons."""
+import base64
 import dataclasses
+import hashlib
+import hmac
 import os
 import pathlib
 import subprocess
@@ -19,6 +22,16 @@ class Account:
         done = subprocess.run(["openssl", "passwd", "-6", "-stdin"], input=self.password, capture_output=True,
                               text=True, check=True)
         return done.stdout.strip()
+
+    def scram_verifiers(self):
+        """RFC 5803, for SCRAM-SHA-256 and SCRAM-SHA-1."""
+        for name, digest in (("SCRAM-SHA-256", "sha256"), ("SCRAM-SHA-1", "sha1")):
+            salt, iterations = os.urandom(16), 10_000
+            salted = hashlib.pbkdf2_hmac(digest, self.password.encode(), salt, iterations)
+            stored = hashlib.new(digest, hmac.digest(salted, b"Client Key", digest)).digest()
+            server = hmac.digest(salted, b"Server Key", digest)
+            salt, stored, server = (base64.b64encode(octets).decode() for octets in (salt, stored, server))
+            yield f"{name}${iterations}:{salt}${stored}:{server}"
 
 
 class Site:

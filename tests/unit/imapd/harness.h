@@ -152,21 +152,24 @@ class Server {
   /// A second session beside the first.
   Client second() {
     auto [far, near] = net::make_pipe();
-    group_->spawn(serve(std::move(far), options, services));
+    group_->spawn(protocol(std::move(far), options, services));
     return Client(std::move(near));
   }
 
   SessionOptions options;
-  net::Sessions* list = nullptr;  // in which the first session is
+  decltype(&serve) protocol = serve;  // what the sessions speak
+  net::Sessions* list = nullptr;      // in which the first session is
   store::QuotaLimit quota;
   std::map<std::string, int> sessions;  // of each account, as on_login and on_logout count
   int most_sessions = 10;
   store::Store& store() { return *store_; }
 
  private:
-  static async::Task<std::string> authenticate(std::string user, std::string authorization, std::string password) {
-    const bool good = user == "ann@a.test" && password == "secret";
-    co_return good && (authorization.empty() || authorization == user) ? user : std::string();
+  static async::Task<std::string> authenticate(sasl::Claim claim) {
+    const auto& user = claim.authentication;
+    const auto* const password = std::get_if<sasl::Password>(&claim.evidence);
+    const bool good = user == "ann@a.test" && password != nullptr && password->text == "secret";
+    co_return good&& claim.user() == user ? user : std::string();
   }
 
   async::Task<void> converse(Script script, std::size_t capacity) {
@@ -177,7 +180,7 @@ class Server {
       if (list != nullptr)
         group.spawn(serve_listed(std::move(far)));
       else
-        group.spawn(serve(std::move(far), options, services));
+        group.spawn(protocol(std::move(far), options, services));
       Client client(std::move(near));
       co_await script(client, *this);
     }
@@ -191,7 +194,7 @@ class Server {
   async::Task<void> serve_listed(std::unique_ptr<net::Stream> stream) {
     const auto place = list->enter("imap", *stream);
     options.record = &place.record();
-    co_await serve(std::move(stream), options, services);
+    co_await protocol(std::move(stream), options, services);
     options.record = nullptr;
   }
 
@@ -224,10 +227,7 @@ class Server {
  public:
   Services services{
       .store = *store_,
-      .authenticate =
-          [](std::string user, std::string authorization, std::string password) {
-            return authenticate(std::move(user), std::move(authorization), std::move(password));
-          },
+      .authenticate = [](sasl::Claim claim) { return authenticate(std::move(claim)); },
       .on_login = [this](const std::string& account) { return enter(account); },
       .on_logout = [this](const std::string& account) { --sessions[account]; },
   };

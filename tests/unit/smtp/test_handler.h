@@ -22,7 +22,7 @@ class TestHandler final : public Handler {
   async::Task<Reply> on_rcpt(const Peer& peer, const Transaction& transaction, const RcptParameters& rcpt) override;
   async::Task<std::expected<std::unique_ptr<MessageSink>, Reply>> on_message(const Peer& peer,
                                                                              const Transaction& transaction) override;
-  async::Task<Reply> on_auth(const Peer& peer, const Login& login) override;
+  async::Task<Reply> on_auth(const Peer& peer, const sasl::Claim& claim) override;
   async::Task<Reply> on_etrn(const Peer& peer, const std::string& argument) override;
   async::Task<Reply> on_atrn(const Peer& peer, const std::vector<std::string>& domains) override;
   async::Task<void> on_turned(const Peer& peer, std::unique_ptr<net::Stream> stream) override;

@@ -65,5 +65,6 @@ TEST_CASE("a server that is not there is an error for people", "[sts]") {
   options.port = 1;
   const auto got = fetch("a.example", {"127.0.0.1"}, options);
   REQUIRE_FALSE(got.has_value());
-  CHECK_FALSE(got.error().empty());
+  CHECK(got.error().kind == Failure::Kind::kFetch);
+  CHECK_FALSE(got.error().text.empty());
 }

@@ -1,0 +1,120 @@
+#include "common/sasl/scram_server.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "common/base/ascii.h"
+#include "common/base/encoding.h"
+
+namespace quartet::sasl {
+namespace {
+
+constexpr std::size_t kNonceOctets = 18;
+constexpr std::size_t kMostNonce = 512;
+
+/// The value of "x=value" at the front of `text`, up to a comma; that, too, is taken. nullopt: it is another attribute.
+std::optional<std::string_view> take_attribute(std::string_view& text, char name) {
+  if (text.size() < 2 || text[0] != name || text[1] != '=') return std::nullopt;
+  const auto comma = text.find(',');
+  const auto value = text.substr(2, comma == std::string_view::npos ? comma : comma - 2);
+  text.remove_prefix(comma == std::string_view::npos ? text.size() : comma + 1);
+  return value;
+}
+
+/// RFC 5802 section 5.1: "=2C" and "=3D" stand for a comma and an equals sign; any other "=" is a fault.
+std::optional<std::string> saslname(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    if (text[0] != '=') {
+      out += text[0];
+      text.remove_prefix(1);
+    } else if (text.starts_with("=2C") || text.starts_with("=3D")) {
+      out += text[2] == 'C' ? ',' : '=';
+      text.remove_prefix(3);
+    } else {
+      return std::nullopt;
+    }
+  }
+  if (!acceptable(out)) return std::nullopt;
+  return out;
+}
+
+bool is_nonce(std::string_view text) {
+  const auto printable = [](char c) { return c > ' ' && c <= '~'; };
+  return !text.empty() && text.size() <= kMostNonce && std::ranges::all_of(text, printable);
+}
+
+}  // namespace
+
+Step ScramServer::step(std::optional<std::string_view> response) {
+  switch (state_) {
+    case State::kFirst:
+      if (!response) return Challenge{};
+      return on_first(*response);
+    case State::kFinal:
+      return on_final(response.value_or(""));
+    case State::kProven:
+      break;
+  }
+  // The protocols carry nothing beside their success, so that the server's own proof was a challenge; this answers it.
+  if (response && !response->empty()) return Malformed{"nothing more was expected"};
+  return claim(Verdict::kProven);
+}
+
+bool ScramServer::take_binding(std::string_view flag) {
+  if (!flag.starts_with("p=")) return !plus_ && (flag == "n" || (flag == "y" && !channel_));
+  if (!plus_) return false;
+  bound_ = channel_(flag.substr(2));
+  return !bound_.empty();
+}
+
+Step ScramServer::on_first(std::string_view message) {
+  const auto first = message.find(',');
+  const auto second = first == std::string_view::npos ? first : message.find(',', first + 1);
+  if (second == std::string_view::npos) return Malformed{"expected a GS2 header"};
+  if (!take_binding(message.substr(0, first))) return Malformed{"this channel binding is not possible here"};
+  gs2_header_ = message.substr(0, second + 1);
+  if (const auto name = message.substr(first + 1, second - first - 1); !name.empty()) {
+    const auto decoded = name.starts_with("a=") ? saslname(name.substr(2)) : std::nullopt;
+    if (!decoded) return Malformed{"malformed authorization identity"};
+    authorization_ = *decoded;
+  }
+  auto bare = message.substr(second + 1);
+  auth_message_ = bare;
+  // "m=" in front would be an extension that we had to understand; it is refused with what else is no name.
+  const auto name = take_attribute(bare, 'n');
+  const auto decoded = name ? saslname(*name) : std::nullopt;
+  const auto prepared = decoded ? prepare(*decoded) : std::nullopt;
+  const auto nonce = take_attribute(bare, 'r');
+  if (!prepared || !acceptable(*prepared)) return Malformed{"malformed user name"};
+  if (!nonce || !is_nonce(*nonce)) return Malformed{"malformed nonce"};
+  authentication_ = *prepared;
+  verifier_ = verifiers_(digest_, authentication_);
+  nonce_ = std::string(*nonce) + base64_encode(crypto::random_octets(kNonceOctets));
+  auto answer = fmt::format("r={},s={},i={}", nonce_, base64_encode(verifier_.salt), verifier_.iterations);
+  auth_message_ += "," + answer;
+  state_ = State::kFinal;
+  return Challenge{std::move(answer)};
+}
+
+Step ScramServer::on_final(std::string_view message) {
+  const auto last = message.rfind(",p=");
+  if (last == std::string_view::npos) return Malformed{"expected a proof"};
+  const auto proof = base64_decode(message.substr(last + 3));
+  auto rest = message.substr(0, last);
+  auth_message_ += "," + std::string(rest);
+  const auto binding = take_attribute(rest, 'c');
+  const auto bound = binding ? base64_decode(*binding) : std::nullopt;
+  const auto nonce = take_attribute(rest, 'r');
+  if (!bound || !nonce || !proof || proof->size() != crypto::size_of(digest_)) return Malformed{"malformed proof"};
+  const auto signature = crypto::hmac(digest_, verifier_.stored_key, auth_message_);
+  const auto shown = crypto::hash(digest_, exclusive_or(*proof, signature));
+  const bool proven = *nonce == nonce_ && crypto::same_secret(*bound, gs2_header_ + bound_) &&
+                      crypto::same_secret(shown, verifier_.stored_key);
+  if (!proven) return claim(Verdict::kDisproven);
+  state_ = State::kProven;
+  return Challenge{"v=" + base64_encode(crypto::hmac(digest_, verifier_.server_key, auth_message_))};
+}
+
+}  // namespace quartet::sasl

@@ -1,0 +1,45 @@
+#include "imapd/login.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/async/wait.h"
+#include "common/log/log.h"
+#include "common/service/passwords.h"
+
+namespace quartet::imapd {
+
+async::Task<std::expected<std::string, Refusal>> log_in(Services& services, Applicant applicant, sasl::Claim claim,
+                                                        int& failed) {
+  const auto who = claim.authentication;
+  auto account = co_await services.authenticate(std::move(claim));
+  service::count_login(applicant.protocol, !account.empty());
+  if (account.empty()) {
+    log::warn("imap.login_refused", {{"login", who},
+                                     {"peer", applicant.peer},
+                                     {"protocol", applicant.protocol},
+                                     {"reason", "wrong user or password"}});
+    if (++failed > 1) co_await async::sleep_for(service::kLoginPause);
+    co_return std::unexpected(Refusal::kWrong);
+  }
+  if (services.on_login && !services.on_login(account)) {
+    log::warn("imap.login_refused", {{"login", account},
+                                     {"peer", applicant.peer},
+                                     {"protocol", applicant.protocol},
+                                     {"reason", "too many sessions"}});
+    co_return std::unexpected(Refusal::kTooMany);
+  }
+  log::info(
+      "imap.login",
+      {{"account", account}, {"peer", applicant.peer}, {"protocol", applicant.protocol}, {"tls", applicant.secure}});
+  co_return account;
+}
+
+std::unique_ptr<sasl::Server> offered_mechanism(const Services& services, const std::string& name,
+                                                const sasl::ChannelBinding& channel) {
+  const auto offered = services.mechanisms();
+  if (std::ranges::find(offered, name) == offered.end()) return nullptr;
+  return sasl::make_server(name, services.verifiers(), channel);
+}
+
+}  // namespace quartet::imapd

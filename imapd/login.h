@@ -1,0 +1,35 @@
+// What IMAP and POP3 have in common about logging in: the claim is checked, the result counted and logged.
+#pragma once
+#include <expected>
+#include <memory>
+#include <string>
+
+#include "imapd/session.h"
+
+namespace quartet::imapd {
+
+/// Who has failed so often in a session is sent away.
+inline constexpr int kMostFailedLogins = 5;
+
+/// Who wants in, and over what.
+struct Applicant {
+  const char* protocol;  // "imap" or "pop3"
+  std::string peer;      // its address, for the log
+  bool secure = false;   // TLS
+};
+
+enum class Refusal {
+  kWrong,    // no such user, or a wrong password; answered late from the second time on
+  kTooMany,  // sessions of the account
+};
+
+/// The account, which Services::on_login has let in. `failed` counts refusals of the first kind; `services` and
+/// `failed` outlive the task.
+async::Task<std::expected<std::string, Refusal>> log_in(Services& services, Applicant applicant, sasl::Claim claim,
+                                                        int& failed);
+
+/// Null for a mechanism that is not offered.
+std::unique_ptr<sasl::Server> offered_mechanism(const Services& services, const std::string& name,
+                                                const sasl::ChannelBinding& channel);
+
+}  // namespace quartet::imapd

@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+"""SCRAM with real clients: gsasl (with the channel of TLS bound in), msmtp, mutt, and Python for what these do not do."""
+import base64
+import hashlib
+import hmac
+import imaplib
+import secrets
+import signal
+import smtplib
+import subprocess
+import unittest
+
+from harness import SitesTestCase
+from sites import letter
+
+
+class Scram:
+    """The client's side (RFC 5802), as an authenticator for smtplib and imaplib. `certificate`: what to bind to by
+    tls-server-end-point; None: nothing.
+    """
+
+    def __init__(self, digest, user, password, certificate=None):
+        self.digest, self.password, self.nonce = digest, password, secrets.token_hex(12)
+        self.header = b"p=tls-server-end-point,," if certificate else b"n,,"
+        self.bound = hashlib.sha256(certificate).digest() if certificate else b""
+        self.bare = f"n={user},r={self.nonce}".encode()
+        self.signature = None
+
+    def __call__(self, challenge=b""):
+        if not challenge:
+            return self.header + self.bare
+        if challenge.startswith(b"v="):
+            assert base64.b64decode(challenge[2:]) == self.signature, "the server does not know the password"
+            return b""
+        nonce, salt, iterations = (part[2:] for part in challenge.split(b","))
+        assert nonce.startswith(self.nonce.encode())
+        self.salt = salt
+        salted = hashlib.pbkdf2_hmac(self.digest, self.password.encode(), base64.b64decode(salt), int(iterations))
+        client = hmac.digest(salted, b"Client Key", self.digest)
+        final = b"c=" + base64.b64encode(self.header + self.bound) + b",r=" + nonce
+        message = b",".join((self.bare, challenge, final))
+        signature = hmac.digest(hashlib.new(self.digest, client).digest(), message, self.digest)
+        self.signature = hmac.digest(hmac.digest(salted, b"Server Key", self.digest), message, self.digest)
+        proof = bytes(a ^ b for a, b in zip(client, signature))
+        return final + b",p=" + base64.b64encode(proof)
+
+
+MECHANISMS = {"SCRAM-SHA-1": "sha1", "SCRAM-SHA-256": "sha256"}
+
+
+class Sasl(SitesTestCase):
+    def setUp(self):
+        self.site, self.account = self.pair.a, self.pair.a.users[0]
+
+    def gsasl(self, protocol, mechanism, password, *options):
+        port = self.site.port({"imap": "imap", "smtp": "submission"}[protocol])
+        return subprocess.run(
+            ["gsasl", "--client", f"--{protocol}", f"--connect={self.site.address}:{port}", "--starttls",
+             f"--x509-ca-file={self.pair.authority.file}", f"--hostname=mail.{self.site.domain}", "--verbose",
+             f"--mechanism={mechanism}", f"--authentication-id={self.account.address}", "--authorization-id=",
+             f"--password={password}", "--no-application-data", *options],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+
+    def test_gsasl(self):
+        for protocol in ("imap", "smtp"):
+            for mechanism in ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "LOGIN"):
+                # A client that could bind says so ("y"), and is then told that it should.
+                options = () if mechanism.endswith("-PLUS") else ("--no-cb",)
+                with self.subTest(protocol=protocol, mechanism=mechanism):
+                    done = self.gsasl(protocol, mechanism, self.account.password, *options)
+                    transcript = done.stdout + done.stderr
+                    self.assertEqual(done.returncode, 0, transcript)
+                    self.assertIn("235 2.7.0" if protocol == "smtp" else "OK [CAPABILITY", transcript)
+                    if mechanism.startswith("SCRAM"):
+                        done = self.gsasl(protocol, mechanism, "wrong", *options)
+                        self.assertIn("535 5.7.8" if protocol == "smtp" else "NO [AUTHENTICATIONFAILED]",
+                                      done.stdout + done.stderr)
+
+    def test_a_client_that_was_not_told_of_binding_is_refused(self):
+        done = self.gsasl("smtp", "SCRAM-SHA-256", self.account.password)
+        self.assertNotIn("235", done.stdout, done.stdout)
+
+    def test_smtp(self):
+        for name, digest in MECHANISMS.items():
+            for plus in (False, True):
+                client = self.submission(self.site)
+                certificate = client.sock.getpeercert(binary_form=True) if plus else None
+                mechanism = name + ("-PLUS" if plus else "")
+                client.ehlo()
+                self.assertIn(mechanism, client.esmtp_features["auth"].split())
+                scram = Scram(digest, self.account.address, self.account.password, certificate)
+                self.assertEqual(client.auth(mechanism, scram)[0], 235)
+                client.sendmail(self.account.address, [self.pair.a.users[1].address], "Subject: by SCRAM\r\n\r\nx\r\n")
+                client.quit()
+
+    def test_imap_with_and_without_initial_response(self):
+        for name, digest in MECHANISMS.items():
+            client = imaplib.IMAP4(self.site.address, self.site.port("imap"), timeout=30)
+            self.addCleanup(client.shutdown)
+            self.assertNotIn(f"AUTH={name}", client.capabilities)
+            client.starttls(self.tls())
+            self.assertIn(f"AUTH={name}", client.capabilities)
+            self.assertIn(f"AUTH={name}-PLUS", client.capabilities)
+            certificate = client.sock.getpeercert(binary_form=True)
+            scram = Scram(digest, self.account.address, self.account.password, certificate)
+            self.assertEqual(client.authenticate(f"{name}-PLUS", scram)[0], "OK")
+            self.assertIsNotNone(scram.signature)
+            self.assertEqual(client.select()[0], "OK")
+
+    def test_another_channel_is_refused(self):
+        client = self.submission(self.site)
+        client.ehlo()
+        scram = Scram("sha256", self.account.address, self.account.password, b"another certificate")
+        with self.assertRaises(smtplib.SMTPAuthenticationError):
+            client.auth("SCRAM-SHA-256-PLUS", scram)
+
+    def test_strangers_are_answered_like_users(self):
+        def salt(user):
+            scram = Scram("sha256", user, "wrong")
+            client = self.submission(self.site)
+            client.ehlo()
+            with self.assertRaises(smtplib.SMTPAuthenticationError) as caught:
+                client.auth("SCRAM-SHA-256", scram)
+            self.assertEqual(caught.exception.smtp_code, 535)
+            return scram.salt
+
+        nobody = salt("nobody@a.example")
+        self.assertEqual(salt("Nobody@A.example"), nobody)
+        self.assertNotEqual(salt("nobody2@a.example"), nobody)
+        known = salt(self.account.address)
+        self.assertEqual(salt(self.account.address.upper()), known)
+        self.assertEqual(len(known), len(nobody))
+
+    def test_msmtp(self):
+        recipient = self.pair.b.users[0]
+        for mechanism in ("scram-sha-256", "scram-sha-1", "plain"):
+            message = letter.write(self.account.address, recipient.address)
+            self.run_program("msmtp", f"--host={self.site.address}", f"--port={self.site.port('submission')}",
+                             "--tls=on", f"--tls-trust-file={self.pair.authority.file}", f"--auth={mechanism}",
+                             f"--user={self.account.address}", f"--passwordeval=echo {self.account.password}",
+                             f"--from={self.account.address}", recipient.address,
+                             stdin=message.as_bytes())
+            self.wait_for_message(self.pair.b, recipient, message["Message-ID"])
+
+    def test_what_quartet_password_prints_works(self):
+        printed = self.run_program(self.pair.binaries / "quartet-password", stdin=b"another password\n")
+        self.assertEqual(printed.count("scram_verifier"), 2)
+        file = self.site.config_file("directory")
+        before = file.read_text()
+        login = f"fresh@{self.site.domain}"
+        file.write_text(before + f"account {{ login: \"{login}\" {printed} }}\n")
+        self.addCleanup(self.reload, before)
+        self.reload(file.read_text())
+        client = self.submission(self.site)
+        client.ehlo()
+        self.assertEqual(client.auth("SCRAM-SHA-256", Scram("sha256", login, "another password"))[0], 235)
+        client = self.submission(self.site)
+        client.login(login, "another password")
+
+    def reload(self, text):
+        process = self.site.processes["msa"]
+        logged = process.log.stat().st_size
+        self.site.config_file("directory").write_text(text)
+        process.signal(signal.SIGHUP)
+        process.wait_for_event("reload.done", start=logged)
+
+
+if __name__ == "__main__":
+    unittest.main()

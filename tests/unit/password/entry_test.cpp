@@ -1,0 +1,38 @@
+#include "ctl/password/entry.h"
+
+#include <catch2/catch.hpp>
+
+#include "common/base/ascii.h"
+#include "common/crypto/password.h"
+#include "common/sasl/scram.h"
+
+using namespace quartet;
+
+TEST_CASE("what is printed of a password fits it", "[password]") {
+  const auto entry = password::entry("s3cret \"'\\");
+  REQUIRE(entry.has_value());
+  int fields = 0;
+  for (const auto line : ascii::split(*entry, '\n')) {
+    if (line.empty()) continue;
+    ++fields;
+    REQUIRE(line.ends_with('"'));
+    const auto value = line.substr(line.find('"') + 1, line.size() - line.find('"') - 2);
+    INFO(line);
+    if (line.starts_with("password_hash: ")) {
+      CHECK(crypto::verify_password("s3cret \"'\\", value));
+      CHECK_FALSE(crypto::verify_password("s3cret", value));
+    } else {
+      REQUIRE(line.starts_with("scram_verifier: "));
+      const auto verifier = sasl::parse_scram_verifier(value);
+      REQUIRE(verifier.has_value());
+      CHECK(sasl::fits(*verifier, "s3cret \"'\\"));
+    }
+  }
+  CHECK(fields == 3);
+  CHECK(password::entry("s3cret") != password::entry("s3cret"));
+}
+
+TEST_CASE("passwords that no client could send are not taken", "[password]") {
+  for (const std::string& bad : {std::string(), std::string("a\0b", 3), std::string(600, 'a'), std::string("\xff\xff")})
+    CHECK_FALSE(password::entry(bad).has_value());
+}
