@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <thread>
 
 #include "common/log/log.h"
 #include "common/metrics/metrics.h"
 #include "common/service/settings.h"
 #include "common/store/default_mailboxes.h"
+#include "imapd/pop3_session.h"
 
 namespace quartet::imapd {
 namespace {
@@ -28,18 +30,29 @@ std::expected<std::unique_ptr<service::Agent>, std::vector<config::Error>> Agent
 Agent::Agent(SettingsPtr settings)
     : first_(settings), latest_(settings), settings_(settings), passwords_(processors()), budget_(settings->memory) {}
 
-service::Status Agent::bind(async::LoopThreads& loops) {
+std::unique_ptr<service::Acceptor> Agent::make_acceptor(async::LoopThreads& loops, Protocol protocol) {
   service::Acceptor::Options options;
   options.connections_per_client = [this] { return settings_.get()->connections_per_client; };
   options.exempt = [this](const net::Address& client) { return service::contains(settings_.get()->trusted, client); };
-  acceptor_ = std::make_unique<service::Acceptor>(
-      loops, std::move(options), [this](std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener) {
-        return serve(std::move(stream), listener);
+  return std::make_unique<service::Acceptor>(
+      loops, std::move(options),
+      [this, protocol](std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener) {
+        return serve(std::move(stream), listener, protocol);
       });
-  return acceptor_->bind(first_->listeners);
 }
 
-service::Belongings Agent::belongings() const { return {acceptor_->socket_files(), {first_->config.store()}}; }
+service::Status Agent::bind(async::LoopThreads& loops) {
+  acceptor_ = make_acceptor(loops, Protocol::kImap);
+  if (auto bound = acceptor_->bind(first_->listeners); !bound || first_->pop3_listeners.empty()) return bound;
+  pop3_ = make_acceptor(loops, Protocol::kPop3);
+  return pop3_->bind(first_->pop3_listeners);
+}
+
+service::Belongings Agent::belongings() const {
+  auto files = acceptor_->socket_files();
+  if (pop3_) std::ranges::copy(pop3_->socket_files(), std::back_inserter(files));
+  return {std::move(files), {first_->config.store()}};
+}
 
 store::Options Agent::store_options() const {
   store::Options options;
@@ -65,6 +78,7 @@ service::Status Agent::start() {
       .authenticate = [this](sasl::Claim claim) { return authenticate(std::move(claim)); },
       .mechanisms = [this] { return service::mechanisms(*settings_.get()->directory); },
       .verifiers = [this] { return service::verifiers(settings_.get()->directory); },
+      .maildrops = &maildrops_,
       .workers = workers_.get(),
       .budget = &budget_,
       .on_login =
@@ -74,6 +88,7 @@ service::Status Agent::start() {
       .on_logout = [this](const std::string& account) { sessions_.leave(account); },
   });
   acceptor_->start();
+  if (pop3_) pop3_->start();
   return {};
 }
 
@@ -83,12 +98,15 @@ async::Task<std::string> Agent::authenticate(sasl::Claim claim) {
   co_return account == nullptr ? std::string() : account->login;
 }
 
-async::Task<void> Agent::serve(std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener) {
+async::Task<void> Agent::serve(std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener,
+                               Protocol protocol) {
   const auto settings = settings_.get();
+  const bool pop3 = protocol == Protocol::kPop3;
+  auto& acceptor = pop3 ? *pop3_ : *acceptor_;
   auto options = settings->session;
   options.implicit_tls = listener.implicit_tls;
-  options.draining = &acceptor_->draining();
-  options.drain_begun = &acceptor_->drain_begun();
+  options.draining = &acceptor.draining();
+  options.drain_begun = &acceptor.drain_begun();
   const auto client = stream->peer();
   service::Place place(strangers_, service::client_key(client));
   if (!client.is_unix() && !service::contains(settings->trusted, client) &&
@@ -99,9 +117,10 @@ async::Task<void> Agent::serve(std::unique_ptr<net::Stream> stream, const servic
     log::info("connection.refused", {{"peer", client.to_string()}, {"reason", "too many that have not logged in"}});
     co_return;
   }
-  const auto listed = connected_.enter("imap", *stream);
+  const auto listed = connected_.enter(pop3 ? "pop3" : "imap", *stream);
   options.record = &listed.record();
   options.on_logged_in = [&place] { place.leave(); };
+  if (pop3) co_return co_await serve_pop3(std::move(stream), options, *services_);
   co_await imapd::serve(std::move(stream), options, *services_);
 }
 
@@ -117,6 +136,7 @@ service::Reloaded Agent::reload(const std::string& path) {
 
 void Agent::drain(std::chrono::seconds grace) {
   if (acceptor_) acceptor_->drain(grace);
+  if (pop3_) pop3_->drain(grace);
   // The sessions are gone: nothing asks for these any more.
   services_.reset();
   workers_.reset();

@@ -30,7 +30,10 @@ class Agent : public service::Agent {
   net::Sessions* sessions() override { return &connected_; }
 
  private:
-  async::Task<void> serve(std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener);
+  enum class Protocol { kImap, kPop3 };
+  std::unique_ptr<service::Acceptor> make_acceptor(async::LoopThreads& loops, Protocol protocol);
+  async::Task<void> serve(std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener,
+                          Protocol protocol);
   async::Task<std::string> authenticate(sasl::Claim claim);
   store::Options store_options() const;
 
@@ -39,6 +42,7 @@ class Agent : public service::Agent {
   service::Current<Settings> settings_;
   service::Passwords passwords_;
   service::Tally sessions_;   // by account
+  service::Tally maildrops_;  // accounts that have one open by POP3
   service::Tally strangers_;  // connections that have not logged in, by client address
   service::ByteBudget budget_;
   net::Sessions connected_;
@@ -46,6 +50,7 @@ class Agent : public service::Agent {
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<Services> services_;
   std::unique_ptr<service::Acceptor> acceptor_;
+  std::unique_ptr<service::Acceptor> pop3_;  // null: no such listener
 };
 
 }  // namespace quartet::imapd

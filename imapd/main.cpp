@@ -4,7 +4,7 @@
 int main(int argc, char** argv) {
   quartet::service::Program program;
   program.name = "imapd";
-  program.summary = "lets users read their mail by IMAP";
+  program.summary = "lets users read their mail by IMAP and POP3";
   program.load = quartet::imapd::Agent::load;
   return quartet::service::run(program, argc, argv);
 }

@@ -18,6 +18,7 @@
 #include "common/net/stream.h"
 #include "common/sasl/server.h"
 #include "common/service/byte_budget.h"
+#include "common/service/tally.h"
 #include "common/store/store.h"
 #include "common/tls/server_context.h"
 
@@ -51,6 +52,8 @@ struct Services {
   /// What AUTHENTICATE offers where passwords are taken, and what these mechanisms need.
   std::function<std::vector<std::string>()> mechanisms = sasl::password_mechanisms;
   std::function<sasl::Verifiers()> verifiers = [] { return sasl::Verifiers(); };
+  /// Accounts whose maildrop a POP3 session has open; null: any number of sessions of POP3 may.
+  service::Tally* maildrops = nullptr;
   /// Where SEARCH looks through long messages; null: on the loop.
   async::ThreadPool* workers = nullptr;
   /// For messages that APPEND brings; null: no limit.

@@ -19,9 +19,9 @@ bool same(const std::vector<service::ListenerSpec>& a, const std::vector<service
 void check_login(service::Checker& checker, const Settings& settings) {
   const auto& config = settings.config;
   if (settings.session.tls != nullptr || !config.tls().certificate().empty()) return;
-  for (const auto& listener : config.listener()) {
-    if (listener.implicit_tls()) checker.fault(listener, "implicit_tls", "needs a certificate: see `tls`");
-  }
+  for (const auto* const listeners : {&config.listener(), &config.pop3_listener()})
+    for (const auto& listener : *listeners)
+      if (listener.implicit_tls()) checker.fault(listener, "implicit_tls", "needs a certificate: see `tls`");
   if (!config.login_in_clear())
     checker.fault(config, "tls", "without a certificate nobody can log in, unless login_in_clear is set");
 }
@@ -29,6 +29,7 @@ void check_login(service::Checker& checker, const Settings& settings) {
 void check_unchanged(service::Checker& checker, const Settings& settings, const Settings& now) {
   constexpr const char* kRestart = "cannot change while the agent runs: restart it";
   if (!same(settings.listeners, now.listeners)) checker.fault(settings.config, "listener", kRestart);
+  if (!same(settings.pop3_listeners, now.pop3_listeners)) checker.fault(settings.config, "pop3_listener", kRestart);
   if (settings.config.store() != now.config.store()) checker.fault(settings.config, "store", kRestart);
 }
 
@@ -42,6 +43,8 @@ std::expected<SettingsPtr, std::vector<config::Error>> load_settings(const std::
   service::Checker checker(*loaded->positions);
   service::check_agent(checker, config.agent());
   settings->listeners = service::listeners(checker, config, config.listener());
+  if (config.pop3_listener_size() != 0)
+    settings->pop3_listeners = service::listeners(checker, config, config.pop3_listener());
   settings->session.tls = service::server_tls(checker, config, config.tls());
   settings->session.hostname = service::hostname(config.agent());
   settings->session.login_in_clear = config.login_in_clear();

@@ -19,6 +19,7 @@ namespace quartet::imapd {
 struct Settings {
   config::v1::Imapd config;
   std::vector<service::ListenerSpec> listeners;
+  std::vector<service::ListenerSpec> pop3_listeners;
   SessionOptions session;  // without what belongs to one listener or one run: implicit_tls, draining
   directory::DirectoryPtr directory;
   std::size_t sessions_per_account = 100;

@@ -14,9 +14,9 @@ def _agent(site, name):
 """
 
 
-def _listener(site, service, implicit_tls=False):
+def _listener(site, service, implicit_tls=False, kind="listener"):
     more = " implicit_tls: true" if implicit_tls else ""
-    return f"listener {{ address: {_quote(site.endpoint(service))}{more} }}\n"
+    return f"{kind} {{ address: {_quote(site.endpoint(service))}{more} }}\n"
 
 
 def _tls(site):
@@ -71,8 +71,9 @@ def mda(site):
 
 
 def imapd(site):
-    return (_agent(site, "imapd") + _listener(site, "imap") + _listener(site, "imaps", implicit_tls=True) + _tls(site)
-            + _directory(site) + f"store: {_quote(site.directory / 'store')}\n")
+    return (_agent(site, "imapd") + _listener(site, "imap") + _listener(site, "imaps", implicit_tls=True)
+            + _listener(site, "pop3", kind="pop3_listener")
+            + _listener(site, "pop3s", implicit_tls=True, kind="pop3_listener") + _tls(site) + _directory(site) + f"store: {_quote(site.directory / 'store')}\n")
 
 
 AGENTS = {"msa": msa, "mta": mta, "mda": mda, "imapd": imapd}
@@ -82,5 +83,5 @@ SERVICES = {
     "msa": ("submission", "submissions", "msa_control"),
     "mta": ("mx", "mta_control"),
     "mda": ("lmtp", "mda_control"),
-    "imapd": ("imap", "imaps", "imapd_control"),
+    "imapd": ("imap", "imaps", "pop3", "pop3s", "imapd_control"),
 }

@@ -86,3 +86,18 @@ TEST_CASE("limits of clients can be set, and changed by a reload", "[imapd]") {
   CHECK(files.faults(std::string(kListener) + "login_in_clear: true\ntrusted: \"nowhere\"\n")
             .starts_with("6: trusted: "));
 }
+
+TEST_CASE("POP3 is there where it is asked for", "[imapd]") {
+  const Files files;
+  const std::string without = std::string(kListener) + "login_in_clear: true\n";
+  const auto first = load_settings(files.write(without));
+  REQUIRE(first.has_value());
+  CHECK((*first)->pop3_listeners.empty());
+  const auto with = load_settings(files.write(without + "pop3_listener { address: \"127.0.0.1:1100\" }\n"));
+  REQUIRE(with.has_value());
+  CHECK((*with)->pop3_listeners.at(0).address.port() == 1100);
+  CHECK(files.faults(without + "pop3_listener { address: \"127.0.0.1:1100\" }\n", first->get()).contains("restart it"));
+  CHECK(files.faults(without + "pop3_listener { address: \"here\" }\n").starts_with("6: address: "));
+  CHECK(files.faults(without + "pop3_listener { address: \"127.0.0.1:1\" implicit_tls: true }\n") ==
+        "6: implicit_tls: needs a certificate: see `tls`\n");
+}
