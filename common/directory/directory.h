@@ -25,7 +25,7 @@ namespace quartet::directory {
 
 struct Account {
   std::string login;          // the primary address, lower case; also the name of the account in the store
-  std::string password_hash;  // as crypt(3) makes them; empty: by `scram`, and without both nobody can log in
+  std::string password_hash;  // see crypto::verify_password; empty: by `scram`
   std::vector<sasl::ScramVerifier> scram;
   std::vector<std::string> addresses;  // all of its addresses, the primary one first; lower case
   std::uint64_t quota_bytes = 0;       // 0: no limit

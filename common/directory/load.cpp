@@ -1,20 +1,14 @@
 // Reading a directory from its file, and what can be wrong with it.
 #include <algorithm>
-#include <array>
 #include <set>
 #include <unordered_set>
 
+#include "common/crypto/password.h"
 #include "common/directory/directory.h"
 #include "quartet/config/v1/directory.pb.h"
 
 namespace quartet::directory {
 namespace {
-
-/// What crypt(3) makes and crypto::verify_password accepts; anything else is probably a password in clear.
-bool looks_hashed(std::string_view hash) {
-  constexpr std::array<std::string_view, 6> kForms = {"$y$", "$gy$", "$7$", "$2b$", "$2y$", "$6$"};
-  return std::any_of(kForms.begin(), kForms.end(), [hash](std::string_view form) { return hash.starts_with(form); });
-}
 
 class Check {
  public:
@@ -69,8 +63,8 @@ class Check {
     own_address(account, "login", -1, account.login());
     logins_.insert(canonical_address(account.login()));
     for (int n = 0; n < account.address_size(); ++n) own_address(account, "address", n, account.address(n));
-    if (!account.password_hash().empty() && !looks_hashed(account.password_hash()))
-      error(account, "password_hash", -1, "not a hash of crypt(3); expected $y$..., $2b$... or $6$...");
+    if (!account.password_hash().empty() && !crypto::looks_hashed(account.password_hash()))
+      error(account, "password_hash", -1, "not a hash; expected $y$..., $argon2id$..., $2b$... or $6$...");
     std::set<crypto::Digest> digests;
     for (int n = 0; n < account.scram_verifier_size(); ++n) {
       const auto verifier = sasl::parse_scram_verifier(account.scram_verifier(n));

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "common/crypto/password.h"
 #include "common/sasl/server.h"
 
 namespace quartet::password {
@@ -12,11 +11,11 @@ constexpr std::size_t kSaltOctets = 16;
 
 }  // namespace
 
-std::expected<std::string, std::string> entry(std::string_view password) {
+std::expected<std::string, std::string> entry(std::string_view password, crypto::PasswordHash method) {
   if (password.empty()) return std::unexpected("the password is empty");
   if (!sasl::acceptable(password))
     return std::unexpected(fmt::format("a password has at most {} octets, and no NUL", sasl::kMostOctets));
-  const auto hash = crypto::hash_password(password);
+  const auto hash = crypto::hash_password(password, method);
   if (!hash) return std::unexpected(hash.error());
   // Neither form has a character that protobuf text would want escaped.
   auto out = fmt::format("password_hash: \"{}\"\n", *hash);

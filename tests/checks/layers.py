@@ -29,6 +29,7 @@ LIBRARIES = {
     r"curl/.*": {"https"},
     r"zlib\.h": {"tlsrpt"},
     r"crypt\.h": {"crypto"},
+    r"argon2\.h": {"crypto"},
     r"catch2/.*": set(),
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')

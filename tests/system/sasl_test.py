@@ -143,19 +143,25 @@ class Sasl(SitesTestCase):
             self.wait_for_message(self.pair.b, recipient, message["Message-ID"])
 
     def test_what_quartet_password_prints_works(self):
-        printed = self.run_program(self.pair.binaries / "quartet-password", stdin=b"another password\n")
-        self.assertEqual(printed.count("scram_verifier"), 2)
-        file = self.site.config_file("directory")
-        before = file.read_text()
-        login = f"fresh@{self.site.domain}"
-        file.write_text(before + f"account {{ login: \"{login}\" {printed} }}\n")
+        before = self.site.config_file("directory").read_text()
         self.addCleanup(self.reload, before)
-        self.reload(file.read_text())
-        client = self.submission(self.site)
-        client.ehlo()
-        self.assertEqual(client.auth("SCRAM-SHA-256", Scram("sha256", login, "another password"))[0], 235)
-        client = self.submission(self.site)
-        client.login(login, "another password")
+        accounts = ""
+        for method in ("yescrypt", "argon2id", "bcrypt", "sha512"):
+            printed = self.run_program(self.pair.binaries / "quartet-password", f"--hash={method}",
+                                       stdin=f"by {method}\n".encode())
+            self.assertEqual(printed.count("scram_verifier"), 2)
+            accounts += f"account {{ login: \"{method}@{self.site.domain}\" {printed} }}\n"
+        self.reload(before + accounts)
+        for method in ("yescrypt", "argon2id", "bcrypt", "sha512"):
+            login, password = f"{method}@{self.site.domain}", f"by {method}"
+            client = self.submission(self.site)
+            client.ehlo()
+            self.assertEqual(client.auth("SCRAM-SHA-256", Scram("sha256", login, password))[0], 235)
+            client = self.submission(self.site)
+            self.assertEqual(client.login(login, password)[0], 235)
+            client = self.submission(self.site)
+            with self.assertRaises(smtplib.SMTPAuthenticationError):
+                client.login(login, "by another")
 
     def reload(self, text):
         process = self.site.processes["msa"]
