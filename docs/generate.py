@@ -10,7 +10,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "configuration.md"
-FILES = ["msa", "mta", "mda", "imapd", "sendmail", "directory", "srs", "common"]
+FILES = ["msa", "mta", "mda", "imapd", "sendmail", "directory", "srs", "login_limits", "common"]
 
 HEAD = """# Configuration
 

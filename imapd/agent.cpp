@@ -1,6 +1,7 @@
 #include "imapd/agent.h"
 
 #include <fmt/format.h>
+#include <google/protobuf/util/message_differencer.h>
 
 #include <algorithm>
 #include <iterator>
@@ -67,6 +68,9 @@ store::Options Agent::store_options() const {
 }
 
 service::Status Agent::start() {
+  auto guard = service::LoginGuard::open(service::login_limits(first_->config.login_limits()));
+  if (!guard) return std::unexpected("login_limits: " + guard.error());
+  guard_ = *std::move(guard);
   auto opened = store::open_sqlite(store_options());
   if (!opened)
     return std::unexpected(fmt::format("cannot open the store {}: {}: {}", first_->config.store(),
@@ -109,8 +113,9 @@ async::Task<void> Agent::serve(std::unique_ptr<net::Stream> stream, const servic
   options.drain_begun = &acceptor.drain_begun();
   const auto client = stream->peer();
   service::Place place(strangers_, service::client_key(client));
-  if (!client.is_unix() && !service::contains(settings->trusted, client) &&
-      !place.take(settings->unauthenticated_per_client)) {
+  const bool trusted = service::contains(settings->trusted, client);
+  if (!trusted) options.guard = guard_.get();
+  if (!client.is_unix() && !trusted && !place.take(settings->unauthenticated_per_client)) {
     static auto& refused = metrics::counter("quartet_imapd_strangers_refused_total",
                                             "Connections refused since too many of their client had not logged in");
     refused.add();
@@ -127,7 +132,7 @@ async::Task<void> Agent::serve(std::unique_ptr<net::Stream> stream, const servic
 service::Reloaded Agent::reload(const std::string& path) {
   auto settings = load_settings(path, first_.get());
   if (!settings) return {.faults = std::move(settings.error())};
-  static constexpr std::string_view kAtStart[] = {"memory"};
+  static constexpr std::string_view kAtStart[] = {"memory", "login_limits"};
   auto reloaded = service::compare(first_->config, latest_->config, (*settings)->config, kAtStart);
   latest_ = *std::move(settings);
   settings_.set(latest_);

@@ -41,6 +41,7 @@ class Agent : public service::Agent {
   SettingsPtr latest_;       // main thread only
   service::Current<Settings> settings_;
   service::Passwords passwords_;
+  std::unique_ptr<service::LoginGuard> guard_;
   service::Tally sessions_;   // by account
   service::Tally maildrops_;  // accounts that have one open by POP3
   service::Tally strangers_;  // connections that have not logged in, by client address

@@ -15,10 +15,14 @@ constexpr const char* kAfterLogin =
     "THREAD=REFERENCES THREAD=ORDEREDSUBJECT QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE";
 
 async::Task<Reply> check(Context& context, sasl::Claim claim) {
-  auto account = co_await log_in(context.services, {"imap", context.peer, context.secure}, std::move(claim),
-                                 context.failed_logins);
+  auto account = co_await log_in(context.services, {"imap", context.client, context.secure, context.options.guard},
+                                 std::move(claim), context.failed_logins);
   if (!account && account.error() == Refusal::kTooMany)
     co_return Reply::no("Too many sessions of this account", "LIMIT");
+  if (!account && account.error() == Refusal::kLater) {
+    context.failed_logins = kMostFailedLogins;
+    co_return Reply::no("Too many failed logins, come later", "UNAVAILABLE");
+  }
   if (!account) co_return Reply::no("Wrong user or password", "AUTHENTICATIONFAILED");
   context.account = *std::move(account);
   co_return Reply::ok("Logged in", "CAPABILITY " + capabilities(context));

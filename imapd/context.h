@@ -34,7 +34,8 @@ struct Context {
   const SessionOptions& options;
   Services& services;
   Output output;
-  std::string peer{};              // its address, for the log
+  std::string peer{};  // its address, for the log
+  net::Address client{};
   bool secure = false;             // TLS
   sasl::ChannelBinding channel{};  // of TLS
   int failed_logins = 0;

@@ -12,26 +12,27 @@ namespace quartet::imapd {
 async::Task<std::expected<std::string, Refusal>> log_in(Services& services, Applicant applicant, sasl::Claim claim,
                                                         int& failed) {
   const auto who = claim.authentication;
+  const auto peer = applicant.address.to_string();
+  if (applicant.guard != nullptr) {
+    const bool admitted = co_await applicant.guard->admit(applicant.protocol, applicant.address, who);
+    if (!admitted) co_return std::unexpected(Refusal::kLater);
+  }
   auto account = co_await services.authenticate(std::move(claim));
   service::count_login(applicant.protocol, !account.empty());
   if (account.empty()) {
-    log::warn("imap.login_refused", {{"login", who},
-                                     {"peer", applicant.peer},
-                                     {"protocol", applicant.protocol},
-                                     {"reason", "wrong user or password"}});
+    log::warn("imap.login_refused",
+              {{"login", who}, {"peer", peer}, {"protocol", applicant.protocol}, {"reason", "wrong user or password"}});
+    if (applicant.guard != nullptr) applicant.guard->failed(applicant.address, who, wall_now());
     if (++failed > 1) co_await async::sleep_for(service::kLoginPause);
     co_return std::unexpected(Refusal::kWrong);
   }
   if (services.on_login && !services.on_login(account)) {
-    log::warn("imap.login_refused", {{"login", account},
-                                     {"peer", applicant.peer},
-                                     {"protocol", applicant.protocol},
-                                     {"reason", "too many sessions"}});
+    log::warn("imap.login_refused",
+              {{"login", account}, {"peer", peer}, {"protocol", applicant.protocol}, {"reason", "too many sessions"}});
     co_return std::unexpected(Refusal::kTooMany);
   }
-  log::info(
-      "imap.login",
-      {{"account", account}, {"peer", applicant.peer}, {"protocol", applicant.protocol}, {"tls", applicant.secure}});
+  log::info("imap.login",
+            {{"account", account}, {"peer", peer}, {"protocol", applicant.protocol}, {"tls", applicant.secure}});
   co_return account;
 }
 

@@ -14,11 +14,13 @@ inline constexpr int kMostFailedLogins = 5;
 /// Who wants in, and over what.
 struct Applicant {
   const char* protocol;  // "imap" or "pop3"
-  std::string peer;      // its address, for the log
-  bool secure = false;   // TLS
+  net::Address address;
+  bool secure = false;                   // TLS
+  service::LoginGuard* guard = nullptr;  // see SessionOptions; outlives the task
 };
 
 enum class Refusal {
+  kLater,    // too many have failed; the session is to end
   kWrong,    // no such user, or a wrong password; answered late from the second time on
   kTooMany,  // sessions of the account
 };

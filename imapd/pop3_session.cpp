@@ -39,7 +39,8 @@ class Pop3Session {
         services_(services),
         output_(options.transfer_timeout),
         input_(output_),
-        applicant_{"pop3", stream_->peer().to_string(), false} {
+        applicant_{"pop3", stream_->peer(), false, options.guard},
+        peer_(stream_->peer().to_string()) {
     attach();
   }
   ~Pop3Session() { leave(); }
@@ -54,7 +55,7 @@ class Pop3Session {
     ok(options_.hostname + " ready");
     while (!over_) co_await next();
     co_await output_.flush();
-    log::debug("imap.disconnected", {{"account", account_}, {"peer", applicant_.peer}});
+    log::debug("imap.disconnected", {{"account", account_}, {"peer", peer_}});
   }
 
  private:
@@ -186,6 +187,8 @@ class Pop3Session {
   async::Task<void> check(sasl::Claim claim) {
     auto account = co_await log_in(services_, applicant_, std::move(claim), failed_logins_);
     if (!account && account.error() == Refusal::kTooMany) co_return error("[SYS/TEMP] Too many sessions");
+    if (!account && account.error() == Refusal::kLater)
+      co_return end_with("[SYS/TEMP] Too many failed logins, come later");
     if (!account) {
       error("[AUTH] Wrong user or password");
       if (failed_logins_ >= kMostFailedLogins) over_ = true;
@@ -235,7 +238,7 @@ class Pop3Session {
   async::Task<bool> start_tls() {
     auto secured = co_await tls::accept(std::move(stream_), options_.tls, async::Deadline::after(options_.tls_timeout));
     if (!secured) {
-      log::info("imap.tls_failed", {{"peer", applicant_.peer}, {"reason", net::to_string(secured.error())}});
+      log::info("imap.tls_failed", {{"peer", peer_}, {"reason", net::to_string(secured.error())}});
       co_return false;
     }
     stream_ = *std::move(secured);
@@ -315,6 +318,7 @@ class Pop3Session {
   Output output_;
   Input input_;
   Applicant applicant_;
+  const std::string peer_;  // for the log
   sasl::ChannelBinding channel_;
   std::string user_;     // of USER
   std::string account_;  // empty until authenticated

@@ -67,7 +67,8 @@ class Session {
       : stream_(std::move(stream)),
         context_{.options = options, .services = services, .output = Output(options.transfer_timeout)},
         input_(context_.output) {
-    context_.peer = stream_->peer().to_string();
+    context_.client = stream_->peer();
+    context_.peer = context_.client.to_string();
     attach();
   }
 

@@ -18,6 +18,7 @@
 #include "common/net/stream.h"
 #include "common/sasl/server.h"
 #include "common/service/byte_budget.h"
+#include "common/service/login_guard.h"
 #include "common/service/tally.h"
 #include "common/store/store.h"
 #include "common/tls/server_context.h"
@@ -34,6 +35,7 @@ struct SessionOptions {
   std::chrono::seconds transfer_timeout{300};     // for the client to take what is sent, or to send what it announced
   std::chrono::seconds tls_timeout{60};
   std::string hostname;                         // in the greeting
+  service::LoginGuard* guard = nullptr;         // against guessing of passwords; null: this client may guess
   std::function<void()> on_logged_in{};         // called once, by the session that has logged in; may be empty
   async::Event* drain_begun = nullptr;          // set when the server begins to close; of the session's loop
   net::SessionRecord* record = nullptr;         // kept up to date; ends the session with BYE when it is to end

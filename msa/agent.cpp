@@ -60,6 +60,9 @@ service::Status Agent::open_queue() {
 service::Status Agent::start() {
   intake_.agent = "msa";
   intake_.budget = &budget_;
+  auto guard = service::LoginGuard::open(service::login_limits(latest_->config.login_limits()));
+  if (!guard) return std::unexpected("login_limits: " + guard.error());
+  guard_ = *std::move(guard);
   auto opened = open_queue();
   if (opened) acceptor_->start();
   return opened;
@@ -76,7 +79,7 @@ async::Task<void> Agent::serve(std::unique_ptr<net::Stream> stream, const servic
   const auto place = sessions_.enter("smtp", *stream);
   options.record = &place.record();
   const auto client = stream->peer().to_string();
-  Session session(current_, intake_, passwords_);
+  Session session(current_, intake_, passwords_, *guard_);
   const auto end = co_await smtp::serve(std::move(stream), options, session);
   log::debug("msa.disconnected", {{"peer", client}, {"end", smtp::to_string(end)}});
 }
@@ -90,7 +93,7 @@ std::string Agent::trouble() const {
 service::Reloaded Agent::reload(const std::string& path) {
   auto loaded = load_settings(path);
   if (!loaded) return {.faults = std::move(loaded.error())};
-  std::vector<std::string_view> at_start = {"listener", "spool", "shared_spool"};
+  std::vector<std::string_view> at_start = {"listener", "spool", "shared_spool", "login_limits"};
   // From one to the other is another queue.
   if (first_->config.hand_off_case() != (*loaded)->config.hand_off_case())
     at_start.insert(at_start.end(), {"smart_host", "sending"});

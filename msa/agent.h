@@ -9,6 +9,7 @@
 #include "common/service/agent.h"
 #include "common/service/current.h"
 #include "common/service/intake.h"
+#include "common/service/login_guard.h"
 #include "common/service/passwords.h"
 #include "common/service/queue.h"
 #include "common/spool/hand_off.h"
@@ -42,6 +43,7 @@ class Agent final : public service::Agent {
   service::ByteBudget budget_;
   net::Sessions sessions_;
   service::Passwords passwords_;
+  std::unique_ptr<service::LoginGuard> guard_;
   std::unique_ptr<service::Queue> queue_;     // with smart_host
   std::unique_ptr<spool::HandOff> hand_off_;  // with shared_spool
   service::IntakeOptions intake_;

@@ -56,9 +56,12 @@ async::Task<smtp::Reply> Session::on_open(const smtp::Peer& peer) {
 
 async::Task<smtp::Reply> Session::on_auth(const smtp::Peer& peer, const sasl::Claim& claim) {
   settings_ = current_.get();
+  const bool admitted = co_await guard_.admit("smtp", peer.address, claim.authentication);
+  if (!admitted) co_return smtp::Reply(421, "4.7.0", "too many failed logins, come later");
   const auto* account = co_await passwords_.authenticate(settings_->directory, claim);
   report_login(peer, claim.authentication, account != nullptr);
   if (account != nullptr) co_return smtp::Reply(235, "2.7.0", "authenticated");
+  guard_.failed(peer.address, claim.authentication, wall_now());
   if (++failed_logins_ > 1) co_await async::sleep_for(passwords_.pause());
   if (failed_logins_ >= kMostFailedLogins) co_return smtp::Reply(421, "4.7.0", "too many failed logins");
   co_return smtp::Reply(535, "5.7.8", "user or password is wrong");

@@ -5,6 +5,7 @@
 
 #include "common/service/current.h"
 #include "common/service/intake.h"
+#include "common/service/login_guard.h"
 #include "common/service/passwords.h"
 #include "common/smtp/server_session.h"
 #include "msa/settings.h"
@@ -14,8 +15,9 @@ namespace quartet::msa {
 class Session final : public smtp::Handler {
  public:
   /// All of it outlives the session. The settings are those of the moment: a reload counts from the next MAIL on.
-  Session(const service::Current<Settings>& current, service::IntakeOptions intake, service::Passwords& passwords)
-      : current_(current), settings_(current.get()), intake_(std::move(intake)), passwords_(passwords) {}
+  Session(const service::Current<Settings>& current, service::IntakeOptions intake, service::Passwords& passwords,
+          service::LoginGuard& guard)
+      : current_(current), settings_(current.get()), intake_(std::move(intake)), passwords_(passwords), guard_(guard) {}
 
   async::Task<smtp::Reply> on_open(const smtp::Peer& peer) override;
   async::Task<smtp::Reply> on_auth(const smtp::Peer& peer, const sasl::Claim& claim) override;
@@ -31,6 +33,7 @@ class Session final : public smtp::Handler {
   SettingsPtr settings_;
   service::IntakeOptions intake_;
   service::Passwords& passwords_;
+  service::LoginGuard& guard_;
   unsigned failed_logins_ = 0;
 };
 

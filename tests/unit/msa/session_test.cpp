@@ -62,12 +62,13 @@ struct Fixture {
   service::Current<Settings> current;
   service::ByteBudget budget{1u << 20};
   service::Passwords passwords{1, std::chrono::milliseconds(1)};
+  std::unique_ptr<service::LoginGuard> guard = *service::LoginGuard::open({});
   std::vector<spool::NewMessage> kept;
   service::IntakeOptions intake;
 };
 
 async::Task<void> serve(std::unique_ptr<net::Stream> stream, Fixture& fixture) {
-  Session session(fixture.current, fixture.intake, fixture.passwords);
+  Session session(fixture.current, fixture.intake, fixture.passwords, *fixture.guard);
   const auto& options = fixture.settings->server;
   co_await smtp::serve(std::move(stream), options, session);
 }

@@ -1,0 +1,91 @@
+#include "common/service/login_guard.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "common/async/wait.h"
+#include "common/base/ascii.h"
+#include "common/log/log.h"
+#include "common/metrics/metrics.h"
+#include "quartet/config/v1/login_limits.pb.h"
+
+namespace quartet::service {
+namespace {
+
+constexpr std::chrono::milliseconds kFirstDelay{1'000};
+
+/// The first `bits` of an address, of its 4 or 16 octets.
+std::string prefix_of(const net::Address& client, int family, std::size_t bits) {
+  unsigned char octets[16] = {};
+  if (inet_pton(family, client.host().c_str(), octets) != 1) return client.host();
+  return {reinterpret_cast<const char*>(octets), bits / 8};
+}
+
+// Keys begin with their kind, so that no login can pass for an address.
+std::string client_key_of(const net::Address& client) {
+  const bool six = client.family() == net::Address::Family::kIpv6;
+  return "c" + (six ? prefix_of(client, AF_INET6, 64) : prefix_of(client, AF_INET, 32));
+}
+std::string network_key_of(const net::Address& client) {
+  const bool six = client.family() == net::Address::Family::kIpv6;
+  return "n" + (six ? prefix_of(client, AF_INET6, 48) : prefix_of(client, AF_INET, 24));
+}
+std::string login_key_of(const std::string& login) { return "l" + ascii::lower(login); }
+
+}  // namespace
+
+LoginLimits login_limits(const config::v1::LoginLimits& source) {
+  LoginLimits out;
+  out.file = source.file();
+  if (source.client_failures() != 0) out.client = source.client_failures();
+  if (source.network_failures() != 0) out.network = source.network_failures();
+  if (source.login_failures() != 0) out.login = source.login_failures();
+  if (source.half_life_seconds() != 0) out.half_life = std::chrono::seconds(source.half_life_seconds());
+  return out;
+}
+
+std::expected<std::unique_ptr<LoginGuard>, std::string> LoginGuard::open(const LoginLimits& limits) {
+  auto table = FailureTable::open(limits.file, limits.half_life);
+  if (!table) return std::unexpected(std::move(table.error()));
+  return std::unique_ptr<LoginGuard>(new LoginGuard(limits, *std::move(table)));
+}
+
+LoginGuard::Admission LoginGuard::admission(const net::Address& client, const std::string& login, WallTime now) const {
+  Admission out;
+  if (!client.is_unix() && table_->score(client_key_of(client), now) >= limits_.client)
+    out.refused_for = "client";
+  else if (!client.is_unix() && table_->score(network_key_of(client), now) >= limits_.network)
+    out.refused_for = "network";
+  const auto over = table_->score(login_key_of(login), now) - limits_.login;
+  if (over < 0) return out;
+  const auto delay = static_cast<double>(kFirstDelay.count()) * std::exp2(std::min(over, 30.0));
+  out.delay = std::min(std::chrono::milliseconds(static_cast<std::int64_t>(delay)), limits_.longest_delay);
+  return out;
+}
+
+async::Task<bool> LoginGuard::admit(std::string protocol, net::Address client, std::string login) {
+  const auto admission = this->admission(client, login, wall_now());
+  if (admission.refused_for != nullptr) {
+    metrics::counter("quartet_logins_limited_total", "Logins refused since too many had failed",
+                     {{"protocol", protocol}, {"by", admission.refused_for}})
+        .add();
+    log::warn("login.limited",
+              {{"login", login}, {"peer", client.to_string()}, {"protocol", protocol}, {"by", admission.refused_for}});
+    co_return false;
+  }
+  if (admission.delay.count() > 0) co_await async::sleep_for(admission.delay);
+  co_return true;
+}
+
+void LoginGuard::failed(const net::Address& client, const std::string& login, WallTime now) {
+  if (!client.is_unix()) {
+    table_->add(client_key_of(client), now);
+    table_->add(network_key_of(client), now);
+  }
+  table_->add(login_key_of(login), now);
+}
+
+}  // namespace quartet::service

@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+"""Against guessing of passwords: what fails at one agent counts at the others of the host, and fades."""
+import imaplib
+import poplib
+import smtplib
+import time
+import unittest
+
+from harness import SitesTestCase
+from sites.process import wait_until
+
+
+def limited(limits):
+    """The options of a pair whose site a counts in one file; a count is half after twenty seconds."""
+    def change(text):
+        run = text.split('control { socket: "')[1].split('"')[0].rsplit("/", 1)[0]
+        return text + f'login_limits {{ file: "{run}/logins" half_life_seconds: 20 {limits} }}\n'
+
+    return {"overrides": {"a": {"msa": change, "imapd": change}}}
+
+
+class Guesser(SitesTestCase):
+    def setUp(self):
+        self.site, self.account = self.pair.a, self.pair.a.users[0]
+
+    def smtp(self, user, password):
+        """The code that the login is answered with."""
+        client = self.submission(self.site)
+        client.ehlo()
+        try:
+            return client.login(user, password)[0]
+        except smtplib.SMTPAuthenticationError as error:
+            return error.smtp_code
+
+    def imap(self, user, password):
+        client = imaplib.IMAP4_SSL(self.site.address, self.site.port("imaps"), ssl_context=self.tls(), timeout=30)
+        self.addCleanup(self._close, client)
+        try:
+            client.login(user, password)
+            return "OK"
+        except imaplib.IMAP4.error as error:
+            return str(error)
+
+    def pop(self, user, password):
+        client = poplib.POP3_SSL(self.site.address, self.site.port("pop3s"), context=self.tls(), timeout=30)
+        self.addCleanup(client.close)
+        try:
+            client.user(user)
+            return client.pass_(password).decode()
+        except poplib.error_proto as error:
+            return str(error)
+
+
+class ByClient(Guesser):
+    options = limited("client_failures: 4")
+
+    def test_failures_at_one_agent_count_at_the_others_and_fade(self):
+        right = self.account.address, self.account.password
+        self.assertEqual(self.smtp(*right), 235)
+        self.assertEqual(self.imap(*right), "OK")
+        logged = {agent: self.site.processes[agent].log.stat().st_size for agent in ("msa", "imapd")}
+        for number in range(4):
+            self.assertEqual(self.smtp(f"guess{number}@a.example", "wrong"), 535)
+            self.assertIn("AUTHENTICATIONFAILED", self.imap(f"guess{number + 10}@a.example", "wrong"))
+        self.assertEqual(self.smtp(*right), 421)
+        self.assertIn("UNAVAILABLE", self.imap(*right))
+        self.assertIn("SYS/TEMP", self.pop(*right))
+        self.site.processes["msa"].wait_for_event("login.limited", start=logged["msa"], by="client", protocol="smtp")
+        for protocol in ("imap", "pop3"):
+            self.site.processes["imapd"].wait_for_event("login.limited", start=logged["imapd"], protocol=protocol)
+        wait_until(lambda: self.smtp(*right) == 235, 90, "the failures to fade")
+        wait_until(lambda: self.imap(*right) == "OK", 90, "the failures to fade")
+
+
+class ByLogin(Guesser):
+    options = limited("login_failures: 2")
+
+    def test_a_login_that_is_guessed_at_is_answered_late(self):
+        victim = self.pair.a.users[1]
+        for _ in range(4):
+            self.assertEqual(self.smtp(victim.address, "wrong"), 535)
+        begun = time.monotonic()
+        self.assertEqual(self.imap(victim.address, victim.password), "OK")
+        self.assertGreater(time.monotonic() - begun, 0.9)
+
+
+if __name__ == "__main__":
+    unittest.main()
