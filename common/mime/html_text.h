@@ -1,4 +1,4 @@
-// The readable text of HTML mail, near enough for a preview; for this folder only.
+// The readable text of HTML mail, near enough for a preview and for tests of a script.
 #pragma once
 #include <string>
 #include <string_view>

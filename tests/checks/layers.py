@@ -13,7 +13,7 @@ LAYERS = [
     {"log", "metrics", "config", "async", "crypto"},
     {"net"},
     {"tls", "dns", "mime", "sasl", "journal", "https"},
-    {"smtp", "directory", "spool", "store", "sts", "tlsrpt"},
+    {"smtp", "directory", "spool", "store", "sts", "tlsrpt", "sieve"},
     {"relay"},
     {"control"},
     {"service"},
@@ -30,6 +30,7 @@ LIBRARIES = {
     r"zlib\.h": {"tlsrpt"},
     r"crypt\.h": {"crypto"},
     r"argon2\.h": {"crypto"},
+    r"re2/.*": {"sieve"},
     r"catch2/.*": set(),
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')

@@ -1,0 +1,49 @@
+#include "common/sieve/regex.h"
+
+#include <re2/re2.h>
+
+#include <algorithm>
+
+#include "common/mime/charset.h"
+
+namespace quartet::sieve {
+namespace {
+
+constexpr int kMostGroups = 100;
+
+re2::RE2::Options options_for(std::string_view pattern, Comparator comparator) {
+  re2::RE2::Options out(re2::RE2::POSIX);
+  out.set_case_sensitive(comparator == Comparator::kOctet);
+  out.set_log_errors(false);
+  out.set_max_mem(1 << 20);
+  // Patterns that are no UTF-8 can come out of ${hex:...}.
+  out.set_encoding(mime::is_utf8(pattern) ? re2::RE2::Options::EncodingUTF8 : re2::RE2::Options::EncodingLatin1);
+  return out;
+}
+
+}  // namespace
+
+Regex::Regex(std::string_view pattern, Comparator comparator)
+    : compiled_(std::make_unique<re2::RE2>(re2::StringPiece(pattern.data(), pattern.size()),
+                                           options_for(pattern, comparator))) {}
+
+Regex::~Regex() = default;
+
+std::string Regex::fault() const {
+  if (!compiled_->ok()) return compiled_->error();
+  return compiled_->NumberOfCapturingGroups() >= kMostGroups ? "too many groups" : "";
+}
+
+std::vector<std::string_view> Regex::find(std::string_view text) const {
+  if (!fault().empty()) return {};
+  std::vector<re2::StringPiece> groups(static_cast<std::size_t>(compiled_->NumberOfCapturingGroups()) + 1);
+  const re2::StringPiece in(text.data(), text.size());
+  if (!compiled_->Match(in, 0, text.size(), re2::RE2::UNANCHORED, groups.data(), static_cast<int>(groups.size())))
+    return {};
+  std::vector<std::string_view> out;
+  for (const auto& group : groups)
+    out.push_back(group.data() == nullptr ? std::string_view() : std::string_view(group.data(), group.size()));
+  return out;
+}
+
+}  // namespace quartet::sieve

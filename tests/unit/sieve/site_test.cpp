@@ -1,0 +1,152 @@
+// What scripts ask of the site and have it do: RFC 5230, RFC 5435, RFC 5490, RFC 5183, RFC 7352, RFC 8579.
+#include "common/sieve/answers.h"
+#include "helpers.h"
+
+using namespace quartet;
+using namespace quartet::sieve;
+
+namespace {
+
+const std::string kVacation = "require [\"vacation\", \"vacation-seconds\"]; vacation ";
+
+Vacation vacation(const Run& what) {
+  const auto outcome = outcome_of(what);
+  INFO(outcome.no_vacation);
+  REQUIRE(outcome.actions.size() == 2);
+  return std::get<Vacation>(outcome.actions[0]);
+}
+
+std::string why_not(const std::string& header, const std::string& from = "coyote@desert.example.org") {
+  return outcome_of({kVacation + "\"gone\";", header + "\r\n", from}).no_vacation;
+}
+
+const Answering kAnswering{"ann@b.example", "<new.1@b.example>", "mda.b.example", from_micros(1'795'525'509'000'000)};
+
+}  // namespace
+
+TEST_CASE("mailboxes and their uses", "[sieve][rfc5490][rfc8579]") {
+  CHECK(holds("mailboxexists [\"INBOX\", \"Lists\"]", "\"mailbox\""));
+  CHECK_FALSE(holds("mailboxexists [\"INBOX\", \"None\"]", "\"mailbox\""));
+  CHECK(actions_of({"require [\"mailbox\", \"fileinto\"]; fileinto :create \"New\";"}) ==
+        Lines{"fileinto :create \"New\""});
+  CHECK(holds("specialuse_exists \"\\\\Junk\"", "\"special-use\""));
+  CHECK_FALSE(holds("specialuse_exists [\"\\\\Junk\", \"\\\\Sent\"]", "\"special-use\""));
+  CHECK(holds("specialuse_exists \"Junk\" \"\\\\Junk\"", "\"special-use\""));
+  CHECK_FALSE(holds("specialuse_exists \"Lists\" \"\\\\Junk\"", "\"special-use\""));
+  CHECK(actions_of({"require [\"special-use\", \"fileinto\"]; fileinto :specialuse \"\\\\Junk\" \"Spam\";"}) ==
+        Lines{"fileinto \"Junk\""});
+  CHECK(actions_of({"require [\"special-use\", \"fileinto\"]; fileinto :specialuse \"\\\\Sent\" \"Spam\";"}) ==
+        Lines{"fileinto \"Spam\""});
+}
+
+TEST_CASE("the environment", "[sieve][rfc5183]") {
+  CHECK(holds("environment \"Location\" \"mda\"", "\"environment\""));
+  CHECK_FALSE(holds("environment :contains \"vnd.none\" \"\"", "\"environment\""));
+}
+
+TEST_CASE("duplicates are remembered when all is done", "[sieve][rfc7352]") {
+  TestWorld world;
+  const Run what{"require \"duplicate\"; if duplicate { discard; }"};
+  const auto first = outcome_of(what, world);
+  CHECK(first.actions.size() == 1);
+  REQUIRE(first.remember.size() == 1);
+  CHECK(first.remember[0].seconds == 7 * 86'400);
+  world.remembered.insert(first.remember[0].key);
+  CHECK(outcome_of(what, world).actions.empty());
+  CHECK(outcome_of(what, world).remember.empty());
+  // With another handle it is another thing; with :last, time begins again.
+  CHECK_FALSE(holds("duplicate :handle \"x\"", "\"duplicate\"", {}, &world));
+  CHECK(outcome_of({"require \"duplicate\"; if duplicate :last :seconds 60 { discard; }"}, world).remember.size() == 1);
+  CHECK_FALSE(holds("duplicate :header \"X-None\"", "\"duplicate\"", {}, &world));
+  CHECK(outcome_of({"require \"duplicate\"; if anyof(duplicate :uniqueid \"a\", duplicate :uniqueid \"a\") {}"}, world)
+            .remember.size() == 1);
+  CHECK(errors_of("require \"duplicate\"; if duplicate :header \"a\" :uniqueid \"b\" {}").size() == 1);
+}
+
+TEST_CASE("vacation: what is said", "[sieve][rfc5230]") {
+  const auto plain = vacation({kVacation + "\"I am away\";"});
+  CHECK(plain.to == "coyote@desert.example.org");
+  CHECK(plain.subject == "Auto: I have a present for you \xE2\x98\xBA");
+  CHECK(plain.seconds == 7 * 86'400);
+  CHECK(plain.in_reply_to == "<1@desert.example.org>");
+  CHECK(vacation({kVacation + ":days 3 :subject \"Gone\" \"x\";"}).seconds == 3 * 86'400);
+  CHECK(vacation({kVacation + ":days 0 \"x\";"}).seconds == 86'400);
+  CHECK(vacation({kVacation + ":days 1000 \"x\";"}).seconds == 90 * 86'400);
+  CHECK(vacation({kVacation + ":seconds 60 \"x\";"}).seconds == 60);
+  // Other words are another reply, unless a handle makes them one.
+  CHECK(vacation({kVacation + "\"x\";"}).key != vacation({kVacation + "\"y\";"}).key);
+  CHECK(vacation({kVacation + ":handle \"h\" \"x\";"}).key == vacation({kVacation + ":handle \"h\" \"y\";"}).key);
+  CHECK(errors_of(kVacation + ":days 1 :seconds 1 \"x\";").size() == 1);
+  CHECK(actions_of({kVacation + "\"x\"; vacation \"y\";"}).back().ends_with("vacation twice"));
+}
+
+TEST_CASE("vacation: who gets no reply", "[sieve][rfc5230]") {
+  CHECK(why_not("To: ann@b.example\r\n").empty());
+  CHECK(why_not("Cc: Ann <ANN@c.example>\r\n").empty());
+  CHECK(why_not("Resent-To: ann+sieve@b.example\r\n").empty());
+  CHECK(why_not("To: list@b.example\r\n") == "no address of the user is named as recipient");
+  CHECK(outcome_of({kVacation + ":addresses \"list@b.example\" \"x\";", "To: list@b.example\r\n\r\n"})
+            .no_vacation.empty());
+  CHECK(why_not("To: ann@b.example\r\n", "") == "the sender is <>");
+  CHECK(why_not("To: ann@b.example\r\n", "ann@c.example") == "the sender is the user");
+  for (const auto* sender : {"MAILER-DAEMON@x.example", "owner-list@x.example", "list-request@x.example"})
+    CHECK(why_not("To: ann@b.example\r\n", sender) == "the sender is a program");
+  CHECK(why_not("To: ann@b.example\r\nList-Id: <x>\r\n") == "the message came by a list");
+  CHECK(why_not("To: ann@b.example\r\nAuto-Submitted: auto-replied\r\n") == "the message was sent by a program");
+  CHECK(why_not("To: ann@b.example\r\nAuto-Submitted: no\r\n").empty());
+  CHECK(why_not("To: ann@b.example\r\nPrecedence: bulk\r\n") == "the message was sent to many");
+}
+
+TEST_CASE("vacation: the reply", "[sieve][rfc5230]") {
+  const auto reply =
+      vacation_reply(vacation({kVacation + ":subject \"Weg \xE2\x98\xBA\" \"I am\r\naway\";"}), kAnswering);
+  CHECK(reply.contains("From: ann@b.example\r\n"));
+  CHECK(reply.contains("To: coyote@desert.example.org\r\n"));
+  CHECK(reply.contains("Subject: =?utf-8?"));
+  CHECK(reply.contains("In-Reply-To: <1@desert.example.org>\r\n"));
+  CHECK(reply.contains("References: <1@desert.example.org>\r\n"));
+  CHECK(reply.contains("Auto-Submitted: auto-replied (vacation)\r\n"));
+  CHECK(reply.contains("\r\n\r\nI am\r\naway"));
+  const auto mime =
+      vacation_reply(vacation({kVacation + ":mime text:\nContent-Type: text/html\n\n<b>away</b>\n.\n;"}), kAnswering);
+  CHECK(mime.contains("MIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n<b>away</b>\r\n"));
+}
+
+TEST_CASE("notifications by mail", "[sieve][rfc5435][rfc5436]") {
+  const std::string require = "require [\"enotify\", \"variables\", \"relational\"]; ";
+  const auto outcome = outcome_of(
+      {require + "notify :importance \"1\" :message \"You got mail\" "
+                 "\"mailto:pager@c.example?cc=b%40c.example&subject=x&body=hello&From=evil@c.example&X-P=1\";"});
+  REQUIRE(outcome.actions.size() == 2);
+  const auto& notify = std::get<Notify>(outcome.actions[0]);
+  CHECK(notify.to.recipients == Lines{"pager@c.example", "b@c.example"});
+  const auto text = notification(notify, kAnswering);
+  CHECK(text.contains("Subject: You got mail\r\n"));
+  CHECK(text.contains("From: ann@b.example\r\n"));
+  CHECK_FALSE(text.contains("evil"));
+  CHECK(text.contains("X-P: 1\r\n"));
+  CHECK(text.contains("X-Priority: 1 (Highest)\r\n"));
+  CHECK(text.contains("Auto-Submitted: auto-notified; owner-email=\"ann@b.example\"\r\n"));
+  CHECK(text.contains("\r\n\r\nhello"));
+  CHECK(actions_of({require + "notify \"mailto:p@c.example\";"})[0].contains(
+      "coyote@desert.example.org>: I have a present"));
+  CHECK(actions_of({require + "notify \"mailto:p@c.example\";", "Auto-Submitted: auto-notified\r\n\r\n"}) ==
+        Lines{"keep"});
+  CHECK(holds("valid_notify_method \"mailto:a@b.example\"", "\"enotify\""));
+  CHECK_FALSE(holds("valid_notify_method [\"mailto:a@b.example\", \"xmpp:a@b.example\"]", "\"enotify\""));
+  CHECK_FALSE(holds("valid_notify_method \"mailto:a@b.example?subject=%0\"", "\"enotify\""));
+  CHECK(holds("notify_method_capability \"mailto:a@b.example\" \"online\" \"maybe\"", "\"enotify\""));
+  CHECK(errors_of(require + "notify \"tel:1\";").size() == 1);
+  CHECK(errors_of(require + "notify :importance \"4\" \"mailto:a@b.example\";").size() == 1);
+}
+
+TEST_CASE("a refusal is a notice of disposition", "[sieve][rfc5429][rfc8098]") {
+  const auto text = refusal({"No \xE2\x98\xBA", false}, "coyote@desert.example.org", kLetter, kAnswering);
+  CHECK(text.contains("To: coyote@desert.example.org\r\n"));
+  CHECK(text.contains("report-type=disposition-notification"));
+  CHECK(text.contains("Final-Recipient: rfc822;ann@b.example\r\n"));
+  CHECK(text.contains("Original-Message-ID: <1@desert.example.org>\r\n"));
+  CHECK(text.contains("Disposition: automatic-action/MDN-sent-automatically; deleted\r\n"));
+  CHECK(text.contains("X-Caffeine: C8H10N4O2\r\n"));
+  CHECK_FALSE(text.contains("anvil"));
+}
