@@ -62,6 +62,7 @@ std::vector<Command> link_commands();
 std::vector<Command> upstream_commands();
 std::vector<Command> dest_commands();
 std::vector<Command> session_commands();
+std::vector<Command> sieve_commands();
 std::vector<Command> node_commands();
 std::vector<Command> trace_commands();
 std::vector<Command> top_commands();
