@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "common/log/log.h"
 #include "common/service/settings.h"
@@ -13,6 +14,8 @@ namespace {
 
 /// Deliveries to files at a time: they wait for the disk and for locks, not for the processor.
 constexpr std::size_t kFileThreads = 16;
+/// Logins to ManageSieve that are checked at a time: each keeps a processor busy.
+constexpr std::size_t kPasswordThreads = 2;
 
 }  // namespace
 
@@ -23,7 +26,11 @@ std::expected<std::unique_ptr<service::Agent>, std::vector<config::Error>> Agent
 }
 
 Agent::Agent(SettingsPtr settings)
-    : first_(settings), latest_(settings), settings_(settings), budget_(settings->memory) {}
+    : first_(settings),
+      latest_(settings),
+      settings_(settings),
+      budget_(settings->memory),
+      passwords_(kPasswordThreads) {}
 
 service::Status Agent::bind(async::LoopThreads& loops) {
   service::Acceptor::Options options;
@@ -32,11 +39,20 @@ service::Status Agent::bind(async::LoopThreads& loops) {
       loops, std::move(options), [this](std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener) {
         return serve(std::move(stream), listener);
       });
-  return acceptor_->bind(first_->listeners);
+  if (auto bound = acceptor_->bind(first_->listeners); !bound || first_->sieve_listeners.empty()) return bound;
+  service::Acceptor::Options scripts;
+  scripts.connections_per_client = [this] { return service::connections_per_client(settings_.get()->config.limits()); };
+  managesieve_acceptor_ = std::make_unique<service::Acceptor>(
+      loops, std::move(scripts), [this](std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener) {
+        return serve_scripts(std::move(stream), listener);
+      });
+  return managesieve_acceptor_->bind(first_->sieve_listeners);
 }
 
 service::Belongings Agent::belongings() const {
-  return {acceptor_->socket_files(), {first_->config.store(), first_->config.spool()}};
+  auto sockets = acceptor_->socket_files();
+  if (managesieve_acceptor_) std::ranges::move(managesieve_acceptor_->socket_files(), std::back_inserter(sockets));
+  return {std::move(sockets), {first_->config.store(), first_->config.spool(), first_->config.sieve().directory()}};
 }
 
 store::Options Agent::store_options() const {
@@ -63,6 +79,11 @@ service::Status Agent::start() {
     queue_ = *std::move(queue);
   }
   files_ = std::make_unique<async::ThreadPool>("files", kFileThreads);
+  if (first_->config.has_sieve()) {
+    const auto& sieve = first_->config.sieve();
+    filters_ = std::make_unique<Filters>(Filters::Options{sieve.directory(), sieve.global(), first_->sieve_limits,
+                                                          [this] { return settings_.get()->tables.directory; }});
+  }
   services_ = std::unique_ptr<SessionServices>(
       new SessionServices{.delivery = {.store = *store_, .files = *files_, .hostname = {}, .notices = {}, .mbox = {}},
                           .tables = [this] { return settings_.get()->tables; },
@@ -70,12 +91,20 @@ service::Status Agent::start() {
   auto& delivery = services_->delivery;
   delivery.spool = spool();
   delivery.store_fault = &store_fault_;
+  delivery.filters = filters_.get();
   delivery.redelivers = first_->redelivers;
   delivery.hostname = first_->session.features.hostname;
   delivery.hops = first_->hops;
   delivery.notices = first_->relay.notices;
   // The way back to ourselves is open before the queue begins.
   acceptor_->start();
+  if (managesieve_acceptor_) {
+    managesieve_ = std::unique_ptr<ManageSieveServices>(new ManageSieveServices{
+        filters_->scripts(), *files_, [this](std::string user, std::string authorization, std::string password) {
+          return authenticate(std::move(user), std::move(authorization), std::move(password));
+        }});
+    managesieve_acceptor_->start();
+  }
   if (queue_) queue_->start();
   return {};
 }
@@ -90,6 +119,26 @@ async::Task<void> Agent::serve(std::unique_ptr<net::Stream> stream, const servic
   const auto handler = make_handler(*services_);
   const auto end = co_await smtp::serve(std::move(stream), options, *handler);
   log::debug("mda.session_ended", {{"peer", peer}, {"how", smtp::to_string(end)}});
+}
+
+async::Task<void> Agent::serve_scripts(std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener) {
+  const auto settings = settings_.get();
+  ManageSieveOptions options;
+  options.tls = settings->session.tls;
+  options.implicit_tls = listener.implicit_tls;
+  options.hostname = settings->session.features.hostname;
+  options.redirects = settings->sieve_limits.redirects;
+  options.draining = &managesieve_acceptor_->draining();
+  const auto place = sessions_.enter("managesieve", *stream);
+  options.record = &place.record();
+  co_await serve_managesieve(std::move(stream), options, *managesieve_);
+}
+
+async::Task<std::string> Agent::authenticate(std::string user, std::string authorization, std::string password) {
+  const auto directory = settings_.get()->tables.directory;
+  const auto* account =
+      co_await passwords_.authenticate(directory, std::move(user), std::move(authorization), std::move(password));
+  co_return account == nullptr ? std::string() : account->login;
 }
 
 service::Reloaded Agent::reload(const std::string& path) {
@@ -110,11 +159,15 @@ std::string Agent::trouble() const {
 
 void Agent::drain(std::chrono::seconds grace) {
   const auto end = std::chrono::steady_clock::now() + grace;
+  // Who manages scripts has nothing under way that could be lost.
+  if (managesieve_acceptor_) managesieve_acceptor_->drain(std::chrono::seconds(0));
   if (acceptor_) acceptor_->drain(grace);
   // The sessions are gone: nothing asks for these any more.
   const auto left = std::chrono::duration_cast<std::chrono::seconds>(end - std::chrono::steady_clock::now());
   if (queue_) queue_->stop(std::max(left, std::chrono::seconds(0)));
+  managesieve_.reset();
   services_.reset();
+  filters_.reset();
   files_.reset();
   queue_.reset();
   store_.reset();

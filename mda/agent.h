@@ -8,8 +8,11 @@
 #include "common/service/acceptor.h"
 #include "common/service/agent.h"
 #include "common/service/current.h"
+#include "common/service/passwords.h"
 #include "common/service/queue.h"
 #include "common/store/store.h"
+#include "mda/filter.h"
+#include "mda/managesieve_session.h"
 #include "mda/settings.h"
 
 namespace quartet::mda {
@@ -32,6 +35,8 @@ class Agent : public service::Agent {
 
  private:
   async::Task<void> serve(std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener);
+  async::Task<void> serve_scripts(std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener);
+  async::Task<std::string> authenticate(std::string user, std::string authorization, std::string password);
   store::Options store_options() const;
 
   const SettingsPtr first_;  // as the agent was started
@@ -43,8 +48,12 @@ class Agent : public service::Agent {
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<service::Queue> queue_;
   service::RecentFault store_fault_;
+  std::unique_ptr<Filters> filters_;
   std::unique_ptr<SessionServices> services_;
   std::unique_ptr<service::Acceptor> acceptor_;
+  service::Passwords passwords_;
+  std::unique_ptr<ManageSieveServices> managesieve_;
+  std::unique_ptr<service::Acceptor> managesieve_acceptor_;  // null without listeners for it
 };
 
 }  // namespace quartet::mda

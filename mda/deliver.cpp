@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <tuple>
 #include <utility>
@@ -11,10 +12,11 @@
 #include "common/log/message_events.h"
 #include "common/metrics/metrics.h"
 #include "common/mime/trace.h"
-#include "common/service/intake.h"
 #include "mda/copies.h"
 #include "mda/fault.h"
+#include "mda/filter.h"
 #include "mda/maildir.h"
+#include "mda/onward.h"
 
 namespace quartet::mda {
 namespace {
@@ -46,6 +48,7 @@ class Carrier {
       co_return all(smtp::Reply(554, "5.4.6", fmt::format("a loop: {} Received fields", hops)));
     make_jobs();
     stop_loops();
+    co_await to_scripts();
     co_await to_store();
     co_await to_files();
     for (std::size_t i = 0; i < in_->recipients.size(); ++i) {
@@ -92,6 +95,31 @@ class Carrier {
       if (mime::has_field_value(header_, "Delivered-To", job.delivered_to))
         job.reply = smtp::Reply(554, "5.4.6", "a loop: the message was delivered to this address before");
     }
+  }
+
+  /// Accounts whose script does more than keep the message; the others stay open for the store.
+  async::Task<void> to_scripts() {
+    if (services_.filters == nullptr) co_return;
+    async::TaskGroup group;
+    for (std::size_t i = 0; i < jobs_.size(); ++i) {
+      if (jobs_[i].target.kind == Kind::kStore && jobs_[i].open()) group.spawn(to_script(i));
+    }
+    co_await group.join();
+  }
+
+  async::Task<void> to_script(std::size_t index) {
+    Filtering filtering;
+    filtering.account = jobs_[index].target.address;
+    for (std::size_t i = 0; i < jobs_of_.size(); ++i) {
+      if (std::ranges::count(jobs_of_[i], index) == 0) continue;
+      if (filtering.recipient.empty()) {
+        filtering.recipient = in_->recipients[i].rcpt.forward_path;
+        filtering.forwarded_from = in_->recipients[i].forwarded_from;
+      }
+      if (jobs_of_[i].size() > 1) filtering.alone = false;
+    }
+    auto reply = co_await filter(services_, *in_, header_, std::move(filtering));
+    if (reply) jobs_[index].reply = *std::move(reply);
   }
 
   std::string copy_for(std::string_view delivered_to) const {
@@ -168,24 +196,6 @@ class Carrier {
     return append_mbox(job.target.path, copy, in_->mail.reverse_path, in_->time, services_.mbox);
   }
 
-  spool::NewMessage envelope() const {
-    static constexpr spool::BodyType kBodies[] = {spool::BodyType::k7Bit, spool::BodyType::k8BitMime,
-                                                  spool::BodyType::kBinaryMime};
-    static constexpr spool::Ret kRets[] = {spool::Ret::kDefault, spool::Ret::kFull, spool::Ret::kHeaders};
-    const auto& mail = in_->mail;
-    spool::NewMessage out;
-    out.envelope.reverse_path = mail.reverse_path;
-    out.envelope.ret = kRets[static_cast<int>(mail.ret)];
-    out.envelope.envid = mail.envid;
-    out.envelope.body_type = kBodies[static_cast<int>(mail.body)];
-    out.envelope.smtputf8 = mail.smtputf8;
-    out.envelope.require_tls = mail.require_tls;
-    out.envelope.client = in_->client;
-    out.envelope.trace_id = in_->trace;
-    out.envelope.received = in_->time;
-    return out;
-  }
-
   /// The sender asked to hear of one recipient: with several places behind it, one that is reached is enough, and none
   /// of the others may say so again (RFC 3461 section 5.2.7).
   std::uint8_t notify_of(std::size_t recipient) const {
@@ -202,7 +212,7 @@ class Carrier {
     const auto is_wanted = [&](const Job& job) {
       return job.target.kind == Kind::kSend && job.open() && (job.target.outside && forwarded_from) == other_sender;
     };
-    auto message = envelope();
+    auto message = onward(*in_);
     if (other_sender) message.envelope.reverse_path = forwarded_from.value_or("");
     for (const auto index : jobs_of_[recipient]) {
       const auto& job = jobs_[index];
@@ -210,22 +220,11 @@ class Carrier {
     }
     if (message.recipients.empty()) co_return;
     message.body = forwarded_copy(in_->message, header_, rcpt.forward_path, in_->received);
-    const auto reply = co_await enqueue(std::move(message), smtp::Reply(250, "2.1.5", "sent on"));
+    const auto reply = co_await enqueue(services_, *in_, std::move(message), smtp::Reply(250, "2.1.5", "sent on"));
     for (const auto index : jobs_of_[recipient]) {
       auto& job = jobs_[index];
       if (is_wanted(job)) job.reply = reply;
     }
-  }
-
-  async::Task<smtp::Reply> enqueue(spool::NewMessage message, smtp::Reply good) {
-    if (services_.spool == nullptr) {
-      log::error("mda.no_spool", {{"message", in_->id}, {"trace", in_->trace}, {"to", message.recipients[0].address}});
-      co_return smtp::Reply(451, "4.3.5", "this host has no queue for mail to other hosts");
-    }
-    const auto queued = co_await services_.spool->enqueue(std::move(message));
-    if (queued) co_return good;
-    log::error("mda.not_queued", {{"message", in_->id}, {"trace", in_->trace}, {"reason", queued.error().detail}});
-    co_return service::reply_to(queued.error());
   }
 
   /// The one reply for all places behind a recipient.
@@ -253,7 +252,7 @@ class Carrier {
                                      smtp::Reply good) {
     if (services_.spool == nullptr || !services_.redelivers)
       co_return bad.transient() ? bad : smtp::Reply(451, "4.3.0", bad.text());
-    auto message = envelope();
+    auto message = onward(*in_);
     for (const auto* job : lost)
       message.recipients.push_back({job->target.via, notify_of(recipient), in_->recipients[recipient].rcpt.orcpt});
     message.body = forwarded_copy(in_->message, header_, {}, in_->received);
@@ -261,7 +260,7 @@ class Carrier {
                                        {"trace", in_->trace},
                                        {"to", in_->recipients[recipient].rcpt.forward_path},
                                        {"waiting", lost.size()}});
-    co_return co_await enqueue(std::move(message), std::move(good));
+    co_return co_await enqueue(services_, *in_, std::move(message), std::move(good));
   }
 
   bool only_sent_on(std::size_t recipient) const {
@@ -318,7 +317,7 @@ class Carrier {
   /// was sent on to one place took the duty along.
   async::Task<void> notify(const std::vector<smtp::Reply>& replies) {
     if (services_.spool == nullptr) co_return;
-    auto about = envelope();
+    auto about = onward(*in_);
     spool::Message message{
         {}, std::move(about.envelope), in_->message.size(), static_cast<std::uint32_t>(in_->recipients.size())};
     std::vector<relay::Notice> notices;
@@ -335,7 +334,7 @@ class Carrier {
     if (notices.empty()) co_return;
     auto notice = relay::make_notice(services_.notices, message, in_->message, notices);
     // The mail has arrived: a notice that cannot be written is no reason to send it again.
-    co_await enqueue(std::move(notice), delivered());
+    co_await enqueue(services_, *in_, std::move(notice), delivered());
   }
 
   const Services& services_;

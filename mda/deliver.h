@@ -37,6 +37,8 @@ struct Incoming {
   WallTime time{};
 };
 
+class Filters;
+
 /// Shared by all sessions; outlives them.
 struct Services {
   store::Store& store;
@@ -46,6 +48,7 @@ struct Services {
   /// The relay brings mail for addresses of our own back to us. If an alias leads to several places and some fail, the
   /// mail for these waits in the spool; without, the client is told to try again, and the others get it twice.
   bool redelivers = false;
+  Filters* filters = nullptr;  // of the users; null: there are none
   std::string hostname;
   std::size_t hops = 50;
   relay::NoticeOptions notices;

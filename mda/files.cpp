@@ -40,6 +40,14 @@ FileResult<void> sync(const File& file, const std::string& path) {
   return {};
 }
 
+FileResult<void> write_new(const std::string& path, std::string_view bytes) {
+  const File file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!file.is_open()) return file_error("create", path);
+  auto written = write_all(file, bytes, path);
+  if (written) written = sync(file, path);
+  return written;
+}
+
 FileResult<void> sync_directory(const std::string& path) {
   const File directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory.is_open()) return file_error("open", path);

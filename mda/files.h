@@ -33,6 +33,8 @@ class File {
 FileResult<void> write_all(const File& file, std::string_view bytes, const std::string& path);
 /// The file's bytes and its size are on disk.
 FileResult<void> sync(const File& file, const std::string& path);
+/// Makes the file, which must not exist yet; its bytes are on disk. What an error leaves behind is the caller's.
+FileResult<void> write_new(const std::string& path, std::string_view bytes);
 /// The names in a directory are on disk.
 FileResult<void> sync_directory(const std::string& path);
 /// "." for a name without a directory.

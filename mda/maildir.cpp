@@ -54,14 +54,6 @@ std::string with_lf(std::string_view message) {
   return out;
 }
 
-FileResult<void> write_new(const std::string& path, std::string_view bytes) {
-  const File file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (!file.is_open()) return file_error("create", path);
-  auto written = write_all(file, bytes, path);
-  if (written) written = sync(file, path);
-  return written;
-}
-
 }  // namespace
 
 FileResult<void> deliver_maildir(const std::string& path, std::string_view message, std::string_view host) {

@@ -99,6 +99,19 @@ void check_spool(service::Checker& checker, const Settings& settings) {
     checker.fault(config, "spool", fmt::format("is required: an alias leads to {}", target));
 }
 
+void read_sieve(service::Checker& checker, const v1::Mda& config, Settings& settings) {
+  auto& out = settings.sieve_limits;
+  if (!config.has_sieve()) return;
+  const auto& sieve = config.sieve();
+  checker.require(sieve, "directory", sieve.directory());
+  if (config.spool().empty()) checker.fault(config, "sieve", "needs `spool`");
+  if (sieve.redirects() > out.actions) checker.fault(sieve, "redirects", fmt::format("at most {}", out.actions));
+  if (sieve.redirects() != 0) out.redirects = sieve.redirects();
+  if (sieve.listener_size() == 0) return;
+  settings.sieve_listeners = service::listeners(checker, sieve, sieve.listener());
+  if (config.tls().certificate().empty()) checker.fault(sieve, "listener", "needs a certificate: see `tls`", 0);
+}
+
 void check_unchanged(service::Checker& checker, const v1::Mda& config, const v1::Mda& now) {
   constexpr const char* kRestart = "cannot change while the agent runs: restart it";
   const auto differ = [](const google::protobuf::Message& a, const google::protobuf::Message& b) {
@@ -111,6 +124,7 @@ void check_unchanged(service::Checker& checker, const v1::Mda& config, const v1:
   if (differ(a, b)) checker.fault(config, "listener", kRestart);
   if (config.store() != now.store()) checker.fault(config, "store", kRestart);
   if (config.spool() != now.spool()) checker.fault(config, "spool", kRestart);
+  if (differ(config.sieve(), now.sieve())) checker.fault(config, "sieve", kRestart);
   if (service::hostname(config.agent()) != service::hostname(now.agent()))
     checker.fault(config.agent(), "hostname", kRestart);
   if (config.limits().hops() != now.limits().hops()) checker.fault(config.limits(), "hops", kRestart);
@@ -145,6 +159,7 @@ std::expected<SettingsPtr, std::vector<config::Error>> load_settings(const std::
   features.dsn = !config.spool().empty();
   features.limits = service::limits(config.limits());
   settings->hops = service::hops(config.limits());
+  read_sieve(checker, config, *settings);
   settings->memory = service::memory(checker, config.limits());
   if (!config.spool().empty()) {
     settings->relay = service::relay_options(checker, config.sending(), features.hostname, settings->listeners);

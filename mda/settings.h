@@ -9,6 +9,7 @@
 #include "common/config/config.h"
 #include "common/relay/relay.h"
 #include "common/service/acceptor.h"
+#include "common/sieve/run.h"
 #include "common/smtp/server_session.h"
 #include "mda/session.h"
 #include "quartet/config/v1/mda.pb.h"
@@ -21,7 +22,9 @@ struct Settings {
   smtp::ServerOptions session;  // without what belongs to one listener or one run
   Tables tables;
   std::size_t hops = 0;
-  std::uint64_t memory = 0;  // octets of messages that come in at a time
+  sieve::RunLimits sieve_limits;
+  std::vector<service::ListenerSpec> sieve_listeners;  // of ManageSieve
+  std::uint64_t memory = 0;                            // octets of messages that come in at a time
   /// With a spool.
   relay::Options relay;
   std::shared_ptr<const relay::Router> router;

@@ -97,3 +97,18 @@ TEST_CASE("a reload changes who has mail, not where the agent lives", "[mda]") {
   for (auto at = faults.find("restart it"); at != std::string::npos; at = faults.find("restart it", at + 1)) ++refused;
   CHECK(refused == 3);
 }
+
+TEST_CASE("scripts of users need a directory and a spool, ManageSieve a certificate", "[mda][sieve]") {
+  const Files files;
+  const std::string listener = kListener;
+  const auto good = load_settings(files.write(listener + kSpool + "sieve { directory: \"/s\" redirects: 3 }\n"));
+  REQUIRE(good.has_value());
+  CHECK((*good)->sieve_limits.redirects == 3);
+  CHECK(files.faults(listener + "sieve { directory: \"/s\" }\n") == "5: sieve: needs `spool`\n");
+  CHECK(files.faults(listener + kSpool + "sieve { redirects: 100 }\n") ==
+        "7: directory: is required\n7: redirects: at most 50\n");
+  CHECK(files.faults(listener + kSpool + "sieve { directory: \"/s\"\n  listener { address: \"127.0.0.1:4190\" } }\n")
+            .contains("listener: needs a certificate"));
+  CHECK(files.faults(listener + kSpool + "sieve { directory: \"/other\" }\n", good->get()) ==
+        "7: sieve: cannot change while the agent runs: restart it\n");
+}

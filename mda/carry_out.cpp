@@ -1,0 +1,268 @@
+// The actions of a script. What delivers comes first, answers go out when it is done: a client that has to come again
+// would be answered twice.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "common/base/ascii.h"
+#include "common/log/log.h"
+#include "common/mime/charset.h"
+#include "common/mime/trace.h"
+#include "common/relay/route.h"
+#include "common/sieve/answers.h"
+#include "mda/copies.h"
+#include "mda/fault.h"
+#include "mda/filter.h"
+#include "mda/onward.h"
+#include "mda/sieve_memory.h"
+
+namespace quartet::mda {
+namespace {
+
+/// One place that the script puts the message.
+struct Placing {
+  store::DeliveryTarget target;
+  sieve::Edited message;  // null: as it came
+  std::optional<smtp::Reply> reply;
+};
+
+std::uint64_t system_flag(std::string_view flag) {
+  static constexpr std::pair<std::string_view, std::uint64_t> kFlags[] = {{"\\Seen", store::flag::kSeen},
+                                                                          {"\\Answered", store::flag::kAnswered},
+                                                                          {"\\Flagged", store::flag::kFlagged},
+                                                                          {"\\Deleted", store::flag::kDeleted},
+                                                                          {"\\Draft", store::flag::kDraft}};
+  for (const auto& [name, value] : kFlags) {
+    if (ascii::iequals(name, flag)) return value;
+  }
+  return 0;
+}
+
+void set_flags(store::DeliveryTarget& target, const sieve::Flags& flags) {
+  for (const auto& flag : flags) {
+    if (const auto system = system_flag(flag))
+      target.flags |= system;
+    else
+      target.keywords.push_back(flag);
+  }
+}
+
+/// The store refuses these for as long as the script asks for them.
+bool never_so(store::ErrorCode code) {
+  using store::ErrorCode;
+  return code == ErrorCode::kNoMailbox || code == ErrorCode::kNoSelect || code == ErrorCode::kInvalidName ||
+         code == ErrorCode::kTooManyKeywords || code == ErrorCode::kCannot || code == ErrorCode::kUnsupported;
+}
+
+class Actions {
+ public:
+  Actions(const Services& services, const Incoming& incoming, const mime::Header& header, const Filtering& filtering,
+          const sieve::Outcome& outcome)
+      : services_(services), in_(incoming), header_(header), filtering_(filtering), outcome_(outcome) {}
+
+  async::Task<smtp::Reply> run() {
+    if (const auto* reject = find_reject()) co_return co_await refuse(*reject);
+    gather();
+    co_await place();
+    for (const auto& action : outcome_.actions) {
+      if (const auto* redirect = std::get_if<sieve::Redirect>(&action)) co_await send_on(*redirect);
+    }
+    auto reply = co_await settle();
+    if (reply.positive()) co_await afterwards();
+    co_return reply;
+  }
+
+ private:
+  const sieve::Reject* find_reject() const {
+    for (const auto& action : outcome_.actions) {
+      if (const auto* found = std::get_if<sieve::Reject>(&action)) return found;
+    }
+    return nullptr;
+  }
+
+  /// RFC 5429: refused in the transaction where that refuses nobody else and says what the script says.
+  async::Task<smtp::Reply> refuse(const sieve::Reject& reject) {
+    const bool sayable = mime::is_ascii(reject.reason);
+    const bool answerable = !in_.mail.reverse_path.empty() && services_.spool != nullptr;
+    if (filtering_.alone && (sayable || reject.at_protocol || !answerable)) {
+      smtp::Reply out(550, "5.7.1", "the recipient does not want this message");
+      if (!sayable) co_return out;
+      out.lines.clear();
+      for (const auto line : ascii::split(ascii::trim(reject.reason), '\n')) {
+        if (out.lines.size() < 20) out.lines.emplace_back(ascii::trim(line.substr(0, 400)));
+      }
+      co_return out;
+    }
+    if (answerable)
+      co_return co_await answer(sieve::refusal(reject, in_.mail.reverse_path, in_.message, answering()),
+                                {in_.mail.reverse_path});
+    // Nobody to be told, and others have the message: all that is left is to drop it here.
+    co_return smtp::Reply(250, "2.1.5", "delivered");
+  }
+
+  void gather() {
+    for (const auto& action : outcome_.actions) {
+      Placing placing;
+      placing.target.account = filtering_.account;
+      if (const auto* keep = std::get_if<sieve::Keep>(&action)) {
+        set_flags(placing.target, keep->flags);
+        placing.message = keep->message;
+      } else if (const auto* file = std::get_if<sieve::FileInto>(&action)) {
+        placing.target.mailbox = file->mailbox;
+        placing.target.create_mailbox = file->create;
+        set_flags(placing.target, file->flags);
+        placing.message = file->message;
+      } else {
+        continue;
+      }
+      places_.push_back(std::move(placing));
+    }
+  }
+
+  std::string copy_of(const sieve::Edited& message) const {
+    if (message == nullptr)
+      return mailbox_copy(in_.message, header_, in_.mail.reverse_path, filtering_.account, in_.received);
+    const mime::Header header(*message);
+    return mailbox_copy(*message, header, in_.mail.reverse_path, filtering_.account, in_.received);
+  }
+
+  /// Places of the same bytes share them.
+  async::Task<void> place() {
+    for (std::size_t i = 0; i < places_.size(); ++i) {
+      if (places_[i].reply) continue;
+      std::vector<std::size_t> same;
+      std::vector<store::DeliveryTarget> targets;
+      for (std::size_t n = i; n < places_.size(); ++n) {
+        if (places_[n].message != places_[i].message) continue;
+        same.push_back(n);
+        targets.push_back(places_[n].target);
+      }
+      const auto bytes = std::make_shared<const std::string>(copy_of(places_[i].message));
+      const auto results = co_await services_.store.deliver(std::move(targets), bytes, in_.time);
+      for (std::size_t n = 0; n < same.size(); ++n) co_await placed(places_[same[n]], results[n], bytes);
+    }
+  }
+
+  async::Task<void> placed(Placing& placing, store::Result<store::Stored> result, store::Bytes bytes) {
+    if (!result && never_so(result.error().code)) {
+      failed("fileinto", placing.target.mailbox, store::to_string(result.error().code));
+      result = co_await to_inbox(std::move(bytes));
+    }
+    if (result && services_.store_fault != nullptr) services_.store_fault->clear();
+    if (!result) failed("store", placing.target.mailbox, result.error().detail);
+    placing.reply = result ? smtp::Reply(250, "2.1.5", "delivered") : reply_to(result.error());
+  }
+
+  /// RFC 5228 section 2.10.6: what cannot be done as the script says is kept.
+  async::Task<store::Result<store::Stored>> to_inbox(store::Bytes bytes) {
+    std::vector<store::DeliveryTarget> targets;
+    targets.push_back({.account = filtering_.account, .keywords = {}});
+    auto results = co_await services_.store.deliver(std::move(targets), std::move(bytes), in_.time);
+    co_return std::move(results.front());
+  }
+
+  void failed(std::string_view action, std::string_view target, std::string_view reason) const {
+    log::warn("mda.action_failed", {{"message", in_.id},
+                                    {"trace", in_.trace},
+                                    {"address", filtering_.account},
+                                    {"action", action},
+                                    {"target", target},
+                                    {"reason", reason}});
+  }
+
+  /// The mark of the account is what a loop of redirects is seen by when the message comes again.
+  async::Task<void> send_on(const sieve::Redirect& redirect) {
+    auto message = onward(in_);
+    const bool outside = !services_.filters->options().accounts()->is_local(relay::domain_of(redirect.address));
+    if (outside && filtering_.forwarded_from) message.envelope.reverse_path = *filtering_.forwarded_from;
+    message.recipients.push_back({redirect.address, spool::kNotifyDefault, {}});
+    if (redirect.message == nullptr) {
+      message.body = forwarded_copy(in_.message, header_, filtering_.account, in_.received);
+    } else {
+      const mime::Header header(*redirect.message);
+      message.body = forwarded_copy(*redirect.message, header, filtering_.account, in_.received);
+    }
+    auto reply = co_await enqueue(services_, in_, std::move(message), smtp::Reply(250, "2.1.5", "sent on"));
+    if (!reply.positive()) failed("redirect", redirect.address, reply.text());
+    sent_.push_back(std::move(reply));
+  }
+
+  /// If some of it is done and some is not, to refuse the message would do the first twice: it is kept instead.
+  async::Task<smtp::Reply> settle() {
+    std::vector<smtp::Reply> replies = sent_;
+    for (const auto& placing : places_) replies.push_back(*placing.reply);
+    const auto bad = std::ranges::find_if(replies, [](const auto& reply) { return !reply.positive(); });
+    if (bad == replies.end()) co_return smtp::Reply(250, "2.1.5", "delivered");
+    const bool some = std::ranges::any_of(replies, &smtp::Reply::positive);
+    if (!some) co_return *bad;
+    const auto bytes = std::make_shared<const std::string>(copy_of(nullptr));
+    const auto kept = co_await to_inbox(bytes);
+    if (kept) co_return smtp::Reply(250, "2.1.5", "delivered");
+    co_return reply_to(kept.error());
+  }
+
+  sieve::Answering answering() const {
+    return {filtering_.account, mime::new_message_id(relay::domain_of(filtering_.account)), services_.hostname,
+            in_.time};
+  }
+
+  /// With the null sender: nobody answers an answer.
+  async::Task<smtp::Reply> answer(std::string text, std::vector<std::string> recipients) {
+    auto message = onward(in_);
+    message.envelope.reverse_path.clear();
+    message.envelope.envid.clear();
+    message.envelope.ret = spool::Ret::kDefault;
+    message.envelope.body_type = mime::is_ascii(text) ? spool::BodyType::k7Bit : spool::BodyType::k8BitMime;
+    for (auto& recipient : recipients) message.recipients.push_back({std::move(recipient), spool::kNotifyNever, {}});
+    message.body.push_back(std::move(text));
+    co_return co_await enqueue(services_, in_, std::move(message), smtp::Reply(250, "2.1.5", "delivered"));
+  }
+
+  /// The mail has arrived: what fails here is no reason to have it sent again.
+  async::Task<void> afterwards() {
+    for (const auto& action : outcome_.actions) {
+      if (const auto* vacation = std::get_if<sieve::Vacation>(&action)) {
+        const bool due = co_await remember(vacation->key, vacation->seconds);
+        if (due) co_await answer_or_say("vacation", sieve::vacation_reply(*vacation, answering()), {vacation->to});
+      } else if (const auto* notify = std::get_if<sieve::Notify>(&action)) {
+        co_await answer_or_say("notify", sieve::notification(*notify, answering()), notify->to.recipients);
+      }
+    }
+    for (const auto& [key, seconds] : outcome_.remember) co_await remember(key, seconds, true);
+  }
+
+  async::Task<void> answer_or_say(std::string action, std::string text, std::vector<std::string> recipients) {
+    const auto to = recipients.front();
+    const auto reply = co_await answer(std::move(text), std::move(recipients));
+    if (!reply.positive()) failed(action, to, reply.text());
+  }
+
+  /// Whether it was not remembered before; what cannot be remembered is not done, or it would be done again and again.
+  async::Task<bool> remember(std::string key, std::uint64_t seconds, bool renew = false) {
+    const auto directory = user_directory(services_.filters->options().directory, filtering_.account);
+    if (!directory) co_return false;
+    const auto claimed = co_await async::offload(
+        services_.files, [&] { return SieveMemory(*directory).claim(key, seconds, in_.time, renew); });
+    if (!claimed) failed("remember", *directory, claimed.error().detail);
+    co_return claimed.value_or(false);
+  }
+
+  const Services& services_;
+  const Incoming& in_;
+  const mime::Header& header_;
+  const Filtering& filtering_;
+  const sieve::Outcome& outcome_;
+  std::vector<Placing> places_;
+  std::vector<smtp::Reply> sent_;
+};
+
+}  // namespace
+
+async::Task<smtp::Reply> carry_out(const Services& services, const Incoming& incoming, const mime::Header& header,
+                                   const Filtering& filtering, const sieve::Outcome& outcome) {
+  Actions actions(services, incoming, header, filtering, outcome);
+  co_return co_await actions.run();
+}
+
+}  // namespace quartet::mda

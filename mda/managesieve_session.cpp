@@ -1,0 +1,377 @@
+#include "mda/managesieve_session.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "common/async/wait.h"
+#include "common/base/encoding.h"
+#include "common/log/log.h"
+#include "common/sasl/server.h"
+#include "common/service/passwords.h"
+#include "common/sieve/compile.h"
+#include "common/sieve/managesieve.h"
+#include "common/tls/stream.h"
+
+namespace quartet::mda {
+namespace {
+
+using sieve::managesieve_string;
+using sieve::ManageSieveArgument;
+using sieve::ManageSieveFault;
+using sieve::ManageSieveLimits;
+
+constexpr int kMostFailedLogins = 5;
+constexpr int kMostBadInARow = 10;
+
+struct Answer {
+  enum class Kind { kOk, kNo, kBye };
+  Kind kind = Kind::kOk;
+  std::string text;
+  std::string code = {};  // RFC 5804 section 1.3, without parentheses
+};
+
+Answer no(std::string text, std::string code = {}) { return {Answer::Kind::kNo, std::move(text), std::move(code)}; }
+Answer missing() { return no("There is no such script", "NONEXISTENT"); }
+Answer broken() { return no("The server cannot do it now", "TRYLATER"); }
+
+std::string to_line(const Answer& answer) {
+  static constexpr std::array<const char*, 3> kKinds = {"OK", "NO", "BYE"};
+  const auto code = answer.code.empty() ? std::string() : fmt::format(" ({})", answer.code);
+  return fmt::format("{}{} {}\r\n", kKinds[static_cast<std::size_t>(answer.kind)], code,
+                     managesieve_string(answer.text));
+}
+
+/// "" if the script compiles.
+std::string faults_of(const std::string& text) {
+  const auto program = sieve::compile(text);
+  if (program) return {};
+  std::string out;
+  for (const auto& error : program.error()) out += (out.empty() ? "" : "\r\n") + sieve::to_string(error);
+  return out;
+}
+
+class Session {
+ public:
+  Session(std::unique_ptr<net::Stream> stream, const ManageSieveOptions& options, const ManageSieveServices& services)
+      : stream_(std::move(stream)), options_(options), services_(services), peer_(stream_->peer().to_string()) {
+    limit();
+  }
+
+  async::Task<void> run() {
+    if (options_.implicit_tls) {
+      const bool secured = co_await start_tls();
+      if (!secured) co_return;
+    }
+    out_ += greeting();
+    while (!over_) co_await next();
+    co_await flush();
+  }
+
+ private:
+  using Command = sieve::ManageSieveCommand;
+
+  /// Who has not logged in needs room for a SASL response and no more.
+  void limit() {
+    ManageSieveLimits limits;
+    if (login_.empty()) limits.literal = limits.skipped = 8 * 1024;
+    parser_.set_limits(limits);
+  }
+
+  bool secure() const { return stream_->tls() != nullptr; }
+
+  std::string greeting() const {
+    std::string mechanisms;
+    if (secure()) {
+      for (const auto& name : sasl::server_mechanisms()) mechanisms += (mechanisms.empty() ? "" : " ") + name;
+    }
+    auto out = fmt::format(
+        "\"IMPLEMENTATION\" \"Quartet {}\"\r\n\"SASL\" \"{}\"\r\n\"SIEVE\" {}\r\n\"NOTIFY\" \"mailto\"\r\n"
+        "\"MAXREDIRECTS\" \"{}\"\r\n\"UNAUTHENTICATE\"\r\n",
+        QUARTET_VERSION, mechanisms, managesieve_string(sieve::capability_text()), options_.redirects);
+    if (!secure() && options_.tls != nullptr) out += "\"STARTTLS\"\r\n";
+    if (!login_.empty()) out += fmt::format("\"OWNER\" {}\r\n", managesieve_string(login_));
+    return out + "\"VERSION\" \"1.0\"\r\n" + to_line({Answer::Kind::kOk, options_.hostname + " ready"});
+  }
+
+  void say(const Answer& answer) {
+    out_ += to_line(answer);
+    if (answer.kind == Answer::Kind::kBye) over_ = true;
+  }
+
+  async::Task<bool> flush() {
+    if (out_.empty()) co_return true;
+    const auto sent = co_await stream_->write(out_, async::Deadline::after(options_.transfer_timeout));
+    out_.clear();
+    if (!sent) over_ = true;
+    co_return sent.has_value();
+  }
+
+  /// The next command or fault; nullopt when the session is over.
+  async::Task<std::optional<std::expected<Command, ManageSieveFault>>> read() {
+    using Result = std::optional<std::expected<Command, ManageSieveFault>>;
+    for (;;) {
+      if (auto command = parser_.next()) co_return command;
+      const bool sent = co_await flush();
+      if (!sent) co_return Result();
+      const auto wait = parser_.in_command() ? options_.transfer_timeout
+                        : login_.empty()     ? options_.login_timeout
+                                             : options_.idle_timeout;
+      const auto bytes = co_await stream_->read_some(async::Deadline::after(wait));
+      if (!bytes) {
+        if (bytes.error().code == net::IoCode::kTimedOut) say({Answer::Kind::kBye, "Too long without a command"});
+        over_ = true;
+        co_return Result();
+      }
+      parser_.feed(*bytes);
+    }
+  }
+
+  async::Task<void> next() {
+    auto command = co_await read();
+    if (!command) co_return;
+    const bool ending = (options_.draining != nullptr && options_.draining->load()) ||
+                        (options_.record != nullptr && options_.record->is_to_end());
+    if (ending) co_return say({Answer::Kind::kBye, "The server is closing", "TRYLATER"});
+    if (!*command) {
+      if (command->error() == ManageSieveFault::kFatal || ++bad_in_row_ >= kMostBadInARow)
+        co_return say({Answer::Kind::kBye, "This is not understood"});
+      co_return say(command->error() == ManageSieveFault::kTooLarge ? no("Too large", "QUOTA/MAXSIZE")
+                                                                    : no("This is not understood"));
+    }
+    bad_in_row_ = 0;
+    if (options_.record != nullptr) options_.record->command((*command)->name);
+    co_await perform(**command);
+  }
+
+  static bool has_strings(const Command& command, std::size_t count) {
+    return command.arguments.size() == count && std::ranges::none_of(command.arguments, &ManageSieveArgument::number);
+  }
+
+  async::Task<void> perform(Command& command) {
+    const auto& name = command.name;
+    if (name == "STARTTLS") co_return co_await on_starttls(command);
+    if (name == "AUTHENTICATE") co_return co_await on_authenticate(command);
+    if (name == "LOGOUT") {
+      say({Answer::Kind::kOk, "Goodbye"});
+      over_ = true;
+      co_return;
+    }
+    if (name == "CAPABILITY") {
+      out_ += greeting();
+      co_return;
+    }
+    if (name == "NOOP") {
+      if (command.arguments.empty()) co_return say({Answer::Kind::kOk, "Done"});
+      if (!has_strings(command, 1)) co_return say(no("NOOP takes a string"));
+      co_return say({Answer::Kind::kOk, "Done", "TAG " + managesieve_string(command.arguments[0].text)});
+    }
+    if (login_.empty()) co_return say(no("Log in first"));
+    if (name == "UNAUTHENTICATE") {
+      login_.clear();
+      limit();
+      co_return say({Answer::Kind::kOk, "Logged out"});
+    }
+    auto answer = co_await on_scripts(command);
+    say(answer);
+  }
+
+  /// Commands about scripts.
+  async::Task<Answer> on_scripts(Command& command) {
+    const auto& name = command.name;
+    auto& arguments = command.arguments;
+    if (name == "HAVESPACE" && arguments.size() == 2 && !arguments[0].number && arguments[1].number)
+      co_return co_await blocking([&] { return have_space(arguments[0].text, arguments[1].value); });
+    if (name == "PUTSCRIPT" && has_strings(command, 2))
+      co_return co_await blocking([&] { return put(arguments[0].text, arguments[1].text); });
+    if (name == "CHECKSCRIPT" && has_strings(command, 1))
+      co_return co_await blocking([&] { return check(arguments[0].text); });
+    if (name == "LISTSCRIPTS" && arguments.empty()) co_return co_await blocking([&] { return list(); });
+    if (name == "GETSCRIPT" && has_strings(command, 1))
+      co_return co_await blocking([&] { return get(arguments[0].text); });
+    if (name == "SETACTIVE" && has_strings(command, 1))
+      co_return co_await blocking([&] { return activate(arguments[0].text); });
+    if (name == "DELETESCRIPT" && has_strings(command, 1))
+      co_return co_await blocking([&] { return remove(arguments[0].text); });
+    if (name == "RENAMESCRIPT" && has_strings(command, 2))
+      co_return co_await blocking([&] { return rename(arguments[0].text, arguments[1].text); });
+    co_return no("No such command, or other arguments are expected");
+  }
+
+  /// What touches files or compiles; nothing else of the session runs meanwhile.
+  template <typename F>
+  async::Task<Answer> blocking(F function) {
+    auto answer = co_await async::offload(services_.files, std::move(function));
+    co_return answer;
+  }
+
+  Answer done(const FileResult<void>& result, std::string_view what) {
+    if (result) return {Answer::Kind::kOk, std::string(what)};
+    log::error("managesieve.failed", {{"account", login_}, {"reason", result.error().detail}});
+    return broken();
+  }
+
+  Answer have_space(const std::string& name, std::uint64_t size) {
+    if (!is_script_name(name)) return no("This cannot name a script");
+    if (size > ManageSieveLimits{}.literal) return no("A script is smaller than that", "QUOTA/MAXSIZE");
+    const auto names = services_.scripts.list(login_);
+    if (!names) return done(std::unexpected(names.error()), {});
+    if (names->size() >= options_.scripts && std::ranges::count(*names, name) == 0)
+      return no("You have too many scripts", "QUOTA/MAXSCRIPTS");
+    return {Answer::Kind::kOk, "There is room"};
+  }
+
+  Answer put(const std::string& name, const std::string& text) {
+    auto room = have_space(name, text.size());
+    if (room.kind != Answer::Kind::kOk) return room;
+    if (auto faults = faults_of(text); !faults.empty()) return no(std::move(faults));
+    return done(services_.scripts.put(login_, name, text), "Stored");
+  }
+
+  static Answer check(const std::string& text) {
+    auto faults = faults_of(text);
+    return faults.empty() ? Answer{Answer::Kind::kOk, "No fault"} : no(std::move(faults));
+  }
+
+  Answer list() {
+    const auto names = services_.scripts.list(login_);
+    if (!names) return done(std::unexpected(names.error()), {});
+    const auto active = services_.scripts.active(login_);
+    for (const auto& name : *names)
+      out_ += managesieve_string(name) + (active && *active == name ? " ACTIVE\r\n" : "\r\n");
+    return {Answer::Kind::kOk, "These are all"};
+  }
+
+  Answer get(const std::string& name) {
+    const auto text = services_.scripts.read(login_, name);
+    if (!text) return done(std::unexpected(text.error()), {});
+    if (!*text) return missing();
+    out_ += fmt::format("{{{}}}\r\n{}\r\n", (*text)->size(), **text);
+    return {Answer::Kind::kOk, "This is it"};
+  }
+
+  bool exists(const std::string& name) {
+    const auto text = services_.scripts.read(login_, name);
+    return text && *text;
+  }
+
+  Answer activate(const std::string& name) {
+    if (name.empty()) return done(services_.scripts.activate(login_, name), "No script is active");
+    const auto text = services_.scripts.read(login_, name);
+    if (!text || !*text) return missing();
+    // One that came by other ways may be wrong.
+    if (auto faults = faults_of(**text); !faults.empty()) return no(std::move(faults));
+    return done(services_.scripts.activate(login_, name), "Active");
+  }
+
+  Answer remove(const std::string& name) {
+    if (!exists(name)) return missing();
+    const auto active = services_.scripts.active(login_);
+    if (active && *active == name) return no("The script is active", "ACTIVE");
+    return done(services_.scripts.remove(login_, name), "Deleted");
+  }
+
+  Answer rename(const std::string& from, const std::string& to) {
+    if (!is_script_name(to)) return no("This cannot name a script");
+    if (!exists(from)) return missing();
+    if (exists(to)) return no("There is a script of this name", "ALREADYEXISTS");
+    return done(services_.scripts.rename(login_, from, to), "Renamed");
+  }
+
+  async::Task<void> on_starttls(const Command& command) {
+    if (!command.arguments.empty()) co_return say(no("STARTTLS takes no argument"));
+    if (secure()) co_return say(no("TLS is on already"));
+    if (options_.tls == nullptr) co_return say(no("TLS is not offered"));
+    // What came along in clear text must not count as if it were protected.
+    if (!parser_.unconsumed().empty()) co_return say({Answer::Kind::kBye, "Nothing may follow STARTTLS"});
+    say({Answer::Kind::kOk, "Begin TLS now"});
+    const bool sent = co_await flush();
+    if (!sent) co_return;
+    const bool secured = co_await start_tls();
+    if (secured) out_ += greeting();
+  }
+
+  async::Task<bool> start_tls() {
+    auto secured =
+        co_await tls::accept(std::move(stream_), options_.tls, async::Deadline::after(options_.login_timeout));
+    if (!secured) {
+      log::info("managesieve.tls_failed", {{"peer", peer_}, {"reason", net::to_string(secured.error())}});
+      over_ = true;
+      co_return false;
+    }
+    stream_ = *std::move(secured);
+    if (options_.record != nullptr) options_.record->secured(*stream_->tls());
+    co_return true;
+  }
+
+  async::Task<void> on_authenticate(const Command& command) {
+    const auto& arguments = command.arguments;
+    if (!login_.empty()) co_return say(no("You are logged in"));
+    if (!secure()) co_return say(no("Passwords are taken within TLS only", "ENCRYPT-NEEDED"));
+    if (!has_strings(command, 1) && !has_strings(command, 2))
+      co_return say(no("AUTHENTICATE takes one or two strings"));
+    const auto name = ascii::upper(arguments[0].text);
+    const auto& offered = sasl::server_mechanisms();
+    const auto mechanism = std::ranges::count(offered, name) == 0 ? nullptr : sasl::make_server(name);
+    if (mechanism == nullptr) co_return say(no("There is no such mechanism"));
+    std::optional<std::string> encoded;
+    if (arguments.size() == 2) encoded = arguments[1].text;
+    for (;;) {
+      std::optional<std::string> response;
+      if (encoded && !(response = base64_decode(*encoded))) co_return say(no("Not base64"));
+      auto step = mechanism->step(response ? std::optional<std::string_view>(*response) : std::nullopt);
+      if (auto* credentials = std::get_if<sasl::Credentials>(&step)) {
+        auto answer = co_await check_login(std::move(*credentials));
+        co_return say(answer);
+      }
+      const auto* challenge = std::get_if<sasl::Challenge>(&step);
+      if (challenge == nullptr) co_return say(no("Malformed response"));
+      out_ += managesieve_string(base64_encode(challenge->text)) + "\r\n";
+      auto reply = co_await read();
+      if (!reply) co_return;
+      if (!*reply || !(*reply)->name.empty() || !has_strings(**reply, 1)) co_return say(no("A string is expected"));
+      encoded = (*reply)->arguments[0].text;
+      if (*encoded == "*") co_return say(no("Cancelled"));
+    }
+  }
+
+  async::Task<Answer> check_login(sasl::Credentials credentials) {
+    const auto user = credentials.authentication;
+    auto login =
+        co_await services_.authenticate(user, std::move(credentials.authorization), std::move(credentials.password));
+    service::count_login("managesieve", !login.empty());
+    if (login.empty()) {
+      log::warn("managesieve.login_refused", {{"login", user}, {"peer", peer_}});
+      if (++failed_logins_ > 1) co_await async::sleep_for(service::kLoginPause);
+      if (failed_logins_ >= kMostFailedLogins) co_return Answer{Answer::Kind::kBye, "Too many failed logins"};
+      co_return no("Wrong user or password");
+    }
+    login_ = std::move(login);
+    limit();
+    if (options_.record != nullptr) options_.record->logged_in(login_);
+    log::info("managesieve.login", {{"account", login_}, {"peer", peer_}});
+    co_return Answer{Answer::Kind::kOk, "Logged in"};
+  }
+
+  std::unique_ptr<net::Stream> stream_;
+  const ManageSieveOptions& options_;
+  const ManageSieveServices& services_;
+  const std::string peer_;
+  sieve::ManageSieveParser parser_;
+  std::string out_;
+  std::string login_;
+  int failed_logins_ = 0;
+  int bad_in_row_ = 0;
+  bool over_ = false;
+};
+
+}  // namespace
+
+async::Task<void> serve_managesieve(std::unique_ptr<net::Stream> stream, const ManageSieveOptions& options,
+                                    const ManageSieveServices& services) {
+  Session session(std::move(stream), options, services);
+  co_await session.run();
+}
+
+}  // namespace quartet::mda

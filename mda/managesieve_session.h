@@ -1,0 +1,43 @@
+// One ManageSieve session: a user's scripts over RFC 5804.
+#pragma once
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "common/async/task.h"
+#include "common/async/thread_pool.h"
+#include "common/net/sessions.h"
+#include "common/net/stream.h"
+#include "common/tls/server_context.h"
+#include "mda/scripts.h"
+
+namespace quartet::mda {
+
+struct ManageSieveOptions {
+  std::shared_ptr<const tls::ServerContext> tls;  // null: nobody can log in, for passwords are taken within TLS only
+  bool implicit_tls = false;
+  std::string hostname;
+  std::size_t redirects = 10;  // of one script, announced
+  std::size_t scripts = 100;   // of one user
+  std::chrono::seconds login_timeout{60};
+  std::chrono::seconds idle_timeout{1800};  // RFC 5804 section 1.2
+  std::chrono::seconds transfer_timeout{300};
+  net::SessionRecord* record = nullptr;
+  const std::atomic<bool>* draining = nullptr;  // true: the next command gets BYE
+};
+
+struct ManageSieveServices {
+  Scripts& scripts;
+  async::ThreadPool& files;
+  /// The login of the account these lead to, or "".
+  std::function<async::Task<std::string>(std::string user, std::string authorization, std::string password)>
+      authenticate;
+};
+
+/// `options` and `services` outlive the task.
+async::Task<void> serve_managesieve(std::unique_ptr<net::Stream> stream, const ManageSieveOptions& options,
+                                    const ManageSieveServices& services);
+
+}  // namespace quartet::mda

@@ -1,0 +1,74 @@
+// The Sieve scripts of users as files: DIRECTORY/DOMAIN/USER/NAME.sieve, and there the symbolic link `active` to the
+// one that runs. People may edit them, too: a script counts as it is found at a delivery. All of it blocks. Any thread.
+#pragma once
+#include <cstdint>
+#include <expected>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/sieve/compile.h"
+#include "mda/files.h"
+
+namespace quartet::mda {
+
+/// Whether it can name a script: UTF-8 of 1 to 128 characters without controls and '/', not beginning with a dot (RFC
+/// 5804 section 1.6).
+bool is_script_name(std::string_view name);
+
+/// The directory of an account's files; nullopt for a login that cannot be part of a path.
+std::optional<std::string> user_directory(std::string_view directory, std::string_view login);
+
+class Scripts {
+ public:
+  /// `global` may be empty: then there are no scripts for all users.
+  Scripts(std::string directory, std::string global) : directory_(std::move(directory)), global_(std::move(global)) {}
+
+  const std::string& directory() const { return directory_; }
+  /// The name of the script that runs for this account; nullopt if there is none.
+  FileResult<std::optional<std::string>> active(const std::string& login) const;
+  /// nullopt: there is no such script.
+  FileResult<std::optional<std::string>> read(const std::string& login, const std::string& name) const;
+
+  /// In alphabetical order.
+  FileResult<std::vector<std::string>> list(const std::string& login) const;
+  /// On disk when it returns, whole or not at all. `login` and `name` can be parts of a path.
+  FileResult<void> put(const std::string& login, const std::string& name, std::string_view text) const;
+  FileResult<void> remove(const std::string& login, const std::string& name) const;
+  /// The active one stays active. `to` does not exist.
+  FileResult<void> rename(const std::string& login, const std::string& from, const std::string& to) const;
+  /// An empty name: none is active from now on.
+  FileResult<void> activate(const std::string& login, const std::string& name) const;
+
+  using Compiled = std::expected<sieve::ProgramPtr, std::string>;
+  /// Compiled, from memory if the file has not changed; null if there is none. The error is that of the script, or of
+  /// its file, as text.
+  Compiled compile(const std::string& login, const std::string& name);
+  Compiled compile_global(const std::string& name);
+
+ private:
+  struct Version {
+    std::uint64_t inode = 0;
+    std::int64_t size = 0;
+    std::int64_t changed = 0;  // nanoseconds
+    bool operator==(const Version&) const = default;
+  };
+  struct Entry {
+    Version version;
+    Compiled compiled;
+  };
+  Compiled compile_file(const std::string& path);
+  FileResult<std::string> writable(const std::string& login) const;
+  std::optional<std::string> path_of(const std::string& login, const std::string& name) const;
+
+  const std::string directory_;
+  const std::string global_;
+  std::mutex mutex_;
+  std::map<std::string, Entry> compiled_;  // by path
+};
+
+}  // namespace quartet::mda

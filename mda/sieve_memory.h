@@ -1,0 +1,35 @@
+// What scripts have to remember of a user from one message to the next: replies that went out (RFC 5230 section 4.2)
+// and messages that were seen (RFC 7352). A file beside the scripts, shared by all processes of the host. All of it
+// blocks.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "common/base/time.h"
+#include "mda/files.h"
+
+namespace quartet::mda {
+
+class SieveMemory {
+ public:
+  /// Of the user with this directory, which may be missing: then nothing is remembered yet.
+  explicit SieveMemory(std::string directory) : directory_(std::move(directory)) {}
+
+  /// Whether the key was remembered and the time has not come to forget it.
+  FileResult<bool> has(std::string_view key, WallTime now) const;
+  /// Remembers it for so long from now; false if it was remembered already, which then stays as it was unless `renew`.
+  /// Of several callers at a time one gets true.
+  FileResult<bool> claim(std::string_view key, std::uint64_t seconds, WallTime now, bool renew);
+
+ private:
+  using Entries = std::unordered_map<std::string, std::int64_t>;  // digest of the key, second of its end
+  FileResult<Entries> read(WallTime now) const;
+  FileResult<void> write(const Entries& entries) const;
+  std::string path() const { return directory_ + "/memory"; }
+
+  const std::string directory_;
+};
+
+}  // namespace quartet::mda

@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+"""Sieve scripts at the mda: what they file, send on, refuse and answer, with the real daemons of two sites."""
+import email
+import email.policy
+import unittest
+
+from sieve_site import SieveTestCase, install
+from sites.process import wait_until
+
+
+class Filing(SieveTestCase):
+    def test_into_mailboxes_that_are_there_or_are_made(self):
+        script = ('require ["fileinto", "mailbox", "imap4flags"];\n'
+                  'if header :contains "subject" "sale" { fileinto :flags ["\\\\Seen", "$shop"] "Junk"; }\n'
+                  'elsif header :contains "subject" "list" { fileinto :create "Lists/Quartet"; }\n')
+        sale = self.letter("a sale")
+        self.filed(script, sale, "Junk")
+        self.assertRegex(self.flags(sale["Message-ID"], "Junk"), r"\\Seen.*\$shop")
+        self.assertFalse(self.is_in(sale["Message-ID"]))
+        self.filed(script, self.letter("the list"), "Lists/Quartet")
+        self.filed(script, self.letter("else"), "INBOX")
+
+    def test_into_a_mailbox_that_is_not_there_means_inbox(self):
+        sent = self.letter()
+        self.filed('require "fileinto"; fileinto "No such";', sent)
+        self.b.processes["mda"].wait_for_event("mda.action_failed", action="fileinto", target="No such")
+
+    def test_the_site_can_be_asked(self):
+        script = ('require ["fileinto", "mailbox", "special-use", "envelope", "subaddress"];\n'
+                  'if allof(not mailboxexists "No such", mailboxexists ["inbox", "Sent"], specialuse_exists "\\\\Junk",\n'
+                  '         envelope :detail "to" "tag") { fileinto :specialuse "\\\\Archive" "INBOX"; }\n')
+        tagged = self.user.address.replace("@", "+tag@")
+        self.filed(script, self.letter(), "Archive", recipients=[tagged])
+
+    def test_an_edited_header_is_what_is_stored(self):
+        got = self.filed('require ["editheader", "fileinto", "copy"]; fileinto :copy "Junk";\n'
+                         'addheader "X-Seen-By" "sieve"; deleteheader "Subject";')
+        self.assertEqual(got["X-Seen-By"], "sieve")
+        self.assertIsNone(got["Subject"])
+        raw = self.wait_for_message(self.b, self.user, got["Message-ID"], mailbox="Junk")
+        self.assertNotIn(b"X-Seen-By", raw)
+
+    def test_discard(self):
+        install(self.b, self.user, 'if header :contains "subject" "drop" { discard; }')
+        dropped, kept = self.letter("drop this"), self.letter("kept")
+        self.assertEqual(self.deliver(dropped), {})
+        self.assertEqual(self.deliver(kept), {})
+        self.wait_for_message(self.b, self.user, kept["Message-ID"])
+        self.assertFalse(self.is_in(dropped["Message-ID"]))
+
+    def test_duplicates(self):
+        install(self.b, self.user, 'require ["duplicate", "fileinto"]; if duplicate { fileinto "Trash"; }')
+        sent = self.letter()
+        self.assertEqual(self.deliver(sent), {})
+        self.wait_for_message(self.b, self.user, sent["Message-ID"])
+        self.assertEqual(self.deliver(sent), {})
+        self.wait_for_message(self.b, self.user, sent["Message-ID"], mailbox="Trash")
+
+    def test_scripts_include_others(self):
+        directory = self.b.directory / "sieve-global"
+        directory.mkdir(exist_ok=True)
+        (directory / "spam.sieve").write_text('require "fileinto"; if exists "X-Spam" { fileinto "Junk"; }')
+        script = 'require ["include", "fileinto"]; include :global "spam"; include :optional "none";'
+        self.filed(script, self.letter(X_Spam="yes"), "Junk")
+        self.filed(script, self.letter())
+
+    def test_a_script_that_is_wrong_keeps_the_message(self):
+        self.filed("fileinto 1;")
+        event = self.b.processes["mda"].wait_for_event("mda.script_failed", script="main")
+        self.assertIn("1:1: fileinto needs", event["reason"])
+        self.filed('require "variables"; set "a" "none"; redirect "${a}"; discard;')
+        self.b.processes["mda"].wait_for_event("mda.script_failed",
+                                               reason='1:38: redirect to "none", which is no address')
+
+    def test_others_of_the_same_message_are_not_touched(self):
+        install(self.b, self.user, "discard;")
+        sent = self.letter()
+        self.assertEqual(self.deliver(sent, recipients=["both@b.example"]), {})
+        self.wait_for_message(self.b, self.second, sent["Message-ID"])
+        self.assertFalse(self.is_in(sent["Message-ID"]))
+
+
+class Sending(SieveTestCase):
+    def test_redirect_with_a_copy(self):
+        sent = self.letter("to be sent on")
+        self.filed(f'require "copy"; redirect :copy "{self.pair.a.users[1].address}";', sent)
+        raw = self.wait_for_message(self.pair.a, self.pair.a.users[1], sent["Message-ID"])
+        got = email.message_from_bytes(raw, policy=email.policy.default)
+        self.assertIn(self.user.address, got.get_all("Delivered-To"))
+        self.assert_intact(sent, raw)
+
+    def test_a_loop_of_redirects_ends(self):
+        install(self.b, self.user, f'redirect "{self.user.address}";')
+        sent = self.letter("round and round")
+        self.assertEqual(self.deliver(sent), {})
+        # It comes back with our mark and is refused, and its sender learns it.
+        self.b.processes["mda"].wait_for_event("mda.failed", status="5.4.6", to=self.user.address)
+        wait_until(lambda: any(b"multipart/report" in raw and b"round and round" in raw
+                               for raw in self.fetch_all(self.pair.a, self.far)), 60, "a bounce")
+
+    def test_refused_in_the_transaction(self):
+        install(self.b, self.user, 'require "ereject"; ereject text:\nNot today.\nNor tomorrow.\n.\n;')
+        refused = self.deliver(self.letter())
+        self.assertEqual(refused[self.user.address],
+                         (550, b"5.7.1 Not today.\n5.7.1 Nor tomorrow."))
+
+    def test_refused_by_a_notice_when_others_took_it(self):
+        install(self.b, self.user, 'require "reject"; reject "Not for me.";')
+        sent = self.letter("for both of you")
+        self.assertEqual(self.deliver(sent, recipients=["both@b.example"]), {})
+        self.wait_for_message(self.b, self.second, sent["Message-ID"])
+        notice = wait_until(lambda: self.subjects_at_a("Refused: for both of you"), 60, "a notice")[0]
+        self.assertEqual(notice.get_content_type(), "multipart/report")
+        self.assertEqual(notice["Return-Path"], "<>")
+        self.assertIn("Not for me.", next(notice.iter_parts()).get_content())
+
+    def test_vacation_answers_once(self):
+        install(self.b, self.user, 'require "vacation"; vacation :days 1 :subject "Away for now" "I am away.";')
+        for _ in range(2):
+            sent = self.letter()
+            self.assertEqual(self.deliver(sent), {})
+            self.wait_for_message(self.b, self.user, sent["Message-ID"])
+        first = wait_until(lambda: self.subjects_at_a("Away for now"), 60, "a reply")[0]
+        self.assertEqual(first["Auto-Submitted"], "auto-replied (vacation)")
+        self.assertEqual(first["From"], self.user.address)
+        self.assertEqual(first["Return-Path"], "<>")
+        self.assertIn("I am away.", first.get_content())
+        # Another reply, which goes the same way later, shows that none was on its way.
+        install(self.b, self.user, 'require "vacation"; vacation :handle "2" :subject "Still away" "I am away.";')
+        self.assertEqual(self.deliver(self.letter()), {})
+        wait_until(lambda: self.subjects_at_a("Still away"), 60, "another reply")
+        self.assertEqual(len(self.subjects_at_a("Away for now")), 1)
+
+    def test_no_answer_to_an_automatic_message(self):
+        install(self.b, self.user, 'require "vacation"; vacation :subject "Never sent" "I am away.";')
+        sent = self.letter(Auto_Submitted="auto-generated")
+        self.assertEqual(self.deliver(sent), {})
+        self.wait_for_message(self.b, self.user, sent["Message-ID"])
+        events = [event for event in self.b.processes["mda"].events() if event.get("event") == "mda.filtered"
+                  and "Never sent" in event["actions"]]
+        self.assertEqual(events, [])
+
+    def test_notify(self):
+        sent = self.letter("something new")
+        self.filed(f'require "enotify"; notify :message "You have mail" "mailto:{self.far.address}";', sent)
+        notice = wait_until(lambda: self.subjects_at_a("You have mail"), 60, "a notification")[0]
+        self.assertIn("something new", notice.get_content())
+        self.assertTrue(notice["Auto-Submitted"].startswith("auto-notified"))
+
+
+if __name__ == "__main__":
+    unittest.main()
