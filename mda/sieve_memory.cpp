@@ -18,7 +18,9 @@ namespace quartet::mda {
 namespace {
 
 /// What is remembered can be private and long; its digest is neither.
-std::string digest_of(std::string_view key) { return hex_encode(crypto::sha256(key).substr(0, 16)); }
+std::string digest_of(std::string_view key) {
+  return hex_encode(crypto::hash(crypto::Digest::kSha256, key).substr(0, 16));
+}
 
 std::int64_t seconds_of(WallTime time) { return to_micros(time) / 1'000'000; }
 
