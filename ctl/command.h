@@ -58,6 +58,8 @@ const std::vector<Option>& global_options();
 std::string synopsis(const Command& command);
 
 std::vector<Command> queue_commands();
+std::vector<Command> operation_commands();
+std::vector<Command> rule_commands();
 std::vector<Command> link_commands();
 std::vector<Command> upstream_commands();
 std::vector<Command> dest_commands();

@@ -21,8 +21,7 @@ void append_message(std::string& out, const Message& message);
 
 void append_submessage(std::string& out, const Message& message) {
   if (message.GetDescriptor() == Timestamp::descriptor()) {
-    const auto& time = static_cast<const Timestamp&>(message);
-    out += '"' + to_rfc3339(from_micros(time.seconds() * 1'000'000 + time.nanos() / 1000)) + '"';
+    out += '"' + time_text(static_cast<const Timestamp&>(message)) + '"';
   } else if (message.GetDescriptor() == Duration::descriptor()) {
     const auto& duration = static_cast<const Duration&>(message);
     out += fmt::format("{:.3f}", static_cast<double>(duration.seconds()) + duration.nanos() / 1e9);
@@ -125,6 +124,15 @@ std::string enum_name(const google::protobuf::EnumValueDescriptor& value) {
   std::string_view name = value.name();
   if (name.starts_with(prefix)) name.remove_prefix(prefix.size());
   return ascii::lower(name);
+}
+
+std::string name_of(const google::protobuf::EnumDescriptor& type, int value) {
+  const auto* known = type.FindValueByNumber(value);
+  return known == nullptr ? std::to_string(value) : enum_name(*known);
+}
+
+std::string time_text(const Timestamp& time) {
+  return to_rfc3339(from_micros(time.seconds() * 1'000'000 + time.nanos() / 1000));
 }
 
 std::string to_json(const Message& message) {

@@ -3,6 +3,7 @@
 // there, save messages and optional ones that are not set.
 #pragma once
 #include <google/protobuf/message.h>
+#include <google/protobuf/timestamp.pb.h>
 
 #include <string>
 #include <string_view>
@@ -14,5 +15,9 @@ std::string json_string(std::string_view text);
 
 /// "active" of STATE_ACTIVE in enum State.
 std::string enum_name(const google::protobuf::EnumValueDescriptor& value);
+/// The same of a value; its number if this program does not know it.
+std::string name_of(const google::protobuf::EnumDescriptor& type, int value);
+/// In UTC.
+std::string time_text(const google::protobuf::Timestamp& time);
 
 }  // namespace quartet::ctl

@@ -40,12 +40,6 @@ std::string next_text(const v1::QueueEntry& entry, WallTime now) {
   return due <= now ? "now" : between(now, due);
 }
 
-template <typename Enum>
-std::string name_of(const google::protobuf::EnumDescriptor& type, Enum value) {
-  const auto* known = type.FindValueByNumber(value);
-  return known == nullptr ? std::to_string(value) : enum_name(*known);
-}
-
 }  // namespace
 
 std::string entries_text(const google::protobuf::RepeatedPtrField<v1::QueueEntry>& entries, WallTime now) {

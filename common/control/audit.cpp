@@ -34,6 +34,8 @@ void audit(const Change& change) {
                                   {"peer", change.peer},
                                   {"selector", change.selector},
                                   {"reason", change.reason},
+                                  {"operation", change.operation},
+                                  {"rule", change.rule},
                                   {"error", change.refused},
                                   {"changed", change.changed}});
     return;
@@ -43,6 +45,8 @@ void audit(const Change& change) {
                                {"selector", change.selector},
                                {"reason", change.reason},
                                {"next_hop", change.next_hop},
+                               {"operation", change.operation},
+                               {"rule", change.rule},
                                {"dry_run", change.dry_run},
                                {"changed", change.changed},
                                {"pending", change.pending},

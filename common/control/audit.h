@@ -19,7 +19,9 @@ struct Change {
   std::string_view peer;      // as peer_of() has it
   std::string_view selector;  // text
   std::string_view reason;
-  std::string_view next_hop = {};  // of a reroute
+  std::string_view next_hop = {};   // of a reroute
+  std::string_view operation = {};  // its id
+  std::string_view rule = {};       // its id
   bool dry_run = false;
   std::uint64_t changed = 0;
   std::uint64_t pending = 0;

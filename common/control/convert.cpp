@@ -143,6 +143,7 @@ void add_texts(const v1::Selector& selector, spool::Filter& filter) {
   if (selector.has_recipient()) filter.recipient = selector.recipient();
   if (selector.has_auth_id()) filter.auth_id = selector.auth_id();
   if (selector.has_trace_id()) filter.trace_id = selector.trace_id();
+  if (selector.has_rule()) filter.rule = selector.rule();
   filter.recipient_domains.assign(selector.recipient_domain().begin(), selector.recipient_domain().end());
 }
 
@@ -208,6 +209,7 @@ std::expected<spool::Filter, std::string> to_event_filter(const v1::Selector& gi
   if (selector.has_next_attempt_before()) return refuse("next_attempt_before");
   if (selector.has_attempts_from()) return refuse("attempts_from");
   if (selector.has_auth_id()) return refuse("auth_id");
+  if (selector.has_rule()) return refuse("rule");
   return to_filter(selector, {});
 }
 

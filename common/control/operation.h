@@ -1,12 +1,15 @@
-// One change of the queue that an operator asks for: its request is checked, carried out in steps, and in the log.
+// One change of the queue that an operator asks for: its request is checked, carried out in steps, and in the log and
+// among the operations.
 #pragma once
 #include <grpcpp/support/status.h>
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "common/control/operations.h"
 #include "common/control/response_stream.h"
 #include "common/spool/spool.h"
 #include "quartet/control/v1/queue.pb.h"
@@ -21,16 +24,24 @@ class Operation {
  public:
   using Verb = v1::ChangeQueueRequest::Verb;
 
-  /// `relay` is null where the agent has none. `peer` as peer_of() has it.
-  Operation(spool::Spool& spool, relay::Relay* relay, Verb verb, v1::ChangeRequest request, std::string peer);
+  /// What operations work on; all of it outlives them.
+  struct Means {
+    spool::Spool& spool;
+    relay::Relay* relay;  // null: the agent has none
+    Operations& operations;
+  };
+
+  /// `peer` as peer_of() has it. With `rule`, a hold is one of this standing rule.
+  Operation(const Means& means, Verb verb, v1::ChangeRequest request, std::string peer, std::string rule = {});
   ~Operation();
   Operation(const Operation&) = delete;
   Operation& operator=(const Operation&) = delete;
 
   /// Not OK: the request makes no sense, or one of its guards forbids it, and nothing is changed.
   grpc::Status begin();
-  /// Sees to some more recipients, for a moment; false when all are seen to.
+  /// Sees to some more recipients, for a moment; false when it has ended: status() says how.
   bool step();
+  grpc::Status status() const { return status_; }
 
   std::uint64_t matched() const { return matched_; }
   std::uint64_t done() const { return next_; }
@@ -38,21 +49,31 @@ class Operation {
 
  private:
   grpc::Status prepare();
-  grpc::Status prepare_order();
 
-  spool::Spool& spool_;
-  relay::Relay* relay_;
+  void enter();
+  void leave();
+  void end_early(v1::Operation::State state, grpc::Status status);
+
+  const Means means_;
   const Verb verb_;
   const v1::ChangeRequest request_;
   const std::string peer_;
+  const std::string rule_;
   spool::Filter filter_;
   spool::Order order_;
   std::vector<spool::RecipientId> recipients_;
   std::uint64_t matched_ = 0;
   std::uint64_t next_ = 0;
   spool::Affected affected_;
+  std::shared_ptr<OperationRecord> record_;  // null: refused, or a dry run
+  v1::Operation::State state_ = v1::Operation::STATE_RUNNING;
+  grpc::Status status_;
+  bool left_ = false;
   std::string refused_ = "ended before its end";  // for the log; empty: it was done
 };
+
+/// What the verb wants besides whom it concerns. `relay` is null where the agent has none.
+grpc::Status to_order(Operation::Verb verb, const v1::ChangeRequest& request, relay::Relay* relay, spool::Order& order);
 
 /// QueueService.ChangeQueue.
 class OperationStream final : public ResponseStream<v1::ChangeQueueResponse> {
@@ -67,6 +88,7 @@ class OperationStream final : public ResponseStream<v1::ChangeQueueResponse> {
 
   std::unique_ptr<Operation> operation_;
   bool begun_ = false;
+  std::optional<grpc::Status> failed_;  // what to end with, once the last counts are sent
 };
 
 }  // namespace quartet::control

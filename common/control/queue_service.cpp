@@ -3,6 +3,7 @@
 #include "common/control/audit.h"
 #include "common/control/calls.h"
 #include "common/control/convert.h"
+#include "common/control/deferred.h"
 #include "common/control/operation.h"
 #include "common/control/services.h"
 #include "common/control/watch.h"
@@ -102,7 +103,8 @@ class ContentStream final : public ResponseStream<v1::GetContentResponse> {
 
 class QueueService final : public v1::QueueService::CallbackService {
  public:
-  QueueService(const Subject& subject, Calls& calls) : spool_(*subject.spool), relay_(subject.relay), calls_(calls) {}
+  QueueService(const Subject& subject, Calls& calls, Operations& operations)
+      : spool_(*subject.spool), means_{spool_, subject.relay, operations}, calls_(calls) {}
 
   grpc::ServerUnaryReactor* ListMessages(grpc::CallbackServerContext* context, const v1::ListMessagesRequest* request,
                                          v1::ListMessagesResponse* response) override {
@@ -157,7 +159,7 @@ class QueueService final : public v1::QueueService::CallbackService {
 
   grpc::ServerWriteReactor<v1::ChangeQueueResponse>* ChangeQueue(grpc::CallbackServerContext* context,
                                                                  const v1::ChangeQueueRequest* request) override {
-    auto operation = std::make_unique<Operation>(spool_, relay_, request->verb(), request->change(), peer_of(*context));
+    auto operation = std::make_unique<Operation>(means_, request->verb(), request->change(), peer_of(*context));
     return OperationStream::start(std::make_shared<OperationStream>(calls_, std::move(operation)));
   }
 
@@ -238,28 +240,42 @@ class QueueService final : public v1::QueueService::CallbackService {
     return Status::OK;
   }
 
-  grpc::ServerUnaryReactor* operate(grpc::CallbackServerContext* context, Operation::Verb verb,
-                                    const v1::ChangeRequest* request, v1::ChangeResponse* response) {
-    return answer(context, calls_, [=, this, peer = peer_of(*context)] {
-      Operation operation(spool_, relay_, verb, *request, peer);
-      auto status = operation.begin();
-      if (!status.ok()) return status;
-      while (operation.step()) {
-      }
-      *response = operation.counts();
+  /// A step at a time, so that long ones leave the pool to others in between.
+  static void go_on(const std::shared_ptr<Deferred<v1::ChangeResponse>>& call, std::unique_ptr<Operation> operation) {
+    if (operation->step()) {
+      call->submit([call, operation = std::move(operation)]() mutable { go_on(call, std::move(operation)); });
+      return;
+    }
+    const auto counts = operation->counts();
+    const auto status = operation->status();
+    operation.reset();  // which says in the log what was done, before the caller knows
+    call->finish([&](auto& response) {
+      response = counts;
       return status;
     });
   }
 
+  grpc::ServerUnaryReactor* operate(grpc::CallbackServerContext* context, Operation::Verb verb,
+                                    const v1::ChangeRequest* request, v1::ChangeResponse* response) {
+    auto call = Deferred<v1::ChangeResponse>::begin(context, calls_, response);
+    call->submit([call, operation = std::make_unique<Operation>(means_, verb, *request, peer_of(*context))]() mutable {
+      auto status = operation->begin();
+      if (status.ok()) return go_on(call, std::move(operation));
+      operation.reset();
+      call->end(std::move(status));
+    });
+    return call->reactor();
+  }
+
   spool::Spool& spool_;
-  relay::Relay* relay_;  // null: the agent has none
+  const Operation::Means means_;
   Calls& calls_;
 };
 
 }  // namespace
 
-std::shared_ptr<grpc::Service> make_queue_service(const Subject& subject, Calls& calls) {
-  return std::make_shared<QueueService>(subject, calls);
+std::shared_ptr<grpc::Service> make_queue_service(const Subject& subject, Calls& calls, Operations& operations) {
+  return std::make_shared<QueueService>(subject, calls, operations);
 }
 
 }  // namespace quartet::control

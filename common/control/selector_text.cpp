@@ -124,7 +124,8 @@ class Builder {
     if (name == "age" || name == "next") return name == "age" ? age(term, value) : next(term, value);
     if (name == "attempts") return attempts(term, value);
     const bool known = name == "rcpt" || name == "rcpt.domain" || name == "sender" || name == "sender.domain" ||
-                       name == "state" || name == "last.code" || name == "auth" || name == "trace" || name == "id";
+                       name == "state" || name == "last.code" || name == "auth" || name == "trace" || name == "rule" ||
+                       name == "id";
     if (!known) return std::string(kUnknown);
     if (term.compare != "=") return std::string(kCompare);
     if (name == "last.code") return last_code(value);
@@ -138,6 +139,7 @@ class Builder {
     if (name == "sender.domain")
       return once(selector_.has_sender_domain(), [&] { selector_.set_sender_domain(value); });
     if (name == "auth") return once(selector_.has_auth_id(), [&] { selector_.set_auth_id(value); });
+    if (name == "rule") return once(selector_.has_rule(), [&] { selector_.set_rule(value); });
     return once(selector_.has_trace_id(), [&] { selector_.set_trace_id(value); });
   }
 

@@ -16,9 +16,11 @@
 #include <vector>
 
 #include "common/control/calls.h"
+#include "common/control/operations.h"
 #include "common/control/services.h"
 #include "common/control/unix_socket.h"
 #include "common/log/log.h"
+#include "common/spool/spool.h"
 #include "common/tls/server_context.h"
 
 namespace quartet::control {
@@ -33,8 +35,10 @@ constexpr unsigned kReadCertificatesSeconds = 60;
 constexpr int kLargestRequest = 1 << 20;
 
 constexpr const char* kQueueService = "quartet.control.v1.QueueService";
+constexpr const char* kOperationService = "quartet.control.v1.OperationService";
 constexpr const char* kRemoteQueueService = "quartet.control.v1.RemoteQueueService";
 constexpr const char* kDestinationService = "quartet.control.v1.DestinationService";
+constexpr const char* kRuleService = "quartet.control.v1.RuleService";
 constexpr const char* kSessionService = "quartet.control.v1.SessionService";
 constexpr const char* kTraceService = "quartet.control.v1.TraceService";
 constexpr const char* kNodeService = "quartet.control.v1.NodeService";
@@ -89,7 +93,9 @@ void set_limits(grpc::ServerBuilder& builder) {
 
 class Server::Impl {
  public:
-  explicit Impl(Subject subject) : subject_(std::move(subject)) {}
+  explicit Impl(Subject subject) : subject_(std::move(subject)) {
+    if (subject_.spool != nullptr) operations_ = std::make_unique<Operations>(subject_.spool->directory());
+  }
   ~Impl() { stop(std::chrono::milliseconds(0)); }
 
   std::expected<void, std::string> start(const Options& options);
@@ -103,6 +109,8 @@ class Server::Impl {
 
   Subject subject_;
   std::string address_;
+  std::unique_ptr<Operations>
+      operations_;  // null: there is no queue. Outlives the calls, which may be in the midst of one
   Calls calls_;
   std::vector<std::shared_ptr<grpc::Service>> services_;
   std::unique_ptr<grpc::Server> server_;
@@ -125,7 +133,9 @@ void Server::Impl::add_services(grpc::ServerBuilder& builder) {
   };
   add(kNodeService, make_node_service(subject_, calls_));
   add(kTraceService, make_trace_service(subject_, calls_));
-  if (subject_.spool != nullptr) add(kQueueService, make_queue_service(subject_, calls_));
+  if (operations_) add(kQueueService, make_queue_service(subject_, calls_, *operations_));
+  if (operations_) add(kOperationService, make_operation_service(calls_, *operations_));
+  if (operations_ && subject_.relay != nullptr) add(kRuleService, make_rule_service(subject_, calls_, *operations_));
   if (subject_.relay != nullptr) add(kRemoteQueueService, make_remote_queue_service(subject_, calls_));
   if (subject_.relay != nullptr) add(kDestinationService, make_destination_service(subject_, calls_));
   if (subject_.sessions != nullptr) add(kSessionService, make_session_service(subject_, calls_));
@@ -193,6 +203,7 @@ void Server::Impl::stop(std::chrono::milliseconds grace) {
   if (ticker_.joinable()) ticker_.join();
   socket_.reset();
   if (!server_) return;
+  if (operations_) operations_->stop();
   calls_.close(grace);
   server_->Shutdown(std::chrono::system_clock::now() + kForOthers);
   server_->Wait();

@@ -13,9 +13,14 @@ class Service;
 namespace quartet::control {
 
 class Calls;
+class Operations;
 
-/// `subject` and `calls` outlive the services.
-std::shared_ptr<grpc::Service> make_queue_service(const Subject& subject, Calls& calls);         // wants subject.spool
+/// What is given by reference outlives the services.
+std::shared_ptr<grpc::Service> make_queue_service(const Subject& subject, Calls& calls,
+                                                  Operations& operations);  // wants subject.spool
+std::shared_ptr<grpc::Service> make_operation_service(Calls& calls, Operations& operations);
+std::shared_ptr<grpc::Service> make_rule_service(const Subject& subject, Calls& calls,
+                                                 Operations& operations);  // wants subject.spool and subject.relay
 std::shared_ptr<grpc::Service> make_remote_queue_service(const Subject& subject, Calls& calls);  // wants subject.relay
 std::shared_ptr<grpc::Service> make_destination_service(const Subject& subject, Calls& calls);   // wants subject.relay
 std::shared_ptr<grpc::Service> make_session_service(const Subject& subject, Calls& calls);  // wants subject.sessions

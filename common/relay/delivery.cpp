@@ -168,8 +168,7 @@ const smtp::Capabilities& Relay::Impl::offered(const Connection& connection) {
 }
 
 Relay::Impl::Connection Relay::Impl::open_transport(const Site& site) {
-  if (!files_) files_ = std::make_unique<async::ThreadPool>("relay-files", 2);
-  return {nullptr, "", 0, make_transport(site.next_hop(), options_.hostname, *files_)};
+  return {nullptr, "", 0, make_transport(site.next_hop(), options_.hostname, files())};
 }
 
 async::Task<std::optional<Relay::Impl::Connection>> Relay::Impl::connect(Site& site) {

@@ -78,6 +78,7 @@ class Relay::Impl {
   StartAnswer start(const RoutingTable::Link& link, bool at_once);
   std::uint64_t link_resumed(const std::string& name);
   void revive_sites();
+  void wake_up() { wake_up_->wake(); }
   bool running() const;  // and is to go on
   bool runs() const;
   async::Task<void> deliver_over(std::unique_ptr<net::Stream> stream, Turn turn);
@@ -87,6 +88,7 @@ class Relay::Impl {
   Links links_;
   Suspensions suspensions_;
   DomainSites domain_sites_;
+  Rules rules_;
 
   void set_router(std::shared_ptr<const Router> router);
   void reload(Options options, std::shared_ptr<const Router> router);
@@ -139,6 +141,7 @@ class Relay::Impl {
   void postpone(Site& site, spool::Claim claim);
   void put_off(spool::Claim claim, const RetrySchedule& retry, std::string status, std::string why, WallTime until);
   void put_back(std::vector<spool::Claim> claims, WallTime due);
+  async::ThreadPool& files();
   void forget_idle_sites();
 
   // withhold.cpp: what an operator suspended or paused
@@ -148,6 +151,17 @@ class Relay::Impl {
   void withhold_ready();
   std::optional<Job> next_job(Site& site);
   bool suspended(const Site& site) const { return suspensions_.has_site(site.key(), wall_now()); }
+
+  // ruling.cpp: what standing rules say
+  enum class Ruling {
+    kNone,       // no rule applies
+    kSeenTo,     // held, dropped or put off: the claim is gone
+    kGivenUp,    // it is to fail with its last reply
+    kElsewhere,  // it has another next hop now
+  };
+  Ruling obey_rules(spool::Claim& claim, bool throttle);
+  async::Task<void> end_rules();
+  void look_after_rules(bool tidy);
 
   // explain.cpp: what would be done
   Explanation explain_route(const std::string& address, const std::string& domain) const;
@@ -233,7 +247,8 @@ class Relay::Impl {
   std::vector<Turned*> turned_;                          // the newest last
   async::Event turn_over_;
   std::uint64_t turns_ = 0;
-  std::unique_ptr<async::ThreadPool> files_;  // writes what transports leave; made when it is wanted
+  std::unique_ptr<async::ThreadPool> files_;  // see files()
+  bool ending_rules_ = false;                 // end_rules() runs
   async::TaskGroup tasks_;
   bool stopping_ = false;  // the loop's copy
   SteadyTime last_tidy_{};

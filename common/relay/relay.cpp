@@ -11,6 +11,7 @@ Relay::Impl::Impl(Options options, std::shared_ptr<const Router> router, spool::
       spool_(spool),
       links_(spool, options_.directory),
       suspensions_(options_.directory),
+      rules_(options_.directory),
       router_(std::move(router)),
       usual_(std::make_shared<const SitePolicy>(usual_policy(options_))),
       budget_(options_.ready_recipients, options_.ready_bytes),
@@ -74,6 +75,7 @@ async::Task<void> Relay::Impl::run() {
     const std::lock_guard lock(wake_up_->mutex);
     wake_up_->loop = nullptr;
   }
+  if (rules_.any()) rules_.save_counts();
   options_.lookup.sts = nullptr;
   names_.clear();
 }

@@ -20,6 +20,7 @@
 #include "common/relay/probe.h"
 #include "common/relay/retry.h"
 #include "common/relay/route.h"
+#include "common/relay/rules.h"
 #include "common/relay/site.h"
 #include "common/relay/suspensions.h"
 #include "common/relay/tls_choice.h"
@@ -49,7 +50,8 @@ struct Options {
   std::chrono::seconds idle_timeout{10};                 // an open connection waits this long for more work
   std::chrono::seconds connection_lifetime{300};
   unsigned messages_per_connection = 1000;
-  std::filesystem::path directory;               // for suspensions and paused links; empty: they end with the relay
+  // for suspensions, paused links and rules; empty: they end with the relay
+  std::filesystem::path directory;
   std::vector<net::Address> source_addresses{};  // port 0; empty: the system chooses
   /// Told of each connection that was opened for mail, on the relay's loop; may be empty.
   std::function<void(const Candidate& host)> on_connected{};
@@ -159,6 +161,17 @@ class Relay {
   /// nullopt: there is no such suspension.
   std::expected<std::optional<std::vector<std::string>>, std::string> resume(const std::string& destination);
   std::vector<Suspension> suspensions() const;
+
+  /// Standing rules, for what is about to be tried from now on. What waits in the queue is the caller's to change,
+  /// after settle(). Waits for the disk; any thread but the relay's. The error is one line for the operator.
+  std::expected<void, std::string> add_rule(Rule rule);
+  /// Applies no more; the caller releases what it held, after settle(), and then forgets it. Else the relay does so
+  /// at its next start. nullopt: there is no such rule.
+  std::expected<std::optional<Rule>, std::string> end_rule(std::string_view id);
+  std::expected<void, std::string> forget_rule(std::string_view id);
+  /// Those that hold, and those that are ending. A rule whose time is over ends by itself; a hold then releases.
+  std::vector<Rule> rules() const;
+
   /// Calls `done` from the relay's loop once what was claimed before is withheld or goes its way, or here if the relay
   /// does not run. Any thread; like all that wait for the relay's loop, it is destroyed uncalled if the relay ends.
   void settle(std::move_only_function<void()> done);

@@ -85,7 +85,9 @@ async::Task<void> Relay::Impl::schedule() {
     urgent_first(claims);
     std::vector<spool::Claim> given_up;
     for (auto& claim : claims) {
-      if (claim.bounce) {
+      const auto ruling = rules_.any() && !claim.bounce ? obey_rules(claim, true) : Ruling::kNone;
+      if (ruling == Ruling::kSeenTo) continue;
+      if (claim.bounce || ruling == Ruling::kGivenUp) {
         given_up.push_back(std::move(claim));
       } else {
         dispatch(std::move(claim));
@@ -94,7 +96,9 @@ async::Task<void> Relay::Impl::schedule() {
     give_up(std::move(given_up));
     const auto now = std::chrono::steady_clock::now();
     look_after_sites(now);
-    if (now - last_tidy_ > kTidyEvery) {
+    const bool tidy = now - last_tidy_ > kTidyEvery;
+    look_after_rules(tidy);
+    if (tidy) {
       last_tidy_ = now;
       forget_idle_sites();
       end_what_is_over();
@@ -115,6 +119,7 @@ std::chrono::microseconds Relay::Impl::time_to_sleep() {
     sleep = std::clamp(time, std::chrono::microseconds(0), sleep);
   };
   if (const auto due = spool_.next_due()) at_most(*due - wall_now());
+  if (!ending_rules_) at_most(rules_.next_end() - wall_now());
   if (!looked_after_.empty())
     at_most(
         std::chrono::ceil<std::chrono::microseconds>(looked_after_.begin()->first - std::chrono::steady_clock::now()));

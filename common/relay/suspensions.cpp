@@ -2,10 +2,9 @@
 
 #include <algorithm>
 
-#include "common/base/crc32c.h"
 #include "common/base/encoding.h"
-#include "common/journal/files.h"
 #include "common/log/log.h"
+#include "common/relay/kept_file.h"
 
 namespace quartet::relay {
 namespace {
@@ -13,13 +12,12 @@ namespace {
 constexpr std::string_view kMagic = "quartet suspensions 1\n";
 
 std::string encode(const std::vector<Suspension>& suspensions) {
-  std::string out(kMagic);
+  std::string out;
   for (const auto& one : suspensions) {
     put_le(out, to_micros(one.since));
     put_le(out, to_micros(one.until));
     for (const auto* text : {&one.destination, &one.reason, &one.who}) put_bytes(out, *text);
   }
-  put_le(out, crc32c(out));
   return out;
 }
 
@@ -39,12 +37,6 @@ std::optional<Suspension> take_one(std::string_view& in) {
 }
 
 std::optional<std::vector<Suspension>> decode(std::string_view file) {
-  constexpr auto kChecksum = sizeof(std::uint32_t);
-  if (!file.starts_with(kMagic) || file.size() < kMagic.size() + kChecksum) return std::nullopt;
-  auto checksum = file.substr(file.size() - kChecksum);
-  file.remove_suffix(kChecksum);
-  if (take_le<std::uint32_t>(checksum) != crc32c(file)) return std::nullopt;
-  file.remove_prefix(kMagic.size());
   std::vector<Suspension> out;
   while (!file.empty()) {
     auto one = take_one(file);
@@ -60,13 +52,13 @@ bool names_site(std::string_view destination) { return destination.contains(':')
 
 Suspensions::Suspensions(std::filesystem::path directory, std::string file)
     : directory_(std::move(directory)), file_(std::move(file)) {
+  if (directory_.empty()) return;
   const auto path = directory_ / file_;
-  if (directory_.empty() || !std::filesystem::exists(path)) return;
-  const auto bytes = journal::read_whole(path);
+  const auto bytes = read_kept(path, kMagic);
   const auto kept = bytes ? decode(*bytes) : std::nullopt;
   if (!kept) {
     log::error("relay.suspensions_lost",
-               {{"file", path.string()}, {"reason", bytes ? "the file is damaged" : bytes.error().detail}});
+               {{"file", path.string()}, {"reason", bytes ? "the file is damaged" : bytes.error()}});
     return;
   }
   for (const auto& one : *kept) table_[one.destination] = {one, {}};
@@ -83,9 +75,7 @@ std::expected<void, std::string> Suspensions::save(const std::string& without, c
     }
   }
   if (with != nullptr) kept.push_back(*with);
-  const auto written = journal::write_atomically(journal::Files(directory_, {}), file_, encode(kept));
-  if (!written) return std::unexpected(written.error().detail);
-  return {};
+  return write_kept(directory_ / file_, kMagic, encode(kept));
 }
 
 std::vector<std::string> Suspensions::withheld_by(const Entry& entry) {

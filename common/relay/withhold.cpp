@@ -59,14 +59,24 @@ void Relay::Impl::withhold_ready() {
   }
 }
 
-/// Without what was suspended after it had been taken and put back (Site::untake()).
+/// Without what was suspended, or came under a rule, after it had been taken and put back (Site::untake()).
 std::optional<Job> Relay::Impl::next_job(Site& site) {
   while (auto job = site.take(std::chrono::steady_clock::now())) {
-    if (!anything_withheld()) return job;
-    std::vector<spool::Claim> wanted;
+    if (!anything_withheld() && !rules_.any()) return job;
+    std::vector<spool::Claim> wanted, given_up, elsewhere;
     for (auto& claim : job->recipients) {
-      if (!withheld(claim, domain_of(claim.address), site.key())) wanted.push_back(std::move(claim));
+      const auto ruling = rules_.any() ? obey_rules(claim, false) : Ruling::kNone;
+      if (ruling == Ruling::kSeenTo) continue;
+      if (ruling == Ruling::kGivenUp) {
+        given_up.push_back(std::move(claim));
+      } else if (ruling == Ruling::kElsewhere) {
+        elsewhere.push_back(std::move(claim));
+      } else if (!withheld(claim, domain_of(claim.address), site.key())) {
+        wanted.push_back(std::move(claim));
+      }
     }
+    give_up(std::move(given_up));
+    put_back(std::move(elsewhere), wall_now());
     job->recipients = std::move(wanted);
     if (!job->recipients.empty()) return job;
   }

@@ -2,23 +2,11 @@
 #include <algorithm>
 
 #include "common/base/ascii.h"
+#include "common/spool/filter.h"
 #include "common/spool/index.h"
 
 namespace quartet::spool {
 namespace {
-
-template <typename T>
-bool in_range(const T& value, const std::optional<T>& from, const std::optional<T>& before) {
-  return (!from || value >= *from) && (!before || value < *before);
-}
-
-bool domain_matches(std::string_view domain, std::string_view wanted) {
-  if (wanted.starts_with('.')) return domain.size() > wanted.size() && ascii::iends_with(domain, wanted);
-  return ascii::iequals(domain, wanted);
-}
-
-/// Addresses are compared without regard to case, and most of the local part's users expect that too.
-bool address_matches(std::string_view address, std::string_view wanted) { return ascii::iequals(address, wanted); }
 
 std::string reversed_prefix(std::string_view subtree) {  // "org.x." for ".x.org"
   std::string out;
@@ -32,12 +20,6 @@ std::string reversed_prefix(std::string_view subtree) {  // "org.x." for ".x.org
 }
 
 }  // namespace
-
-bool Filter::empty() const {
-  return ids.empty() && recipient_ids.empty() && !sender && !sender_domain && !recipient && recipient_domains.empty() &&
-         states.empty() && !received_from && !received_before && !next_attempt_from && !next_attempt_before &&
-         !last_code && !attempts_from && !auth_id && !trace_id;
-}
 
 bool Index::matches(const Filter& filter, Slot slot) const {
   const auto& recipient = recipients_[slot];
@@ -59,6 +41,7 @@ bool Index::matches(const Filter& filter, Slot slot) const {
   if (filter.sender_domain && !domain_matches(domain_of(sender(recipient.message)), *filter.sender_domain))
     return false;
   if (filter.recipient && !address_matches(address(slot), *filter.recipient)) return false;
+  if (filter.rule && (recipient.state != State::kHeld || !is_held_by(reply(slot).text, *filter.rule))) return false;
   if (!filter.auth_id && !filter.trace_id) return true;
   const auto envelope = this->envelope(recipient.message);
   return (!filter.auth_id || envelope.auth_id == *filter.auth_id) &&

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -28,9 +29,16 @@ struct Filter {
   std::optional<std::uint16_t> attempts_from;
   std::optional<std::string> auth_id;
   std::optional<std::string> trace_id;
+  std::optional<std::string> rule;  // held by this standing rule: the text of the last reply is of held_by()
 
   bool empty() const;
 };
+
+/// Of a recipient that is active; what is said of states, due times and rules does not match it.
+bool matches(const Filter& filter, const Claim& claim);
+
+/// The text of the last reply of recipients that a standing rule holds; empty reason: none.
+std::string held_by(std::string_view rule, std::string_view reason);
 
 /// One recipient as a listing shows it.
 struct Entry {

@@ -16,6 +16,7 @@ std::expected<std::unique_ptr<Spool>, SpoolError> Spool::open(Options options) {
 
 void Spool::close() { impl_->close(); }
 const OpenReport& Spool::open_report() const { return impl_->open_report(); }
+const std::filesystem::path& Spool::directory() const { return impl_->directory(); }
 
 void Spool::submit(NewMessage message, Accepted completion) {
   impl_->submit(std::move(message), std::move(completion));

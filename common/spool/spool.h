@@ -75,6 +75,8 @@ class Spool {
   void close();
 
   const OpenReport& open_report() const;
+  /// Where it is; others may keep small files of theirs there.
+  const std::filesystem::path& directory() const;
 
   // --- Accepting ---
 

@@ -32,6 +32,7 @@ class Spool::Impl {
   std::expected<void, SpoolError> open();  // spool_open.cpp
   void close();
   const OpenReport& open_report() const { return open_report_; }
+  const std::filesystem::path& directory() const { return options_.directory; }
 
   // spool_accept.cpp
   void submit(NewMessage message, Accepted completion);
