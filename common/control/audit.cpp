@@ -9,23 +9,27 @@
 
 namespace quartet::control {
 
+std::optional<int> descriptor_of(const grpc::CallbackServerContext& context) {
+  // Connections that our UnixSocket accepted are known to gRPC by their descriptor. It is looked at when the call
+  // begins; only a caller that hangs up within that moment could be mistaken for another one of those who may connect.
+  constexpr std::string_view kDescriptor = "fd:";
+  const auto peer = context.peer();
+  if (!peer.starts_with(kDescriptor)) return std::nullopt;
+  return ascii::to_number<int>(std::string_view(peer).substr(kDescriptor.size()));
+}
+
 std::string peer_of(const grpc::CallbackServerContext& context) {
   if (const auto auth = context.auth_context(); auth && auth->IsPeerAuthenticated()) {
     const auto names = auth->GetPeerIdentity();
     if (!names.empty()) return "tls:" + utf8({names.front().data(), names.front().size()}, 256);
   }
-  auto peer = context.peer();
-  // Connections that our UnixSocket accepted are known to gRPC by their descriptor. It is looked at when the call
-  // begins; only a caller that hangs up within that moment could be mistaken for another one of those who may connect.
-  constexpr std::string_view kDescriptor = "fd:";
-  if (peer.starts_with(kDescriptor)) {
-    const auto descriptor = ascii::to_number<int>(std::string_view(peer).substr(kDescriptor.size()));
+  if (const auto descriptor = descriptor_of(context)) {
     ucred who{};
     socklen_t size = sizeof who;
-    if (descriptor && ::getsockopt(*descriptor, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0)
+    if (::getsockopt(*descriptor, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0)
       return "unix:uid=" + std::to_string(who.uid) + ",pid=" + std::to_string(who.pid);
   }
-  return peer;
+  return context.peer();
 }
 
 void audit(const Change& change) {

@@ -1,6 +1,7 @@
 // Who did what to the queue: one event in the log for each call that changes something.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,6 +14,8 @@ namespace quartet::control {
 /// The name in the client's certificate ("tls:ops@a.example"), or the process at the other end of the UNIX socket
 /// ("unix:uid=1000,pid=77").
 std::string peer_of(const grpc::CallbackServerContext& context);
+/// Of a connection that our UnixSocket accepted; nullopt: it is another one.
+std::optional<int> descriptor_of(const grpc::CallbackServerContext& context);
 
 struct Change {
   std::string_view verb;      // "drop"

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "common/async/thread_pool.h"
+#include "common/control/access.h"
 
 namespace quartet::control {
 
@@ -28,7 +29,9 @@ class Stream {
 
 class Calls {
  public:
-  Calls() : pool_("control", 2) {}
+  explicit Calls(Access access = Access()) : access_(std::move(access)), pool_("control", 2) {}
+
+  const Access& access() const { return access_; }
 
   /// A stream goes on for as long as its caller likes; all else ends by itself.
   enum class Kind { kAnswer, kStream };
@@ -50,6 +53,7 @@ class Calls {
  private:
   std::vector<std::shared_ptr<Stream>> streams();
 
+  const Access access_;
   std::mutex mutex_;
   std::condition_variable idle_;
   std::array<std::size_t, 2> running_{};  // by Kind
@@ -60,11 +64,26 @@ class Calls {
 
 grpc::Status stopping();
 
-/// Answers a unary call with what `function` returns, a grpc::Status. It runs in the pool; what it refers to of the
-/// call (request and response) is there until then.
+/// A stream that only says why there is none.
+template <typename Response>
+grpc::ServerWriteReactor<Response>* refuse_stream(grpc::Status status) {
+  class Refusal final : public grpc::ServerWriteReactor<Response> {
+   public:
+    explicit Refusal(grpc::Status why) { this->Finish(std::move(why)); }
+    void OnDone() override { delete this; }
+  };
+  return new Refusal(std::move(status));
+}
+
+/// Answers a unary call of somebody who has the role with what `function` returns, a grpc::Status. It runs in the pool;
+/// what it refers to of the call (request and response) is there until then.
 template <typename F>
-grpc::ServerUnaryReactor* answer(grpc::CallbackServerContext* context, Calls& calls, F function) {
+grpc::ServerUnaryReactor* answer(grpc::CallbackServerContext* context, Calls& calls, Role role, F function) {
   auto* const reactor = context->DefaultReactor();
+  if (auto allowed = calls.access().check(*context, role); !allowed.ok()) {
+    reactor->Finish(std::move(allowed));
+    return reactor;
+  }
   if (!calls.enter(Calls::Kind::kAnswer)) {
     reactor->Finish(stopping());
     return reactor;
@@ -75,6 +94,12 @@ grpc::ServerUnaryReactor* answer(grpc::CallbackServerContext* context, Calls& ca
     calls.leave(Calls::Kind::kAnswer);
   });
   return reactor;
+}
+
+/// Where no role is named, only administrators are answered.
+template <typename F>
+grpc::ServerUnaryReactor* answer(grpc::CallbackServerContext* context, Calls& calls, F function) {
+  return answer(context, calls, Role::kAdmin, std::move(function));
 }
 
 }  // namespace quartet::control

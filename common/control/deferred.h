@@ -13,18 +13,32 @@ namespace quartet::control {
 template <typename Response>
 class Deferred final : public Stream, public std::enable_shared_from_this<Deferred<Response>> {
  public:
-  /// `response` is gRPC's, and is there until the call is finished.
-  static std::shared_ptr<Deferred> begin(grpc::CallbackServerContext* context, Calls& calls, Response* response) {
+  /// `response` is gRPC's, and is there until the call is finished. Who has not the role is refused: then, and when the
+  /// agent is stopping, over() is true at once.
+  static std::shared_ptr<Deferred> begin(grpc::CallbackServerContext* context, Calls& calls, Role role,
+                                         Response* response) {
     auto call = std::shared_ptr<Deferred>(new Deferred(context->DefaultReactor(), calls, response));
-    if (!calls.enter(Calls::Kind::kAnswer)) {
+    auto allowed = calls.access().check(*context, role);
+    if (allowed.ok() && !calls.enter(Calls::Kind::kAnswer)) allowed = stopping();
+    if (!allowed.ok()) {
       call->finished_ = true;
-      call->reactor_->Finish(stopping());
+      call->reactor_->Finish(std::move(allowed));
     } else {
       calls.add(call);
     }
     return call;
   }
   ~Deferred() override { Deferred::end(stopping()); }
+
+  /// Where no role is named, only administrators are answered.
+  static std::shared_ptr<Deferred> begin(grpc::CallbackServerContext* context, Calls& calls, Response* response) {
+    return begin(context, calls, Role::kAdmin, response);
+  }
+
+  bool over() {
+    const std::lock_guard lock(mutex_);
+    return finished_;
+  }
 
   /// What the handler returns.
   grpc::ServerUnaryReactor* reactor() const { return reactor_; }

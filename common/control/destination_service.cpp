@@ -154,7 +154,7 @@ class DestinationService final : public v1::DestinationService::CallbackService 
   grpc::ServerUnaryReactor* ListDestinations(grpc::CallbackServerContext* context,
                                              const v1::ListDestinationsRequest* request,
                                              v1::ListDestinationsResponse* response) override {
-    auto call = Deferred<v1::ListDestinationsResponse>::begin(context, calls_, response);
+    auto call = Deferred<v1::ListDestinationsResponse>::begin(context, calls_, Role::kObserver, response);
     if (auto why = why_not(*request); !why.empty()) {
       call->end(invalid(std::move(why)));
       return call->reactor();
@@ -173,7 +173,7 @@ class DestinationService final : public v1::DestinationService::CallbackService 
 
   grpc::ServerUnaryReactor* ListSuspensions(grpc::CallbackServerContext* context, const v1::ListSuspensionsRequest*,
                                             v1::ListSuspensionsResponse* response) override {
-    return answer(context, calls_, [this, response] {
+    return answer(context, calls_, Role::kObserver, [this, response] {
       for (const auto& suspension : relay_.suspensions()) control::fill(*response->add_suspension(), suspension);
       return Status::OK;
     });
@@ -181,21 +181,22 @@ class DestinationService final : public v1::DestinationService::CallbackService 
 
   grpc::ServerUnaryReactor* Suspend(grpc::CallbackServerContext* context, const v1::SuspendRequest* request,
                                     v1::SuspendResponse* response) override {
-    auto call = Deferred<v1::SuspendResponse>::begin(context, calls_, response);
+    auto call = Deferred<v1::SuspendResponse>::begin(context, calls_, Role::kOperator, response);
     call->submit([this, call, request = *request, who = peer_of(*context)]() mutable { suspend(call, request, who); });
     return call->reactor();
   }
 
   grpc::ServerUnaryReactor* Resume(grpc::CallbackServerContext* context, const v1::ResumeRequest* request,
                                    v1::ResumeResponse* response) override {
-    auto call = Deferred<v1::ResumeResponse>::begin(context, calls_, response);
+    auto call = Deferred<v1::ResumeResponse>::begin(context, calls_, Role::kOperator, response);
     call->submit([this, call, request = *request, who = peer_of(*context)]() mutable { resume(call, request, who); });
     return call->reactor();
   }
 
   grpc::ServerUnaryReactor* ClearBackoff(grpc::CallbackServerContext* context, const v1::ClearBackoffRequest* request,
                                          v1::ClearBackoffResponse* response) override {
-    auto call = Deferred<v1::ClearBackoffResponse>::begin(context, calls_, response);
+    auto call = Deferred<v1::ClearBackoffResponse>::begin(context, calls_, Role::kOperator, response);
+    if (call->over()) return call->reactor();
     if (request->reason().size() > kLongestReason) {
       call->end(refuse("clear_backoff", peer_of(*context), request->site(), request->reason(),
                        invalid("reason: longer than 1000 octets")));
@@ -211,7 +212,7 @@ class DestinationService final : public v1::DestinationService::CallbackService 
 
   grpc::ServerUnaryReactor* Explain(grpc::CallbackServerContext* context, const v1::ExplainRequest* request,
                                     v1::ExplainResponse* response) override {
-    auto call = Deferred<v1::ExplainResponse>::begin(context, calls_, response);
+    auto call = Deferred<v1::ExplainResponse>::begin(context, calls_, Role::kObserver, response);
     const auto& address = request->address();
     const auto at = address.rfind('@');
     if (at == 0 || at == std::string::npos || at + 1 == address.size() || address.size() > kLongestAddress) {
@@ -228,6 +229,8 @@ class DestinationService final : public v1::DestinationService::CallbackService 
 
   grpc::ServerWriteReactor<v1::ProbeResponse>* Probe(grpc::CallbackServerContext* context,
                                                      const v1::ProbeRequest* request) override {
+    if (auto allowed = calls_.access().check(*context, Role::kOperator); !allowed.ok())
+      return refuse_stream<v1::ProbeResponse>(std::move(allowed));
     return probe(calls_, relay_, *request, peer_of(*context));
   }
 

@@ -19,7 +19,7 @@ class NodeService final : public v1::NodeService::CallbackService {
 
   grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* context, const v1::GetStatusRequest*,
                                       v1::GetStatusResponse* response) override {
-    return answer(context, calls_, [this, response] {
+    return answer(context, calls_, Role::kObserver, [this, response] {
       fill(*response);
       return grpc::Status::OK;
     });
@@ -27,8 +27,9 @@ class NodeService final : public v1::NodeService::CallbackService {
 
   grpc::ServerUnaryReactor* Reload(grpc::CallbackServerContext* context, const v1::ReloadRequest* request,
                                    v1::ReloadResponse* response) override {
-    auto call = Deferred<v1::ReloadResponse>::begin(context, calls_, response);
+    auto call = Deferred<v1::ReloadResponse>::begin(context, calls_, Role::kAdmin, response);
     auto* const reactor = call->reactor();
+    if (call->over()) return reactor;
     if (!subject_.reload || request->reason().size() > kLongestReason) {
       call->end(subject_.reload ? grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "reason: longer than 1000 octets")
                                 : grpc::Status(grpc::StatusCode::UNIMPLEMENTED, "this agent cannot"));

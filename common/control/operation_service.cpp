@@ -50,7 +50,7 @@ class OperationService final : public v1::OperationService::CallbackService {
   grpc::ServerUnaryReactor* ListOperations(grpc::CallbackServerContext* context,
                                            const v1::ListOperationsRequest* request,
                                            v1::ListOperationsResponse* response) override {
-    return answer(context, calls_, [=, this] {
+    return answer(context, calls_, Role::kObserver, [=, this] {
       const auto size = request->page_size() == 0 ? kPage : std::min<std::size_t>(request->page_size(), kLargestPage);
       auto page = operations_.list(request->running(), request->page_token(), size + 1);
       if (page.size() > size) {
@@ -64,7 +64,7 @@ class OperationService final : public v1::OperationService::CallbackService {
 
   grpc::ServerUnaryReactor* GetOperation(grpc::CallbackServerContext* context, const v1::GetOperationRequest* request,
                                          v1::GetOperationResponse* response) override {
-    return answer(context, calls_, [=, this] {
+    return answer(context, calls_, Role::kObserver, [=, this] {
       const auto record = operations_.find(request->id());
       if (!record) return not_found();
       *response->mutable_operation() = record->get();
@@ -73,14 +73,16 @@ class OperationService final : public v1::OperationService::CallbackService {
   }
 
   grpc::ServerWriteReactor<v1::WatchOperationResponse>* WatchOperation(
-      grpc::CallbackServerContext*, const v1::WatchOperationRequest* request) override {
+      grpc::CallbackServerContext* context, const v1::WatchOperationRequest* request) override {
+    if (auto allowed = calls_.access().check(*context, Role::kObserver); !allowed.ok())
+      return refuse_stream<v1::WatchOperationResponse>(std::move(allowed));
     return OperationWatch::start(std::make_shared<OperationWatch>(calls_, operations_.find(request->id())));
   }
 
   grpc::ServerUnaryReactor* CancelOperation(grpc::CallbackServerContext* context,
                                             const v1::CancelOperationRequest* request,
                                             v1::CancelOperationResponse* response) override {
-    return answer(context, calls_, [=, this, who = peer_of(*context)] {
+    return answer(context, calls_, Role::kOperator, [=, this, who = peer_of(*context)] {
       auto status = cancel(*request, who, *response);
       audit({.verb = "cancel",
              .peer = who,

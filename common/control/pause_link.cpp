@@ -92,14 +92,14 @@ void resume(relay::Relay& relay, const std::shared_ptr<Deferred<v1::ResumeLinkRe
 
 grpc::ServerUnaryReactor* pause_link(grpc::CallbackServerContext* context, Calls& calls, relay::Relay& relay,
                                      const v1::PauseLinkRequest& request, v1::PauseLinkResponse* response) {
-  auto call = Deferred<v1::PauseLinkResponse>::begin(context, calls, response);
+  auto call = Deferred<v1::PauseLinkResponse>::begin(context, calls, Role::kOperator, response);
   call->submit([&relay, call, request, who = peer_of(*context)] { pause(relay, call, request, who); });
   return call->reactor();
 }
 
 grpc::ServerUnaryReactor* resume_link(grpc::CallbackServerContext* context, Calls& calls, relay::Relay& relay,
                                       const v1::ResumeLinkRequest& request, v1::ResumeLinkResponse* response) {
-  auto call = Deferred<v1::ResumeLinkResponse>::begin(context, calls, response);
+  auto call = Deferred<v1::ResumeLinkResponse>::begin(context, calls, Role::kOperator, response);
   call->submit([&relay, call, request, who = peer_of(*context)] { resume(relay, call, request, who); });
   return call->reactor();
 }

@@ -6,7 +6,6 @@
 #include "common/control/audit.h"
 #include "common/control/convert.h"
 #include "common/control/response_stream.h"
-#include "common/control/trigger_upstream.h"
 
 namespace quartet::control {
 namespace {

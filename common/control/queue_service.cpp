@@ -108,27 +108,31 @@ class QueueService final : public v1::QueueService::CallbackService {
 
   grpc::ServerUnaryReactor* ListMessages(grpc::CallbackServerContext* context, const v1::ListMessagesRequest* request,
                                          v1::ListMessagesResponse* response) override {
-    return answer(context, calls_, [=, this] { return list(*request, *response); });
+    return answer(context, calls_, Role::kObserver, [=, this] { return list(*request, *response); });
   }
 
   grpc::ServerUnaryReactor* CountMessages(grpc::CallbackServerContext* context, const v1::CountMessagesRequest* request,
                                           v1::CountMessagesResponse* response) override {
-    return answer(context, calls_, [=, this] { return count(*request, *response); });
+    return answer(context, calls_, Role::kObserver, [=, this] { return count(*request, *response); });
   }
 
   grpc::ServerUnaryReactor* ShapeQueue(grpc::CallbackServerContext* context, const v1::ShapeQueueRequest* request,
                                        v1::ShapeQueueResponse* response) override {
-    return answer(context, calls_, [=, this] { return shape(*request, *response); });
+    return answer(context, calls_, Role::kObserver, [=, this] { return shape(*request, *response); });
   }
 
-  grpc::ServerWriteReactor<v1::GetContentResponse>* GetContent(grpc::CallbackServerContext*,
+  grpc::ServerWriteReactor<v1::GetContentResponse>* GetContent(grpc::CallbackServerContext* context,
                                                                const v1::GetContentRequest* request) override {
+    if (auto allowed = calls_.access().check(*context, Role::kContentReader); !allowed.ok())
+      return refuse_stream<v1::GetContentResponse>(std::move(allowed));
     return ContentStream::start(std::make_shared<ContentStream>(calls_, spool_, request->id()));
   }
 
   grpc::ServerUnaryReactor* GetMessage(grpc::CallbackServerContext* context, const v1::GetMessageRequest* request,
                                        v1::GetMessageResponse* response) override {
-    return answer(context, calls_, [=, this] { return get(*request, *response); });
+    const bool reads = request->content() != v1::GetMessageRequest::CONTENT_NONE;
+    return answer(context, calls_, reads ? Role::kContentReader : Role::kObserver,
+                  [=, this] { return get(*request, *response); });
   }
 
   grpc::ServerUnaryReactor* RetryNow(grpc::CallbackServerContext* context, const v1::ChangeRequest* request,
@@ -159,12 +163,16 @@ class QueueService final : public v1::QueueService::CallbackService {
 
   grpc::ServerWriteReactor<v1::ChangeQueueResponse>* ChangeQueue(grpc::CallbackServerContext* context,
                                                                  const v1::ChangeQueueRequest* request) override {
+    if (auto allowed = calls_.access().check(*context, Role::kOperator); !allowed.ok())
+      return refuse_stream<v1::ChangeQueueResponse>(std::move(allowed));
     auto operation = std::make_unique<Operation>(means_, request->verb(), request->change(), peer_of(*context));
     return OperationStream::start(std::make_shared<OperationStream>(calls_, std::move(operation)));
   }
 
-  grpc::ServerWriteReactor<v1::WatchQueueResponse>* WatchQueue(grpc::CallbackServerContext*,
+  grpc::ServerWriteReactor<v1::WatchQueueResponse>* WatchQueue(grpc::CallbackServerContext* context,
                                                                const v1::WatchQueueRequest* request) override {
+    if (auto allowed = calls_.access().check(*context, Role::kObserver); !allowed.ok())
+      return refuse_stream<v1::WatchQueueResponse>(std::move(allowed));
     auto filter = to_event_filter(request->selector());
     const auto buffer = request->buffer() == 0 ? kMostEvents : std::min<std::size_t>(request->buffer(), kMostEvents);
     auto watch = Watch::make(calls_, spool_, filter ? std::move(*filter) : spool::Filter{}, buffer);
@@ -257,7 +265,7 @@ class QueueService final : public v1::QueueService::CallbackService {
 
   grpc::ServerUnaryReactor* operate(grpc::CallbackServerContext* context, Operation::Verb verb,
                                     const v1::ChangeRequest* request, v1::ChangeResponse* response) {
-    auto call = Deferred<v1::ChangeResponse>::begin(context, calls_, response);
+    auto call = Deferred<v1::ChangeResponse>::begin(context, calls_, Role::kOperator, response);
     call->submit([call, operation = std::make_unique<Operation>(means_, verb, *request, peer_of(*context))]() mutable {
       auto status = operation->begin();
       if (status.ok()) return go_on(call, std::move(operation));

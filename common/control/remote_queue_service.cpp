@@ -165,7 +165,7 @@ class RemoteQueueService final : public v1::RemoteQueueService::CallbackService 
 
   grpc::ServerUnaryReactor* ListLinks(grpc::CallbackServerContext* context, const v1::ListLinksRequest*,
                                       v1::ListLinksResponse* response) override {
-    return answer(context, calls_, [this, response] {
+    return answer(context, calls_, Role::kObserver, [this, response] {
       for (const auto& status : relay_.links()) {
         auto& link = *response->add_link();
         link.set_name(utf8(status.name));
@@ -181,6 +181,8 @@ class RemoteQueueService final : public v1::RemoteQueueService::CallbackService 
 
   grpc::ServerWriteReactor<Response>* StartQueue(grpc::CallbackServerContext* context,
                                                  const v1::StartQueueRequest* request) override {
+    if (auto allowed = calls_.access().check(*context, Role::kOperator); !allowed.ok())
+      return refuse_stream<Response>(std::move(allowed));
     if (auto why = why_not(*request); !why.empty())
       return refuse_stream<Response>({grpc::StatusCode::INVALID_ARGUMENT, std::move(why)});
     return Follow::start(std::make_shared<Follow>(calls_, relay_, *request, peer_of(*context)));
@@ -198,7 +200,7 @@ class RemoteQueueService final : public v1::RemoteQueueService::CallbackService 
 
   grpc::ServerUnaryReactor* ListUpstreams(grpc::CallbackServerContext* context, const v1::ListUpstreamsRequest*,
                                           v1::ListUpstreamsResponse* response) override {
-    return answer(context, calls_, [this, response] {
+    return answer(context, calls_, Role::kObserver, [this, response] {
       if (upstreams_ == nullptr) return grpc::Status::OK;
       for (const auto& status : upstreams_->upstreams()) fill(*response->add_upstream(), status);
       return grpc::Status::OK;
@@ -207,6 +209,8 @@ class RemoteQueueService final : public v1::RemoteQueueService::CallbackService 
 
   grpc::ServerWriteReactor<v1::TriggerUpstreamResponse>* TriggerUpstream(
       grpc::CallbackServerContext* context, const v1::TriggerUpstreamRequest* request) override {
+    if (auto allowed = calls_.access().check(*context, Role::kOperator); !allowed.ok())
+      return refuse_stream<v1::TriggerUpstreamResponse>(std::move(allowed));
     return trigger_upstream(calls_, upstreams_, *request, peer_of(*context));
   }
 

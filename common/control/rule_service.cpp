@@ -31,14 +31,14 @@ class RuleService final : public v1::RuleService::CallbackService {
 
   grpc::ServerUnaryReactor* CreateRule(grpc::CallbackServerContext* context, const v1::CreateRuleRequest* request,
                                        v1::CreateRuleResponse* response) override {
-    auto call = Deferred<v1::CreateRuleResponse>::begin(context, calls_, response);
+    auto call = Deferred<v1::CreateRuleResponse>::begin(context, calls_, Role::kOperator, response);
     call->submit([this, call, request = *request, who = peer_of(*context)] { create(call, request, who); });
     return call->reactor();
   }
 
   grpc::ServerUnaryReactor* ListRules(grpc::CallbackServerContext* context, const v1::ListRulesRequest*,
                                       v1::ListRulesResponse* response) override {
-    return answer(context, calls_, [this, response] {
+    return answer(context, calls_, Role::kObserver, [this, response] {
       for (const auto& rule : relay_.rules()) fill(*response->add_rule(), rule);
       for (const auto& suspension : relay_.suspensions()) fill(*response->add_suspension(), suspension);
       return Status::OK;
@@ -47,14 +47,14 @@ class RuleService final : public v1::RuleService::CallbackService {
 
   grpc::ServerUnaryReactor* CancelRule(grpc::CallbackServerContext* context, const v1::CancelRuleRequest* request,
                                        v1::CancelRuleResponse* response) override {
-    auto call = Deferred<v1::CancelRuleResponse>::begin(context, calls_, response);
+    auto call = Deferred<v1::CancelRuleResponse>::begin(context, calls_, Role::kOperator, response);
     call->submit([this, call, request = *request, who = peer_of(*context)] { cancel(call, request, who); });
     return call->reactor();
   }
 
   grpc::ServerUnaryReactor* TestRule(grpc::CallbackServerContext* context, const v1::TestRuleRequest* request,
                                      v1::TestRuleResponse* response) override {
-    return answer(context, calls_, [=, this] { return test(*request, *response); });
+    return answer(context, calls_, Role::kObserver, [=, this] { return test(*request, *response); });
   }
 
  private:

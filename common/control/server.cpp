@@ -93,7 +93,7 @@ void set_limits(grpc::ServerBuilder& builder) {
 
 class Server::Impl {
  public:
-  explicit Impl(Subject subject) : subject_(std::move(subject)) {
+  Impl(Subject subject, std::vector<Grant> grants) : subject_(std::move(subject)), calls_(Access(std::move(grants))) {
     if (subject_.spool != nullptr) operations_ = std::make_unique<Operations>(subject_.spool->directory());
   }
   ~Impl() { stop(std::chrono::milliseconds(0)); }
@@ -214,7 +214,7 @@ Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Server::~Server() = default;
 
 std::expected<std::unique_ptr<Server>, std::string> Server::start(const Options& options, Subject subject) {
-  auto impl = std::make_unique<Impl>(std::move(subject));
+  auto impl = std::make_unique<Impl>(std::move(subject), options.grants);
   if (auto started = impl->start(options); !started) return std::unexpected(std::move(started.error()));
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "common/control/access.h"
+
 namespace quartet::net {
 class Sessions;
 }
@@ -29,6 +31,7 @@ struct Options {
   std::string certificate;      // PEM files for `address`
   std::string key;
   std::string client_ca;
+  std::vector<Grant> grants;  // none: whoever connects may do everything
 };
 
 /// What became of a reload, in words for people.

@@ -51,12 +51,12 @@ class SessionService final : public v1::SessionService::CallbackService {
 
   grpc::ServerUnaryReactor* ListSessions(grpc::CallbackServerContext* context, const v1::ListSessionsRequest* request,
                                          v1::ListSessionsResponse* response) override {
-    return answer(context, calls_, [=, this] { return list(*request, *response); });
+    return answer(context, calls_, Role::kObserver, [=, this] { return list(*request, *response); });
   }
 
   grpc::ServerUnaryReactor* Kick(grpc::CallbackServerContext* context, const v1::KickRequest* request,
                                  v1::KickResponse* response) override {
-    return answer(context, calls_, [=, this, peer = peer_of(*context)] {
+    return answer(context, calls_, Role::kOperator, [=, this, peer = peer_of(*context)] {
       auto status = kick(*request, *response);
       const auto selector = request->selector().ShortDebugString();
       audit({.verb = "kick",

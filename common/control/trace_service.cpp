@@ -2,7 +2,6 @@
 #include "common/control/convert.h"
 #include "common/control/response_stream.h"
 #include "common/control/services.h"
-#include "common/control/trigger_upstream.h"
 #include "common/log/message_events.h"
 #include "quartet/control/v1/trace.grpc.pb.h"
 
@@ -106,8 +105,10 @@ class TraceService final : public v1::TraceService::CallbackService {
  public:
   TraceService(const Subject& subject, Calls& calls) : subject_(subject), calls_(calls) {}
 
-  grpc::ServerWriteReactor<TraceStep>* TraceMessage(grpc::CallbackServerContext*,
+  grpc::ServerWriteReactor<TraceStep>* TraceMessage(grpc::CallbackServerContext* context,
                                                     const v1::TraceMessageRequest* request) override {
+    if (auto allowed = calls_.access().check(*context, Role::kObserver); !allowed.ok())
+      return refuse_stream<TraceStep>(std::move(allowed));
     auto name = name_of(*request);
     if (name.text.empty())
       return refuse_stream<TraceStep>({grpc::StatusCode::INVALID_ARGUMENT, "the name of a message is required"});

@@ -17,15 +17,4 @@ grpc::ServerWriteReactor<v1::TriggerUpstreamResponse>* trigger_upstream(Calls& c
                                                                         v1::TriggerUpstreamRequest request,
                                                                         std::string peer);
 
-/// A stream that only says why there is none.
-template <typename Response>
-grpc::ServerWriteReactor<Response>* refuse_stream(grpc::Status status) {
-  class Refusal final : public grpc::ServerWriteReactor<Response> {
-   public:
-    explicit Refusal(grpc::Status why) { this->Finish(std::move(why)); }
-    void OnDone() override { delete this; }
-  };
-  return new Refusal(std::move(status));
-}
-
 }  // namespace quartet::control

@@ -19,6 +19,7 @@
 #include "common/control/server.h"
 #include "common/log/log.h"
 #include "common/service/figures.h"
+#include "common/service/grants.h"
 #include "common/service/process.h"
 #include "common/service/settings.h"
 #include "common/service/site_depths.h"
@@ -178,6 +179,7 @@ std::expected<std::unique_ptr<control::Server>, std::string> start_control(const
   options.certificate = settings.tls().certificate();
   options.key = settings.tls().key();
   options.client_ca = settings.client_ca();
+  options.grants = grants(settings);
   return control::Server::start(options, {.agent = program.name,
                                           .hostname = [&health] { return health.hostname(); },
                                           .spool = agent.spool(),

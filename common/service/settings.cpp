@@ -6,6 +6,7 @@
 
 #include "common/base/ascii.h"
 #include "common/base/scope.h"
+#include "common/service/grants.h"
 #include "common/service/process.h"
 #include "common/service/site_policies.h"
 #include "common/smtp/path.h"
@@ -52,6 +53,9 @@ void check_agent(Checker& checker, const v1::Agent& agent) {
   if (!mode.empty() && (mode.size() > 4 || mode.find_first_not_of("01234567") != mode.npos))
     checker.fault(control, "socket_mode", "expected permissions in octal, such as \"0600\"");
   check_address(checker, control, "address", control.address());
+  grants(control, [&checker](const auto& role, std::string_view field, std::string text, int index) {
+    checker.fault(role, field, std::move(text), index);
+  });
   if (control.address().empty()) return;
   if (control.client_ca().empty()) checker.fault(control, "client_ca", "is required with an address");
   checker.require(control, "tls", control.tls().certificate());

@@ -7,28 +7,17 @@ import subprocess
 import unittest
 
 import npm
-from harness import SitesTestCase
+from harness import SitesTestCase, control_over_tcp
 from sites.process import wait_until
 
 HEALTH = "grpc.health.v1.Health"
 QUEUE = "quartet.control.v1.QueueService"
 
 
-def over_tcp(text):
-    """The mta's control plane also by mutual TLS, with the site's certificate and authority."""
-    directory = text.partition('directory: "')[2].partition("/etc/")[0]
-    host = text.partition('listener { address: "')[2].partition(":")[0]
-    tls = text.partition("\ntls {")[2].partition("}\n")[0]
-    authority = text.partition('ca: "')[2].partition('"')[0]
-    return text.replace(f'control {{ socket: "{directory}/run/mta.control" }}',
-                        f'control {{ socket: "{directory}/run/mta.control" address: "{host}:10071" '
-                        f'tls {{{tls}}} client_ca: "{authority}" }}')
-
-
 class Control(SitesTestCase):
     """Everything a sends is held at its mta by a transport, so that the queue keeps still."""
     options = {"shared_spool": True,
-               "overrides": {"a": {"mta": lambda text: over_tcp(text) + 'transport { match: "held.example" hold: true }\n'}}}
+               "overrides": {"a": {"mta": lambda text: control_over_tcp(text, 10071) + 'transport { match: "held.example" hold: true }\n'}}}
 
     @classmethod
     def setUpClass(cls):

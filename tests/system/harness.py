@@ -20,6 +20,18 @@ BIN = pathlib.Path(os.environ.get("QUARTET_BIN", "build/dev/bin")).absolute()
 FULL = bool(os.environ.get("QUARTET_FULL"))
 
 
+def control_over_tcp(text, port, more=""):
+    """The configuration of an mta whose control plane is also served by mutual TLS, with the site's certificate and
+    authority; `more` are further settings of it."""
+    directory = text.partition('directory: "')[2].partition("/etc/")[0]
+    host = text.partition('listener { address: "')[2].partition(":")[0]
+    tls = text.partition("\ntls {")[2].partition("}\n")[0]
+    authority = text.partition('ca: "')[2].partition('"')[0]
+    return text.replace(f'control {{ socket: "{directory}/run/mta.control" }}',
+                        f'control {{ socket: "{directory}/run/mta.control" address: "{host}:{port}" '
+                        f'tls {{{tls}}} client_ca: "{authority}" {more} }}')
+
+
 class SitesTestCase(unittest.TestCase):
     """Two sites (self.pair.a, self.pair.b) for all tests of a class. After them every daemon must end by SIGTERM with
     exit code 0, and no log may hold a sanitizer's report. QUARTET_KEEP=1 keeps the directory.
