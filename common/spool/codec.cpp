@@ -3,54 +3,19 @@
 #include <algorithm>
 
 #include "common/base/encoding.h"
+#include "common/base/taker.h"
 
 namespace quartet::spool {
 namespace {
 
-// Version 2 has kBounce and kRerouted, with the next hop behind them. What needs neither is written as version 1, so
-// that one can go back to a program that knows no other.
-constexpr std::uint8_t kPlain = 1, kWithOrders = 2;
+// Version 2 has kBounce and kRerouted, with the next hop behind them, version 3 kDrop as well. What needs none of them
+// is written as version 1, and so on, so that one can go back to a program that knows no other.
+constexpr std::uint8_t kPlain = 1, kWithOrders = 2, kWithDrops = 3;
 constexpr std::uint8_t kSmtpUtf8 = 1, kRequireTls = 2;
-constexpr std::uint8_t kDelayNotified = 1, kBounce = 2, kRerouted = 4;
+constexpr std::uint8_t kDelayNotified = 1, kBounce = 2, kRerouted = 4, kDrop = 8;
 constexpr std::uint16_t kLargestCode = 999;
 constexpr std::uint8_t kAllNotify = kNotifySuccess | kNotifyFailure | kNotifyDelay | kNotifyNever;
 constexpr std::uint8_t kFinal = 0x80;  // in an update's state byte: the rest is a Result
-
-/// Takes values one after the other; once something is missing all that follows is empty and ok() is false.
-class Taker {
- public:
-  explicit Taker(std::string_view bytes) : in_(bytes) {}
-  template <typename T>
-  T number() {
-    const auto value = take_le<T>(in_);
-    ok_ = ok_ && value.has_value();
-    return ok_ ? *value : T{};
-  }
-  std::string_view text() {
-    const auto value = take_bytes(in_);
-    ok_ = ok_ && value.has_value();
-    return ok_ ? *value : std::string_view{};
-  }
-  /// An enumerator up to and including `last`.
-  template <typename E>
-  E choice(E last) {
-    const auto value = number<std::uint8_t>();
-    ok_ = ok_ && value <= static_cast<std::uint8_t>(last);
-    return ok_ ? static_cast<E>(value) : E{};
-  }
-  void require(bool condition) { ok_ = ok_ && condition; }
-  bool ok() const { return ok_; }
-  bool done() const { return ok_ && in_.empty(); }
-  /// How many entries of at least `size` bytes can follow: bounds what a wrong count can make us allocate.
-  bool room_for(std::uint64_t count, std::size_t size) {
-    ok_ = ok_ && count <= in_.size() / size;
-    return ok_;
-  }
-
- private:
-  std::string_view in_;
-  bool ok_ = true;
-};
 
 void put_reply(std::string& out, const ReplyView& reply) {
   put_le(out, reply.code);
@@ -73,7 +38,7 @@ ReplyView take_reply(Taker& in) {
 template <typename Noted>
 void put_notes(std::string& out, const Noted& noted) {
   put_le(out, static_cast<std::uint8_t>((noted.delay_notified ? kDelayNotified : 0) | (noted.bounce ? kBounce : 0) |
-                                        (noted.next_hop.empty() ? 0 : kRerouted)));
+                                        (noted.next_hop.empty() ? 0 : kRerouted) | (noted.drop ? kDrop : 0)));
   if (!noted.next_hop.empty()) put_bytes(out, noted.next_hop);
 }
 
@@ -84,20 +49,23 @@ void take_notes(Taker& in, std::uint8_t version, Noted& noted) {
     noted.delay_notified = flags != 0;
     return;
   }
-  in.require(flags <= (kDelayNotified | kBounce | kRerouted));
+  constexpr std::uint8_t kOrders = kDelayNotified | kBounce | kRerouted;
+  in.require(flags <= (version == kWithOrders ? kOrders : kOrders | kDrop));
   noted.delay_notified = (flags & kDelayNotified) != 0;
   noted.bounce = (flags & kBounce) != 0;
+  noted.drop = (flags & kDrop) != 0;
   if ((flags & kRerouted) != 0) noted.next_hop = in.text();
 }
 
 std::uint8_t take_version(Taker& in) {
   const auto version = in.number<std::uint8_t>();
-  in.require(version == kPlain || version == kWithOrders);
+  in.require(version >= kPlain && version <= kWithDrops);
   return version;
 }
 
 template <typename List>
 std::uint8_t version_for(const List& list) {
+  if (std::ranges::any_of(list, [](const auto& one) { return one.drop; })) return kWithDrops;
   const bool orders = std::ranges::any_of(list, [](const auto& one) { return one.bounce || !one.next_hop.empty(); });
   return orders ? kWithOrders : kPlain;
 }

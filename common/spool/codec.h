@@ -41,6 +41,7 @@ struct RecipientView {
   std::uint16_t attempts = 0;
   bool delay_notified = false;
   bool bounce = false;
+  bool drop = false;
   std::string_view next_hop;
   WallTime due{};
   ReplyView last;
@@ -83,6 +84,7 @@ struct Update {
   std::uint16_t attempts = 0;
   bool delay_notified = false;
   bool bounce = false;
+  bool drop = false;  // it is gone when it comes back undelivered, or with the next start
   std::string next_hop;
   WallTime due{};
   Reply reply;

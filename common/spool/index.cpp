@@ -102,6 +102,7 @@ void Index::add_recipient(Slot message, Slot slot, const RecipientView& view, st
   recipient.attempts = view.attempts;
   recipient.delay_notified = view.delay_notified;
   recipient.bounce = view.bounce;
+  set_drop(slot, view.drop);
   set_next_hop(slot, view.next_hop);
   recipient.state = view.state;
   recipient.due = to_micros(view.due);
@@ -144,6 +145,12 @@ std::string Index::next_hop(Slot slot) const {
   return found == next_hops_.end() ? std::string() : std::string(texts_.text(found->second));
 }
 
+void Index::set_drop(Slot slot, bool drop) {
+  auto& recipient = recipients_[slot];
+  drops_ += (drop ? 1u : 0u) - (recipient.drop_pending ? 1u : 0u);
+  recipient.drop_pending = drop;
+}
+
 Update Index::present(Slot slot) const {
   const auto& recipient = recipients_[slot];
   Update update;
@@ -152,6 +159,7 @@ Update Index::present(Slot slot) const {
   update.attempts = recipient.attempts;
   update.delay_notified = recipient.delay_notified;
   update.bounce = recipient.bounce;
+  update.drop = recipient.drop_pending;
   update.next_hop = next_hop(slot);
   update.due = from_micros(recipient.due);
   update.reply = reply(slot);
@@ -182,6 +190,7 @@ std::optional<Place> Index::remove(Slot slot) {
   unlink_domain(slot);
   if (recipient.reply != kNoSlot) texts_.release(recipient.reply);
   set_next_hop(slot, {});
+  set_drop(slot, false);
   recipients_.free(slot);
   if (message.first != kNoSlot) return std::nullopt;
 

@@ -58,8 +58,8 @@ class Index {
     std::uint32_t cold_offset = 0;
     std::uint16_t code : 10 = 0;  // a reply has three digits
     std::uint8_t notify : 4 = 0;
-    bool drop_pending : 1 = false;
-    bool was_held : 1 = false;  // while active: what it goes back to if no outcome comes
+    bool drop_pending : 1 = false;  // is gone when it is no longer active, or with the next start: see set_drop()
+    bool was_held : 1 = false;      // while active: what it goes back to if no outcome comes
     std::uint16_t attempts = 0;
   };
   static_assert(sizeof(MessageSlot) == 72 && sizeof(RecipientSlot) == 48);  // there may be millions of them
@@ -73,6 +73,9 @@ class Index {
   void set_reply(Slot recipient, const Reply& reply);
   /// Empty: none.
   void set_next_hop(Slot recipient, std::string_view next_hop);
+  void set_drop(Slot recipient, bool drop);
+  /// How many recipients are to be dropped.
+  std::size_t drops() const { return drops_; }
   /// Takes a recipient out; the message with its last one, and then where it was is returned.
   std::optional<Place> remove(Slot recipient);
   void relocate(Slot message, const Place& place);
@@ -174,6 +177,7 @@ class Index {
   std::unordered_map<Slot, Slot> next_hops_;                   // of recipients that an operator rerouted; of texts_
   std::unordered_map<Slot, std::uint64_t> files_;              // messages whose body is in a file
   Counts counts_;
+  std::size_t drops_ = 0;
 };
 
 /// What follows the last '@', in lower case; empty if there is none.

@@ -203,7 +203,7 @@ Entry Index::entry(Slot slot) const {
 
 State Index::resting_state(const RecipientSlot& recipient) {
   if (recipient.state != State::kActive) return recipient.state;
-  if (recipient.was_held) return State::kHeld;
+  if (recipient.was_held || recipient.hold_pending) return State::kHeld;
   return recipient.attempts != 0 ? State::kDeferred : State::kQueued;
 }
 
@@ -230,7 +230,8 @@ std::string Index::encode(Slot slot) const {
     const auto& recipient = recipients_[r];
     view.recipients.push_back({recipient.ordinal, texts[i].names.first, texts[i].names.second, recipient.notify,
                                resting_state(recipient), recipient.attempts, recipient.delay_notified, recipient.bounce,
-                               texts[i].next_hop, from_micros(recipient.due), view_of(texts[i].reply)});
+                               recipient.drop_pending, texts[i].next_hop, from_micros(recipient.due),
+                               view_of(texts[i].reply)});
   }
   return encode_message(view);
 }

@@ -121,8 +121,8 @@ struct Order {
 };
 
 /// What an operation did. Recipients that are being delivered right now cannot be changed; a hold, drop, bounce or
-/// reroute takes effect when they come back undelivered, all else does not touch them. A bounce or reroute is in the
-/// log even so.
+/// reroute takes effect when they come back undelivered, and after a crash with the next start; all else does not touch
+/// them.
 struct Affected {
   std::uint64_t changed = 0;
   std::uint64_t pending = 0;  // active ones for which the change waits

@@ -12,6 +12,7 @@ std::optional<Place> apply_update(Index& index, const Update& update) {
   recipient.attempts = update.attempts;
   recipient.delay_notified = update.delay_notified;
   recipient.bounce = update.bounce;
+  index.set_drop(slot, update.drop);
   index.set_next_hop(slot, update.next_hop);
   if (update.reply != Reply{} || recipient.reply != kNoSlot) index.set_reply(slot, update.reply);
   if (update.claimed) {

@@ -136,6 +136,7 @@ class Spool::Impl {
   std::expected<void, SpoolError> load_index();
   std::expected<void, SpoolError> replay();
   void settle_losses();
+  void settle_drops();
   void remove_stray_files();
   void stop_threads();
 

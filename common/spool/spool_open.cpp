@@ -49,6 +49,7 @@ std::expected<void, SpoolError> Spool::Impl::load() {
   if (!segments) return std::unexpected(to_error(segments.error()));
   for (const auto& segment : *segments) live_.know(segment.id);
   settle_losses();
+  settle_drops();
   remove_stray_files();
   open_report_.messages = index_.counts().messages;
   open_report_.recipients = index_.counts().total_recipients();
@@ -131,6 +132,23 @@ void Spool::Impl::settle_losses() {
         update.reply = {0, "", "the message's body is lost", ""};
       }
     }
+  }
+  if (updates.empty()) return;
+  const std::lock_guard lock(mutex_);
+  Effects none;
+  log_updates(std::move(updates), {}, false, none);
+}
+
+/// What an operator dropped while it was being delivered, by a process that did not come to its end.
+void Spool::Impl::settle_drops() {
+  std::vector<Update> updates;
+  std::optional<RecipientId> after;
+  while (updates.size() < index_.drops()) {
+    const auto slots = index_.walk(after, 1000);
+    if (slots.empty()) break;
+    after = index_.id_of(slots.back());
+    for (const auto slot : slots)
+      if (index_.recipient(slot).drop_pending) updates.emplace_back(index_.present(slot)).final = Result::kDropped;
   }
   if (updates.empty()) return;
   const std::lock_guard lock(mutex_);

@@ -49,11 +49,10 @@ std::optional<Update> Spool::Impl::update_for(const Order& order, Slot slot, Aff
   const bool ordered = order.verb == Verb::kBounce || order.verb == Verb::kReroute;
   if (effect == Effect::kPend) {
     if (order.verb == Verb::kHold) recipient.hold_pending = true;
-    if (order.verb == Verb::kDrop) recipient.drop_pending = true;
     recipient.ordered |= ordered;
-    if (order.verb == Verb::kBounce) recipient.was_held = false;
+    if (order.verb == Verb::kBounce) recipient.was_held = recipient.hold_pending = false;
   }
-  if (effect == Effect::kSkip || (effect == Effect::kPend && !ordered)) return std::nullopt;
+  if (effect == Effect::kSkip) return std::nullopt;
   auto update = index_.present(slot);
   update.claimed = effect == Effect::kPend;
   if (!order.reason.empty() && !recipient.bounce) update.reply.text = order.reason;
@@ -61,6 +60,10 @@ std::optional<Update> Spool::Impl::update_for(const Order& order, Slot slot, Aff
   if (order.verb == Verb::kBounce) {
     update.bounce = true;
     update.reply = order.reply;
+  }
+  if (order.verb == Verb::kDrop && update.claimed) {
+    update.drop = true;
+    return update;
   }
   if (order.verb == Verb::kDrop) update.final = Result::kDropped;
   if (order.verb == Verb::kReroute && update.state == State::kHeld) return update;

@@ -35,7 +35,8 @@ void Spool::Impl::log_updates(std::vector<Update> updates, Recorded completion, 
     }
     if (const auto slot = index_.find(update.recipient); slot != kNoSlot && !update.claimed) {
       auto& recipient = index_.recipient(slot);
-      recipient.hold_pending = recipient.drop_pending = recipient.ordered = false;
+      recipient.hold_pending = recipient.ordered = false;
+      index_.set_drop(slot, false);
     }
   }
   if (!unsaved_.empty()) {
@@ -193,6 +194,7 @@ void Spool::Impl::take_effect(Update update, Effects& effects) {
   // An operator's wish that came while the record was on its way.
   const bool ordered = index_.recipient(slot).ordered;
   if (ordered && !update.final) obey_orders(slot, update);
+  update.drop = index_.recipient(slot).drop_pending;
   if (auto place = apply_update(index_, update)) {
     bodies_.erase(update.recipient.message);
     free_places({*place});
@@ -201,7 +203,8 @@ void Spool::Impl::take_effect(Update update, Effects& effects) {
   if (update.final) return;
   auto& recipient = index_.recipient(slot);
   const bool hold = recipient.hold_pending && update.state != State::kHeld, drop = recipient.drop_pending;
-  recipient.hold_pending = recipient.drop_pending = recipient.ordered = false;
+  recipient.hold_pending = recipient.ordered = false;
+  index_.set_drop(slot, false);
   if (hold || drop) {
     update.state = State::kHeld;
     if (drop) update.final = Result::kDropped;

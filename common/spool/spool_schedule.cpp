@@ -104,6 +104,7 @@ Update Spool::Impl::update_for(const Outcome& outcome, Slot slot) const {
   const auto& recipient = index_.recipient(slot);
   auto update = index_.present(slot);
   update.reply = outcome.reply;
+  update.drop = false;
   update.delay_notified = recipient.delay_notified || outcome.delay_notified;
   if (is_final(outcome.result)) {
     update.final = outcome.result;

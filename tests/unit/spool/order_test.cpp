@@ -201,6 +201,6 @@ TEST_CASE("records without orders are as they always were, and those of old are 
   CHECK(fresh->at(0).bounce);
   CHECK(fresh->at(0).next_hop == "other.test");
   CHECK(fresh->at(0).delay_notified);
-  old[0] = 3;
+  old[0] = 4;
   CHECK_FALSE(decode_updates(old));
 }
