@@ -1,10 +1,10 @@
 // THREAD: RFC 5256.
 #include "common/async/thread_pool.h"
 #include "imapd/commands.h"
+#include "imapd/proto/thread_tree.h"
 #include "imapd/searcher.h"
 #include "imapd/sort_rows.h"
 #include "imapd/text_match.h"
-#include "imapd/thread_tree.h"
 
 namespace quartet::imapd {
 namespace {

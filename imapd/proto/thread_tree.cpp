@@ -1,4 +1,4 @@
-#include "imapd/thread_tree.h"
+#include "imapd/proto/thread_tree.h"
 
 #include <algorithm>
 #include <numeric>

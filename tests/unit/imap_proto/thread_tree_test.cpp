@@ -1,5 +1,5 @@
 // Threading: RFC 5256 section 3, step by step.
-#include "imapd/thread_tree.h"
+#include "imapd/proto/thread_tree.h"
 
 #include <catch2/catch.hpp>
 
