@@ -11,7 +11,8 @@ namespace {
 constexpr const char* kBeforeLogin = "IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ID ENABLE IDLE";
 constexpr const char* kAfterLogin =
     " NAMESPACE CHILDREN UNSELECT UIDPLUS MOVE MULTIAPPEND ESEARCH SEARCHRES WITHIN LIST-EXTENDED LIST-STATUS "
-    "SPECIAL-USE CREATE-SPECIAL-USE STATUS=SIZE BINARY PREVIEW CONDSTORE QRESYNC PARTIAL SORT SORT=DISPLAY ESORT "
+    "SPECIAL-USE CREATE-SPECIAL-USE STATUS=SIZE BINARY PREVIEW OBJECTID SAVEDATE UNAUTHENTICATE CONDSTORE QRESYNC "
+    "PARTIAL SORT SORT=DISPLAY ESORT "
     "THREAD=REFERENCES THREAD=ORDEREDSUBJECT QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE";
 
 async::Task<Reply> check(Context& context, sasl::Claim claim) {
@@ -36,10 +37,11 @@ std::string capabilities(const Context& context) {
   std::string out = kBeforeLogin;
   if (!context.account.empty()) {
     out += kAfterLogin;
+    if (!context.compressed) out += " COMPRESS=DEFLATE";
     out += " APPENDLIMIT=" + std::to_string(context.options.message_size);
     return out;
   }
-  if (!context.secure && context.options.tls != nullptr) out += " STARTTLS";
+  if (!context.secure && !context.compressed && context.options.tls != nullptr) out += " STARTTLS";
   if (!may_login(context)) return out + " LOGINDISABLED";
   for (const auto& mechanism : context.services.mechanisms())
     if (context.secure || !sasl::needs_channel(mechanism)) out += " AUTH=" + mechanism;

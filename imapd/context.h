@@ -36,7 +36,8 @@ struct Context {
   Output output;
   std::string peer{};  // its address, for the log
   net::Address client{};
-  bool secure = false;             // TLS
+  bool secure = false;  // TLS
+  bool compressed = false;
   sasl::ChannelBinding channel{};  // of TLS
   int failed_logins = 0;
   std::string account{};  // its name in the store; "" until authenticated

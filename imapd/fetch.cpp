@@ -47,19 +47,6 @@ Positions part_of(const Positions& positions, const PartialRange& range) {
   return part;
 }
 
-std::optional<Reply> not_offered(const Context& context, const Fetch& command) {
-  for (const auto& item : command.items) switch (item.kind) {
-      case FetchItem::Kind::kEmailId:
-      case FetchItem::Kind::kThreadId:
-      case FetchItem::Kind::kSaveDate:
-        return Reply::bad("An item of an extension that is not offered");
-      default:
-        break;
-    }
-  if (command.vanished && !context.enabled.qresync) return Reply::bad("Enable QRESYNC first");
-  return std::nullopt;
-}
-
 /// Sets \Seen where it is missing, and notes the new flags in the sources.
 async::Task<void> mark_seen(Context& context, std::vector<FetchSource>& sources) {
   store::UidSet unseen;
@@ -125,6 +112,21 @@ FetchSource source_of(const store::Snapshot& view, std::size_t position, const F
   return source;
 }
 
+/// Those that are gone leave the sources.
+async::Task<std::optional<Reply>> read_details(Context& context, std::vector<FetchSource>& sources) {
+  store::UidSet uids;
+  for (const auto& source : sources) uids.push_back({source.entry->uid, source.entry->uid});
+  const auto details = co_await context.store().details(context.selected->ref(), std::move(uids));
+  if (!details) co_return failure(details.error());
+  std::erase_if(sources, [&details](FetchSource& source) {
+    const auto found = std::ranges::lower_bound(*details, source.entry->uid, {}, &store::MessageDetails::uid);
+    if (found == details->end() || found->uid != source.entry->uid) return true;
+    source.details = *found;
+    return false;
+  });
+  co_return std::nullopt;
+}
+
 async::Task<void> fetch_batch(Context& context, const FetchPlan& plan, const Batch& batch, Troubles& troubles) {
   const auto view = context.selected->view();
   std::vector<FetchSource> sources;
@@ -145,6 +147,8 @@ async::Task<void> fetch_batch(Context& context, const FetchPlan& plan, const Bat
     for (std::size_t n = 0; n < sources.size(); ++n) sources[n].cached = &cached.items()[n];
     std::erase_if(sources, [](const FetchSource& source) { return !source.cached->found; });
   }
+  if (plan.details) troubles.failed = co_await read_details(context, sources);
+  if (troubles.failed) co_return;
   if (plan.bytes && !sources.empty()) troubles.failed = co_await read_bytes(context, plan, sources);
   if (troubles.failed) co_return;
   if (sources.size() < batch.positions.size()) troubles.gone = true;
@@ -187,7 +191,7 @@ async::Task<Troubles> fetch_batches(Context& context, const FetchPlan& plan, con
 }  // namespace
 
 Answer fetch(Context& context, const Fetch& command, bool uid) {
-  if (auto wrong = not_offered(context, command)) co_return *std::move(wrong);
+  if (command.vanished && !context.enabled.qresync) co_return Reply::bad("Enable QRESYNC first");
   auto positions = find_messages(*context.selected, command.set, uid);
   if (!positions) co_return positions.error();
   auto plan = make_plan(command.items, uid, context.selected->read_only());

@@ -59,6 +59,7 @@ FetchPlan make_plan(const std::vector<FetchItem>& items, bool uid, bool read_onl
     if (item.kind == Kind::kUid) plan.add_uid = false;
     if (item.kind == Kind::kFlags) plan.flags = true;
     if (item.kind == Kind::kModSeq) plan.modseq = true;
+    if (item.kind == Kind::kEmailId || item.kind == Kind::kSaveDate) plan.details = true;
     if (item.sets_seen() && !read_only) plan.sets_seen = true;
     if (!takes_bytes(item.kind)) continue;
     plan.bytes = true;

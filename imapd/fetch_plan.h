@@ -12,13 +12,14 @@ struct FetchPlan {
   const std::vector<FetchItem>& items;
   bool add_uid = false;    // UID FETCH answers with UID even if it was not asked for
   unsigned cached = 0;     // mask of store::cached
+  bool details = false;    // what store::MessageDetails has
   bool parts = false;      // the structure is needed to find sections
   bool bytes = false;      // some of the message
   bool flags = false;      // FLAGS was asked for
   bool modseq = false;     // MODSEQ was asked for
   bool sets_seen = false;  // \Seen is to be set
 
-  bool needs_store() const { return cached != 0 || bytes || sets_seen; }
+  bool needs_store() const { return cached != 0 || details || bytes || sets_seen; }
 };
 
 /// `items` outlives the plan.

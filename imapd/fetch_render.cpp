@@ -136,6 +136,16 @@ void append_small(Context& context, const FetchItem& item, const FetchSource& so
       out += "PREVIEW ";
       append_string(out, source.cached->preview, context.enabled.utf8);
       break;
+    case Kind::kEmailId:
+      fmt::format_to(std::back_inserter(out), "EMAILID ({})", source.details.email_id);
+      break;
+    case Kind::kThreadId:
+      out += "THREADID NIL";  // RFC 8474 section 5.2: messages are not put in threads before a client asks
+      break;
+    case Kind::kSaveDate:
+      out += "SAVEDATE ";
+      append_date_time(out, from_micros(source.details.save_date));
+      break;
     default:
       break;
   }

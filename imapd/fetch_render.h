@@ -16,6 +16,7 @@ struct FetchSource {
   std::size_t number = 0;  // message sequence number
   const store::Entry* entry = nullptr;
   const store::CachedItem* cached = nullptr;  // null if nothing cached is needed
+  store::MessageDetails details;              // empty if none are needed
   std::optional<mime::Part> parts;
   store::Bytes whole;  // the message, or
   std::string piece;   // the bytes of it from `offset` on

@@ -44,7 +44,7 @@ void append_quota(Context& context, const store::QuotaUsage& quota) {
 Answer create(Context& context, const Create& command) {
   const auto made =
       co_await context.store().create(context.account, without_separator(command.mailbox), joined(command.special_use));
-  co_return made ? Reply::ok("Made") : failure(made.error());
+  co_return made ? Reply::ok("Made", "MAILBOXID (" + made->id + ")") : failure(made.error());
 }
 
 Answer remove(Context& context, const Delete& command) {

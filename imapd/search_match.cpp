@@ -82,18 +82,8 @@ std::int64_t day_of(std::int64_t micros) {
   return micros >= 0 ? micros / kDay : -((-micros + kDay - 1) / kDay);
 }
 
-std::optional<Reply> not_offered(Kind kind) {
-  switch (kind) {
-    case Kind::kEmailId:
-    case Kind::kThreadId:
-    case Kind::kSavedBefore:
-    case Kind::kSavedOn:
-    case Kind::kSavedSince:
-    case Kind::kSaveDateSupported:
-      return Reply::bad("A key of an extension that is not offered");
-    default:
-      return std::nullopt;
-  }
+bool needs_details(Kind kind) {
+  return kind == Kind::kEmailId || kind == Kind::kSavedBefore || kind == Kind::kSavedOn || kind == Kind::kSavedSince;
 }
 
 }  // namespace
@@ -108,7 +98,6 @@ std::expected<Matcher, Reply> Matcher::make(const Selected& selected, const Sear
 }
 
 std::expected<Matcher::Node, Reply> Matcher::compile(const Selected& selected, const SearchKey& key) {
-  if (auto wrong = not_offered(key.kind)) return std::unexpected(*std::move(wrong));
   Node node;
   node.key = &key;
   node.needle = Needle(key.text);
@@ -117,6 +106,7 @@ std::expected<Matcher::Node, Reply> Matcher::compile(const Selected& selected, c
     node.positions = match_messages(selected, key.set, key.kind == Kind::kUid);
   const bool sent = key.kind == Kind::kSentBefore || key.kind == Kind::kSentOn || key.kind == Kind::kSentSince;
   const auto field = field_of(key);
+  if (needs_details(key.kind)) uses_details_ = true;
   if (sent || (!field.empty() && stored_field(field) != nullptr)) uses_headers_ = true;
   for (const auto& child : key.children) {
     auto compiled = compile(selected, child);
@@ -177,6 +167,22 @@ Truth Matcher::match_date(const Node& node, const Candidate& candidate) const {
   return truth(day >= key.day);
 }
 
+Truth Matcher::match_details(const Node& node, const Candidate& candidate) {
+  if (candidate.details == nullptr) return Truth::kUnknown;
+  const auto& key = *node.key;
+  const auto day = day_of(candidate.details->save_date);
+  switch (key.kind) {
+    case Kind::kSavedBefore:
+      return truth(day < key.day);
+    case Kind::kSavedOn:
+      return truth(day == key.day);
+    case Kind::kSavedSince:
+      return truth(day >= key.day);
+    default:
+      return truth(candidate.details->email_id == key.text);
+  }
+}
+
 Truth Matcher::match(const Node& node, const Candidate& candidate) const {
   const auto& key = *node.key;
   const auto& entry = *candidate.entry;
@@ -227,6 +233,15 @@ Truth Matcher::match(const Node& node, const Candidate& candidate) const {
     case Kind::kSentOn:
     case Kind::kSentSince:
       return match_date(node, candidate);
+    case Kind::kEmailId:
+    case Kind::kSavedBefore:
+    case Kind::kSavedOn:
+    case Kind::kSavedSince:
+      return match_details(node, candidate);
+    case Kind::kSaveDateSupported:
+      return Truth::kYes;
+    case Kind::kThreadId:
+      return Truth::kNo;  // no message has one
     case Kind::kModSeq:
       return truth(entry.modseq >= key.number);
     case Kind::kLarger:
@@ -237,9 +252,8 @@ Truth Matcher::match(const Node& node, const Candidate& candidate) const {
       return truth(age >= 0 && static_cast<std::uint64_t>(age) >= key.number);
     case Kind::kYounger:
       return truth(age < 0 || static_cast<std::uint64_t>(age) <= key.number);
-    default:
-      return Truth::kNo;  // refused by compile()
   }
+  return Truth::kNo;
 }
 
 }  // namespace quartet::imapd

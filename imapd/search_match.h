@@ -19,8 +19,9 @@ enum class Truth { kNo, kYes, kUnknown };
 struct Candidate {
   std::size_t position = 0;
   const store::Entry* entry = nullptr;
-  const mime::StoredHeaders* headers = nullptr;  // null: not fetched
-  MessageText* text = nullptr;                   // null: not read
+  const store::MessageDetails* details = nullptr;  // null: not fetched
+  const mime::StoredHeaders* headers = nullptr;    // null: not fetched
+  MessageText* text = nullptr;                     // null: not read
 };
 
 class Matcher {
@@ -28,8 +29,10 @@ class Matcher {
   /// The error is the reply to the SEARCH. `key` outlives the matcher.
   static std::expected<Matcher, Reply> make(const Selected& selected, const SearchKey& key);
 
-  /// Never kUnknown once the text is given. Any thread.
+  /// Never kUnknown once the text is given, and the details where they are used. Any thread.
   Truth match(const Candidate& candidate) const { return match(root_, candidate); }
+  /// Whether details are needed to decide.
+  bool uses_details() const { return uses_details_; }
   /// Whether cached headers can decide anything.
   bool uses_headers() const { return uses_headers_; }
 
@@ -49,8 +52,10 @@ class Matcher {
   Truth match_any(const Node& node, const Candidate& candidate) const;
   Truth match_header(const Node& node, const Candidate& candidate) const;
   Truth match_date(const Node& node, const Candidate& candidate) const;
+  static Truth match_details(const Node& node, const Candidate& candidate);
 
   Node root_;
+  bool uses_details_ = false;
   bool uses_headers_ = false;
   store::UidSet recent_;
   WallTime now_ = wall_now();

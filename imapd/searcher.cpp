@@ -46,6 +46,11 @@ class Searcher {
   async::Task<void> ask_store() {
     auto candidates = std::exchange(undecided_, {});
     if (candidates.empty()) co_return;
+    std::vector<store::MessageDetails> details;
+    if (matcher_.uses_details()) {
+      co_await fetch_details(candidates, details);
+      if (failed_) co_return;
+    }
     store::CachedBatch cached;
     std::vector<std::optional<mime::StoredHeaders>> headers(candidates.size());
     std::vector<Candidate> unread;
@@ -61,9 +66,24 @@ class Searcher {
         decide(candidates[n], unread);
       }
     } else {
-      unread = std::move(candidates);
+      for (const auto& candidate : candidates) decide(candidate, unread);
     }
     co_await read_texts(unread);
+  }
+
+  /// Those of messages that are gone match nothing.
+  async::Task<void> fetch_details(std::vector<Candidate>& candidates, std::vector<store::MessageDetails>& details) {
+    store::UidSet uids;
+    for (const auto& candidate : candidates) uids.push_back({candidate.entry->uid, candidate.entry->uid});
+    auto fetched = co_await context_.store().details(view_->mailbox(), std::move(uids));
+    if (!fetched) co_return fail(fetched.error());
+    details = *std::move(fetched);
+    std::erase_if(candidates, [&details](Candidate& candidate) {
+      const auto found = std::ranges::lower_bound(details, candidate.entry->uid, {}, &store::MessageDetails::uid);
+      if (found == details.end() || found->uid != candidate.entry->uid) return true;
+      candidate.details = &*found;
+      return false;
+    });
   }
 
   async::Task<void> read_texts(const std::vector<Candidate>& unread) {

@@ -103,6 +103,7 @@ void Selected::append_opening(std::string& out) const {
   fmt::format_to(into, "* OK [UIDVALIDITY {}] UIDs are valid\r\n", view_->uidvalidity());
   fmt::format_to(into, "* OK [UIDNEXT {}] The next UID\r\n", view_->uidnext());
   fmt::format_to(into, "* OK [HIGHESTMODSEQ {}] Mod-sequences are kept\r\n", view_->highest_modseq());
+  fmt::format_to(into, "* OK [MAILBOXID ({})] Its identifier\r\n", info_.id);
   if (!enabled_.rev2) return;
   // RFC 9051 section 6.3.2: the name as the server writes it.
   out += "* LIST (";

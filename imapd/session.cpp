@@ -9,6 +9,7 @@
 #include "common/async/wait.h"
 #include "common/log/log.h"
 #include "common/metrics/metrics.h"
+#include "common/net/deflate_stream.h"
 #include "common/tls/stream.h"
 #include "imapd/commands.h"
 #include "imapd/login.h"
@@ -72,12 +73,7 @@ class Session {
     attach();
   }
 
-  ~Session() {
-    if (context_.account.empty()) return;
-    release_room();
-    open_sessions().add(-1);
-    if (context_.services.on_logout) context_.services.on_logout(context_.account);
-  }
+  ~Session() { leave_account(); }
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
@@ -93,6 +89,14 @@ class Session {
   }
 
  private:
+  void leave_account() {
+    if (context_.account.empty()) return;
+    release_room();
+    open_sessions().add(-1);
+    if (context_.services.on_logout) context_.services.on_logout(context_.account);
+    context_.account.clear();
+  }
+
   void attach() {
     context_.output.attach(*stream_);
     input_.attach(*stream_);
@@ -226,6 +230,9 @@ class Session {
       bye("Logging out");
       co_return answer(command->tag, Reply::ok("Goodbye"));
     }
+    if (const auto* compress = std::get_if<Compress>(&command->arguments))
+      co_return co_await on_compress(command->tag, compress->mechanism);
+    if (command->name == "UNAUTHENTICATE") co_return on_unauthenticate(command->tag);
     const bool was_in = !context_.account.empty();
     context_.told.clear();
     context_.changed = false;
@@ -301,6 +308,7 @@ class Session {
     Answer operator()(const Login& a) const { return login(context, a); }
     Answer operator()(const Authenticate& a) const { return authenticate(context, input, a); }
     Answer operator()(const Id& a) const { return now(identify(a)); }
+    Answer operator()(const Compress&) const { return now(simple()); }  // on_raw() has done it
     Answer operator()(const Enable& a) const { return now(enable(context, a)); }
     Answer operator()(const Select& a) const { return select(context, a); }
     Answer operator()(const Create& a) const { return create(context, a); }
@@ -334,6 +342,7 @@ class Session {
   async::Task<void> on_starttls(std::string tag) {
     if (context_.secure) co_return answer(tag, Reply::bad("TLS is on already"));
     if (context_.options.tls == nullptr) co_return answer(tag, Reply::bad("TLS is not offered"));
+    if (context_.compressed) co_return answer(tag, Reply::bad("TLS must begin before compression"));
     // Bytes that came along with the command were sent in clear text and must not count as if they were protected
     // (RFC 9051 section 6.2.1).
     if (!input_.reader().unconsumed().empty()) {
@@ -349,6 +358,33 @@ class Session {
     }
     const bool secured = co_await start_tls();
     if (!secured) over_ = true;
+  }
+
+  /// RFC 4978.
+  async::Task<void> on_compress(std::string tag, const std::string& mechanism) {
+    if (mechanism != "DEFLATE") co_return answer(tag, Reply::no("No such mechanism", "CANNOT"));
+    if (context_.compressed) co_return answer(tag, Reply::no("Compressed already", "COMPRESSIONACTIVE"));
+    if (!input_.reader().unconsumed().empty()) {
+      answer(tag, Reply::bad("Nothing may follow COMPRESS"));
+      if (!over_) bye("Out of step");
+      co_return;
+    }
+    answer(tag, Reply::ok("Compressed from here on"));
+    co_await context_.output.flush();
+    stream_ = net::deflate(std::move(stream_));
+    context_.compressed = true;
+    attach();
+  }
+
+  /// RFC 8437: the connection is as after its greeting, but for TLS and compression.
+  void on_unauthenticate(const std::string& tag) {
+    log::info("imap.unauthenticated", {{"account", context_.account}, {"peer", context_.peer}});
+    context_.selected.reset();
+    context_.enabled = {};
+    leave_account();
+    if (context_.options.record != nullptr) context_.options.record->logged_in("");
+    input_.reader().set_limits(limits(context_));
+    answer(tag, Reply::ok("Logged out of the account", "CAPABILITY " + capabilities(context_)));
   }
 
   async::Task<bool> start_tls() {

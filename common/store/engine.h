@@ -54,6 +54,7 @@ class Engine final : public Store {
   Async<SnapshotPtr> snapshot(MailboxRef mailbox) override;
   Async<Changes> changes(MailboxRef mailbox, std::uint64_t since_modseq) override;
   Async<RecentRange> claim_recent(MailboxRef mailbox) override;
+  Async<std::vector<MessageDetails>> details(MailboxRef mailbox, UidSet uids) override;
   Async<CachedBatch> fetch_cached(MailboxRef mailbox, std::vector<ObjectId> objects, unsigned fields) override;
   Async<Bytes> read(MailboxRef mailbox, ObjectId object) override;
   Async<std::string> read_range(MailboxRef mailbox, ObjectId object, std::uint64_t offset,

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstring>
 
+#include "common/base/encoding.h"
 #include "common/store/engine.h"
 
 namespace quartet::store {
@@ -151,6 +152,29 @@ Store::Async<RecentRange> Engine::claim_recent(MailboxRef mailbox) {
     row->status.recent = 0;
     row->dirty = true;
     return range;
+  });
+}
+
+Store::Async<std::vector<MessageDetails>> Engine::details(MailboxRef mailbox, UidSet uids) {
+  using Details = std::vector<MessageDetails>;
+  Shard* const home = shard(mailbox);
+  if (home == nullptr) co_return no_mailbox();
+  co_return co_await read_from<Details>(*pool_, *home, [&](Database& database) -> Result<Details> {
+    Details found;
+    auto query = database.prepare(
+        "SELECT m.uid,m.save_date,o.email_id FROM message m JOIN object o ON o.id=m.object "
+        "WHERE m.mailbox=? AND m.uid BETWEEN ? AND ? ORDER BY m.uid");
+    for (const UidRange& range : uids) {
+      query.again().bind(mailbox.mailbox).bind(range.first).bind(range.last);
+      while (query.step()) {
+        std::string_view id = query.bytes(2);
+        const auto high = take_le<std::uint64_t>(id);
+        const auto low = take_le<std::uint64_t>(id);
+        if (!low) return std::unexpected(StoreError{ErrorCode::kCorrupt, "an email id is too short"});
+        found.push_back({query.number32(0), Id(*high, *low).to_string(), query.integer(1)});
+      }
+    }
+    return found;
   });
 }
 

@@ -105,6 +105,8 @@ class Store {
   /// message is given to exactly one caller.
   virtual Async<RecentRange> claim_recent(MailboxRef mailbox) = 0;
 
+  /// Ascending by UID, and only of those that are in the mailbox.
+  virtual Async<std::vector<MessageDetails>> details(MailboxRef mailbox, UidSet uids) = 0;
   /// What `fields` (a mask of cached::k...) names, for these messages of the mailbox's shard. Ask for some hundred at a
   /// time: the answer is one block of memory.
   virtual Async<CachedBatch> fetch_cached(MailboxRef mailbox, std::vector<ObjectId> objects, unsigned fields) = 0;

@@ -192,6 +192,13 @@ struct QuotaUsage {
   QuotaLimit limit;
 };
 
+/// What the store keeps of a message that no view holds.
+struct MessageDetails {
+  std::uint32_t uid = 0;
+  std::string email_id;        // RFC 8474 EMAILID, 26 characters; the same for all copies of a message
+  std::int64_t save_date = 0;  // RFC 8514: when it came into this mailbox; microseconds, as to_micros gives them
+};
+
 /// What was computed at delivery and is stored ready to send or to use; a mask for fetch_cached.
 namespace cached {
 inline constexpr unsigned kEnvelope = 1;       // RFC 9051 envelope, with its parentheses

@@ -32,6 +32,10 @@ struct Id {  // RFC 2971
   std::vector<std::pair<std::string, std::optional<std::string>>> fields;
 };
 
+struct Compress {         // RFC 4978
+  std::string mechanism;  // upper case
+};
+
 struct Enable {
   std::vector<std::string> capabilities;  // upper case
 };
@@ -210,9 +214,9 @@ struct GetQuotaRoot {
   std::string mailbox;
 };
 
-using Arguments =
-    std::variant<NoArguments, Login, Authenticate, Id, Enable, Select, Create, Delete, Rename, Subscribe, Unsubscribe,
-                 List, Status, Append, Fetch, Store, Copy, Move, Search, Sort, Thread, Expunge, GetQuota, GetQuotaRoot>;
+using Arguments = std::variant<NoArguments, Login, Authenticate, Id, Compress, Enable, Select, Create, Delete, Rename,
+                               Subscribe, Unsubscribe, List, Status, Append, Fetch, Store, Copy, Move, Search, Sort,
+                               Thread, Expunge, GetQuota, GetQuotaRoot>;
 
 struct Command {
   std::string tag;

@@ -9,6 +9,7 @@ namespace quartet::imapd {
 bool parse_login(Lexer& in, Command& command);
 bool parse_authenticate(Lexer& in, Command& command);
 bool parse_id(Lexer& in, Command& command);
+bool parse_compress(Lexer& in, Command& command);
 bool parse_enable(Lexer& in, Command& command);
 
 bool parse_select(Lexer& in, Command& command);

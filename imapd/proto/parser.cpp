@@ -32,6 +32,7 @@ constexpr Entry kCommands[] = {
     {"LOGIN", parse_login},
     {"AUTHENTICATE", parse_authenticate},
     {"ID", parse_id},
+    {"COMPRESS", parse_compress},
     {"ENABLE", parse_enable},
     {"SELECT", parse_select},
     {"EXAMINE", parse_select},
@@ -116,6 +117,14 @@ bool parse_id(Lexer& in, Command& command) {
   };
   if (!in.take_text("NIL") && !in_parentheses(in, true, pair)) return false;
   command.arguments = std::move(arguments);
+  return true;
+}
+
+bool parse_compress(Lexer& in, Command& command) {
+  if (!in.space()) return false;
+  const auto mechanism = in.atom();
+  if (!mechanism) return false;
+  command.arguments = Compress{ascii::upper(*mechanism)};
   return true;
 }
 

@@ -27,7 +27,7 @@ LIBRARIES = {
     r"sqlite3\.h": {"store", "directory"},
     r"libpq-fe\.h": {"store", "directory"},
     r"curl/.*": {"https"},
-    r"zlib\.h": {"tlsrpt"},
+    r"zlib\.h": {"tlsrpt", "net"},
     r"crypt\.h": {"crypto"},
     r"argon2\.h": {"crypto"},
     r"re2/.*": {"sieve"},

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Extensions of IMAP between several sessions and the delivery of mail: CONDSTORE and QRESYNC (RFC 7162), SORT and THREAD
-(RFC 5256), IMAP4rev2 (RFC 9051)."""
+(RFC 5256), IMAP4rev2 (RFC 9051), OBJECTID (RFC 8474), COMPRESS (RFC 4978), UNAUTHENTICATE (RFC 8437)."""
 import re
 import unittest
+import zlib
 
 from harness import SitesTestCase
 from sites import letter
@@ -118,6 +119,41 @@ class Extensions(SitesTestCase):
         self.assertTrue(self.say(reader, "SEARCH ALL")[0].endswith(" ALL 1"))
         self.say(reader, f'STATUS "Entwürfe{self.box}" (MESSAGES DELETED SIZE)')
         self.assertEqual(self.say(reader, "FETCH 1 (FLAGS)")[0], "* 1 FETCH (FLAGS ())")
+
+    def test_a_moved_message_keeps_its_identifier(self):
+        reader = self.reader_
+        self.append(reader, "one")
+        self.say(reader, f"SELECT {self.box}")
+        identifier = re.search(r"EMAILID \((\w+)\)", self.say(reader, "FETCH 1 (EMAILID SAVEDATE)")[0])[1]
+        self.say(reader, "MOVE 1 Trash")
+        self.assertIn("[MAILBOXID (", "".join(self.say(reader, "EXAMINE Trash")))
+        self.assertRegex(self.say(reader, f"UID SEARCH EMAILID {identifier}")[0], r"^\* SEARCH \d+$")
+
+    def test_compressed(self):
+        reader = self.reader_
+        self.assertIn("COMPRESS=DEFLATE", self.say(reader, "CAPABILITY")[0])
+        self.say(reader, "COMPRESS DEFLATE")
+        packer, unpacker = zlib.compressobj(wbits=-15), zlib.decompressobj(wbits=-15)
+        text = b"Subject: long\r\n\r\n" + b"The same line again.\r\n" * 20_000
+        commands = b"a APPEND %s {%d+}\r\n%s\r\nb SELECT %s\r\nc FETCH 1 (BODY.PEEK[])\r\n" % (
+            self.box.encode(), len(text), text, self.box.encode())
+        reader.sock.sendall(packer.compress(commands) + packer.flush(zlib.Z_SYNC_FLUSH))
+        received, octets = b"", 0
+        while not re.search(rb"^c OK ", received[-200:], re.MULTILINE):
+            packed = reader.sock.recv(65536)
+            self.assertTrue(packed, received[-200:])
+            octets += len(packed)
+            received += unpacker.decompress(packed)
+        self.assertIn(b"BODY[] {%d}\r\n%s)" % (len(text), text), received)
+        self.assertLess(octets, len(text) // 10)
+
+    def test_one_connection_for_two_accounts(self):
+        reader, other = self.reader_, self.pair.b.users[1]
+        self.say(reader, f"SELECT {self.box}")
+        self.assertIn("AUTH=PLAIN", self.say(reader, "UNAUTHENTICATE")[-1])
+        self.say(reader, f"SELECT {self.box}", "BAD")
+        self.say(reader, f"LOGIN {other.address} {other.password}")
+        self.say(reader, f"SELECT {self.box}", "NO")
 
     def test_new_mail_is_newer_than_all_before(self):
         """A message delivered by the mda, which is another process, has a mod-sequence of its own."""

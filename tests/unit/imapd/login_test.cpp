@@ -1,4 +1,5 @@
 // Who gets in: RFC 3501 sections 6.1, 6.2 and 11; RFC 4959 (SASL-IR); STARTTLS and what must not come with it.
+#include "common/net/deflate_stream.h"
 #include "common/tls/client_context.h"
 #include "common/tls/stream.h"
 #include "tests/support/certificates.h"
@@ -162,5 +163,61 @@ TEST_CASE("ten bad commands in a row end the session", "[imapd]") {
     }
     const auto bye = co_await client.line();
     CHECK(bye.starts_with("* BYE "));
+  });
+}
+
+TEST_CASE("UNAUTHENTICATE leads back to before the login: RFC 8437", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server& here) -> async::Task<void> {
+    co_await here.deliver(letter("one"));
+    co_await client.say("ENABLE IMAP4rev2");
+    co_await client.say("SELECT INBOX");
+    co_await client.say("STORE 1 +FLAGS (\\Deleted)");
+    const auto left = co_await client.say("UNAUTHENTICATE");
+    CHECK(left.back().starts_with("OK [CAPABILITY IMAP4rev1 "));
+    CHECK(left.back().contains("AUTH=PLAIN"));
+    CHECK(here.sessions["ann@a.test"] == 0);
+    const auto outside = co_await client.say("FETCH 1 UID");
+    CHECK(outside.back().starts_with("BAD "));
+    const auto twice = co_await client.say("UNAUTHENTICATE");
+    CHECK(twice.back().starts_with("BAD "));
+    const auto back = co_await client.say("LOGIN ann@a.test secret");
+    CHECK(back.back().starts_with("OK "));
+    CHECK(here.sessions["ann@a.test"] == 1);
+    const auto selected = co_await client.say("SELECT INBOX");
+    CHECK(has(selected, "* 1 EXISTS"));
+    CHECK(has(selected, "* 0 RECENT"));  // nothing is enabled, and nothing was expunged
+  });
+}
+
+TEST_CASE("COMPRESS: RFC 4978", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server&) -> async::Task<void> {
+    const auto unknown = co_await client.say("COMPRESS LZW");
+    CHECK(unknown.back().starts_with("NO "));
+    const auto begun = co_await client.say("COMPRESS DEFLATE");
+    CHECK(begun.back().starts_with("OK "));
+    client.put_stream(net::deflate(client.take_stream()));
+    const auto listed = co_await client.say("CAPABILITY");
+    CHECK(listed.front().contains("UIDPLUS"));
+    CHECK_FALSE(listed.front().contains("COMPRESS"));
+    const auto twice = co_await client.say("COMPRESS DEFLATE");
+    CHECK(twice.back().starts_with("NO [COMPRESSIONACTIVE]"));
+    co_await client.trickle("y NOOP\r\n");
+    const auto alone = co_await client.until("y");
+    CHECK(alone.back().starts_with("y OK "));
+    const auto out = co_await client.say("LOGOUT");
+    CHECK(out.back().starts_with("OK "));
+  });
+}
+
+TEST_CASE("what is pipelined behind COMPRESS is not taken for compressed", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server&) -> async::Task<void> {
+    co_await client.send("x COMPRESS DEFLATE\r\ny NOOP\r\n");
+    const auto lines = co_await client.until("x");
+    CHECK(lines.back().starts_with("x BAD "));
+    const auto end = co_await client.line();
+    CHECK(end.starts_with("* BYE "));
   });
 }
