@@ -100,9 +100,9 @@ service::Status Agent::start() {
   acceptor_->start();
   if (managesieve_acceptor_) {
     managesieve_ = std::unique_ptr<ManageSieveServices>(new ManageSieveServices{
-        filters_->scripts(), *files_, [this](std::string user, std::string authorization, std::string password) {
-          return authenticate(std::move(user), std::move(authorization), std::move(password));
-        }});
+        filters_->scripts(), *files_, [this](sasl::Claim claim) { return authenticate(std::move(claim)); },
+        [this] { return service::mechanisms(*settings_.get()->tables.directory); },
+        [this] { return service::verifiers(settings_.get()->tables.directory); }});
     managesieve_acceptor_->start();
   }
   if (queue_) queue_->start();
@@ -134,10 +134,9 @@ async::Task<void> Agent::serve_scripts(std::unique_ptr<net::Stream> stream, cons
   co_await serve_managesieve(std::move(stream), options, *managesieve_);
 }
 
-async::Task<std::string> Agent::authenticate(std::string user, std::string authorization, std::string password) {
+async::Task<std::string> Agent::authenticate(sasl::Claim claim) {
   const auto directory = settings_.get()->tables.directory;
-  const auto* account =
-      co_await passwords_.authenticate(directory, std::move(user), std::move(authorization), std::move(password));
+  const auto* account = co_await passwords_.authenticate(directory, std::move(claim));
   co_return account == nullptr ? std::string() : account->login;
 }
 

@@ -36,7 +36,7 @@ class Agent : public service::Agent {
  private:
   async::Task<void> serve(std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener);
   async::Task<void> serve_scripts(std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener);
-  async::Task<std::string> authenticate(std::string user, std::string authorization, std::string password);
+  async::Task<std::string> authenticate(sasl::Claim claim);
   store::Options store_options() const;
 
   const SettingsPtr first_;  // as the agent was started

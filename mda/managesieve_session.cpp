@@ -6,9 +6,8 @@
 #include <array>
 
 #include "common/async/wait.h"
-#include "common/base/encoding.h"
 #include "common/log/log.h"
-#include "common/sasl/server.h"
+#include "common/sasl/exchange.h"
 #include "common/service/passwords.h"
 #include "common/sieve/compile.h"
 #include "common/sieve/managesieve.h"
@@ -84,7 +83,7 @@ class Session {
   std::string greeting() const {
     std::string mechanisms;
     if (secure()) {
-      for (const auto& name : sasl::server_mechanisms()) mechanisms += (mechanisms.empty() ? "" : " ") + name;
+      for (const auto& name : services_.mechanisms()) mechanisms += (mechanisms.empty() ? "" : " ") + name;
     }
     auto out = fmt::format(
         "\"IMPLEMENTATION\" \"Quartet {}\"\r\n\"SASL\" \"{}\"\r\n\"SIEVE\" {}\r\n\"NOTIFY\" \"mailto\"\r\n"
@@ -312,34 +311,38 @@ class Session {
     if (!has_strings(command, 1) && !has_strings(command, 2))
       co_return say(no("AUTHENTICATE takes one or two strings"));
     const auto name = ascii::upper(arguments[0].text);
-    const auto& offered = sasl::server_mechanisms();
-    const auto mechanism = std::ranges::count(offered, name) == 0 ? nullptr : sasl::make_server(name);
+    auto mechanism = offered_mechanism(name);
     if (mechanism == nullptr) co_return say(no("There is no such mechanism"));
-    std::optional<std::string> encoded;
-    if (arguments.size() == 2) encoded = arguments[1].text;
+    sasl::Exchange exchange(std::move(mechanism));
+    std::optional<std::string_view> initial;
+    if (arguments.size() == 2) initial = arguments[1].text;
+    auto outcome = exchange.begin(initial);
     for (;;) {
-      std::optional<std::string> response;
-      if (encoded && !(response = base64_decode(*encoded))) co_return say(no("Not base64"));
-      auto step = mechanism->step(response ? std::optional<std::string_view>(*response) : std::nullopt);
-      if (auto* credentials = std::get_if<sasl::Credentials>(&step)) {
-        auto answer = co_await check_login(std::move(*credentials));
+      if (auto* claim = std::get_if<sasl::Claim>(&outcome)) {
+        auto answer = co_await check_login(std::move(*claim));
         co_return say(answer);
       }
-      const auto* challenge = std::get_if<sasl::Challenge>(&step);
-      if (challenge == nullptr) co_return say(no("Malformed response"));
-      out_ += managesieve_string(base64_encode(challenge->text)) + "\r\n";
+      if (std::holds_alternative<sasl::Exchange::Cancelled>(outcome)) co_return say(no("Cancelled"));
+      if (const auto* malformed = std::get_if<sasl::Malformed>(&outcome)) co_return say(no(malformed->reason));
+      out_ += managesieve_string(std::get<sasl::Challenge>(outcome).text) + "\r\n";
       auto reply = co_await read();
       if (!reply) co_return;
       if (!*reply || !(*reply)->name.empty() || !has_strings(**reply, 1)) co_return say(no("A string is expected"));
-      encoded = (*reply)->arguments[0].text;
-      if (*encoded == "*") co_return say(no("Cancelled"));
+      outcome = exchange.on_line((*reply)->arguments[0].text);
     }
   }
 
-  async::Task<Answer> check_login(sasl::Credentials credentials) {
-    const auto user = credentials.authentication;
-    auto login =
-        co_await services_.authenticate(user, std::move(credentials.authorization), std::move(credentials.password));
+  /// Null for one that is not offered.
+  std::unique_ptr<sasl::Server> offered_mechanism(const std::string& name) const {
+    const auto offered = services_.mechanisms();
+    if (std::ranges::count(offered, name) == 0) return nullptr;
+    return sasl::make_server(name, services_.verifiers(),
+                             [this](std::string_view type) { return stream_->channel_binding(type); });
+  }
+
+  async::Task<Answer> check_login(sasl::Claim claim) {
+    const auto user = claim.authentication;
+    auto login = co_await services_.authenticate(std::move(claim));
     service::count_login("managesieve", !login.empty());
     if (login.empty()) {
       log::warn("managesieve.login_refused", {{"login", user}, {"peer", peer_}});

@@ -5,11 +5,13 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/async/task.h"
 #include "common/async/thread_pool.h"
 #include "common/net/sessions.h"
 #include "common/net/stream.h"
+#include "common/sasl/server.h"
 #include "common/tls/server_context.h"
 #include "mda/scripts.h"
 
@@ -31,9 +33,11 @@ struct ManageSieveOptions {
 struct ManageSieveServices {
   Scripts& scripts;
   async::ThreadPool& files;
-  /// The login of the account these lead to, or "".
-  std::function<async::Task<std::string>(std::string user, std::string authorization, std::string password)>
-      authenticate;
+  /// The login of the account that the claim leads to, or "".
+  std::function<async::Task<std::string>(sasl::Claim claim)> authenticate;
+  /// What AUTHENTICATE offers within TLS, and what these mechanisms need.
+  std::function<std::vector<std::string>()> mechanisms;
+  std::function<sasl::Verifiers()> verifiers;
 };
 
 /// `options` and `services` outlive the task.

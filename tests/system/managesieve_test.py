@@ -7,6 +7,7 @@ import shutil
 import socket
 import unittest
 
+import sasl_test
 from sieve_site import SieveTestCase, filtering
 
 PORT = 4190
@@ -92,10 +93,23 @@ class ManageSieve(SieveTestCase):
         sieve = next(line for line in client.greeting if line.startswith('"SIEVE"'))
         self.assertIn("vacation-seconds", sieve.split('"')[3].split())
         client.starttls()
-        self.assertIn('"SASL" "PLAIN LOGIN"', client.greeting)
+        self.assertIn('"SASL" "SCRAM-SHA-256-PLUS SCRAM-SHA-256 SCRAM-SHA-1-PLUS SCRAM-SHA-1 PLAIN LOGIN"', client.greeting)
         self.assertNotIn('"STARTTLS"', client.greeting)
         client.login(self.user)
         self.assertIn(f'"OWNER" "{self.user.address}"', client.send("CAPABILITY\r\n"))
+
+    def test_scram(self):
+        for password, answer in ((self.user.password, "OK"), ("wrong", "NO")):
+            client = self.client()
+            client.starttls()
+            scram = sasl_test.Scram("sha256", self.user.address, password, client.socket.getpeercert(binary_form=True))
+
+            line, command = "", 'AUTHENTICATE "SCRAM-SHA-256-PLUS" '
+            while not re.match("OK|NO|BYE", line):
+                response = base64.b64encode(scram(base64.b64decode(line.strip().strip('"'))).encode()).decode()
+                client.socket.sendall(f'{command}"{response}"\r\n'.encode())
+                line, command = client.line(), ""
+            self.assertRegex(line, f"^{answer}")
 
     def test_passwords_are_taken_within_tls_only(self):
         client = self.client()
