@@ -31,9 +31,8 @@ async::Task<std::vector<std::string>> many(Client& client, std::string command) 
 
 async::Task<void> log_in(Client& client) {
   co_await client.line();
-  co_await client.send("USER ann@a.test\r\nPASS secret\r\n");
-  co_await client.line();
-  const auto in = co_await client.line();
+  co_await one(client, "USER ann@a.test");
+  const auto in = co_await one(client, "PASS secret");
   CHECK(in.starts_with("+OK "));
 }
 
