@@ -75,7 +75,8 @@ Step ScramServer::on_first(std::string_view message) {
   if (second == std::string_view::npos) return Malformed{"expected a GS2 header"};
   if (!take_binding(message.substr(0, first))) return Malformed{"this channel binding is not possible here"};
   gs2_header_ = message.substr(0, second + 1);
-  if (const auto name = message.substr(first + 1, second - first - 1); !name.empty()) {
+  // gsasl says "a=" when it has none, which the grammar does not permit and nobody can misunderstand.
+  if (const auto name = message.substr(first + 1, second - first - 1); !name.empty() && name != "a=") {
     const auto decoded = name.starts_with("a=") ? saslname(name.substr(2)) : std::nullopt;
     if (!decoded) return Malformed{"malformed authorization identity"};
     authorization_ = *decoded;

@@ -28,10 +28,10 @@ class Scram:
 
     def __call__(self, challenge=b""):
         if not challenge:
-            return self.header + self.bare
+            return (self.header + self.bare).decode()
         if challenge.startswith(b"v="):
             assert base64.b64decode(challenge[2:]) == self.signature, "the server does not know the password"
-            return b""
+            return ""
         nonce, salt, iterations = (part[2:] for part in challenge.split(b","))
         assert nonce.startswith(self.nonce.encode())
         self.salt = salt
@@ -42,7 +42,7 @@ class Scram:
         signature = hmac.digest(hashlib.new(self.digest, client).digest(), message, self.digest)
         self.signature = hmac.digest(hmac.digest(salted, b"Server Key", self.digest), message, self.digest)
         proof = bytes(a ^ b for a, b in zip(client, signature))
-        return final + b",p=" + base64.b64encode(proof)
+        return (final + b",p=" + base64.b64encode(proof)).decode()
 
 
 MECHANISMS = {"SCRAM-SHA-1": "sha1", "SCRAM-SHA-256": "sha256"}
@@ -57,8 +57,8 @@ class Sasl(SitesTestCase):
         return subprocess.run(
             ["gsasl", "--client", f"--{protocol}", f"--connect={self.site.address}:{port}", "--starttls",
              f"--x509-ca-file={self.pair.authority.file}", f"--hostname=mail.{self.site.domain}", "--verbose",
-             f"--mechanism={mechanism}", f"--authentication-id={self.account.address}", "--authorization-id=",
-             f"--password={password}", "--no-application-data", *options],
+             f"--mechanism={mechanism}", f"--authentication-id={self.account.address}",
+             f"--password={password}", *options],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
 
     def test_gsasl(self):

@@ -112,10 +112,11 @@ TEST_CASE("who may stay is let in with an empty queue", "[atrn]") {
 TEST_CASE("passwords of links", "[atrn]") {
   Links links;
   links.rights["field"].password = "s3cret";
-  CHECK(check_link_password(links.rights, {"Ranger", "", "s3cret"}) == true);
-  CHECK(check_link_password(links.rights, {"ranger", "", "s3creT"}) == false);
-  CHECK(check_link_password(links.rights, {"ranger", "", ""}) == false);
-  CHECK_FALSE(check_link_password(links.rights, {"other@a.test", "", "s3cret"}).has_value());
+  CHECK(check_link_password(links.rights, {"", "Ranger", sasl::Password{"s3cret"}}) == true);
+  CHECK(check_link_password(links.rights, {"", "ranger", sasl::Password{"s3creT"}}) == false);
+  CHECK(check_link_password(links.rights, {"", "ranger", sasl::Password{""}}) == false);
+  CHECK(check_link_password(links.rights, {"", "ranger", sasl::Verdict::kProven}) == false);
+  CHECK_FALSE(check_link_password(links.rights, {"", "other@a.test", sasl::Password{"s3cret"}}).has_value());
 }
 
 namespace {

@@ -132,7 +132,7 @@ TEST_CASE("who stands between client and server is found out", "[sasl]") {
 
 TEST_CASE("what is no SCRAM message is refused", "[sasl]") {
   for (const std::string bad :
-       {"", "n", "n,", "n,,", "x,,n=u,r=abc", "n,b=x,n=u,r=abc", "n,a=,n=u,r=abc", "n,a==41,n=u,r=abc",
+       {"", "n", "n,", "n,,", "x,,n=u,r=abc", "n,b=x,n=u,r=abc", "n,x=y,n=u,r=abc", "n,a==41,n=u,r=abc",
         "n,,m=x,n=u,r=abc", "n,,n=,r=abc", "n,,n=u", "n,,n=u,r=", "n,,n=u=2,r=abc", "n,,n=u,r=a\tb", "n,,r=abc,n=u"}) {
     INFO(bad);
     CHECK(malformed(make_server("SCRAM-SHA-256", of("pencil"))->step(bad)));
@@ -156,6 +156,13 @@ TEST_CASE("the authorization identity comes along", "[sasl]") {
   const auto claim = std::get<Claim>(server->step("c=biws,r=abcd,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="));
   CHECK(claim.authorization == "boss,");
   CHECK(claim.authentication == "u");
+}
+
+TEST_CASE("an authorization identity that is there but empty is none", "[sasl]") {
+  const auto server = make_server("SCRAM-SHA-256", of("pencil"));
+  CHECK_FALSE(malformed(server->step("n,a=,n=u,r=abc")));
+  const auto claim = std::get<Claim>(server->step("c=biws,r=abcd,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="));
+  CHECK(claim.authorization.empty());
 }
 
 TEST_CASE("mechanisms without what they need are not there", "[sasl]") {
