@@ -53,12 +53,15 @@ std::expected<std::unique_ptr<FailureTable>, std::string> FailureTable::open(con
   };
   int descriptor = -1;
   const ScopeExit close_file([&descriptor] {
-    if (descriptor >= 0) ::close(descriptor);
+    if (descriptor < 0) return;
+    // The mapping keeps the open file, and with it a lock that is not given up.
+    ::flock(descriptor, LOCK_UN);
+    ::close(descriptor);
   });
   if (!file.empty()) {
     descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0660);
     if (descriptor < 0) return fault("cannot be opened");
-    // Until it is closed: only one process gives the file its form.
+    // Only one process gives the file its form.
     if (::flock(descriptor, LOCK_EX) != 0) return fault("cannot be locked");
     struct stat status{};
     if (::fstat(descriptor, &status) != 0) return fault("cannot be read");

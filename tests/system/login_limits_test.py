@@ -11,10 +11,10 @@ from sites.process import wait_until
 
 
 def limited(limits):
-    """The options of a pair whose site a counts in one file; a count is half after twenty seconds."""
+    """The options of a pair whose site a counts in one file; a count is half after thirty seconds."""
     def change(text):
         run = text.split('control { socket: "')[1].split('"')[0].rsplit("/", 1)[0]
-        return text + f'login_limits {{ file: "{run}/logins" half_life_seconds: 20 {limits} }}\n'
+        return text + f'login_limits {{ file: "{run}/logins" half_life_seconds: 30 {limits} }}\n'
 
     return {"overrides": {"a": {"msa": change, "imapd": change}}}
 
@@ -28,7 +28,9 @@ class Guesser(SitesTestCase):
         client = self.submission(self.site)
         client.ehlo()
         try:
-            return client.login(user, password)[0]
+            # login() would try the next mechanism after a failure.
+            client.user, client.password = user, password
+            return client.auth("PLAIN", client.auth_plain)[0]
         except smtplib.SMTPAuthenticationError as error:
             return error.smtp_code
 
@@ -59,9 +61,11 @@ class ByClient(Guesser):
         self.assertEqual(self.smtp(*right), 235)
         self.assertEqual(self.imap(*right), "OK")
         logged = {agent: self.site.processes[agent].log.stat().st_size for agent in ("msa", "imapd")}
-        for number in range(4):
+        for number in range(2):
             self.assertEqual(self.smtp(f"guess{number}@a.example", "wrong"), 535)
             self.assertIn("AUTHENTICATIONFAILED", self.imap(f"guess{number + 10}@a.example", "wrong"))
+        # These are four, or a little less by now: another one is enough.
+        self.assertIn(self.smtp("guess@a.example", "wrong"), (535, 421))
         self.assertEqual(self.smtp(*right), 421)
         self.assertIn("UNAVAILABLE", self.imap(*right))
         self.assertIn("SYS/TEMP", self.pop(*right))
