@@ -12,7 +12,7 @@
 #include "common/base/ascii.h"
 #include "common/base/encoding.h"
 #include "common/base/id.h"
-#include "common/crypto/signing_key.h"
+#include "common/crypto/digest.h"
 
 namespace quartet::mda {
 namespace {

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "common/base/encoding.h"
+#include "common/crypto/digest.h"
 #include "common/mime/header.h"
 #include "tests/support/temporary_directory.h"
 
