@@ -28,8 +28,9 @@ bool before_long(const std::function<bool()>& condition) {
 
 /// Upstreams whose answers are the test's.
 struct Running {
-  explicit Running(std::vector<Upstream> list)
-      : upstreams(loops[0], std::move(list),
+  explicit Running(std::vector<Upstream> list, bool held = false)
+      : hold(held),
+        upstreams(loops[0], std::move(list),
                   [this](const Upstream&, Upstreams::Progress& progress) { return ask(progress); },
                   {.first_pause = milliseconds(20),
                    .longest_pause = milliseconds(60),
@@ -52,7 +53,7 @@ struct Running {
   }
 
   std::atomic<int> asked = 0;
-  std::atomic<bool> hold = false;
+  std::atomic<bool> hold;
   std::atomic<Kind> kind = Kind::kNothing;
   async::LoopThreads loops{1};
   Upstreams upstreams;
@@ -135,8 +136,7 @@ TEST_CASE("an upstream is asked when mail goes out to its host, and not too ofte
 TEST_CASE("other upstreams take the place of those that were", "[upstream]") {
   auto isp = named("isp", true);
   isp.source = "as first configured";
-  Running running({isp, named("other", false)});
-  running.hold = true;
+  Running running({isp, named("other", false)}, true);
   REQUIRE(before_long([&] { return running.status().state == State::kReceiving; }));
   // The same: nothing happens to it.
   running.upstreams.set({isp});
