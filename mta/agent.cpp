@@ -150,6 +150,7 @@ service::Reloaded Agent::reload(const std::string& path) {
   auto reloaded = service::compare(first_->config, latest_->config, (*loaded)->config, kAtStart);
   latest_ = *std::move(loaded);
   current_.set(latest_);
+  odmr_->start();
   budget_.set_most(latest_->memory);
   queue_->relay().reload(latest_->relay, latest_->router);
   upstreams_->set(latest_->upstreams);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 namespace quartet::service {
 
@@ -41,15 +42,14 @@ Status ListenerSet::set(const std::vector<Listener>& wanted) {
   for (const auto* listener : later) {
     if (auto bound = open(*listener, opened); !bound) status = std::move(bound);
   }
-  if (started_) std::ranges::for_each(opened, [](const Open& one) { one.acceptor->start(); });
-  std::ranges::move(opened, std::back_inserter(open_));
+  if (status) std::ranges::move(opened, std::back_inserter(open_));
   std::erase_if(closed_, [](const auto& acceptor) { return acceptor->sessions() == 0; });
   return status;
 }
 
 void ListenerSet::start() {
-  started_ = true;
-  for (const auto& one : open_) one.acceptor->start();
+  for (auto& one : open_)
+    if (!std::exchange(one.started, true)) one.acceptor->start();
 }
 
 std::vector<std::string> ListenerSet::socket_files() const {

@@ -22,10 +22,12 @@ class ListenerSet {
       : loops_(loops), options_(std::move(options)), serve_(std::move(serve)) {}
   ~ListenerSet() { drain(std::chrono::seconds(0)); }
 
-  /// Listens where it does not yet, and no longer where it is not wanted; sessions go on. An error is one line for the
-  /// operator: then nothing was changed, except that an address that was to be used in another way is not listened on.
+  /// Listens where it does not yet, and no longer where it is not wanted; sessions go on. Nothing is accepted at what
+  /// is new before start(), so that what its sessions need can be put in force between the two. An error is one line
+  /// for the operator: then nothing was changed, except that an address that was to be used in another way is not
+  /// listened on.
   Status set(const std::vector<Listener>& wanted);
-  /// Accepts from now on, also on what set() adds later.
+  /// Accepts at all of them.
   void start();
 
   std::vector<std::string> socket_files() const;
@@ -38,6 +40,7 @@ class ListenerSet {
   struct Open {
     Listener listener;
     std::unique_ptr<Acceptor> acceptor;
+    bool started = false;
   };
   Status open(const Listener& listener, std::vector<Open>& opened);
 
@@ -47,7 +50,6 @@ class ListenerSet {
   std::vector<Open> open_;
   std::vector<std::unique_ptr<Acceptor>> closed_;  // whose sessions go on
   std::atomic<bool> draining_ = false;
-  bool started_ = false;
 };
 
 }  // namespace quartet::service

@@ -70,6 +70,7 @@ TEST_CASE("listeners come and go while sessions go on", "[service]") {
   std::unique_ptr<net::Stream> first, second, third;
   CHECK(loop.block_on(visit(one, first)) == "clear");
   REQUIRE(set.set({clear(one), secure(two)}));
+  set.start();
   CHECK(loop.block_on(visit(two, second)) == "tls");
   REQUIRE(set.set({secure(two)}));
   CHECK(loop.block_on(visit(one, third)) == "no connection");
@@ -90,6 +91,7 @@ TEST_CASE("an address is used in another way, and one that cannot be had changes
   set.start();
   std::unique_ptr<net::Stream> stream;
   REQUIRE(set.set({secure(one)}));
+  set.start();
   CHECK(loop.block_on(visit(one, stream)) == "tls");
   Fixture other;
   REQUIRE(other.set.set({clear(two)}));
