@@ -96,15 +96,18 @@ service::Status Agent::start() {
   delivery.hostname = first_->session.features.hostname;
   delivery.hops = first_->hops;
   delivery.notices = first_->relay.notices;
-  // The way back to ourselves is open before the queue begins.
-  acceptor_->start();
   if (managesieve_acceptor_) {
+    auto guard = service::LoginGuard::open(service::login_limits(first_->config.sieve().login_limits()));
+    if (!guard) return std::unexpected("sieve.login_limits: " + guard.error());
+    guard_ = *std::move(guard);
     managesieve_ = std::unique_ptr<ManageSieveServices>(new ManageSieveServices{
         filters_->scripts(), *files_, [this](sasl::Claim claim) { return authenticate(std::move(claim)); },
         [this] { return service::mechanisms(*settings_.get()->tables.directory); },
-        [this] { return service::verifiers(settings_.get()->tables.directory); }});
-    managesieve_acceptor_->start();
+        [this] { return service::verifiers(settings_.get()->tables.directory); }, *guard_});
   }
+  // The way back to ourselves is open before the queue begins.
+  acceptor_->start();
+  if (managesieve_acceptor_) managesieve_acceptor_->start();
   if (queue_) queue_->start();
   return {};
 }

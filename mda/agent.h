@@ -52,6 +52,7 @@ class Agent : public service::Agent {
   std::unique_ptr<SessionServices> services_;
   std::unique_ptr<service::Acceptor> acceptor_;
   service::Passwords passwords_;
+  std::unique_ptr<service::LoginGuard> guard_;
   std::unique_ptr<ManageSieveServices> managesieve_;
   std::unique_ptr<service::Acceptor> managesieve_acceptor_;  // null without listeners for it
 };

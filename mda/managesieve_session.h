@@ -12,6 +12,7 @@
 #include "common/net/sessions.h"
 #include "common/net/stream.h"
 #include "common/sasl/server.h"
+#include "common/service/login_guard.h"
 #include "common/tls/server_context.h"
 #include "mda/scripts.h"
 
@@ -38,6 +39,7 @@ struct ManageSieveServices {
   /// What AUTHENTICATE offers within TLS, and what these mechanisms need.
   std::function<std::vector<std::string>()> mechanisms;
   std::function<sasl::Verifiers()> verifiers;
+  service::LoginGuard& guard;
 };
 
 /// `options` and `services` outlive the task.

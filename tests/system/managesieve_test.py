@@ -69,9 +69,11 @@ class Client:
         return self.send(f'AUTHENTICATE "PLAIN" "{response}"\r\n')
 
 
-class ManageSieve(SieveTestCase):
-    options = {**SieveTestCase.options, "overrides": {"b": {**SieveTestCase.options["overrides"]["b"], "mda": managing}}}
+def overridden(mda):
+    return {**SieveTestCase.options, "overrides": {"b": {**SieveTestCase.options["overrides"]["b"], "mda": mda}}}
 
+
+class Managing(SieveTestCase):
     def client(self):
         client = Client(self.b.address, self.tls())
         self.addCleanup(client.close)
@@ -82,6 +84,24 @@ class ManageSieve(SieveTestCase):
         client.starttls()
         self.assertRegex(client.login(self.user)[-1], "^OK")
         return client
+
+
+class Guessing(Managing):
+    options = overridden(lambda text: managing(text).replace("sieve {", "sieve { login_limits { client_failures: 3 }", 1))
+
+    def test_who_guesses_is_refused_before_a_password_is_looked_at(self):
+        for number in range(3):
+            client = self.client()
+            client.starttls()
+            response = base64.b64encode(f"\0guess{number}@b.example\0wrong".encode()).decode()
+            self.assertRegex(client.send(f'AUTHENTICATE "PLAIN" "{response}"\r\n')[-1], "^NO")
+        client = self.client()
+        client.starttls()
+        self.assertRegex(client.login(self.user)[-1], r"^BYE \(TRYLATER\)")
+
+
+class ManageSieve(Managing):
+    options = overridden(managing)
 
     def put(self, client, name, text):
         return client.send(f'PUTSCRIPT "{name}" {{{len(text.encode())}+}}\r\n{text}\r\n')[-1]
