@@ -17,7 +17,7 @@ import time
 _BASE = "debian:bookworm-slim"
 _PACKAGES = {"dockerd": "docker.io", "docker-compose": "docker-compose", "debootstrap": "debootstrap",
              "iptables": "iptables"}
-_PROGRAMS = ("msa", "mta", "mda", "imapd", "quartetctl")
+_PROGRAMS = ("msa", "mta", "mda", "imapd", "quartetctl", "quartet-password")
 _START_SECONDS = 60
 
 
