@@ -64,6 +64,23 @@ int reload(const Invocation& invocation) {
   return response.fault().empty() ? kOk : kFailed;
 }
 
+int drain(const Invocation& invocation) {
+  const auto channel = connect(invocation);
+  if (!channel) return usage_error(invocation, channel.error());
+  grpc::ClientContext context;
+  set_deadline(context, invocation);
+  v1::DrainRequest request;
+  request.set_reason(invocation.arguments.value("reason").value_or(""));
+  v1::DrainResponse response;
+  const auto answer = v1::NodeService::NewStub(*channel)->Drain(&context, request, &response);
+  if (!answer.ok()) return report(answer, invocation);
+  if (invocation.json)
+    invocation.out << to_json(response) << '\n';
+  else
+    invocation.out << fmt::format("draining; {} sessions are to end, then the agent does\n", response.sessions());
+  return kOk;
+}
+
 }  // namespace
 
 std::vector<Command> node_commands() {
@@ -75,7 +92,15 @@ std::vector<Command> node_commands() {
            0,
            "reads the configuration again, and says what that changed; sessions go on",
            {{"reason", "TEXT", "why, for the log"}},
-           reload}};
+           reload},
+          {"node",
+           "drain",
+           "",
+           0,
+           0,
+           "end the agent: it takes nothing new and lets sessions end what they are at",
+           {{"reason", "TEXT", "why, for the log"}},
+           drain}};
 }
 
 }  // namespace quartet::ctl

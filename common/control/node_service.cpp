@@ -5,6 +5,7 @@
 #include "common/control/convert.h"
 #include "common/control/deferred.h"
 #include "common/control/services.h"
+#include "common/net/sessions.h"
 #include "common/spool/spool.h"
 #include "quartet/control/v1/node.grpc.pb.h"
 
@@ -30,9 +31,8 @@ class NodeService final : public v1::NodeService::CallbackService {
     auto call = Deferred<v1::ReloadResponse>::begin(context, calls_, Role::kAdmin, response);
     auto* const reactor = call->reactor();
     if (call->over()) return reactor;
-    if (!subject_.reload || request->reason().size() > kLongestReason) {
-      call->end(subject_.reload ? grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "reason: longer than 1000 octets")
-                                : grpc::Status(grpc::StatusCode::UNIMPLEMENTED, "this agent cannot"));
+    if (const auto wrong = refusal(subject_.reload != nullptr, request->reason()); !wrong.ok()) {
+      call->end(wrong);
       return reactor;
     }
     subject_.reload([call = std::move(call), peer = peer_of(*context), reason = request->reason()](const auto& result) {
@@ -53,7 +53,24 @@ class NodeService final : public v1::NodeService::CallbackService {
     return reactor;
   }
 
+  grpc::ServerUnaryReactor* Drain(grpc::CallbackServerContext* context, const v1::DrainRequest* request,
+                                  v1::DrainResponse* response) override {
+    return answer(context, calls_, Role::kAdmin, [this, context, request, response] {
+      if (auto wrong = refusal(subject_.drain != nullptr, request->reason()); !wrong.ok()) return wrong;
+      if (subject_.sessions != nullptr) response->set_sessions(subject_.sessions->list().size());
+      audit({.verb = "drain", .peer = peer_of(*context), .selector = "", .reason = request->reason()});
+      subject_.drain();
+      return grpc::Status::OK;
+    });
+  }
+
  private:
+  static grpc::Status refusal(bool able, const std::string& reason) {
+    if (!able) return {grpc::StatusCode::UNIMPLEMENTED, "this agent cannot"};
+    if (reason.size() > kLongestReason) return {grpc::StatusCode::INVALID_ARGUMENT, "reason: longer than 1000 octets"};
+    return grpc::Status::OK;
+  }
+
   void fill(v1::GetStatusResponse& response) const {
     response.set_agent(subject_.agent);
     response.set_version(QUARTET_VERSION);

@@ -54,6 +54,8 @@ struct Subject {
   using ReloadDone = std::move_only_function<void(const ReloadResult&)>;
   /// Reads the configuration again, and calls what it is given, or destroys it uncalled if the agent stops.
   std::function<void(ReloadDone)> reload = {};
+  /// Begins to end the agent, and returns at once.
+  std::function<void()> drain = {};
 };
 
 class Server {

@@ -187,7 +187,8 @@ std::expected<std::unique_ptr<control::Server>, std::string> start_control(const
                                           .trouble = [&health] { return health.trouble(); },
                                           .upstreams = agent.upstreams(),
                                           .sessions = agent.sessions(),
-                                          .reload = [&requests](auto done) { requests.add(std::move(done)); }});
+                                          .reload = [&requests](auto done) { requests.add(std::move(done)); },
+                                          .drain = [] { kill(getpid(), SIGTERM); }});
 }
 
 /// Signals come to the main thread alone, by sigwait(): blocked here before any other thread begins.

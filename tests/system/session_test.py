@@ -84,6 +84,23 @@ class Sessions(SitesTestCase):
             self.kick("mda", *map(str, ids))
             self.assertTrue(replies.readline().startswith(b"421 4.3.2 "))
 
+    def test_an_agent_is_drained(self):
+        a = self.pair.a
+        agent = a.processes["imapd"]
+        reader = self.reader(a, a.users[0])
+        reader.idle()
+        ctl = [self.pair.binaries / "quartetctl", "--target", a.endpoint("imapd_control"), "node", "drain", "--reason"]
+        refused = subprocess.run([*ctl, "x" * 1001], capture_output=True, text=True, timeout=60)
+        self.assertEqual(refused.returncode, 1, refused.stderr)
+        done = subprocess.run([*ctl, "a test"], capture_output=True, text=True, timeout=60)
+        self.assertEqual((done.returncode, done.stdout), (0, "draining; 1 sessions are to end, then the agent does\n"), done.stderr)
+        self.assertIn(b"BYE", reader.wait_for(rb"BYE"))
+        wait_until(lambda: not agent.is_running(), 60, "the end of the imapd")
+        self.assertEqual(agent.stop(), 0)
+        self.assertRegex(agent.log.read_text(), r'"verb":"drain".*"reason":"a test"')
+        a.start_agent("imapd", self.pair.binaries)
+        self.reader(a, a.users[0])
+
 
 if __name__ == "__main__":
     unittest.main()
