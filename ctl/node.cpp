@@ -5,6 +5,7 @@
 
 #include <ostream>
 
+#include "ctl/calls.h"
 #include "ctl/client.h"
 #include "ctl/command.h"
 #include "ctl/json.h"
@@ -65,20 +66,12 @@ int reload(const Invocation& invocation) {
 }
 
 int drain(const Invocation& invocation) {
-  const auto channel = connect(invocation);
-  if (!channel) return usage_error(invocation, channel.error());
-  grpc::ClientContext context;
-  set_deadline(context, invocation);
   v1::DrainRequest request;
   request.set_reason(invocation.arguments.value("reason").value_or(""));
-  v1::DrainResponse response;
-  const auto answer = v1::NodeService::NewStub(*channel)->Drain(&context, request, &response);
-  if (!answer.ok()) return report(answer, invocation);
-  if (invocation.json)
-    invocation.out << to_json(response) << '\n';
-  else
-    invocation.out << fmt::format("draining; {} sessions are to end, then the agent does\n", response.sessions());
-  return kOk;
+  return call<v1::NodeService>(
+      invocation, &v1::NodeService::Stub::Drain, request, [](const v1::DrainResponse& response) {
+        return fmt::format("draining; {} sessions are to end, then the agent does", response.sessions());
+      });
 }
 
 }  // namespace

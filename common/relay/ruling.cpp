@@ -35,10 +35,9 @@ Relay::Impl::Ruling Relay::Impl::obey_rules(spool::Claim& claim, bool throttle) 
   if (rule->kind == Rule::Kind::kThrottle) {
     const auto until = rules_.wait_for(rule->id, std::chrono::steady_clock::now());
     if (!until) return Ruling::kNone;
-    const auto policy = router()->site_policy(domain_of(claim.address));
     const auto wait = std::chrono::duration_cast<std::chrono::microseconds>(*until - std::chrono::steady_clock::now());
-    put_off(std::move(claim), (policy ? policy : usual_)->retry, "4.3.2", "mail like this is slowed down for now",
-            wall_now() + wait);
+    const auto policy = policy_of(domain_of(claim.address));
+    put_off(std::move(claim), policy->retry, "4.3.2", "mail like this is slowed down for now", wall_now() + wait);
     return Ruling::kSeenTo;
   }
   log::info("relay.ruled", {{"rule", rule->id},

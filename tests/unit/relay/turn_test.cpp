@@ -221,7 +221,7 @@ TEST_CASE("an operator ends a turned connection", "[relay]") {
   Script script;
   script.command = [&](int, const std::string& line) -> std::string {
     if (line == "QUIT") ++quits;
-    while (!answer && line.starts_with("MAIL")) std::this_thread::sleep_for(milliseconds(10));
+    if (line.starts_with("MAIL")) answer.wait(false);
     return "";
   };
   Sink site(std::move(script));
@@ -244,4 +244,5 @@ TEST_CASE("an operator ends a turned connection", "[relay]") {
   CHECK(attached(running, false));
   CHECK(before_long([&] { return sessions.list().empty(); }));
   answer = true;
+  answer.notify_all();
 }
