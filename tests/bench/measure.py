@@ -1,9 +1,12 @@
 """Processor time of daemons with all their processes, and Postfix's smtp-source and smtp-sink."""
+import contextlib
 import os
 import pathlib
 import pwd
 import re
+import shutil
 import subprocess
+import tempfile
 import time
 
 from sites.process import can_connect, wait_until
@@ -109,6 +112,22 @@ def file_system(path):
         if inside and len(mount) >= len(best[0]):
             best = (mount, kind)
     return best[1], best[1] not in ("tmpfs", "ramfs", "overlay")
+
+
+@contextlib.contextmanager
+def durable_directory(parent, prefix):
+    """A directory below `parent` for the time of a benchmark, which all users may pass; SystemExit where a flush costs
+    nothing.
+    """
+    kind, durable = file_system(parent.resolve())
+    if not durable:
+        raise SystemExit(f"{parent} is on {kind}, where a flush costs nothing; choose another --directory")
+    directory = pathlib.Path(tempfile.mkdtemp(prefix=prefix, dir=parent)).resolve()
+    directory.chmod(0o755)  # Postfix's processes pass it as the user postfix
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def memory(pid):
