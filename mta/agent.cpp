@@ -49,6 +49,9 @@ service::Status Agent::bind(async::LoopThreads& loops) {
         return serve(std::move(stream), listener);
       });
   passwords_ = std::make_unique<service::Passwords>(1);
+  auto guard = service::LoginGuard::open(service::login_limits(latest_->config.login_limits()));
+  if (!guard) return std::unexpected("login_limits: " + guard.error());
+  guard_ = *std::move(guard);
   odmr_ = std::make_unique<service::ListenerSet>(
       *relay_thread_, acceptor_options(),
       [this](std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener) {
@@ -113,7 +116,7 @@ async::Task<void> Agent::serve_odmr(std::unique_ptr<net::Stream> stream, const s
   const auto place = sessions_.enter("odmr", *stream);
   options.record = &place.record();
   const auto client = stream->peer().to_string();
-  OdmrSession session(current_, *passwords_, queue_->relay(), place.record());
+  OdmrSession session(current_, *passwords_, *guard_, queue_->relay(), place.record());
   const auto end = co_await smtp::serve(std::move(stream), options, session);
   log::debug("mta.odmr_disconnected", {{"peer", client}, {"end", smtp::to_string(end)}});
 }
@@ -146,7 +149,7 @@ service::Reloaded Agent::reload(const std::string& path) {
   if (!loaded) return {.faults = std::move(loaded.error())};
   if (auto listening = odmr_->set(odmr_listeners(**loaded)); !listening)
     return {.faults = {{path, 0, 0, "odmr: " + listening.error()}}};
-  static constexpr std::string_view kAtStart[] = {"listener", "spool"};
+  static constexpr std::string_view kAtStart[] = {"listener", "spool", "login_limits"};
   auto reloaded = service::compare(first_->config, latest_->config, (*loaded)->config, kAtStart);
   latest_ = *std::move(loaded);
   current_.set(latest_);

@@ -10,6 +10,7 @@
 #include "common/service/current.h"
 #include "common/service/intake.h"
 #include "common/service/listener_set.h"
+#include "common/service/login_guard.h"
 #include "common/service/passwords.h"
 #include "common/service/queue.h"
 #include "mta/settings.h"
@@ -49,6 +50,7 @@ class Agent final : public service::Agent {
   net::Sessions sessions_;
   std::unique_ptr<async::LoopThreads> relay_thread_;  // of the relay, and of the connections that are turned around
   std::unique_ptr<service::Passwords> passwords_;
+  std::unique_ptr<service::LoginGuard> guard_;
   std::unique_ptr<service::Queue> queue_;
   service::IntakeOptions intake_;
   std::unique_ptr<service::Acceptor> acceptor_;

@@ -41,6 +41,8 @@ async::Task<bool> OdmrSession::authenticate(SettingsPtr settings, const sasl::Cl
 }
 
 async::Task<smtp::Reply> OdmrSession::on_auth(const smtp::Peer& peer, const sasl::Claim& claim) {
+  const bool admitted = co_await guard_.admit("odmr", peer.address, claim.authentication);
+  if (!admitted) co_return smtp::Reply(421, "4.7.0", "too many failed logins, come later");
   const bool good = co_await authenticate(current_.get(), claim);
   service::count_login("odmr", good);
   const auto client = peer.address.to_string();
@@ -49,6 +51,7 @@ async::Task<smtp::Reply> OdmrSession::on_auth(const smtp::Peer& peer, const sasl
     co_return smtp::Reply(235, "2.7.0", "authenticated");
   }
   log::warn("mta.login_failed", {{"peer", client}, {"login", claim.authentication}});
+  guard_.failed(peer.address, claim.authentication, wall_now());
   if (++failed_logins_ > 1) co_await async::sleep_for(passwords_.pause());
   if (failed_logins_ >= kMostFailedLogins) co_return smtp::Reply(421, "4.7.0", "too many failed logins");
   co_return smtp::Reply(535, "5.7.8", "user or password is wrong");

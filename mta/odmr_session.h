@@ -6,6 +6,7 @@
 
 #include "common/relay/relay.h"
 #include "common/service/current.h"
+#include "common/service/login_guard.h"
 #include "common/service/passwords.h"
 #include "common/smtp/server_session.h"
 #include "mta/settings.h"
@@ -15,9 +16,9 @@ namespace quartet::mta {
 class OdmrSession final : public smtp::Handler {
  public:
   /// All of it outlives the session, which runs on the relay's loop.
-  OdmrSession(const service::Current<Settings>& current, service::Passwords& passwords, relay::Relay& relay,
-              net::SessionRecord& record)
-      : current_(current), passwords_(passwords), relay_(relay), record_(record) {}
+  OdmrSession(const service::Current<Settings>& current, service::Passwords& passwords, service::LoginGuard& guard,
+              relay::Relay& relay, net::SessionRecord& record)
+      : current_(current), passwords_(passwords), guard_(guard), relay_(relay), record_(record) {}
 
   async::Task<smtp::Reply> on_open(const smtp::Peer& peer) override;
   async::Task<smtp::Reply> on_auth(const smtp::Peer& peer, const sasl::Claim& claim) override;
@@ -36,6 +37,7 @@ class OdmrSession final : public smtp::Handler {
 
   const service::Current<Settings>& current_;
   service::Passwords& passwords_;
+  service::LoginGuard& guard_;
   relay::Relay& relay_;
   net::SessionRecord& record_;
   std::string login_;  // whose links; empty until authenticated

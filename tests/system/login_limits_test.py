@@ -6,8 +6,11 @@ import smtplib
 import time
 import unittest
 
-from harness import SitesTestCase
+from harness import SitesTestCase, network_of
 from sites.process import wait_until
+
+
+ODMR = 10366
 
 
 def limited(limits):
@@ -16,7 +19,10 @@ def limited(limits):
         run = text.split('control { socket: "')[1].split('"')[0].rsplit("/", 1)[0]
         return text + f'login_limits {{ file: "{run}/logins" half_life_seconds: 30 {limits} }}\n'
 
-    return {"overrides": {"a": {"msa": change, "imapd": change}}}
+    def with_odmr(text):
+        return change(text) + f'odmr {{ address: "{network_of(text)}.1:{ODMR}" }}\n'
+
+    return {"overrides": {"a": {"msa": change, "imapd": change, "mta": with_odmr}}}
 
 
 class Guesser(SitesTestCase):
@@ -25,7 +31,16 @@ class Guesser(SitesTestCase):
 
     def smtp(self, user, password):
         """The code that the login is answered with."""
-        client = self.submission(self.site)
+        return self.code_of_login(self.submission(self.site), user, password)
+
+    def odmr(self, user, password):
+        client = smtplib.SMTP(self.site.address, ODMR, local_hostname="client.example", timeout=60)
+        self.addCleanup(client.close)
+        client.starttls(context=self.tls())
+        return self.code_of_login(client, user, password)
+
+    @staticmethod
+    def code_of_login(client, user, password):
         client.ehlo()
         try:
             # login() would try the next mechanism after a failure.
@@ -60,16 +75,21 @@ class ByClient(Guesser):
         right = self.account.address, self.account.password
         self.assertEqual(self.smtp(*right), 235)
         self.assertEqual(self.imap(*right), "OK")
-        logged = {agent: self.site.processes[agent].log.stat().st_size for agent in ("msa", "imapd")}
+        logged = {agent: self.site.processes[agent].log.stat().st_size for agent in ("msa", "imapd", "mta")}
+        self.assertEqual(self.odmr(*right), 235)
+        self.assertEqual(self.odmr("guess2@a.example", "wrong"), 535)
+        self.assertEqual(self.smtp("guess0@a.example", "wrong"), 535)
         for number in range(2):
-            self.assertEqual(self.smtp(f"guess{number}@a.example", "wrong"), 535)
             self.assertIn("AUTHENTICATIONFAILED", self.imap(f"guess{number + 10}@a.example", "wrong"))
         # These are four, or a little less by now: another one is enough.
         self.assertIn(self.smtp("guess@a.example", "wrong"), (535, 421))
         self.assertEqual(self.smtp(*right), 421)
         self.assertIn("UNAVAILABLE", self.imap(*right))
         self.assertIn("SYS/TEMP", self.pop(*right))
-        self.site.processes["msa"].wait_for_event("login.limited", start=logged["msa"], by="client", protocol="smtp")
+        self.assertEqual(self.odmr(*right), 421)
+        for agent, protocol in (("msa", "smtp"), ("mta", "odmr")):
+            self.site.processes[agent].wait_for_event("login.limited", start=logged[agent], by="client",
+                                                      protocol=protocol)
         for protocol in ("imap", "pop3"):
             self.site.processes["imapd"].wait_for_event("login.limited", start=logged["imapd"], protocol=protocol)
         wait_until(lambda: self.smtp(*right) == 235, 90, "the failures to fade")

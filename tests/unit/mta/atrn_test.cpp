@@ -140,6 +140,7 @@ struct Provider {
   SettingsPtr settings;
   service::Current<Settings> current;
   service::Passwords passwords{1, std::chrono::milliseconds(1)};
+  std::unique_ptr<service::LoginGuard> guard = *service::LoginGuard::open({});
   std::unique_ptr<spool::Spool> spool;
   std::unique_ptr<relay::Relay> relay;
 };
@@ -147,7 +148,7 @@ struct Provider {
 async::Task<void> serve(std::unique_ptr<net::Stream> stream, Provider& provider) {
   net::Sessions sessions;
   const auto place = sessions.enter("odmr", *stream);
-  OdmrSession session(provider.current, provider.passwords, *provider.relay, place.record());
+  OdmrSession session(provider.current, provider.passwords, *provider.guard, *provider.relay, place.record());
   auto options = provider.settings->odmr_server;
   co_await smtp::serve(std::move(stream), options, session);
 }
