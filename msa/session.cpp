@@ -5,6 +5,7 @@
 #include "common/async/wait.h"
 #include "common/base/ascii.h"
 #include "common/log/log.h"
+#include "msa/author.h"
 #include "msa/completion.h"
 
 namespace quartet::msa {
@@ -22,12 +23,14 @@ void report_login(const smtp::Peer& peer, const std::string& user, bool good) {
     log::warn("msa.login_failed", {{"peer", client}, {"login", user}});
 }
 
+smtp::Reply account_gone() { return {550, "5.7.1", "the account may not send any more"}; }
+
 }  // namespace
 
 smtp::Reply check_sender(const directory::Directory& directory, const std::string& login,
                          const std::string& reverse_path) {
   const auto* account = directory.find_account(login);
-  if (account == nullptr || !account->enabled) return {550, "5.7.1", "the account may not send any more"};
+  if (account == nullptr || !account->enabled) return account_gone();
   // Clients send read receipts and notices with the null reverse-path, as they must (RFC 8098 section 3); the log says
   // who did, and nothing comes back to an inbox of somebody else.
   if (reverse_path.empty()) return {250, "2.1.0", "sender ok"};
@@ -93,6 +96,19 @@ async::Task<smtp::Reply> Session::on_rcpt(const smtp::Peer& peer, const smtp::Tr
   co_return reply;
 }
 
+std::expected<std::string, smtp::Reply> Session::complete(const smtp::Peer& peer, const mime::Header& header) const {
+  const auto& directory = *settings_->directory;
+  const auto* account = directory.find_account(peer.login);
+  if (account == nullptr) return std::unexpected(account_gone());
+  auto sender = check_author(settings_->author_rule, header, directory, *account);
+  if (sender) return missing_fields(header, settings_->hostname, wall_now()) + *sender;
+  log::info("msa.refused", {{"peer", peer.address.to_string()},
+                            {"login", peer.login},
+                            {"from", header.text("From")},
+                            {"reply", sender.error().text()}});
+  return sender;
+}
+
 async::Task<std::expected<std::unique_ptr<smtp::MessageSink>, smtp::Reply>> Session::on_message(
     const smtp::Peer& peer, const smtp::Transaction& transaction) {
   const auto& domains = settings_->directory->domains();
@@ -101,10 +117,7 @@ async::Task<std::expected<std::unique_ptr<smtp::MessageSink>, smtp::Reply>> Sess
   intake_.priority_field = settings_->server.features.priority;
   intake_.highest_priority = settings_->highest_priority;
   intake_.postmaster_domain = domains.empty() ? settings_->hostname : domains.front();
-  intake_.complete = [hostname = settings_->hostname](const mime::Header& header, const smtp::Peer&,
-                                                      const smtp::MailParameters&) {
-    return missing_fields(header, hostname, wall_now());
-  };
+  intake_.complete = [this, &peer](const mime::Header& header) { return complete(peer, header); };
   co_return service::open_intake(intake_, peer, transaction);
 }
 

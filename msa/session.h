@@ -29,6 +29,9 @@ class Session final : public smtp::Handler {
       const smtp::Peer& peer, const smtp::Transaction& transaction) override;
 
  private:
+  /// See IntakeOptions::complete.
+  std::expected<std::string, smtp::Reply> complete(const smtp::Peer& peer, const mime::Header& header) const;
+
   const service::Current<Settings>& current_;
   SettingsPtr settings_;
   service::IntakeOptions intake_;

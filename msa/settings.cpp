@@ -45,6 +45,17 @@ void read_extensions(Checker& checker, const Msa& source, Settings& out) {
   out.highest_priority = static_cast<std::int8_t>(priority);
 }
 
+AuthorRule author_rule(const Msa& source) {
+  switch (source.author()) {
+    case Msa::ANY:
+      return AuthorRule::kAny;
+    case Msa::OWN:
+      return AuthorRule::kOwn;
+    default:
+      return AuthorRule::kAddSender;
+  }
+}
+
 void read_hand_off(Checker& checker, const Msa& source, Settings& out) {
   switch (source.hand_off_case()) {
     case Msa::kSmartHost: {
@@ -84,6 +95,7 @@ std::expected<SettingsPtr, std::vector<config::Error>> load_settings(const std::
   read_extensions(checker, source, *out);
   out->directory = service::load_directory(checker, source, source.directory());
   if (out->directory) out->server.features.mechanisms = service::mechanisms(*out->directory);
+  out->author_rule = author_rule(source);
   read_hand_off(checker, source, *out);
   if (!checker.ok()) return std::unexpected(checker.take());
   return out;

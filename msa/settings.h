@@ -13,6 +13,7 @@
 #include "common/service/acceptor.h"
 #include "common/service/settings.h"
 #include "common/smtp/server_session.h"
+#include "msa/author.h"
 #include "quartet/config/v1/msa.pb.h"
 
 namespace quartet::msa {
@@ -30,6 +31,7 @@ struct Settings {
   service::Forwarders forwarders;
   std::chrono::seconds longest_hold{0};
   std::int8_t highest_priority = 0;
+  AuthorRule author_rule = AuthorRule::kAddSender;
 };
 using SettingsPtr = std::shared_ptr<const Settings>;
 

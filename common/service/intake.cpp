@@ -156,6 +156,11 @@ class Intake final : public smtp::MessageSink {
       return std::unexpected(smtp::Reply(554, "5.4.6", fmt::format("a loop: {} Received fields", hops)));
     }
     header_id_ = header.text("Message-ID");
+    if (options_.complete) {
+      auto fields = options_.complete(header);
+      if (!fields) return std::unexpected(std::move(fields.error()));
+      added_ = *std::move(fields);
+    }
     std::vector<spool::NewMessage> messages;
     const auto own = envelope();
     if (!transaction_.recipients.empty()) messages.push_back(begin(header, own, transaction_.recipients));
@@ -179,8 +184,7 @@ class Intake final : public smtp::MessageSink {
     set_handling(message, header);
     for (const auto& recipient : recipients)
       message.recipients.push_back({with_domain(recipient.forward_path), recipient.notify, recipient.orcpt});
-    std::string added = received(message);
-    if (options_.complete) added += options_.complete(header, peer_, transaction_.mail);
+    std::string added = received(message) + added_;
     // A message without a header would begin with a line that is no field, right after ours.
     if (header.size() == 0 && size_ != 0) added += "\r\n";
     message.body.push_back(std::move(added));
@@ -312,6 +316,7 @@ class Intake final : public smtp::MessageSink {
   std::string head_;                // the header, with what came along with it
   bool head_complete_ = false;
   std::string header_id_;  // Message-ID
+  std::string added_;      // by options_.complete
   std::int8_t priority_ = 0;
   bool priority_changed_ = false;
   WallTime received_{};

@@ -30,9 +30,9 @@ struct IntakeOptions {
   /// Spool::enqueue or HandOff::enqueue; any loop.
   Enqueue enqueue;
 
-  /// Header fields, each with its CRLF, that the agent adds to a message with this header (RFC 6409 section 8).
-  std::function<std::string(const mime::Header& header, const smtp::Peer& peer, const smtp::MailParameters& mail)>
-      complete;
+  /// Header fields, each with its CRLF, that the agent adds to a message with this header (RFC 6409 section 8), or the
+  /// reply with which it refuses it.
+  std::function<std::expected<std::string, smtp::Reply>(const mime::Header& header)> complete;
 };
 
 /// The same message to others under another sender, because an alias or a list sends it on.

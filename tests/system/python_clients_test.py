@@ -61,6 +61,18 @@ class Submission(SitesTestCase):
         self.assertIn("\r\nMessage-ID: <", head.replace("Message-Id", "Message-ID"))
         self.assertIn("\r\nDate: ", head)
 
+    def test_who_writes_for_others_is_named(self):
+        account, other = self.pair.a.users[:2]
+        client = self.submission(self.pair.a, account)
+        message = letter.write(other.address, other.address)
+        client.send_message(message, account.address, other.address)
+        received = self.wait_for_message(self.pair.a, other, message["Message-ID"])
+        self.assertIn(f"\r\nSender: <{account.address}>\r\n".encode(), received)
+        message["Sender"] = other.address
+        with self.assertRaises(smtplib.SMTPDataError) as caught:
+            client.send_message(message, account.address, other.address)
+        self.assertEqual(caught.exception.smtp_code, 550)
+
     @staticmethod
     def _search(reader, subject):
         reader.done()

@@ -238,7 +238,7 @@ TEST_CASE("a trace that a trusted hop gave goes on", "[intake]") {
 
 TEST_CASE("fields of the agent follow Received; a message without a header gets an empty line", "[intake]") {
   Fixture fixture;
-  fixture.options.complete = [](const mime::Header& header, const smtp::Peer&, const smtp::MailParameters&) {
+  fixture.options.complete = [](const mime::Header& header) {
     return header.find("Date") == nullptr ? std::string("Date: now\r\n") : std::string();
   };
   REQUIRE(fixture.take({"Date: then\r\n\r\nx"}).code == 250);
@@ -249,6 +249,15 @@ TEST_CASE("fields of the agent follow Received; a message without a header gets 
   const mime::Header header(text);
   CHECK(header.text("Date") == "now");
   CHECK(text.substr(header.size()) == "just text\r\n");
+}
+
+TEST_CASE("what the agent refuses by its header is not queued", "[intake]") {
+  Fixture fixture;
+  fixture.options.complete = [](const mime::Header&) -> std::expected<std::string, smtp::Reply> {
+    return std::unexpected(smtp::Reply(550, "5.7.1", "not this one"));
+  };
+  CHECK(fixture.take({"Date: then\r\n\r\nx"}).code == 550);
+  CHECK(fixture.kept.empty());
 }
 
 TEST_CASE("too many Received fields are a loop", "[intake]") {
