@@ -65,8 +65,10 @@ std::vector<Command> upstream_commands();
 std::vector<Command> dest_commands();
 std::vector<Command> session_commands();
 std::vector<Command> sieve_commands();
+std::vector<Command> config_commands();
 std::vector<Command> node_commands();
 std::vector<Command> trace_commands();
+std::vector<Command> tail_commands();
 std::vector<Command> top_commands();
 std::vector<Command> shell_commands();
 

@@ -8,6 +8,7 @@
 #include "ctl/command.h"
 #include "ctl/destination_text.h"
 #include "ctl/remote_queue.h"
+#include "ctl/scope.h"
 #include "ctl/table.h"
 #include "ctl/values.h"
 #include "quartet/control/v1/destination.grpc.pb.h"
@@ -52,6 +53,15 @@ std::string wait_text(const v1::Destination& destination) {
 
 std::string or_dash(const std::string& text) { return text.empty() ? "-" : plain(text); }
 
+std::string list_text(const Destinations& destinations) {
+  Table table({{"STATE"}, {"READY", true}, {"CONNECTIONS", true}, {"ALLOWED", true}, {"SITE"}, {"WHY"}});
+  for (const auto& one : destinations) {
+    table.add({state_text(one), std::to_string(one.ready()), std::to_string(one.connections()),
+               std::to_string(one.allowed()), plain(one.site()), why(one)});
+  }
+  return table.text();
+}
+
 int list(const Invocation& invocation) {
   v1::ListDestinationsRequest request;
   if (invocation.arguments.has("dead")) request.set_state(v1::Destination::STATE_BACKOFF);
@@ -61,17 +71,16 @@ int list(const Invocation& invocation) {
   Destinations destinations;
   if (const auto status = fetch(*channel, invocation, request, destinations); !status.ok())
     return report(status, invocation);
-  if (invocation.json) {
+  if (invocation.json)
     print_json(invocation.out, destinations);
-    return kOk;
-  }
-  Table table({{"STATE"}, {"READY", true}, {"CONNECTIONS", true}, {"ALLOWED", true}, {"SITE"}, {"WHY"}});
-  for (const auto& one : destinations) {
-    table.add({state_text(one), std::to_string(one.ready()), std::to_string(one.connections()),
-               std::to_string(one.allowed()), plain(one.site()), why(one)});
-  }
-  invocation.out << table.text();
-  return kOk;
+  else
+    invocation.out << list_text(destinations);
+  v1::AskPeersRequest others;
+  *others.mutable_list_destinations() = request;
+  others.mutable_list_destinations()->clear_page_token();
+  return print_scope(invocation, std::move(others), [](const v1::AskPeersResponse& other) {
+    return list_text(other.list_destinations().destination());
+  });
 }
 
 int show(const Invocation& invocation) {
@@ -206,7 +215,8 @@ std::vector<Command> dest_commands() {
        0,
        "the sites that the relay knows at present, and how they fare",
        {{"dead", "", "only those that failed and wait for their next probe"},
-        {"suspended", "", "only those that an operator suspended by their key"}},
+        {"suspended", "", "only those that an operator suspended by their key"},
+        kScopeOption},
        list},
       {"dest", "show", "SITE", 1, 1, "one of them, by its key as in the list", {}, show},
       {"dest",

@@ -1,16 +1,21 @@
 // quartetctl queue ...
 #include "ctl/queue.h"
 
+#include <fmt/format.h>
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 
 #include <algorithm>
+#include <map>
 #include <ostream>
+#include <utility>
+#include <vector>
 
 #include "common/base/ascii.h"
 #include "ctl/calls.h"
 #include "ctl/json.h"
 #include "ctl/queue_text.h"
+#include "ctl/scope.h"
 #include "ctl/selector.h"
 
 namespace quartet::ctl {
@@ -18,6 +23,35 @@ namespace {
 
 namespace v1 = control::v1;
 constexpr std::uint32_t kPage = 500;
+
+std::string count_text(const v1::CountMessagesResponse& response) {
+  auto text = fmt::format("{} recipients match\nqueue: {}\n", response.matched(), counts_text(response.queue()));
+  for (const auto& domain : response.top_domain())
+    text += fmt::format("{}\t{}\n", domain.recipients(), domain.domain());
+  return text;
+}
+
+/// What peers have of a list, each page by page.
+int list_of_peers(const Invocation& invocation, const v1::ListMessagesRequest& first, std::uint64_t limit) {
+  std::vector<std::pair<std::string, std::string>> further;  // names, and tokens of the pages that follow
+  std::map<std::string, std::uint64_t> listed;
+  v1::AskPeersRequest request;
+  *request.mutable_list_messages() = first;
+  for (;;) {
+    const int code = print_scope(invocation, request, [&](const v1::AskPeersResponse& response) {
+      const auto& page = response.list_messages();
+      auto& count = listed[response.name()];
+      count += static_cast<std::uint64_t>(page.entry_size());
+      if (!page.next_page_token().empty() && count < limit)
+        further.emplace_back(response.name(), page.next_page_token());
+      return page.entry_size() == 0 ? std::string() : entries_text(page.entry(), wall_now());
+    });
+    if (code != kOk || further.empty()) return code;
+    request.set_only(further.back().first);
+    request.mutable_list_messages()->set_page_token(further.back().second);
+    further.pop_back();
+  }
+}
 
 /// Page after page; a JSON array in all.
 int list(const Invocation& invocation) {
@@ -48,7 +82,9 @@ int list(const Invocation& invocation) {
   if (invocation.json) invocation.out << (first ? "[]\n" : "]\n");
   // On the standard error, so that a pipe gets whole lists and nothing else.
   if (!invocation.json && !request.page_token().empty()) invocation.err << "there are more: --limit cut the list\n";
-  return kOk;
+  request.clear_page_token();
+  request.set_page_size(static_cast<std::uint32_t>(std::min<std::uint64_t>(limit->value_or(kPage), kPage)));
+  return list_of_peers(invocation, request, limit->value_or(~0ull));
 }
 
 int count(const Invocation& invocation) {
@@ -66,14 +102,11 @@ int count(const Invocation& invocation) {
     return begun.stub->CountMessages(&context, asked, &answer);
   });
   if (!status.ok()) return report(status, invocation);
-  if (invocation.json) {
-    invocation.out << to_json(response) << '\n';
-    return kOk;
-  }
-  invocation.out << response.matched() << " recipients match\nqueue: " << counts_text(response.queue()) << '\n';
-  for (const auto& domain : response.top_domain())
-    invocation.out << domain.recipients() << '\t' << domain.domain() << '\n';
-  return kOk;
+  invocation.out << (invocation.json ? to_json(response) + "\n" : count_text(response));
+  v1::AskPeersRequest others;
+  *others.mutable_count_messages() = request;
+  return print_scope(invocation, std::move(others),
+                     [](const v1::AskPeersResponse& other) { return count_text(other.count_messages()); });
 }
 
 int show(const Invocation& invocation) {
@@ -159,9 +192,10 @@ std::vector<Command> queue_commands() {
   constexpr std::size_t kMany = 10'000;
   std::vector<Command> commands = {
       {"queue", "list", "[ID...]", 0, kMany, "recipients in the queue, in order of acceptance",
-       with(selector_options(), {{"limit", "N", "at most N recipients"}}), list},
+       with(selector_options(), {{"limit", "N", "at most N recipients"}, kScopeOption}), list},
       {"queue", "count", "[ID...]", 0, kMany, "how many recipients match",
-       with(selector_options(), {{"domains", "N", "also the N recipient domains with the most mail"}}), count},
+       with(selector_options(), {{"domains", "N", "also the N recipient domains with the most mail"}, kScopeOption}),
+       count},
       {"queue",
        "show",
        "ID",

@@ -8,6 +8,7 @@
 #include "ctl/calls.h"
 #include "ctl/json.h"
 #include "ctl/queue.h"
+#include "ctl/scope.h"
 #include "ctl/selector.h"
 #include "ctl/table.h"
 #include "ctl/values.h"
@@ -79,7 +80,11 @@ int shape(const Invocation& invocation) {
   });
   if (!status.ok()) return report(status, invocation);
   invocation.out << (invocation.json ? to_json(response) + "\n" : shape_text(request.by(), response));
-  return kOk;
+  v1::AskPeersRequest others;
+  *others.mutable_shape_queue() = request;
+  return print_scope(invocation, std::move(others), [&request](const v1::AskPeersResponse& other) {
+    return shape_text(request.by(), other.shape_queue());
+  });
 }
 
 }  // namespace
@@ -89,6 +94,7 @@ std::vector<Command> queue_shape_commands() {
   options.push_back({"by", "GROUP", "domain (of recipients; the default), sender, sender-domain or code",
                      "domain sender sender-domain code"});
   options.push_back({"limit", "N", "at most N groups (default: 20)"});
+  options.push_back(kScopeOption);
   return {{"queue", "shape", "[ID...]", 0, 10'000, "recipients by group and by age in minutes: who has old mail",
            std::move(options), shape}};
 }

@@ -11,6 +11,7 @@
 #include "common/base/duration.h"
 #include "ctl/command.h"
 #include "ctl/complete.h"
+#include "ctl/scope.h"
 
 namespace quartet::ctl {
 
@@ -33,9 +34,9 @@ const std::vector<Option>& global_options() {
 const std::vector<Command>& all_commands() {
   static const std::vector<Command> all = [] {
     auto list = queue_commands();
-    for (const auto& more :
-         {operation_commands(), rule_commands(), link_commands(), upstream_commands(), dest_commands(),
-          session_commands(), sieve_commands(), node_commands(), trace_commands(), top_commands(), shell_commands()})
+    for (const auto& more : {operation_commands(), rule_commands(), link_commands(), upstream_commands(),
+                             dest_commands(), session_commands(), sieve_commands(), config_commands(), node_commands(),
+                             trace_commands(), tail_commands(), top_commands(), shell_commands()})
       list.insert(list.end(), more.begin(), more.end());
     return list;
   }();
@@ -135,6 +136,7 @@ std::expected<std::vector<Context>, std::string> chosen_contexts(const Arguments
 std::string read_globals(const std::string& default_target, Invocation& invocation) {
   const auto& arguments = invocation.arguments;
   invocation.json = arguments.has("json");
+  if (!scope_is_good(invocation)) return "--scope: expected role or chain";
   if (const auto text = arguments.value("timeout")) {
     invocation.timeout = parse_duration(*text);
     if (!invocation.timeout || invocation.timeout->count() == 0)

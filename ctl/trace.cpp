@@ -15,6 +15,7 @@
 #include "ctl/client.h"
 #include "ctl/command.h"
 #include "ctl/json.h"
+#include "ctl/scope.h"
 #include "ctl/table.h"
 #include "ctl/values.h"
 #include "quartet/control/v1/trace.grpc.pb.h"
@@ -60,7 +61,11 @@ int ask(const Invocation& invocation, const Context& endpoint, const v1::TraceMe
   while (stream->Read(&step)) timeline.add(step);
   const auto status = stream->Finish();
   if (!status.ok()) invocation.err << "quartetctl: " << endpoint.name << ":\n";
-  return report(status, one);
+  if (!status.ok()) return report(status, one);
+  v1::AskPeersRequest others;
+  *others.mutable_trace_message() = request;
+  return ask_scope(one, std::move(others),
+                   [&timeline](const v1::AskPeersResponse& response) { timeline.add(response.trace_step()); });
 }
 
 /// All agents, whatever some of them say: the rest of the story is worth having.
@@ -162,7 +167,7 @@ std::vector<Command> trace_commands() {
            1,
            1,
            "what became of a message (trace id, queue id or Message-ID), at all agents given",
-           {{"control", "WHERE", "an agent to ask, as --target; may be given several times"}},
+           {{"control", "WHERE", "an agent to ask, as --target; may be given several times"}, kScopeOption},
            trace,
            true,
            {},

@@ -46,4 +46,13 @@ std::string plain(std::string_view text) {
   return out;
 }
 
+control::v1::LogLevel log_level_of(std::string_view name) {
+  using namespace control;
+  if (name == "debug") return v1::LOG_LEVEL_DEBUG;
+  if (name == "info") return v1::LOG_LEVEL_INFO;
+  if (name == "warn") return v1::LOG_LEVEL_WARN;
+  if (name == "error") return v1::LOG_LEVEL_ERROR;
+  return v1::LOG_LEVEL_UNSPECIFIED;
+}
+
 }  // namespace quartet::ctl

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "quartet/control/v1/common.pb.h"
+
 namespace quartet::ctl {
 
 /// At most two units: "42s", "3m", "2h5m", "11d4h".
@@ -15,5 +17,8 @@ std::string format_size(std::uint64_t octets);
 
 /// What may go to a terminal: control characters, which a remote host could send, become '?'.
 std::string plain(std::string_view text);
+
+/// "debug", "info", "warn", "error"; unspecified if it is none of them.
+control::v1::LogLevel log_level_of(std::string_view name);
 
 }  // namespace quartet::ctl

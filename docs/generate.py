@@ -55,7 +55,7 @@ def items_of(text):
         elif line == "}":
             stack.pop()
             comment = []
-        elif field := re.match(r"(optional |repeated )?([\w.]+) (\w+) = \d+;", line):
+        elif field := re.match(r"(optional |repeated )?([\w.]+) (\w+) = \d+(?: \[.*\])?;", line):
             repeated, kind, name = field.groups()
             choice = f"One of `{stack[-1][1]}`" + (f" ({stack[-1][2].rstrip('.')}). " if stack[-1][2] else ". ") \
                 if stack[-1][0] == "oneof" else ""

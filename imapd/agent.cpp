@@ -16,6 +16,8 @@
 namespace quartet::imapd {
 namespace {
 
+constexpr std::string_view kAtStart[] = {"memory", "login_limits"};
+
 constexpr std::size_t kSearchThreads = 2;
 
 std::size_t processors() { return std::max(1U, std::thread::hardware_concurrency()); }
@@ -129,10 +131,14 @@ async::Task<void> Agent::serve(std::unique_ptr<net::Stream> stream, const servic
   co_await imapd::serve(std::move(stream), options, *services_);
 }
 
+service::Preview Agent::preview(const config::Input& input) const {
+  return service::preview(first_, latest_, load_settings(input, first_.get()),
+                          [](const Settings&) { return std::span(kAtStart); });
+}
+
 service::Reloaded Agent::reload(const std::string& path) {
   auto settings = load_settings(path, first_.get());
   if (!settings) return {.faults = std::move(settings.error())};
-  static constexpr std::string_view kAtStart[] = {"memory", "login_limits"};
   auto reloaded = service::compare(first_->config, latest_->config, (*settings)->config, kAtStart);
   latest_ = *std::move(settings);
   settings_.set(latest_);

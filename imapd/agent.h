@@ -22,10 +22,12 @@ class Agent : public service::Agent {
   explicit Agent(SettingsPtr settings);
 
   const config::v1::Agent& settings() const override { return latest_->config.agent(); }
+  const google::protobuf::Message& configuration() const override { return latest_->config; }
   service::Status bind(async::LoopThreads& loops) override;
   service::Belongings belongings() const override;
   service::Status start() override;
   service::Reloaded reload(const std::string& path) override;
+  service::Preview preview(const config::Input& input) const override;
   void drain(std::chrono::seconds grace) override;
   net::Sessions* sessions() override { return &connected_; }
 

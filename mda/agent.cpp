@@ -8,6 +8,7 @@
 #include "common/log/log.h"
 #include "common/service/settings.h"
 #include "common/store/default_mailboxes.h"
+#include "mda/explain.h"
 
 namespace quartet::mda {
 namespace {
@@ -141,6 +142,16 @@ async::Task<std::string> Agent::authenticate(sasl::Claim claim) {
   const auto directory = settings_.get()->tables.directory;
   const auto* account = co_await passwords_.authenticate(directory, std::move(claim));
   co_return account == nullptr ? std::string() : account->login;
+}
+
+service::Preview Agent::preview(const config::Input& input) const {
+  return service::preview(first_, latest_, load_settings(input, first_.get()),
+                          [](const Settings&) { return std::span<const std::string_view>(); });
+}
+
+std::optional<control::RecipientAnswer> Agent::explain(const control::RecipientQuestion& question) const {
+  const auto settings = settings_.get();
+  return explain_recipient(settings->tables, question, wall_now());
 }
 
 service::Reloaded Agent::reload(const std::string& path) {

@@ -132,10 +132,10 @@ void check_unchanged(service::Checker& checker, const v1::Mda& config, const v1:
 
 }  // namespace
 
-std::expected<SettingsPtr, std::vector<config::Error>> load_settings(const std::string& path, const Settings* now) {
+std::expected<SettingsPtr, std::vector<config::Error>> load_settings(const config::Input& input, const Settings* now) {
   const auto settings = std::make_shared<Settings>();
   auto& config = settings->config;
-  const auto loaded = config::load_into(path, config);
+  const auto loaded = config::load_into(input, config);
   if (!loaded) return std::unexpected(loaded.error());
   service::Checker checker(*loaded->positions);
   service::check_agent(checker, config.agent());

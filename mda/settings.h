@@ -34,7 +34,7 @@ using SettingsPtr = std::shared_ptr<const Settings>;
 
 /// Reads the configuration and the files it names; all faults at once. With `now`, for a reload, what only a restart
 /// can change is a fault if it differs: listeners, store, spool, the host's name, hops.
-std::expected<SettingsPtr, std::vector<config::Error>> load_settings(const std::string& path,
+std::expected<SettingsPtr, std::vector<config::Error>> load_settings(const config::Input& input,
                                                                      const Settings* now = nullptr);
 
 }  // namespace quartet::mda

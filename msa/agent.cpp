@@ -9,6 +9,17 @@
 #include "msa/session.h"
 
 namespace quartet::msa {
+namespace {
+
+/// Settings that only a start takes over.
+std::vector<std::string_view> at_start(const config::v1::Msa& first, const config::v1::Msa& next) {
+  std::vector<std::string_view> out = {"listener", "spool", "shared_spool", "login_limits"};
+  // From one to the other is another queue.
+  if (first.hand_off_case() != next.hand_off_case()) out.insert(out.end(), {"smart_host", "sending"});
+  return out;
+}
+
+}  // namespace
 
 std::expected<std::unique_ptr<service::Agent>, std::vector<config::Error>> Agent::load(const std::string& path) {
   auto settings = load_settings(path);
@@ -90,14 +101,20 @@ std::string Agent::trouble() const {
   return fault ? fmt::format("the shared spool takes no mail: {}", fault->detail) : std::string();
 }
 
+service::Preview Agent::preview(const config::Input& input) const {
+  return service::preview(first_, latest_, load_settings(input),
+                          [this](const Settings& next) { return at_start(first_->config, next.config); });
+}
+
+std::optional<control::RecipientAnswer> Agent::explain(const control::RecipientQuestion& question) const {
+  return explain_recipient(*current_.get()->directory, question);
+}
+
 service::Reloaded Agent::reload(const std::string& path) {
   auto loaded = load_settings(path);
   if (!loaded) return {.faults = std::move(loaded.error())};
-  std::vector<std::string_view> at_start = {"listener", "spool", "shared_spool", "login_limits"};
-  // From one to the other is another queue.
-  if (first_->config.hand_off_case() != (*loaded)->config.hand_off_case())
-    at_start.insert(at_start.end(), {"smart_host", "sending"});
-  auto reloaded = service::compare(first_->config, latest_->config, (*loaded)->config, at_start);
+  auto reloaded =
+      service::compare(first_->config, latest_->config, (*loaded)->config, at_start(first_->config, (*loaded)->config));
   latest_ = *std::move(loaded);
   current_.set(latest_);
   budget_.set_most(latest_->memory);

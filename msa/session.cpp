@@ -52,6 +52,27 @@ smtp::Reply check_recipient(const directory::Directory& directory, const std::st
   return {250, "2.1.5", "recipient ok"};
 }
 
+control::RecipientAnswer explain_recipient(const directory::Directory& directory,
+                                           const control::RecipientQuestion& question) {
+  control::RecipientAnswer out;
+  out.mail = {530, "5.7.0", "authentication is required"};
+  out.rcpt = {503, "5.5.1", "MAIL comes first"};
+  const auto* account = directory.find_account(question.login);
+  if (account == nullptr) {
+    out.reasons.push_back(question.login.empty() ? "nobody is logged in" : "there is no account " + question.login);
+    return out;
+  }
+  if (!account->can_log_in()) out.reasons.push_back("the account " + account->login + " cannot log in");
+  out.mail = check_sender(directory, question.login, question.reverse_path);
+  out.reasons.push_back(out.mail.positive() ? "the account " + account->login + " may send as that"
+                                            : "the account " + account->login +
+                                                  " may send as its own addresses, and "
+                                                  "those of aliases that name it");
+  if (out.mail.positive()) out.rcpt = check_recipient(directory, question.recipient);
+  if (out.rcpt.positive()) out.leads_to.push_back(question.recipient);
+  return out;
+}
+
 async::Task<smtp::Reply> Session::on_open(const smtp::Peer& peer) {
   log::debug("msa.connected", {{"peer", peer.address.to_string()}});
   co_return smtp::Reply(220, "", "welcome");

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "common/control/recipient.h"
 #include "common/service/current.h"
 #include "common/service/intake.h"
 #include "common/service/login_guard.h"
@@ -11,6 +12,10 @@
 #include "msa/settings.h"
 
 namespace quartet::msa {
+
+/// What a client that is authenticated as `question.login` would hear.
+control::RecipientAnswer explain_recipient(const directory::Directory& directory,
+                                           const control::RecipientQuestion& question);
 
 class Session final : public smtp::Handler {
  public:

@@ -83,10 +83,10 @@ void read_hand_off(Checker& checker, const Msa& source, Settings& out) {
 
 }  // namespace
 
-std::expected<SettingsPtr, std::vector<config::Error>> load_settings(const std::string& path) {
+std::expected<SettingsPtr, std::vector<config::Error>> load_settings(const config::Input& input) {
   auto out = std::make_shared<Settings>();
   auto& source = out->config;
-  auto loaded = config::load_into(path, source);
+  auto loaded = config::load_into(input, source);
   if (!loaded) return std::unexpected(std::move(loaded.error()));
   Checker checker(*loaded->positions);
   service::check_agent(checker, source.agent());

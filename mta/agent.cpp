@@ -4,12 +4,15 @@
 
 #include "common/log/log.h"
 #include "common/service/settings.h"
+#include "mta/explain.h"
 #include "mta/odmr_session.h"
 #include "mta/session.h"
 #include "mta/turned_session.h"
 
 namespace quartet::mta {
 namespace {
+
+constexpr std::string_view kAtStart[] = {"listener", "spool", "login_limits"};
 
 std::vector<service::ListenerSet::Listener> odmr_listeners(const Settings& settings) {
   std::vector<service::ListenerSet::Listener> out;
@@ -144,12 +147,19 @@ async::Task<smtp::SessionEnd> Agent::serve_turned(std::unique_ptr<net::Stream> s
   co_return co_await smtp::serve(std::move(stream), options, session);
 }
 
+service::Preview Agent::preview(const config::Input& input) const {
+  return service::preview(first_, latest_, load_settings(input), [](const Settings&) { return std::span(kAtStart); });
+}
+
+std::optional<control::RecipientAnswer> Agent::explain(const control::RecipientQuestion& question) const {
+  return explain_recipient(*current_.get(), question, wall_now());
+}
+
 service::Reloaded Agent::reload(const std::string& path) {
   auto loaded = load_settings(path);
   if (!loaded) return {.faults = std::move(loaded.error())};
   if (auto listening = odmr_->set(odmr_listeners(**loaded)); !listening)
     return {.faults = {{path, 0, 0, "odmr: " + listening.error()}}};
-  static constexpr std::string_view kAtStart[] = {"listener", "spool", "login_limits"};
   auto reloaded = service::compare(first_->config, latest_->config, (*loaded)->config, kAtStart);
   latest_ = *std::move(loaded);
   current_.set(latest_);

@@ -24,10 +24,13 @@ class Agent final : public service::Agent {
   explicit Agent(SettingsPtr settings);
 
   const config::v1::Agent& settings() const override { return latest_->config.agent(); }
+  const google::protobuf::Message& configuration() const override { return latest_->config; }
   service::Status bind(async::LoopThreads& loops) override;
   service::Belongings belongings() const override;
   service::Status start() override;
   service::Reloaded reload(const std::string& path) override;
+  service::Preview preview(const config::Input& input) const override;
+  std::optional<control::RecipientAnswer> explain(const control::RecipientQuestion& question) const override;
   void drain(std::chrono::seconds grace) override;
   std::string trouble() const override { return queue_->trouble(); }
   spool::Spool* spool() override { return &queue_->spool(); }

@@ -51,6 +51,6 @@ struct Settings {
 using SettingsPtr = std::shared_ptr<const Settings>;
 
 /// Reads the configuration and the files it names; all faults at once.
-std::expected<SettingsPtr, std::vector<config::Error>> load_settings(const std::string& path);
+std::expected<SettingsPtr, std::vector<config::Error>> load_settings(const config::Input& input);
 
 }  // namespace quartet::mta

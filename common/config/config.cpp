@@ -156,10 +156,11 @@ std::string to_string(const Error& error) {
   return fmt::format("{}:{}:{}: {}", error.file, error.line, error.column, error.text);
 }
 
-std::expected<Loaded, std::vector<Error>> load_into(const std::string& path, pb::Message& message) {
+std::expected<Loaded, std::vector<Error>> load_into(const Input& input, pb::Message& message) {
+  if (input.text) return parse_into(*input.text, input.path, message);
   Source source;
   std::vector<Error> errors;
-  source.add_file(path, errors);
+  source.add_file(input.path, errors);
   if (source.text().empty() && !errors.empty()) return std::unexpected(std::move(errors));
   return parse(std::move(source), std::move(errors), message);
 }

@@ -5,6 +5,7 @@
 
 #include <expected>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,15 +37,25 @@ struct Loaded {
   std::unique_ptr<Positions> positions;
 };
 
-/// Reads `path` into `message`. In the text, ${NAME} is the environment's NAME (an error if unset) and
+/// What is to be read: a file, or a text in its place that includes others relative to it.
+struct Input {
+  Input(std::string file) : path(std::move(file)) {}
+  Input(const char* file) : path(file) {}
+  Input(std::string file, std::string in_its_place) : path(std::move(file)), text(std::move(in_its_place)) {}
+
+  std::string path;
+  std::optional<std::string> text;
+};
+
+/// Reads `input` into `message`. In the text, ${NAME} is the environment's NAME (an error if unset) and
 /// ${NAME:-default} has a default; a line `include: "other"` stands for that file's text, its path relative to the
 /// including file. Unknown fields, bad values and repeated single fields are errors.
-std::expected<Loaded, std::vector<Error>> load_into(const std::string& path, google::protobuf::Message& message);
+std::expected<Loaded, std::vector<Error>> load_into(const Input& input, google::protobuf::Message& message);
 
 template <typename Message>
-std::expected<Message, std::vector<Error>> load(const std::string& path) {
+std::expected<Message, std::vector<Error>> load(const Input& input) {
   Message message;
-  auto loaded = load_into(path, message);
+  auto loaded = load_into(input, message);
   if (!loaded) return std::unexpected(std::move(loaded.error()));
   return message;
 }

@@ -336,4 +336,19 @@ void fill(v1::GetMessageResponse& to, const spool::Message& message) {
   to.set_trace_id(utf8(envelope.trace_id));
 }
 
+std::optional<log::Level> level_of(v1::LogLevel level) {
+  switch (level) {
+    case v1::LOG_LEVEL_DEBUG:
+      return log::Level::kDebug;
+    case v1::LOG_LEVEL_INFO:
+      return log::Level::kInfo;
+    case v1::LOG_LEVEL_WARN:
+      return log::Level::kWarn;
+    case v1::LOG_LEVEL_ERROR:
+      return log::Level::kError;
+    default:
+      return std::nullopt;
+  }
+}
+
 }  // namespace quartet::control

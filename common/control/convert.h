@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/log/log.h"
 #include "common/spool/events.h"
 #include "common/spool/query.h"
 #include "quartet/control/v1/common.pb.h"
@@ -40,5 +41,8 @@ void fill(v1::Reply& to, const spool::Reply& reply, std::size_t text_limit = std
 void fill(v1::Counts& to, const spool::Counts& counts);
 void fill(v1::ShapeQueueResponse::Group& to, const spool::Shape::Group& group);
 void fill(v1::GetMessageResponse& to, const spool::Message& message);
+
+/// nullopt: none is named.
+std::optional<log::Level> level_of(v1::LogLevel level);
 
 }  // namespace quartet::control

@@ -1,10 +1,14 @@
 #include <unistd.h>
 
+#include <atomic>
+#include <optional>
+
 #include "common/control/audit.h"
 #include "common/control/calls.h"
 #include "common/control/convert.h"
 #include "common/control/deferred.h"
 #include "common/control/services.h"
+#include "common/log/level.h"
 #include "common/net/sessions.h"
 #include "common/spool/spool.h"
 #include "quartet/control/v1/node.grpc.pb.h"
@@ -13,6 +17,29 @@ namespace quartet::control {
 namespace {
 
 constexpr std::size_t kLongestReason = 1000;
+constexpr std::chrono::minutes kUsualLevelTime{10};
+constexpr std::chrono::hours kLongestLevelTime{24};
+
+void fill_report(v1::CheckSpoolResponse& to, const spool::CheckReport& report) {
+  to.set_healthy(report.healthy());
+  to.set_messages(report.messages);
+  to.set_recipients(report.recipients);
+  to.set_segments(report.segments);
+  to.set_records(report.records);
+  to.set_bytes(report.bytes);
+  to.set_torn_bytes(report.torn_bytes);
+  const auto found =
+      report.checkpoint_valid ? v1::CheckSpoolResponse::CHECKPOINT_VALID : v1::CheckSpoolResponse::CHECKPOINT_DAMAGED;
+  to.set_checkpoint(report.checkpoint_found ? found : v1::CheckSpoolResponse::CHECKPOINT_NONE);
+  for (const auto& each : report.damage) {
+    auto& damage = *to.add_damage();
+    damage.set_segment(each.segment);
+    damage.set_offset(each.offset);
+    damage.set_length(each.length);
+    damage.set_what(utf8(each.what));
+  }
+  for (const auto& id : report.unreadable_bodies) to.add_unreadable(id.to_string());
+}
 
 class NodeService final : public v1::NodeService::CallbackService {
  public:
@@ -64,10 +91,44 @@ class NodeService final : public v1::NodeService::CallbackService {
     });
   }
 
+  grpc::ServerUnaryReactor* SetLogLevel(grpc::CallbackServerContext* context, const v1::SetLogLevelRequest* request,
+                                        v1::SetLogLevelResponse* response) override {
+    return answer(context, calls_, Role::kAdmin, [=, peer = peer_of(*context)] {
+      if (auto wrong = refusal(true, request->reason()); !wrong.ok()) return wrong;
+      const auto level = level_of(request->level());
+      if (!level) return invalid("level: is required");
+      const std::optional<std::chrono::microseconds> ttl =
+          request->has_ttl() ? time_to_live(request->ttl(), kLongestLevelTime) : kUsualLevelTime;
+      if (!ttl) return invalid("ttl: above 0 and at most a day");
+      const auto until = wall_now() + *ttl;
+      log::set_level(*level, until);
+      set(*response->mutable_until(), until);
+      const auto verb = "log_level " + v1::LogLevel_Name(request->level()).substr(10);
+      audit({.verb = verb, .peer = peer, .selector = "", .reason = request->reason()});
+      return grpc::Status::OK;
+    });
+  }
+
+  grpc::ServerUnaryReactor* CheckSpool(grpc::CallbackServerContext* context, const v1::CheckSpoolRequest*,
+                                       v1::CheckSpoolResponse* response) override {
+    return answer(context, calls_, Role::kObserver, [this, response] {
+      if (subject_.spool == nullptr) return grpc::Status(grpc::StatusCode::UNIMPLEMENTED, "this agent has no queue");
+      // The pool has two threads: the other one is for everybody else.
+      if (checking_.exchange(true)) return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "another check runs");
+      const auto report = spool::check(subject_.spool->directory());
+      checking_ = false;
+      if (!report) return grpc::Status(grpc::StatusCode::UNAVAILABLE, utf8(report.error().detail));
+      fill_report(*response, *report);
+      return grpc::Status::OK;
+    });
+  }
+
  private:
+  static grpc::Status invalid(std::string text) { return {grpc::StatusCode::INVALID_ARGUMENT, std::move(text)}; }
+
   static grpc::Status refusal(bool able, const std::string& reason) {
     if (!able) return {grpc::StatusCode::UNIMPLEMENTED, "this agent cannot"};
-    if (reason.size() > kLongestReason) return {grpc::StatusCode::INVALID_ARGUMENT, "reason: longer than 1000 octets"};
+    if (reason.size() > kLongestReason) return invalid("reason: longer than 1000 octets");
     return grpc::Status::OK;
   }
 
@@ -89,6 +150,7 @@ class NodeService final : public v1::NodeService::CallbackService {
 
   const Subject& subject_;
   Calls& calls_;
+  std::atomic<bool> checking_ = false;
   WallTime started_ = wall_now();
   SteadyTime started_steady_ = std::chrono::steady_clock::now();
 };

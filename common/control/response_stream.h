@@ -51,6 +51,8 @@ class ResponseStream : public Stream, public std::enable_shared_from_this<Respon
   };
   /// In the pool, one call at a time.
   virtual Step produce(Response& response) = 0;
+  /// The call has ended; nothing is produced any more.
+  virtual void over() {}
 
  private:
   class Reactor : public grpc::ServerWriteReactor<Response> {
@@ -70,6 +72,7 @@ class ResponseStream : public Stream, public std::enable_shared_from_this<Respon
     void OnDone() override {
       auto& calls = stream_->calls_;
       const bool entered = entered_;
+      stream_->over();
       delete this;
       if (entered) calls.leave(Calls::Kind::kStream);
     }

@@ -17,6 +17,7 @@
 
 #include "common/control/calls.h"
 #include "common/control/operations.h"
+#include "common/control/peers.h"
 #include "common/control/services.h"
 #include "common/control/unix_socket.h"
 #include "common/log/log.h"
@@ -42,6 +43,8 @@ constexpr const char* kRuleService = "quartet.control.v1.RuleService";
 constexpr const char* kSessionService = "quartet.control.v1.SessionService";
 constexpr const char* kTraceService = "quartet.control.v1.TraceService";
 constexpr const char* kNodeService = "quartet.control.v1.NodeService";
+constexpr const char* kPeerService = "quartet.control.v1.PeerService";
+constexpr const char* kConfigService = "quartet.control.v1.ConfigService";
 
 void log_grpc(gpr_log_func_args* line) {
   if (line->severity == GPR_LOG_SEVERITY_ERROR) log::warn("control.grpc", {{"text", line->message}});
@@ -112,6 +115,7 @@ class Server::Impl {
   std::unique_ptr<Operations>
       operations_;  // null: there is no queue. Outlives the calls, which may be in the midst of one
   Calls calls_;
+  std::unique_ptr<Peers> peers_;
   std::vector<std::shared_ptr<grpc::Service>> services_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<UnixSocket> socket_;
@@ -132,6 +136,8 @@ void Server::Impl::add_services(grpc::ServerBuilder& builder) {
     names.push_back(name);
   };
   add(kNodeService, make_node_service(subject_, calls_));
+  add(kConfigService, make_config_service(subject_, calls_));
+  add(kPeerService, make_peer_service(*peers_, calls_));
   add(kTraceService, make_trace_service(subject_, calls_));
   if (operations_) add(kQueueService, make_queue_service(subject_, calls_, *operations_));
   if (operations_) add(kOperationService, make_operation_service(calls_, *operations_));
@@ -147,6 +153,7 @@ std::expected<void, std::string> Server::Impl::start(const Options& options) {
   if (options.socket.empty() && options.address.empty())
     return std::unexpected("control plane: neither a socket nor an address is given");
   prepare_grpc();
+  peers_ = std::make_unique<Peers>(options, [this] { return subject_.agent + "@" + subject_.hostname(); });
   grpc::ServerBuilder builder;
   set_limits(builder);
   add_services(builder);
@@ -204,6 +211,7 @@ void Server::Impl::stop(std::chrono::milliseconds grace) {
   socket_.reset();
   if (!server_) return;
   if (operations_) operations_->stop();
+  peers_->stop();
   calls_.close(grace);
   server_->Shutdown(std::chrono::system_clock::now() + kForOthers);
   server_->Wait();

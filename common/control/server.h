@@ -6,10 +6,12 @@
 #include <expected>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/control/access.h"
+#include "common/control/recipient.h"
 
 namespace quartet::net {
 class Sessions;
@@ -24,6 +26,13 @@ class Upstreams;
 
 namespace quartet::control {
 
+/// Another agent's control plane.
+struct PeerOptions {
+  std::string name;     // "mta@mx.b.example"
+  std::string address;  // "unix:/path" or "host:port"
+  bool next = false;    // mail goes on to it
+};
+
 struct Options {
   std::string socket;           // path of the UNIX socket; empty: none
   unsigned socket_mode = 0600;  // its permissions
@@ -32,6 +41,8 @@ struct Options {
   std::string key;
   std::string client_ca;
   std::vector<Grant> grants;  // none: whoever connects may do everything
+  std::vector<PeerOptions> peers = {};
+  std::string peer_ca = {};  // PEM file
 };
 
 /// What became of a reload, in words for people.
@@ -39,6 +50,19 @@ struct ReloadResult {
   std::vector<std::string> faults;   // "file:line:column: what"; then nothing has changed
   std::vector<std::string> changed;  // names of settings that count from now on
   std::vector<std::string> ignored;  // of those that take effect at the next start
+};
+
+/// A setting that differs; texts as a configuration file has them, on one line.
+struct SettingChange {
+  std::string setting;
+  std::string before;
+  std::string after;
+  bool at_start = false;  // takes effect at the next start only; `before` is of the last one
+};
+/// What a configuration would change.
+struct ConfigPreview {
+  std::vector<std::string> faults;  // "file:line:column: what"; then it would change nothing
+  std::vector<SettingChange> changes;
 };
 
 /// What is served. All of it outlives the server and may be used from any thread.
@@ -56,6 +80,15 @@ struct Subject {
   std::function<void(ReloadDone)> reload = {};
   /// Begins to end the agent, and returns at once.
   std::function<void()> drain = {};
+
+  using PreviewDone = std::move_only_function<void(const ConfigPreview&)>;
+  /// What a reload would do, with the text in place of the configuration file if there is one. As `reload` with `done`.
+  std::function<void(std::optional<std::string> text, PreviewDone done)> preview = {};
+  /// A setting as config::shown() has it, of the configuration that counts, on lines of their own.
+  using ShownDone = std::move_only_function<void(const std::optional<std::string>&)>;
+  std::function<void(std::string setting, ShownDone done)> shown = {};
+  /// nullopt: the agent takes no mail.
+  std::function<std::optional<RecipientAnswer>(const RecipientQuestion&)> explain = {};
 };
 
 class Server {

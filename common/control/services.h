@@ -14,6 +14,7 @@ namespace quartet::control {
 
 class Calls;
 class Operations;
+class Peers;
 
 /// What is given by reference outlives the services.
 std::shared_ptr<grpc::Service> make_queue_service(const Subject& subject, Calls& calls,
@@ -27,7 +28,9 @@ std::shared_ptr<grpc::Service> make_session_service(const Subject& subject, Call
 /// grpc.health.v1: "" and each of `names` are SERVING as long as there is no trouble and the server is not stopping.
 std::shared_ptr<grpc::Service> make_health_service(const Subject& subject, Calls& calls,
                                                    std::vector<std::string> names);
+std::shared_ptr<grpc::Service> make_config_service(const Subject& subject, Calls& calls);
 std::shared_ptr<grpc::Service> make_node_service(const Subject& subject, Calls& calls);
+std::shared_ptr<grpc::Service> make_peer_service(Peers& peers, Calls& calls);
 std::shared_ptr<grpc::Service> make_trace_service(const Subject& subject, Calls& calls);
 
 }  // namespace quartet::control

@@ -2,6 +2,7 @@
 #include "common/control/convert.h"
 #include "common/control/response_stream.h"
 #include "common/control/services.h"
+#include "common/control/tail.h"
 #include "common/log/message_events.h"
 #include "quartet/control/v1/trace.grpc.pb.h"
 
@@ -115,6 +116,20 @@ class TraceService final : public v1::TraceService::CallbackService {
     if (name.text.size() > kLongestName)
       return refuse_stream<TraceStep>({grpc::StatusCode::INVALID_ARGUMENT, "name: longer than 1000 octets"});
     return Steps::start(std::make_shared<Steps>(calls_, subject_, std::move(name)));
+  }
+
+  grpc::ServerWriteReactor<v1::TailLogResponse>* TailLog(grpc::CallbackServerContext* context,
+                                                         const v1::TailLogRequest* request) override {
+    if (auto allowed = calls_.access().check(*context, Role::kObserver); !allowed.ok())
+      return refuse_stream<v1::TailLogResponse>(std::move(allowed));
+    return tail_log(calls_, *request);
+  }
+
+  grpc::ServerWriteReactor<v1::TraceSessionsResponse>* TraceSessions(grpc::CallbackServerContext* context,
+                                                                     const v1::TraceSessionsRequest* request) override {
+    if (auto allowed = calls_.access().check(*context, Role::kOperator); !allowed.ok())
+      return refuse_stream<v1::TraceSessionsResponse>(std::move(allowed));
+    return trace_sessions(calls_, *request);
   }
 
  private:

@@ -2,14 +2,20 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
+#include <shared_mutex>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "common/base/time.h"
+#include "common/log/level.h"
+#include "common/log/tap.h"
 
 namespace quartet::log {
 namespace {
@@ -22,6 +28,49 @@ constexpr std::size_t kMostBuffered = 16 * 1024 * 1024;
 constexpr std::size_t kMostKept = 1024 * 1024;
 
 std::atomic<Level> current_level = Level::kInfo;
+/// Of those who look on; kNone: nobody does.
+constexpr int kNone = static_cast<int>(Level::kError) + 1;
+std::atomic<int> tapped_level = kNone;
+
+/// Those who look on.
+class Taps {
+ public:
+  void add(std::shared_ptr<Tap> tap, Level level) {
+    const std::unique_lock lock(mutex_);
+    taps_.push_back({std::move(tap), level});
+    count();
+  }
+  void remove(const Tap* gone) {
+    const std::unique_lock lock(mutex_);
+    std::erase_if(taps_, [gone](const Entry& each) { return each.tap.get() == gone; });
+    count();
+  }
+  void give(Level level, std::string_view event, std::string_view line) {
+    const std::shared_lock lock(mutex_);
+    for (const auto& each : taps_) {
+      if (level >= each.level) each.tap->take(level, event, line);
+    }
+  }
+
+ private:
+  struct Entry {
+    std::shared_ptr<Tap> tap;
+    Level level;
+  };
+  void count() {
+    int lowest = kNone;
+    for (const auto& each : taps_) lowest = std::min(lowest, static_cast<int>(each.level));
+    tapped_level = lowest;
+  }
+
+  std::shared_mutex mutex_;
+  std::vector<Entry> taps_;
+};
+
+Taps& taps() {
+  static Taps instance;
+  return instance;
+}
 
 class Writer {
  public:
@@ -40,10 +89,24 @@ class Writer {
     const std::lock_guard lock(mutex_);
     options_ = options;
     ++generation_;
+    current_level = options.level;
+    until_.reset();
+  }
+
+  void set_level(Level level, WallTime until) {
+    const std::lock_guard lock(mutex_);
+    current_level = level;
+    until_ = until;
+    wake_.notify_all();
   }
 
   void write(Level level, std::string_view event, std::initializer_list<Field> fields) {
     const auto& options = options_here();
+    if (static_cast<int>(level) >= tapped_level.load(std::memory_order_relaxed))
+      taps().give(level, event,
+                  format_line(Format::kJson, to_rfc3339(wall_now()), options.agent, level, event, fields));
+    // Warnings and errors are written whatever the level.
+    if (level < Level::kWarn && level < current_level.load(std::memory_order_relaxed)) return;
     auto line = format_line(options.format, to_rfc3339(wall_now()), options.agent, level, event, fields);
     line += '\n';
     bool first;
@@ -83,8 +146,7 @@ class Writer {
     std::string lines;
     std::unique_lock lock(mutex_);
     for (;;) {
-      wake_.wait(lock, [this] { return closing_ || !buffer_.empty(); });
-      if (buffer_.empty()) return;
+      if (!wait_for_lines(lock)) return;
       // A few milliseconds gather the lines of a busy moment into one write.
       if (!closing_ && !flushing_)
         wake_.wait_for(lock, std::chrono::milliseconds(5), [this] { return closing_ || flushing_; });
@@ -107,6 +169,21 @@ class Writer {
     }
   }
 
+  /// False when there are none and never will be.
+  bool wait_for_lines(std::unique_lock<std::mutex>& lock) {
+    for (;;) {
+      if (until_ && wall_now() >= *until_) {
+        current_level = options_.level;
+        until_.reset();
+      }
+      if (closing_ || !buffer_.empty()) return !buffer_.empty();
+      if (until_)
+        wake_.wait_until(lock, *until_);
+      else
+        wake_.wait(lock);
+    }
+  }
+
   static void write_all(int descriptor, std::string_view bytes) {
     while (!bytes.empty()) {
       const auto written = ::write(descriptor, bytes.data(), bytes.size());
@@ -119,6 +196,7 @@ class Writer {
   std::condition_variable wake_;
   std::condition_variable written_;
   Options options_;
+  std::optional<WallTime> until_;              // the level is not that of options_ until then
   std::atomic<std::uint64_t> generation_ = 1;  // of options_
   std::string buffer_;
   std::uint64_t dropped_ = 0;
@@ -135,14 +213,22 @@ Writer& writer() {
 
 }  // namespace
 
-void configure(const Options& options) {
-  current_level = options.level;
-  writer().configure(options);
-}
+void configure(const Options& options) { writer().configure(options); }
 
 void set_level(Level level) { current_level = level; }
 
-bool enabled(Level level) { return level >= current_level.load(std::memory_order_relaxed); }
+void set_level(Level level, WallTime until) { writer().set_level(level, until); }
+
+std::shared_ptr<void> attach(std::shared_ptr<Tap> tap, Level level) {
+  auto* const key = tap.get();
+  taps().add(std::move(tap), level);
+  return {key, [](const Tap* gone) { taps().remove(gone); }};
+}
+
+bool enabled(Level level) {
+  return level >= current_level.load(std::memory_order_relaxed) ||
+         static_cast<int>(level) >= tapped_level.load(std::memory_order_relaxed);
+}
 
 void write(Level level, std::string_view event, std::initializer_list<Field> fields) {
   writer().write(level, event, fields);

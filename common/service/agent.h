@@ -2,11 +2,13 @@
 #pragma once
 #include <chrono>
 #include <expected>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/async/loop_threads.h"
 #include "common/config/config.h"
+#include "common/control/recipient.h"
 #include "common/service/reload.h"
 
 namespace quartet::config::v1 {
@@ -52,6 +54,15 @@ class Agent {
   /// Reads the configuration again; with faults everything stays as it was. Sessions go on. What can only change at a
   /// start is ignored, or a fault where going on with the rest would lose mail's way.
   virtual Reloaded reload(const std::string& path) = 0;
+  /// The same as a whole. Main thread.
+  virtual const google::protobuf::Message& configuration() const = 0;
+
+  /// What reload() of `input` would do; nothing changes by it. Main thread.
+  virtual Preview preview(const config::Input& input) const = 0;
+  /// How a recipient would be answered; nullopt if the agent takes no mail. Any thread.
+  virtual std::optional<control::RecipientAnswer> explain(const control::RecipientQuestion&) const {
+    return std::nullopt;
+  }
   /// Takes nothing new, lets transactions end for up to `grace`, then ends them. Also after a bind() or start() that
   /// failed; nothing of the agent uses the loops afterwards.
   virtual void drain(std::chrono::seconds grace) = 0;

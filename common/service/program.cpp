@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "common/async/task_group.h"
+#include "common/config/shown.h"
 #include "common/control/server.h"
 #include "common/log/log.h"
 #include "common/service/figures.h"
@@ -138,22 +139,21 @@ class Health {
   bool draining_ = false;
 };
 
-/// Those who asked for a reload by gRPC: it runs on the main thread, as one after SIGHUP.
-class Requests {
+/// What others ask of the agent that only the main thread does, which SIGUSR1 tells of it.
+class MainTasks {
  public:
-  using Done = control::Subject::ReloadDone;
+  using Task = std::move_only_function<void()>;
 
-  void add(Done done) {
+  void add(Task task) {
     const std::lock_guard lock(mutex_);
     if (closed_) return;
-    waiting_.push_back(std::move(done));
-    kill(getpid(), SIGHUP);
+    waiting_.push_back(std::move(task));
+    kill(getpid(), SIGUSR1);
   }
-  std::vector<Done> take() {
-    const std::lock_guard lock(mutex_);
-    return std::exchange(waiting_, {});
+  void run() {
+    for (auto& task : take()) task();
   }
-  /// Those who wait are answered that the agent stops.
+  /// Destroys those that wait.
   void close() {
     const std::lock_guard lock(mutex_);
     closed_ = true;
@@ -161,42 +161,22 @@ class Requests {
   }
 
  private:
+  std::vector<Task> take() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(waiting_, {});
+  }
+
   std::mutex mutex_;
-  std::vector<Done> waiting_;
+  std::vector<Task> waiting_;
   bool closed_ = false;
 };
-
-std::expected<std::unique_ptr<control::Server>, std::string> start_control(const Program& program, Agent& agent,
-                                                                           const Health& health, Requests& requests) {
-  const auto& settings = agent.settings().control();
-  if (settings.socket().empty() && settings.address().empty()) return nullptr;
-  control::Options options;
-  options.socket = settings.socket();
-  // check_agent() has seen that it is octal.
-  if (!settings.socket_mode().empty())
-    options.socket_mode = static_cast<unsigned>(std::stoul(settings.socket_mode(), nullptr, 8));
-  options.address = settings.address();
-  options.certificate = settings.tls().certificate();
-  options.key = settings.tls().key();
-  options.client_ca = settings.client_ca();
-  options.grants = grants(settings);
-  return control::Server::start(options, {.agent = program.name,
-                                          .hostname = [&health] { return health.hostname(); },
-                                          .spool = agent.spool(),
-                                          .relay = agent.relay(),
-                                          .trouble = [&health] { return health.trouble(); },
-                                          .upstreams = agent.upstreams(),
-                                          .sessions = agent.sessions(),
-                                          .reload = [&requests](auto done) { requests.add(std::move(done)); },
-                                          .drain = [] { kill(getpid(), SIGTERM); }});
-}
 
 /// Signals come to the main thread alone, by sigwait(): blocked here before any other thread begins.
 class Signals {
  public:
   Signals() {
     sigemptyset(&set_);
-    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set_, signal);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&set_, signal);
     pthread_sigmask(SIG_BLOCK, &set_, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
   }
@@ -210,6 +190,7 @@ class Signals {
   void let_through() const {
     auto ending = set_;
     sigdelset(&ending, SIGHUP);
+    sigdelset(&ending, SIGUSR1);
     pthread_sigmask(SIG_UNBLOCK, &ending, nullptr);
   }
 
@@ -237,6 +218,83 @@ control::ReloadResult reload(const Program& program, Agent& agent, const std::st
   }
   notify_manager("READY=1");
   return result;
+}
+
+control::ConfigPreview preview(const Agent& agent, const config::Input& input) {
+  const auto found = agent.preview(input);
+  control::ConfigPreview out;
+  for (const auto& fault : found.reloaded.faults) out.faults.push_back(config::to_string(fault));
+  const auto add = [&](const std::string& setting, const google::protobuf::Message& before, bool at_start) {
+    const auto text = [&setting](const auto& from) {
+      return config::shown(from, setting, config::Lines::kOne).value_or("");
+    };
+    out.changes.push_back({setting, text(before), text(*found.next), at_start});
+  };
+  for (const auto& setting : found.reloaded.changed) add(setting, *found.now, false);
+  for (const auto& setting : found.reloaded.ignored) add(setting, *found.started, true);
+  return out;
+}
+
+/// What the control plane asks of a running agent.
+struct Running {
+  const Program& program;
+  Agent& agent;
+  const std::string& path;
+  Health& health;
+  MainTasks& tasks;
+
+  control::ReloadResult reload() const {
+    auto result = service::reload(program, agent, path);
+    health.set_hostname(hostname(agent.settings()));
+    return result;
+  }
+};
+
+control::Subject subject_of(const Running& running) {
+  auto& agent = running.agent;
+  return {.agent = running.program.name,
+          .hostname = [&running] { return running.health.hostname(); },
+          .spool = agent.spool(),
+          .relay = agent.relay(),
+          .trouble = [&running] { return running.health.trouble(); },
+          .upstreams = agent.upstreams(),
+          .sessions = agent.sessions(),
+          .reload =
+              [&running](auto done) {
+                running.tasks.add([&running, done = std::move(done)]() mutable { done(running.reload()); });
+              },
+          .drain = [] { kill(getpid(), SIGTERM); },
+          .preview =
+              [&running](std::optional<std::string> text, auto done) {
+                running.tasks.add([&running, text = std::move(text), done = std::move(done)]() mutable {
+                  done(preview(running.agent, text ? config::Input(running.path, *std::move(text)) : running.path));
+                });
+              },
+          .shown =
+              [&running](std::string setting, auto done) {
+                running.tasks.add([&running, setting = std::move(setting), done = std::move(done)]() mutable {
+                  done(config::shown(running.agent.configuration(), setting, config::Lines::kMany));
+                });
+              },
+          .explain = [&agent](const control::RecipientQuestion& question) { return agent.explain(question); }};
+}
+
+std::expected<std::unique_ptr<control::Server>, std::string> start_control(const Running& running) {
+  const auto& settings = running.agent.settings().control();
+  if (settings.socket().empty() && settings.address().empty()) return nullptr;
+  control::Options options;
+  options.socket = settings.socket();
+  // check_agent() has seen that it is octal.
+  if (!settings.socket_mode().empty())
+    options.socket_mode = static_cast<unsigned>(std::stoul(settings.socket_mode(), nullptr, 8));
+  options.address = settings.address();
+  options.certificate = settings.tls().certificate();
+  options.key = settings.tls().key();
+  options.client_ca = settings.client_ca();
+  options.grants = grants(settings);
+  options.peer_ca = settings.peer_ca().empty() ? settings.client_ca() : settings.peer_ca();
+  for (const auto& peer : settings.peer()) options.peers.push_back({peer.name(), peer.address(), peer.next()});
+  return control::Server::start(options, subject_of(running));
 }
 
 int not_started(Agent& agent, const std::string& error, Health* health = nullptr) {
@@ -267,18 +325,17 @@ int serve(const Program& program, Agent& agent, const std::string& path, const S
     if (const auto started = status.start(*net::Address::parse(address)); !started)
       return not_started(agent, started.error(), &health);
   }
-  Requests requests;
-  auto control = start_control(program, agent, health, requests);
+  MainTasks tasks;
+  const Running running{program, agent, path, health, tasks};
+  auto control = start_control(running);
   if (!control) return not_started(agent, control.error(), &health);
 
   log::info("started", {{"version", QUARTET_VERSION}, {"config", path}, {"threads", loops.size()}});
   notify_manager("READY=1");
   int signal = signals.wait();
-  for (; signal == SIGHUP; signal = signals.wait()) {
-    auto asked = requests.take();
-    const auto result = reload(program, agent, path);
-    health.set_hostname(hostname(agent.settings()));
-    for (auto& done : asked) done(result);
+  for (; signal == SIGHUP || signal == SIGUSR1; signal = signals.wait()) {
+    if (signal == SIGHUP) running.reload();
+    tasks.run();
   }
 
   log::info("draining", {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
@@ -286,7 +343,7 @@ int serve(const Program& program, Agent& agent, const std::string& path, const S
   signals.let_through();
   // Whoever asks for health learns first, then the agent ends; the control plane refers to what the agent owns.
   health.set_draining();
-  requests.close();
+  tasks.close();
   if (*control) (*control)->stop(kControlGrace);
   control->reset();
   const auto seconds = agent.settings().drain_seconds();

@@ -4,6 +4,8 @@
 #include <ifaddrs.h>
 #include <sys/socket.h>
 
+#include <set>
+
 #include "common/base/ascii.h"
 #include "common/base/scope.h"
 #include "common/service/grants.h"
@@ -39,6 +41,28 @@ std::vector<std::string> interface_addresses() {
 
 bool is_wildcard(const net::Address& address) { return address.host() == "0.0.0.0" || address.host() == "::"; }
 
+/// "unix:/path", or a name or an IP address with a port.
+bool is_target(const std::string& text) {
+  if (text.starts_with("unix:/")) return true;
+  const auto colon = text.rfind(':');
+  return colon != std::string::npos && colon != 0 &&
+         ascii::to_number<std::uint16_t>(text.substr(colon + 1)).value_or(0) != 0;
+}
+
+void check_peers(Checker& checker, const v1::Control& control) {
+  std::set<std::string> names;
+  for (const auto& peer : control.peer()) {
+    const auto at = peer.name().find('@');
+    if (at == std::string::npos || at == 0 || at + 1 == peer.name().size())
+      checker.fault(peer, "name", "expected an agent and its hostname, such as \"mta@mx.b.example\"");
+    if (!names.insert(ascii::lower(peer.name())).second) checker.fault(peer, "name", "is another peer's, too");
+    if (!is_target(peer.address()))
+      checker.fault(peer, "address", "expected \"unix:/path\" or \"host:port\"");
+    else if (!peer.address().starts_with("unix:") && control.tls().certificate().empty())
+      checker.fault(peer, "address", "needs a certificate to show: see `control.tls`");
+  }
+}
+
 }  // namespace
 
 std::string hostname(const v1::Agent& agent) { return agent.hostname().empty() ? system_hostname() : agent.hostname(); }
@@ -56,6 +80,7 @@ void check_agent(Checker& checker, const v1::Agent& agent) {
   grants(control, [&checker](const auto& role, std::string_view field, std::string text, int index) {
     checker.fault(role, field, std::move(text), index);
   });
+  check_peers(checker, control);
   if (control.address().empty()) return;
   if (control.client_ca().empty()) checker.fault(control, "client_ca", "is required with an address");
   checker.require(control, "tls", control.tls().certificate());

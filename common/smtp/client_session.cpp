@@ -9,6 +9,7 @@
 #include "common/sasl/server.h"
 #include "common/smtp/data_decoder.h"
 #include "common/smtp/outbound.h"
+#include "common/smtp/wire.h"
 #include "common/smtp/within_host.h"
 #include "common/tls/stream.h"
 
@@ -39,7 +40,7 @@ struct Exchange {
 class Session final : public ClientSession {
  public:
   Session(std::unique_ptr<net::Stream> stream, ClientOptions options)
-      : stream_(std::move(stream)), options_(std::move(options)) {}
+      : stream_(std::move(stream)), options_(std::move(options)), wire_(Wire::Role::kClient, options_.lmtp) {}
 
   const Capabilities& capabilities() const override { return offered_; }
   const net::Stream& stream() const override { return *stream_; }
@@ -77,11 +78,13 @@ class Session final : public ClientSession {
   }
 
   async::Task<void> quit() override {
+    wire_.commands(*stream_, options_.server_name, "QUIT");
     const auto sent = co_await write("QUIT\r\n", kLastWords);
     if (sent) co_await read_reply(kLastWords);
   }
 
   async::Task<Outcome<Reply>> ask(std::string line, std::chrono::seconds timeout) override {
+    wire_.commands(*stream_, options_.server_name, line);
     const auto sent = co_await write(line, options_.command_timeout);
     if (!sent) co_return std::unexpected(sent.error());
     auto reply = co_await read_reply(timeout);
@@ -118,6 +121,7 @@ class Session final : public ClientSession {
     const auto deadline = async::Deadline::after(timeout);
     for (;;) {
       if (auto reply = parser_.next()) {
+        if (*reply) wire_.reply(*stream_, options_.server_name, **reply);
         if (*reply) co_return **std::move(reply);
         co_return std::unexpected(ClientError{Kind::kProtocol, "what the server says is no SMTP reply", std::nullopt});
       }
@@ -128,6 +132,7 @@ class Session final : public ClientSession {
   }
 
   async::Task<Outcome<Reply>> command(std::string line) {
+    wire_.commands(*stream_, options_.server_name, line);
     const auto sent = co_await write(line, options_.command_timeout);
     if (!sent) co_return std::unexpected(sent.error());
     auto reply = co_await read_reply(options_.command_timeout);
@@ -167,6 +172,7 @@ class Session final : public ClientSession {
       co_return std::unexpected(ClientError{Kind::kTls, net::to_string(error), std::nullopt, error.fault, lost});
     }
     stream_ = *std::move(secured);
+    wire_.secured(*stream_, options_.server_name);
     if (options_.observer != nullptr) options_.observer->on_tls(*stream_->tls());
     co_return Outcome<void>();
   }
@@ -217,7 +223,9 @@ class Session final : public ClientSession {
     if (!exchange.started) {
       if (!exchange.open) co_return Outcome<void>();
       if (exchange.accepted.empty()) co_return co_await reset();
-      const auto sent = co_await write(start_of_message(exchange.prepared), options_.data_start_timeout);
+      const auto start = start_of_message(exchange.prepared);
+      wire_.commands(*stream_, options_.server_name, start);
+      const auto sent = co_await write(start, options_.data_start_timeout);
       if (!sent) co_return sent;
     }
     if (!offered_.chunking) co_return co_await data_part(exchange);
@@ -249,9 +257,12 @@ class Session final : public ClientSession {
       if (next > recipients.size() && offered_.pipelining &&
           (!offered_.chunking || (fresh && message.size() <= kBatch))) {
         batch += start_of_message(exchange.prepared);
+        wire_.commands(*stream_, options_.server_name, batch);
         if (offered_.chunking) batch += message;
         if (offered_.chunking) exchange.result.sent = Sent::kEnd;
         exchange.started = true;
+      } else {
+        wire_.commands(*stream_, options_.server_name, batch);
       }
       // A server that closes early says why: its replies count more than our failed write.
       co_await write(batch, options_.command_timeout);
@@ -321,6 +332,7 @@ class Session final : public ClientSession {
 
   /// The last word: one reply, or with LMTP one for each accepted recipient.
   async::Task<Outcome<void>> final_replies(Exchange& exchange) {
+    wire_.message(*stream_, options_.server_name, exchange.prepared.message.size());
     bool refusal = exchange.accepted.empty();
     const auto count = options_.lmtp ? std::max<std::size_t>(exchange.accepted.size(), 1) : 1;
     for (std::size_t i = 0; i < count; ++i) {
@@ -347,6 +359,7 @@ class Session final : public ClientSession {
 
   std::unique_ptr<net::Stream> stream_;
   ClientOptions options_;
+  Wire wire_;
   ReplyParser parser_;
   Capabilities offered_;
   std::optional<SteadyTime> last_reply_;  // of the transaction before

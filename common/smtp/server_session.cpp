@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include "common/async/wait.h"
+#include "common/net/wire.h"
 #include "common/sasl/exchange.h"
 #include "common/smtp/data_decoder.h"
+#include "common/smtp/wire.h"
 #include "common/smtp/within_host.h"
 #include "common/tls/stream.h"
 
@@ -33,7 +35,8 @@ class Session {
         options_(options),
         handler_(handler),
         record_(options.record),
-        machine_(features(options)) {
+        machine_(features(options)),
+        wire_(Wire::Role::kServer, options.features.lmtp) {
     peer_.address = stream_->peer();
     peer_.local = stream_->local();
     peer_.tls = stream_->tls();  // of a connection that was turned around
@@ -57,6 +60,7 @@ class Session {
       const auto command = co_await next_command();
       if (!command) break;
       if (record_ != nullptr) record_->command(to_string(command->verb));
+      if (net::wire_is_watched()) show(*command);
       co_await act(machine_.on_command(*command));
     }
     co_return end_->why;
@@ -69,7 +73,14 @@ class Session {
     return features;
   }
 
-  void say(const Reply& reply) { output_ += format(reply); }
+  void say(const Reply& reply) {
+    output_ += format(reply);
+    wire_.reply(*stream_, {}, reply);
+  }
+  void show(const Command& command) {
+    const std::string verb = command.verb == Verb::kUnknown ? "(unknown)" : to_string(command.verb);
+    wire_.commands(*stream_, {}, command.argument.empty() ? verb : verb + " " + command.argument);
+  }
   void end(SessionEnd why) {
     if (!end_) end_ = Ended{why};
   }
@@ -371,6 +382,7 @@ class Session {
       replies.assign(machine_.features().lmtp ? recipients : 1, *refusal_);
     else
       replies = co_await sink_->finish();
+    wire_.message(*stream_, {}, received_);
     if (record_ != nullptr && std::ranges::any_of(replies, &Reply::positive)) record_->message_taken();
     for (const auto& reply : replies) say(reply);
     finish_transaction();
@@ -406,6 +418,7 @@ class Session {
     stream_ = *std::move(secured);
     peer_.tls = stream_->tls();
     if (record_ != nullptr && peer_.tls != nullptr) record_->secured(*peer_.tls);
+    wire_.secured(*stream_, {});
     co_return true;
   }
 
@@ -457,6 +470,7 @@ class Session {
   Handler& handler_;
   net::SessionRecord* const record_;  // null: nobody looks
   ServerMachine machine_;
+  Wire wire_;
   CommandParser parser_;
   Peer peer_;
   std::string output_;

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """One letter over four agents is one story, whichever name of it is asked for."""
 import json
+import re
 import smtplib
 import subprocess
 import unittest
@@ -68,6 +69,60 @@ class Trace(SitesTestCase):
             self.assertEqual(code, 555, text)
             self.assertTrue(text.startswith(b"5.5.4"), text)
         self.assertEqual(self.trace("forged").returncode, 1)
+
+
+def knows(*peers):
+    """A change that gives an agent of site a its peers: (agent, site, whether mail goes on to it)."""
+    def change(text):
+        socket = re.search(r'control \{ socket: "([^"]*)/a/run/\w+\.control"', text)
+        host = re.search(r'hostname: "([^"]*)"', text)[1]
+        more = "".join(f' peer {{ name: "{agent}@{host.replace("a.example", site + ".example")}" '
+                       f'address: "unix:{socket[1]}/{site}/run/{agent}.control" next: {str(following).lower()} }}'
+                       for agent, site, following in peers)
+        return text.replace(socket[0], socket[0] + more)
+    return change
+
+
+class Chain(SitesTestCase):
+    """The agents know each other, and one is asked for all."""
+    options = {"shared_spool": False, "overrides": {"a": {
+        "msa": knows(("mta", "a", True)),
+        "mta": knows(("mda", "a", True), ("mta", "b", False), ("mta", "c", False)),
+    }}}
+
+    def ask(self, agent, *words):
+        return subprocess.run([str(self.pair.binaries / "quartetctl"), "--target",
+                               self.pair.a.endpoint(f"{agent}_control"), *words],
+                              capture_output=True, text=True, timeout=60, check=False)
+
+    def test_a_message_over_the_chain(self):
+        sent = self.send(self.pair.a, self.pair.a.users[0], self.pair.a.users[1].address)
+        self.wait_for_message(self.pair.a, self.pair.a.users[1], sent["Message-ID"])
+
+        def steps():
+            told = self.ask("msa", "--json", "trace", sent["Message-ID"], "--scope", "chain")
+            return [json.loads(line) for line in told.stdout.splitlines()]
+        found = wait_until(lambda: len(told := steps()) >= 5 and told, 30, "all steps")
+        self.assertEqual([each["agent"] for each in found if each["kind"] in ("accepted", "stored")],
+                         ["msa", "mta", "mda"])
+
+    def test_the_queues_of_the_chain_and_of_the_same_kind(self):
+        told = self.ask("msa", "queue", "count", "--scope", "chain")
+        self.assertEqual(told.returncode, 0, told.stderr)
+        host = self.pair.a.host_name
+        self.assertEqual([line for line in told.stdout.splitlines() if line.endswith(":")],
+                         [f"mta@{host}:", f"mda@{host}:"])
+        told = self.ask("mta", "--json", "node", "status", "--scope", "role")
+        # The one that is not there is said to be missing.
+        self.assertEqual(told.returncode, 3)
+        self.assertIn("mta@", told.stderr)
+        answers = [json.loads(line) for line in told.stdout.splitlines()]
+        self.assertEqual([answers[0]["hostname"], answers[1]["get_status"]["hostname"]],
+                         [host, self.pair.b.host_name])
+        for words in (("queue", "list"), ("queue", "shape"), ("dest", "list")):
+            self.assertEqual(self.ask("msa", *words, "--scope", "chain").returncode, 0, words)
+        self.assertEqual(self.ask("msa", "queue", "list", "--scope", "world").returncode, 2)
+        self.assertIn("yes", self.ask("msa", "node", "peers").stdout)
 
 
 if __name__ == "__main__":

@@ -129,7 +129,8 @@ TEST_CASE("whoever has no role is denied every call but health and reflection", 
   Agent agent({{Role::kAdmin, {"boss.test"}, {}, {}}});
   grpc::GenericStub stub(agent.channel("nobody.test"));
   int methods = 0;
-  for (const auto* file : {"queue", "operation", "rule", "destination", "remote_queue", "session", "trace", "node"}) {
+  for (const auto* file :
+       {"queue", "operation", "rule", "destination", "remote_queue", "session", "trace", "node", "config", "peer"}) {
     const auto* proto = google::protobuf::DescriptorPool::generated_pool()->FindFileByName(
         std::string("quartet/control/v1/") + file + ".proto");
     INFO(file);

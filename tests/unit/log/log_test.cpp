@@ -3,6 +3,9 @@
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <thread>
+
+#include "common/log/level.h"
 
 using namespace quartet::log;
 
@@ -47,4 +50,18 @@ TEST_CASE("after flush() every line has left the process", "[log]") {
   CHECK(std::count(all.begin(), all.end(), '\n') == 100);
   CHECK(all.find("never.seen") == std::string::npos);
   CHECK(all.find("\"i\":99}") != std::string::npos);
+}
+
+TEST_CASE("a level for a time ends by itself, or with the next configuration", "[log]") {
+  using namespace std::chrono_literals;
+  configure({.agent = "test"});
+  set_level(Level::kDebug, quartet::wall_now() + 20ms);
+  CHECK(enabled(Level::kDebug));
+  for (int i = 0; i < 1000 && enabled(Level::kDebug); ++i) std::this_thread::sleep_for(10ms);
+  CHECK_FALSE(enabled(Level::kDebug));
+  CHECK(enabled(Level::kInfo));
+  set_level(Level::kError, quartet::wall_now() + 1h);
+  CHECK_FALSE(enabled(Level::kInfo));
+  configure({.agent = "test"});
+  CHECK(enabled(Level::kInfo));
 }

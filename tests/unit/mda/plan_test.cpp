@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "common/config/config.h"
+#include "mda/explain.h"
 #include "quartet/config/v1/directory.pb.h"
 
 using namespace quartet;
@@ -126,4 +127,20 @@ TEST_CASE("what is forwarded to other sites is known as such", "[mda]") {
   CHECK(plan.targets[2].outside);
   REQUIRE(here.plan("ann@b.test").targets.size() == 1);
   CHECK_FALSE(here.plan("ann@b.test").targets[0].outside);
+}
+
+TEST_CASE("where an mda would put a recipient's mail, for operators", "[plan]") {
+  const Fixture here({{"bob@a.test", Delivery::Kind::kForward, "bob@far.test"}});
+  const Tables tables{std::make_shared<const directory::Directory>(here.source),
+                      std::make_shared<const DeliveryTable>(here.table)};
+  const auto explain = [&tables](const std::string& address) {
+    return explain_recipient(tables, {address, {}, "", ""}, wall_now());
+  };
+  const auto all = explain("all@a.test");
+  CHECK(all.rcpt.code == 250);
+  using Words = std::vector<std::string>;
+  CHECK(all.leads_to == Words{"the mailboxes of ann@a.test", "sent on to bob@far.test", "sent on to far@c.test"});
+  CHECK(all.reasons.front() == "leads to gone@a.test, which has no user");
+  CHECK(explain("nobody@a.test").rcpt.code == 550);
+  CHECK(explain("nobody@a.test").leads_to.empty());
 }

@@ -184,3 +184,16 @@ TEST_CASE("a submitted message is completed and queued under the login", "[msa]"
   CHECK(header.text("Received").find("with ESMTPA") != std::string::npos);
   CHECK(text.ends_with("Subject: hi\r\n\r\nhello\r\n"));
 }
+
+TEST_CASE("what a user's recipient would be answered, for operators", "[msa]") {
+  const auto directory = people();
+  const auto codes = [&directory](const std::string& login, const std::string& sender, const std::string& recipient) {
+    const auto found = explain_recipient(*directory, {recipient, {}, login, sender});
+    return std::to_string(found.mail.code) + " " + std::to_string(found.rcpt.code);
+  };
+  CHECK(codes("ann@a.test", "ann@a.test", "x@else.test") == "250 250");
+  CHECK(codes("ann@a.test", "bob@a.test", "x@else.test") == "550 503");
+  CHECK(codes("bob@a.test", "sales@a.test", "no@a.test") == "250 550");
+  CHECK(codes("gone@a.test", "gone@a.test", "x@else.test") == "550 503");
+  CHECK(codes("", "ann@a.test", "x@else.test") == "530 503");
+}

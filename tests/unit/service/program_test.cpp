@@ -15,6 +15,8 @@ class Idle final : public Agent {
   const config::v1::Agent& settings() const override { return settings_; }
   Status bind(async::LoopThreads&) override { return std::unexpected("not in this test"); }
   Status start() override { return {}; }
+  const google::protobuf::Message& configuration() const override { return settings_; }
+  Preview preview(const config::Input&) const override { return {}; }
   Reloaded reload(const std::string&) override { return {}; }
   void drain(std::chrono::seconds) override { ++drained; }
   static inline int drained = 0;

@@ -1,0 +1,59 @@
+// The control planes of other agents, asked on behalf of those who ask ours.
+#pragma once
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/async/thread_pool.h"
+#include "common/control/server.h"
+#include "quartet/control/v1/peer.grpc.pb.h"
+
+namespace quartet::control {
+
+class Peers {
+ public:
+  /// `self` is our own name, "mta@mx.a.example". Certificates are read at each connection.
+  Peers(const Options& options, std::function<std::string()> self);
+
+  std::string self() const { return self_(); }
+  const std::vector<PeerOptions>& all() const { return peers_; }
+
+  /// False: there is no use in more answers.
+  using Take = std::function<bool(v1::AskPeersResponse)>;
+  using Done = std::move_only_function<void()>;
+  /// On a thread of ours, `take` gets answer after answer; then `done` is called.
+  void ask(v1::AskPeersRequest request, Take take, Done done);
+  /// Nobody is asked any more, and who is being asked is not waited for.
+  void stop();
+
+ private:
+  struct Question {
+    v1::AskPeersRequest request;
+    std::chrono::milliseconds patience;
+    std::set<std::string> visited;  // lower case
+    Take take;
+  };
+  void run(Question& question) const;
+  bool wanted(const Question& question, const PeerOptions& peer) const;
+  /// Whether more is wanted.
+  bool ask_itself(Question& question, const PeerOptions& peer, grpc::Channel& channel) const;
+  bool ask_behind(Question& question, const PeerOptions& peer, const std::shared_ptr<grpc::Channel>& channel) const;
+  std::shared_ptr<grpc::Channel> connect(const PeerOptions& peer) const;
+
+  /// The context of a call to a peer, which stop() cancels.
+  class Call;
+
+  const std::vector<PeerOptions> peers_;
+  const std::string certificate_, key_, ca_;  // PEM files
+  const std::function<std::string()> self_;
+  mutable std::mutex mutex_;
+  mutable std::set<grpc::ClientContext*> calls_;  // under way
+  bool stopped_ = false;
+  async::ThreadPool pool_;
+};
+
+}  // namespace quartet::control
