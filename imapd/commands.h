@@ -38,8 +38,17 @@ Answer list(Context& context, const List& command);
 // append.cpp
 Answer append(Context& context, Append& command);
 
+// store_flags.cpp
+/// What one of several commands is answered.
+struct Answered {
+  std::string untagged;  // responses that go before the tagged one, with their CRLF
+  Reply reply;
+};
+/// STOREs that the client has sent one after the other, in as few commits as their messages permit; one answer for
+/// each. Nothing is said of expunges. Only the first may enable CONDSTORE by its UNCHANGEDSINCE.
+async::Task<std::vector<Answered>> store_flags(Context& context, const std::vector<Command>& run);
+
 // messages.cpp
-Answer store_flags(Context& context, const Store& command, bool uid);
 Answer copy(Context& context, const Copy& command, bool uid);
 Answer move(Context& context, const Move& command, bool uid);
 Answer expunge(Context& context, const Expunge& command);

@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "common/async/wait.h"
+#include "common/base/ascii.h"
 #include "common/log/log.h"
 #include "common/metrics/metrics.h"
 #include "common/net/deflate_stream.h"
@@ -20,6 +21,8 @@ namespace quartet::imapd {
 namespace {
 
 constexpr int kMostBadInARow = 10;
+// STOREs that wait in the input and are made in one go.
+constexpr std::size_t kMostTogether = 1'000;
 constexpr std::string_view kKicked = "The operator ends this session";
 
 ReaderLimits limits(const Context& context) {
@@ -132,7 +135,7 @@ class Session {
     if (draining != nullptr && draining->load(std::memory_order_relaxed) && !input_.reader().in_command())
       co_return bye("The server is closing");
     if (is_to_end() && !input_.reader().in_command()) co_return bye(kKicked);
-    auto event = input_.reader().next();
+    auto event = held_ ? *std::exchange(held_, std::nullopt) : input_.reader().next();
     if (const auto* literal = std::get_if<LiteralRequest>(&event)) co_return co_await on_literal(*literal);
     if (auto* raw = std::get_if<RawCommand>(&event)) {
       co_await on_raw(std::move(*raw));
@@ -221,9 +224,7 @@ class Session {
   async::Task<void> on_raw(RawCommand raw) {
     auto command = parse_command(std::move(raw), {.utf8 = context_.enabled.utf8});
     if (!command) co_return on_parse_error(command.error());
-    static auto& commands = metrics::counter("quartet_imapd_commands_total", "commands that were understood");
-    commands.add();
-    if (context_.options.record != nullptr) context_.options.record->command(command->name);
+    note(*command);
     if (const auto wrong = wrong_state(*command)) co_return answer(command->tag, *wrong);
     if (command->name == "STARTTLS") co_return co_await on_starttls(command->tag);
     if (command->name == "LOGOUT") {
@@ -233,10 +234,9 @@ class Session {
     if (const auto* compress = std::get_if<Compress>(&command->arguments))
       co_return co_await on_compress(command->tag, compress->mechanism);
     if (command->name == "UNAUTHENTICATE") co_return on_unauthenticate(command->tag);
+    if (command->name == "STORE") co_return co_await on_stores(*std::move(command));
     const bool was_in = !context_.account.empty();
-    context_.told.clear();
-    context_.changed = false;
-    context_.expunged = false;
+    begin_command();
     auto reply = co_await perform(*command);
     if (!was_in && !context_.account.empty()) on_logged_in();
     if (input_.end() != Input::End::kNone) co_return on_input_end();
@@ -244,9 +244,69 @@ class Session {
     if (context_.expunged && context_.enabled.qresync && context_.selected)
       reply.code = fmt::format("HIGHESTMODSEQ {}", context_.selected->view()->highest_modseq());
     answer(command->tag, reply);
+    co_await end_command();
+  }
+
+  void begin_command() {
+    context_.told.clear();
+    context_.changed = false;
+    context_.expunged = false;
+  }
+
+  async::Task<void> end_command() {
     if (!context_.farewell.empty() && !over_) bye(context_.farewell);
     co_await context_.output.drain();
     if (context_.output.failed()) over_ = true;
+  }
+
+  /// `first`, and the STOREs behind it that are in the input already. The numbers in all of them mean the messages that
+  /// the client knew when it sent them: expunges are told after the last, if that one permits (RFC 3501 section 5.5).
+  async::Task<void> on_stores(Command first) {
+    begin_command();
+    std::vector<Command> run;
+    run.push_back(std::move(first));
+    while (run.size() < kMostTogether) {
+      auto next = next_store();
+      if (!next) break;
+      run.push_back(*std::move(next));
+    }
+    const auto answers = co_await store_flags(context_, run);
+    for (std::size_t n = 0; n < run.size() && !over_; ++n) {
+      context_.output.text() += answers[n].untagged;
+      if (n + 1 == run.size()) co_await update(run[n]);
+      answer(run[n].tag, answers[n].reply);
+    }
+    co_await end_command();
+  }
+
+  /// The next command if it is in the input, whole, and a STORE that may go with those before it. Anything else is held
+  /// for later.
+  std::optional<Command> next_store() {
+    auto event = input_.reader().next();
+    if (std::holds_alternative<NeedMore>(event)) return std::nullopt;
+    if (const auto* raw = std::get_if<RawCommand>(&event); raw != nullptr && is_store(*raw)) {
+      auto command = parse_command(*raw, {.utf8 = context_.enabled.utf8});
+      if (command && (context_.enabled.condstore || !std::get<Store>(command->arguments).unchanged_since)) {
+        note(*command);
+        return *std::move(command);
+      }
+    }
+    held_ = std::move(event);
+    return std::nullopt;
+  }
+
+  /// Whether it reads as one; not looked at closely.
+  static bool is_store(const RawCommand& raw) {
+    std::string_view text = raw.texts.front();
+    text.remove_prefix(std::min(text.size(), raw.tag.size() + 1));
+    if (ascii::istarts_with(text, "UID ")) text.remove_prefix(4);
+    return raw.literals.empty() && ascii::istarts_with(text, "STORE ");
+  }
+
+  void note(const Command& command) {
+    static auto& commands = metrics::counter("quartet_imapd_commands_total", "commands that were understood");
+    commands.add();
+    if (context_.options.record != nullptr) context_.options.record->command(command.name);
   }
 
   void on_parse_error(const ParseError& error) {
@@ -320,7 +380,7 @@ class Session {
     Answer operator()(const Status& a) const { return status(context, a); }
     Answer operator()(Append& a) const { return append(context, a); }
     Answer operator()(const Fetch& a) const { return fetch(context, a, command.uid); }
-    Answer operator()(const Store& a) const { return imapd::store_flags(context, a, command.uid); }
+    Answer operator()(const Store&) const { return now(simple()); }  // on_stores() has done it
     Answer operator()(const Copy& a) const { return copy(context, a, command.uid); }
     Answer operator()(const Move& a) const { return imapd::move(context, a, command.uid); }
     Answer operator()(const Search& a) const { return search(context, a, command.tag, command.uid); }
@@ -406,6 +466,7 @@ class Session {
   std::unique_ptr<net::Stream> stream_;
   Context context_;
   Input input_;
+  std::optional<CommandReader::Event> held_;  // came behind STOREs that were taken together
   int bad_in_row_ = 0;
   std::uint64_t room_ = 0;  // taken from the budget
   bool over_ = false;

@@ -49,6 +49,7 @@ class Engine final : public Store {
   Async<Copied> move(MailboxRef from, UidSet uids, MailboxRef to) override;
 
   Async<FlagsStored> store_flags(MailboxRef mailbox, UidSet uids, FlagChange change) override;
+  Async<std::vector<Result<FlagsStored>>> store_flags(MailboxRef mailbox, std::vector<FlagRequest> changes) override;
   Async<Expunged> expunge(MailboxRef mailbox, std::optional<UidSet> uids) override;
 
   Async<SnapshotPtr> snapshot(MailboxRef mailbox) override;

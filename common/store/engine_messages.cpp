@@ -125,6 +125,19 @@ Store::Async<FlagsStored> Engine::store_flags(MailboxRef mailbox, UidSet uids, F
       *home, [&](Transaction& transaction) { return change_flags(transaction, mailbox, uids, change); });
 }
 
+Store::Async<std::vector<Result<FlagsStored>>> Engine::store_flags(MailboxRef mailbox,
+                                                                   std::vector<FlagRequest> changes) {
+  using All = std::vector<Result<FlagsStored>>;
+  Shard* const home = shard(mailbox);
+  if (home == nullptr) co_return no_mailbox();
+  co_return co_await write_to<All>(*home, [&](Transaction& transaction) -> Result<All> {
+    All results;
+    for (const FlagRequest& request : changes)
+      results.push_back(change_flags(transaction, mailbox, request.uids, request.change));
+    return results;
+  });
+}
+
 Store::Async<Expunged> Engine::expunge(MailboxRef mailbox, std::optional<UidSet> uids) {
   Shard* const home = shard(mailbox);
   if (home == nullptr) co_return no_mailbox();

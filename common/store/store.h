@@ -93,6 +93,9 @@ class Store {
   // --- flags and expunge ---
 
   virtual Async<FlagsStored> store_flags(MailboxRef mailbox, UidSet uids, FlagChange change) = 0;
+  /// Several changes one after the other, with one wait for the disk; one result for each. A change that is refused
+  /// does not hinder the others.
+  virtual Async<std::vector<Result<FlagsStored>>> store_flags(MailboxRef mailbox, std::vector<FlagRequest> changes) = 0;
   /// Expunges those of `uids` that have \Deleted; nullopt: all that have it.
   virtual Async<Expunged> expunge(MailboxRef mailbox, std::optional<UidSet> uids) = 0;
 

@@ -149,6 +149,12 @@ struct FlagChange {
   std::optional<std::uint64_t> unchanged_since;  // RFC 7162 section 3.1.3
 };
 
+/// One of several changes that are made together.
+struct FlagRequest {
+  UidSet uids;
+  FlagChange change;
+};
+
 struct FlagState {
   std::uint32_t uid = 0;
   std::uint64_t flags = 0;

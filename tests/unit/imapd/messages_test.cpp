@@ -12,6 +12,38 @@ const std::string kMultipart =
     "--x\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nHello\r\n--x\r\nContent-Type: application/octet-stream\r\n"
     "Content-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename=a.bin\r\n\r\nAAECAw==\r\n--x--\r\n";
 
+async::Task<void> check_stores(Client& client, Server& here, bool together) {
+  for (const auto* subject : {"one", "two", "three"})
+    co_await here.deliver("Subject: " + std::string(subject) + "\r\n\r\nText\r\n");
+  co_await client.say("SELECT INBOX");
+  const std::string commands =
+      "a STORE 1:2 +FLAGS (\\Flagged)\r\nb UID STORE 2 -FLAGS (\\Flagged)\r\n"
+      "c STORE 2 +FLAGS.SILENT (\\Seen $Work)\r\nd STORE 9 FLAGS (\\Seen)\r\ne STORE 3 FLAGS nonsense(\r\n"
+      "f store 3 FLAGS (\\Deleted)\r\ng NOOP\r\nh STORE 1 FLAGS.SILENT ()\r\n";
+  if (together)
+    co_await client.send(commands);
+  else
+    co_await client.trickle(commands);
+  std::vector<std::vector<std::string>> answers;
+  for (const auto* tag : {"a", "b", "c", "d", "e", "f", "g", "h"}) {
+    auto lines = co_await client.until(tag);
+    answers.push_back(std::move(lines));
+  }
+  CHECK(has(answers[0], "* 1 FETCH (FLAGS (\\Flagged \\Recent))"));
+  CHECK(has(answers[0], "* 2 FETCH (FLAGS (\\Flagged \\Recent))"));
+  CHECK(has(answers[1], "* 2 FETCH (UID 2 FLAGS (\\Recent))"));
+  CHECK(answers[1].back() == "b OK Stored");
+  CHECK(answers[2].back() == "c OK Stored");
+  CHECK(answers[3].back().starts_with("d BAD "));
+  CHECK(answers[4].back().starts_with("e BAD "));
+  CHECK(answers[5] == std::vector<std::string>{"* 3 FETCH (FLAGS (\\Deleted \\Recent))", "f OK Stored"});
+  CHECK(answers[6].back().starts_with("g OK "));
+  CHECK(answers[7] == std::vector<std::string>{"h OK Stored"});
+  const auto flags = co_await client.say("FETCH 1:* FLAGS");
+  CHECK(has(flags, "* 1 FETCH (FLAGS (\\Recent))"));
+  CHECK(has(flags, "* 2 FETCH (FLAGS (\\Seen \\Recent $Work))"));
+}
+
 }  // namespace
 
 TEST_CASE("FETCH gives all items of RFC 3501", "[imapd]") {
@@ -92,6 +124,47 @@ TEST_CASE("reading a text sets \\Seen, where one may write", "[imapd]") {
     bool told = false;
     for (const auto& line : read) told = told || line.contains("\\Seen");
     CHECK(told);
+  });
+}
+
+TEST_CASE("STOREs that come together are answered as if they came one by one", "[imapd]") {
+  Server server;
+  SECTION("in one read") {
+    server.run_in([](Client& client, Server& here) { return check_stores(client, here, true); });
+  }
+  SECTION("octet by octet") {
+    server.run_in([](Client& client, Server& here) { return check_stores(client, here, false); });
+  }
+}
+
+TEST_CASE("STOREs that come together mean the messages their client knows of", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server& here) -> async::Task<void> {
+    for (const auto* subject : {"one", "two", "three"})
+      co_await here.deliver("Subject: " + std::string(subject) + "\r\n\r\nText\r\n");
+    co_await client.say("SELECT INBOX");
+    auto other = here.second();
+    co_await other.line();
+    co_await other.say("LOGIN ann@a.test secret");
+    co_await other.say("SELECT INBOX");
+    co_await other.say("STORE 1 +FLAGS (\\Deleted)");
+    co_await other.say("EXPUNGE");
+    co_await other.say("STORE 2 +FLAGS (\\Answered)");
+    co_await client.send(
+        "a UID STORE 2 +FLAGS (\\Flagged)\r\nb STORE 3 +FLAGS (\\Seen)\r\nc STORE 3 -FLAGS.SILENT (\\Answered)\r\n"
+        "d UID STORE 3 +FLAGS.SILENT (\\Draft)\r\n");
+    const auto first = co_await client.until("a");
+    CHECK(has(first, "* 2 FETCH (UID 2 FLAGS (\\Flagged \\Recent))"));
+    const auto second = co_await client.until("b");
+    CHECK(second.front() == "* 3 FETCH (FLAGS (\\Answered \\Seen \\Recent))");
+    const auto third = co_await client.until("c");
+    CHECK(third == std::vector<std::string>{"c OK Stored"});
+    const auto last = co_await client.until("d");
+    CHECK(has(last, "* 1 EXPUNGE"));
+    CHECK(last.back() == "d OK Stored");
+    const auto flags = co_await client.say("UID FETCH 3 FLAGS");
+    CHECK(flags.front().contains("FLAGS (\\Seen \\Draft"));
+    other.close();
   });
 }
 

@@ -102,6 +102,29 @@ TEST_CASE("flags are set, added and removed, and only changes get a modseq", "[s
   CHECK(f.must(f.store->store_flags(inbox, {{9, 12}}, add(flag::kSeen))).messages.empty());
 }
 
+TEST_CASE("changes of flags made together are made in their order, and fail one by one", "[store]") {
+  Fixture f;
+  const auto inbox = f.inbox();
+  for (int n = 0; n < 3; ++n) f.deliver(message(std::to_string(n)));
+  std::vector<std::string> many;
+  for (int n = 0; n <= kMaxKeywords; ++n) many.push_back("k" + std::to_string(n));
+  const auto results = f.must(
+      f.store->store_flags(inbox, std::vector<FlagRequest>{{{{1, 3}}, add(flag::kSeen)},
+                                                           {{{1, 1}}, add(0, many)},
+                                                           {{{1, 1}}, add(0, {"Work"})},
+                                                           {{{1, 2}}, {FlagMode::kRemove, flag::kSeen, {}, {}}}}));
+  REQUIRE(results.size() == 4);
+  CHECK(results[1].error().code == ErrorCode::kTooManyKeywords);
+  REQUIRE(results[3].has_value());
+  CHECK(results[0]->modseq < results[2]->modseq);
+  CHECK(results[2]->modseq < results[3]->modseq);
+  const auto snapshot = f.must(f.store->snapshot(inbox));
+  CHECK((*snapshot)[0].flags == std::uint64_t{1} << kFirstKeywordBit);
+  CHECK((*snapshot)[1].flags == 0);
+  CHECK((*snapshot)[2].flags == flag::kSeen);
+  CHECK((*snapshot)[2].modseq == results[0]->modseq);
+}
+
 TEST_CASE("an account has a limit of keywords and says so", "[store]") {
   Fixture f;
   f.deliver(message("x"));
