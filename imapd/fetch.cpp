@@ -13,6 +13,7 @@ namespace quartet::imapd {
 namespace {
 
 constexpr std::size_t kBatchMessages = 128;
+constexpr std::size_t kBatchCached = 512;  // messages of which only what the store keeps of them is sent
 constexpr std::uint64_t kBatchBytes = 1024 * 1024;
 // Of a larger message only the range that is asked for is copied.
 constexpr std::size_t kLarge = 64 * 1024;
@@ -20,7 +21,9 @@ constexpr std::size_t kLarge = 64 * 1024;
 struct Batch {
   std::vector<std::size_t> positions;
   std::uint64_t bytes = 0;
-  bool full() const { return positions.size() >= kBatchMessages || bytes >= kBatchBytes; }
+  bool full(const FetchPlan& plan) const {
+    return positions.size() >= (plan.bytes ? kBatchMessages : kBatchCached) || bytes >= kBatchBytes;
+  }
 };
 
 /// What went wrong with some of the messages.
@@ -127,6 +130,20 @@ async::Task<std::optional<Reply>> read_details(Context& context, std::vector<Fet
   co_return std::nullopt;
 }
 
+/// The whole of a message whose header fields are too long to be kept; false if it is gone.
+async::Task<bool> read_one(Context& context, FetchSource& source, Troubles& troubles) {
+  auto read = co_await context.store().read(context.selected->ref(), source.entry->object);
+  if (read) {
+    source.whole = *std::move(read);
+    co_return true;
+  }
+  if (read.error().code == store::ErrorCode::kNoMessage)
+    troubles.gone = true;
+  else
+    troubles.failed = failure(read.error());
+  co_return false;
+}
+
 async::Task<void> fetch_batch(Context& context, const FetchPlan& plan, const Batch& batch, Troubles& troubles) {
   const auto view = context.selected->view();
   std::vector<FetchSource> sources;
@@ -153,6 +170,11 @@ async::Task<void> fetch_batch(Context& context, const FetchPlan& plan, const Bat
   if (troubles.failed) co_return;
   if (sources.size() < batch.positions.size()) troubles.gone = true;
   for (auto& source : sources) {
+    if (!plan.bytes && (plan.cached & store::cached::kFields) != 0 && !source.has_fields()) {
+      const bool there = co_await read_one(context, source, troubles);
+      if (troubles.failed) co_return;
+      if (!there) continue;
+    }
     const bool decoded = co_await render(context, plan, source);
     if (!decoded) troubles.not_decoded = true;
     source.whole.reset();
@@ -175,7 +197,7 @@ async::Task<Troubles> fetch_batches(Context& context, const FetchPlan& plan, con
   for (const auto& range : positions)
     for (auto position = range.first; position < range.end; ++position) {
       const auto size = plan.bytes ? (*context.selected->view())[position].size : 0;
-      if (batch.full() || (size >= kLarge && !batch.positions.empty())) {
+      if (batch.full(plan) || (size >= kLarge && !batch.positions.empty())) {
         co_await fetch_batch(context, plan, batch, troubles);
         batch = {};
       }

@@ -39,6 +39,13 @@ unsigned cached_field(Kind kind) {
   }
 }
 
+/// The kept fields that answer an item; nullopt if they do not.
+std::optional<mime::KeptFields> selected_fields(const FetchItem& item) {
+  const bool top = item.kind == Kind::kBodySection && item.section.path.empty();
+  if (!top || item.section.what != mime::Section::What::kHeaderFields) return std::nullopt;
+  return mime::kept_fields(item.section.fields);
+}
+
 bool is_whole(const mime::Section& section) {
   return section.path.empty() && section.what == mime::Section::What::kAll;
 }
@@ -61,7 +68,10 @@ FetchPlan make_plan(const std::vector<FetchItem>& items, bool uid, bool read_onl
     if (item.kind == Kind::kModSeq) plan.modseq = true;
     if (item.kind == Kind::kEmailId || item.kind == Kind::kSaveDate) plan.details = true;
     if (item.sets_seen() && !read_only) plan.sets_seen = true;
-    if (!takes_bytes(item.kind)) continue;
+    plan.names.push_back(response_name(item));
+    plan.selected.push_back(selected_fields(item));
+    if (plan.selected.back()) plan.cached |= store::cached::kFields;
+    if (!takes_bytes(item.kind) || plan.selected.back()) continue;
     plan.bytes = true;
     if (!is_whole(section_of(item))) plan.parts = true;
   }

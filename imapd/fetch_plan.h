@@ -1,7 +1,10 @@
 // What a FETCH needs of the store for each message, worked out once from its items.
 #pragma once
+#include <optional>
+#include <string>
 #include <vector>
 
+#include "common/mime/kept_fields.h"
 #include "common/mime/structure.h"
 #include "common/store/snapshot.h"
 #include "imapd/proto/fetch_item.h"
@@ -10,14 +13,16 @@ namespace quartet::imapd {
 
 struct FetchPlan {
   const std::vector<FetchItem>& items;
-  bool add_uid = false;    // UID FETCH answers with UID even if it was not asked for
-  unsigned cached = 0;     // mask of store::cached
-  bool details = false;    // what store::MessageDetails has
-  bool parts = false;      // the structure is needed to find sections
-  bool bytes = false;      // some of the message
-  bool flags = false;      // FLAGS was asked for
-  bool modseq = false;     // MODSEQ was asked for
-  bool sets_seen = false;  // \Seen is to be set
+  std::vector<std::string> names{};                         // in responses, of each item
+  std::vector<std::optional<mime::KeptFields>> selected{};  // of each item: the header fields that answer it
+  bool add_uid = false;                                     // UID FETCH answers with UID even if it was not asked for
+  unsigned cached = 0;                                      // mask of store::cached
+  bool details = false;                                     // what store::MessageDetails has
+  bool parts = false;                                       // the structure is needed to find sections
+  bool bytes = false;                                       // some of the message, of each
+  bool flags = false;                                       // FLAGS was asked for
+  bool modseq = false;                                      // MODSEQ was asked for
+  bool sets_seen = false;                                   // \Seen is to be set
 
   bool needs_store() const { return cached != 0 || details || bytes || sets_seen; }
 };

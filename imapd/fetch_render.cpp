@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "common/mime/digest.h"
 #include "common/mime/section.h"
 #include "common/mime/transfer.h"
 #include "imapd/flags.h"
@@ -32,8 +33,17 @@ std::optional<mime::ByteRange> find_range(const FetchSource& source, const mime:
   return mime::ByteRange{0, source.entry->size};
 }
 
-/// The section's bytes, or nullopt if the message has no such section.
-bool take_section(const FetchItem& item, const FetchSource& source, Text& text) {
+/// The header fields that the store has kept; false if it has not.
+bool take_fields(const FetchItem& item, mime::KeptFields wanted, const FetchSource& source, Text& text) {
+  const auto kept = mime::kept_fields_of(source.cached->headers);
+  if (!kept || !mime::append_kept_fields(text.made, *kept, wanted)) return false;
+  const auto part = cut({0, text.made.size()}, item.partial);
+  text.view = std::string_view(text.made).substr(part.offset, part.size);
+  return true;
+}
+
+/// The section's bytes; false if the message has no such section.
+bool find_section(const FetchItem& item, const FetchSource& source, Text& text) {
   const auto section = section_of(item);
   const auto range = find_range(source, section);
   if (!range) return false;
@@ -44,6 +54,14 @@ bool take_section(const FetchItem& item, const FetchSource& source, Text& text) 
     text.made = mime::select_fields(source.bytes(*range), section.fields, except);
     const auto part = cut({0, text.made.size()}, item.partial);
     text.view = std::string_view(text.made).substr(part.offset, part.size);
+  }
+  return true;
+}
+
+bool take_section(const FetchItem& item, const std::optional<mime::KeptFields>& wanted, const FetchSource& source,
+                  Text& text) {
+  if (!wanted || !take_fields(item, *wanted, source, text)) {
+    if (!find_section(item, source, text)) return false;
   }
   // CHAR8 is any byte but NUL (RFC 3501 section 9); the length must not change.
   if (text.view.find('\0') != std::string_view::npos) {
@@ -75,9 +93,8 @@ Decoded take_binary(const FetchItem& item, const FetchSource& source, Text& text
   return Decoded::kDone;
 }
 
-async::Task<void> send_literal(Context& context, std::string_view name, const Text& text, bool literal8) {
-  fmt::format_to(std::back_inserter(context.output.text()), "{} {}{{{}}}\r\n", name, literal8 ? "~" : "",
-                 text.view.size());
+async::Task<void> send_literal(Context& context, std::string_view name, const Text& text) {
+  fmt::format_to(std::back_inserter(context.output.text()), "{} {{{}}}\r\n", name, text.view.size());
   co_await context.output.send(text.view);
 }
 
@@ -98,13 +115,13 @@ async::Task<bool> render_binary(Context& context, const FetchItem& item, const F
   co_return decoded != Decoded::kNotPossible;
 }
 
-async::Task<void> render_section(Context& context, const FetchItem& item, const FetchSource& source) {
+async::Task<void> render_section(Context& context, const FetchPlan& plan, std::size_t item, const FetchSource& source) {
   Text text;
-  const bool found = take_section(item, source, text);
+  const bool found = take_section(plan.items[item], plan.selected[item], source, text);
   if (found) {
-    co_await send_literal(context, response_name(item), text, false);
+    co_await send_literal(context, plan.names[item], text);
   } else {
-    context.output.text().append(response_name(item)).append(" NIL");
+    context.output.text().append(plan.names[item]).append(" NIL");
   }
 }
 
@@ -160,6 +177,12 @@ void append_told_flags(Context& context, const FetchSource& source) {
 
 }  // namespace
 
+bool FetchSource::has_fields() const {
+  const auto kept = mime::kept_fields_of(cached->headers);
+  std::string none;
+  return kept && mime::append_kept_fields(none, *kept, 0);
+}
+
 std::string_view FetchSource::bytes(mime::ByteRange range) const {
   const std::string_view held = whole != nullptr ? std::string_view(*whole) : std::string_view(piece);
   const auto base = whole != nullptr ? 0 : offset;
@@ -179,7 +202,8 @@ async::Task<bool> render(Context& context, const FetchPlan& plan, const FetchSou
     separate();
     fmt::format_to(std::back_inserter(out), "UID {}", source.entry->uid);
   }
-  for (const auto& item : plan.items) {
+  for (std::size_t n = 0; n < plan.items.size(); ++n) {
+    const auto& item = plan.items[n];
     if (item.kind == Kind::kFlags || item.kind == Kind::kModSeq) continue;
     separate();
     if (item.kind == Kind::kBinary || item.kind == Kind::kBinarySize) {
@@ -187,7 +211,7 @@ async::Task<bool> render(Context& context, const FetchPlan& plan, const FetchSou
       decoded = decoded && possible;
     } else if (item.kind == Kind::kBodySection || item.kind == Kind::kRfc822 || item.kind == Kind::kRfc822Header ||
                item.kind == Kind::kRfc822Text) {
-      co_await render_section(context, item, source);
+      co_await render_section(context, plan, n, source);
     } else {
       append_small(context, item, source);
     }

@@ -26,6 +26,8 @@ struct FetchSource {
   bool tell_flags = false;   // asked for, or changed by this FETCH
   bool tell_modseq = false;  // the same
 
+  /// Whether the store has the header fields that answer an item of the plan; else the message must be read.
+  bool has_fields() const;
   /// The bytes of a range that needed_range() covers, or of which it covers what will be sent.
   std::string_view bytes(mime::ByteRange range) const;
 };

@@ -120,7 +120,7 @@ bool MessageText::field_has(std::string_view name, const Needle& needle) {
 
 const mime::StoredHeaders& MessageText::headers() {
   if (!headers_) {
-    headers_blob_ = mime::digest(message_).headers;
+    headers_blob_ = mime::digest_headers(message_);
     headers_ = mime::decode_headers(headers_blob_).value_or(mime::StoredHeaders{});
   }
   return *headers_;

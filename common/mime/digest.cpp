@@ -9,12 +9,14 @@
 #include "common/mime/encoded_word.h"
 #include "common/mime/header.h"
 #include "common/mime/imap.h"
+#include "common/mime/kept_fields.h"
 #include "common/mime/varint.h"
 
 namespace quartet::mime {
 namespace {
 
-constexpr char kVersion = 2;
+constexpr char kVersion = 3;
+constexpr char kVersionWithoutFields = 2;  // the same without the kept fields
 constexpr unsigned kHasDate = 1;
 constexpr unsigned kIsReplyOrForward = 2;
 
@@ -151,6 +153,7 @@ std::string encode_headers(const Header& header) {
   const FirstAddress cc(collected.first[kCc]);
 
   std::string out(1, kVersion);
+  put_text(out, encode_kept_fields(header));
   put_varint(out, (sent ? kHasDate : 0U) | (base.is_reply_or_forward ? kIsReplyOrForward : 0U));
   if (sent) {
     put_varint(out, zigzag(sent->seconds));
@@ -177,9 +180,17 @@ MessageDigest digest(std::string_view message, const StructureLimits& limits) {
   return out;
 }
 
+std::string digest_headers(std::string_view message) { return encode_headers(Header(message)); }
+
+std::optional<std::string_view> kept_fields_of(std::string_view headers_blob) {
+  if (headers_blob.empty() || headers_blob.front() != kVersion) return std::nullopt;
+  return VarintReader(headers_blob.substr(1)).text();
+}
+
 std::optional<StoredHeaders> decode_headers(std::string_view blob) {
-  if (blob.empty() || blob.front() != kVersion) return std::nullopt;
+  if (blob.empty() || (blob.front() != kVersion && blob.front() != kVersionWithoutFields)) return std::nullopt;
   VarintReader in(blob.substr(1));
+  if (blob.front() == kVersion) (void)in.text();
   StoredHeaders out;
   const std::uint64_t flags = in.number();
   if (flags > (kHasDate | kIsReplyOrForward)) return std::nullopt;

@@ -12,7 +12,7 @@
 namespace quartet::mime {
 
 /// Grows whenever anything in MessageDigest changes its form or meaning; for the store to keep beside it.
-inline constexpr int kDigestVersion = 2;
+inline constexpr int kDigestVersion = 3;
 
 struct MessageDigest {
   std::string envelope, body, bodystructure;  // ready to send, see imap.h
@@ -38,8 +38,12 @@ struct StoredHeaders {
   std::string_view from_display, to_display;              // RFC 5957: name or address of the first address, decoded
 };
 
-/// nullopt: damaged or another version.
+/// nullopt: damaged or of an unknown version. What version 2 wrote is read as well.
 std::optional<StoredHeaders> decode_headers(std::string_view blob);
+/// MessageDigest::headers alone.
+std::string digest_headers(std::string_view message);
+/// The part of the blob that append_kept_fields() takes; nullopt: an older version wrote it, without them.
+std::optional<std::string_view> kept_fields_of(std::string_view headers_blob);
 
 struct BaseSubject {
   std::string text;

@@ -85,6 +85,7 @@ class Engine final : public Store {
   /// Computes digests and writes the bytes; a guard must be held.
   Async<std::vector<NewMessage>> take_in(std::vector<BodyLog::Body> bodies);
   Result<Bytes> read_object(Database& database, ObjectId object);
+  std::string renew_headers(Database& database, ObjectId object);
 
   void upkeep();
   GcReport collect();

@@ -26,18 +26,44 @@ const char* cache_query(unsigned fields) {
     }
     return made;
   }();
+  if ((fields & cached::kFields) != 0) fields |= cached::kHeaders;
   return queries[fields & 63].c_str();
 }
+
+constexpr int kHeadersColumn = 3;
+
+/// Puts headers of the newest version in the place of older ones. Owns itself until it is finished.
+class HeadersJob final : public Job {
+ public:
+  void add(ObjectId object, std::string headers) { headers_.emplace_back(object, std::move(headers)); }
+  bool empty() const { return headers_.empty(); }
+  void run(Transaction& transaction) override {
+    for (const auto& [object, headers] : headers_)
+      transaction.database()
+          .prepare("UPDATE cache SET headers=?,version=? WHERE id=?")
+          .bind_blob(headers)
+          .bind(mime::kDigestVersion)
+          .bind(object)
+          .run();
+  }
+  void finish(const StoreError*) override { delete this; }
+  bool durable() const override { return false; }
+
+ private:
+  std::vector<std::pair<ObjectId, std::string>> headers_;
+};
 
 /// Fills one growing block; its views are made at the end, when it no longer moves.
 class BatchBuilder {
  public:
-  void add(ObjectId object, const Statement* row) {
+  /// `headers`, unless it is empty, is in the place of the row's.
+  void add(ObjectId object, const Statement* row, std::string_view headers = {}) {
     Draft draft;
     draft.object = object;
     draft.found = row != nullptr;
     for (int column = 0; row != nullptr && column < 6; ++column) {
-      const std::string_view bytes = row->bytes(column);
+      const bool replaced = column == kHeadersColumn && !headers.empty();
+      const std::string_view bytes = replaced ? headers : row->bytes(column);
       draft.lengths[static_cast<std::size_t>(column)] = bytes.size();
       text_.append(bytes);
     }
@@ -144,7 +170,7 @@ Store::Async<RecentRange> Engine::claim_recent(MailboxRef mailbox) {
   const auto now = co_await status(mailbox);
   if (!now) co_return std::unexpected(now.error());
   if (now->recent == 0) co_return RecentRange{};
-  co_return co_await write_to<RecentRange>(shard(mailbox.shard), [&](Transaction& transaction) -> Result<RecentRange> {
+  const auto claim = [&](Transaction& transaction) -> Result<RecentRange> {
     MailboxRow* const row = transaction.mailbox(mailbox.mailbox);
     if (row == nullptr || row->account != mailbox.account) return no_mailbox();
     const RecentRange range{row->recent_uid + 1, row->status.uidnext - 1};
@@ -152,7 +178,9 @@ Store::Async<RecentRange> Engine::claim_recent(MailboxRef mailbox) {
     row->status.recent = 0;
     row->dirty = true;
     return range;
-  });
+  };
+  // \Recent is a hint for people: who claims it after a power cut may be told of messages that were told before.
+  co_return co_await write_to<RecentRange>(shard(mailbox.shard), claim, false);
 }
 
 Store::Async<std::vector<MessageDetails>> Engine::details(MailboxRef mailbox, UidSet uids) {
@@ -183,13 +211,26 @@ Store::Async<CachedBatch> Engine::fetch_cached(MailboxRef mailbox, std::vector<O
   if (home == nullptr) co_return no_mailbox();
   co_return co_await read_from<CachedBatch>(*pool_, *home, [&](Database& database) -> Result<CachedBatch> {
     BatchBuilder builder;
+    auto renewed = std::make_unique<HeadersJob>();
     auto query = database.prepare(cache_query(fields));
     for (const ObjectId object : objects) {
       query.again().bind(object);
-      builder.add(object, query.step() ? &query : nullptr);
+      const bool found = query.step();
+      std::string headers;
+      if (found && (fields & cached::kFields) != 0 && !mime::kept_fields_of(query.bytes(kHeadersColumn)))
+        headers = renew_headers(database, object);
+      builder.add(object, found ? &query : nullptr, headers);
+      if (!headers.empty()) renewed->add(object, std::move(headers));
     }
+    if (!renewed->empty()) home->submit(*renewed.release());
     return builder.take();
   });
+}
+
+/// "" if the bytes cannot be read: who needs them then meets the error.
+std::string Engine::renew_headers(Database& database, ObjectId object) {
+  const auto bytes = read_object(database, object);
+  return bytes ? mime::digest_headers(**bytes) : std::string();
 }
 
 Result<Bytes> Engine::read_object(Database& database, ObjectId object) {

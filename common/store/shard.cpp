@@ -113,9 +113,16 @@ void Shard::commit(std::vector<Job*> batch) {
   for (Job* const job : batch) job->finish(error ? &*error : nullptr);
 }
 
+// A commit in the log that was not synced is made durable by the next one that is: both go to disk in their order.
+void Shard::set_durable(bool durable) {
+  if (durable == durable_) return;
+  if (database_->execute(durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL")) durable_ = durable;
+}
+
 std::optional<StoreError> Shard::attempt(const std::vector<Job*>& batch, bool& running) {
   std::vector<Hint> hints;
   bool releases = false;
+  set_durable(std::ranges::any_of(batch, &Job::durable));
   database_->execute("BEGIN IMMEDIATE");
   if (!database_->failed()) {
     Transaction transaction(*database_, options_, number_);

@@ -24,6 +24,8 @@ class Job {
   virtual void run(Transaction& transaction) = 0;
   /// Once, after the commit (null) or when it failed. The job may be gone when it returns.
   virtual void finish(const StoreError* error) = 0;
+  /// False: a power cut may undo it, although it has been committed; then no sync is made for it alone.
+  virtual bool durable() const { return true; }
 };
 
 class Shard {
@@ -68,6 +70,8 @@ class Shard {
   Shard(std::string path, std::uint32_t number, const Options& options, std::shared_ptr<Hub> hub);
   void work();
   void commit(std::vector<Job*> batch);
+  /// Commits wait for the disk, or do not.
+  void set_durable(bool durable);
   /// The error if the batch was undone; `running` then tells whether an operation failed, not the commit.
   std::optional<StoreError> attempt(const std::vector<Job*>& batch, bool& running);
   void lock_file();
@@ -78,6 +82,7 @@ class Shard {
   const Options& options_;
   const std::shared_ptr<Hub> hub_;
   std::unique_ptr<Database> database_;  // the writer's
+  bool durable_ = true;
   int lock_fd_ = -1;
   std::function<void()> on_releases_;
 
@@ -95,7 +100,8 @@ namespace detail {
 template <typename F, typename T>
 class CallJob final : public Job {
  public:
-  explicit CallJob(F& function) : function_(function) {}
+  explicit CallJob(F& function, bool durable) : function_(function), durable_(durable) {}
+  bool durable() const override { return durable_; }
   void run(Transaction& transaction) override { result_.emplace(function_(transaction)); }
   void finish(const StoreError* error) override {
     if (error != nullptr) result_.emplace(std::unexpected(*error));
@@ -107,6 +113,7 @@ class CallJob final : public Job {
 
  private:
   F& function_;
+  const bool durable_;
   std::optional<Result<T>> result_;
   std::optional<async::Completion<bool>> completion_;
 };
@@ -114,10 +121,11 @@ class CallJob final : public Job {
 }  // namespace detail
 
 /// Runs `function(Transaction&) -> Result<T>` on the shard's writer thread; resumes when its changes are on disk. It
-/// may run more than once, and must not change anything before it knows that it will not return an error.
+/// may run more than once, and must not change anything before it knows that it will not return an error. `durable` as
+/// in Job.
 template <typename T, typename F>
-async::Task<Result<T>> write_to(Shard& shard, F function) {
-  detail::CallJob<F, T> job(function);
+async::Task<Result<T>> write_to(Shard& shard, F function, bool durable = true) {
+  detail::CallJob<F, T> job(function, durable);
   co_await async::from_callback<bool>([&](async::Completion<bool> completion) {
     job.wait_with(std::move(completion));
     shard.submit(job);

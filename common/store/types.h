@@ -213,6 +213,7 @@ inline constexpr unsigned kBodyStructure = 4;  // BODYSTRUCTURE
 inline constexpr unsigned kHeaders = 8;        // header fields, as common/mime encodes them
 inline constexpr unsigned kParts = 16;         // part table, as common/mime encodes it
 inline constexpr unsigned kPreview = 32;       // RFC 8970, UTF-8, at most 200 characters
+inline constexpr unsigned kFields = 64;        // kHeaders; where it is of a version without kept fields, made anew
 }  // namespace cached
 
 struct CachedItem {

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Commands that a client sends without waiting for answers (RFC 3501 section 5.5): STOREs are made in one
-commit, which is on the disk when they are answered."""
+"""Commands that a client sends without waiting for answers (RFC 3501 section 5.5), and what imapd answers from what the store
+keeps of messages: STORE in one commit and on the disk when it is answered, header fields as in the message."""
 import re
 import unittest
 
-from harness import SitesTestCase
+from harness import SitesTestCase, letter
 
 _MESSAGES = 300
 
@@ -72,6 +72,21 @@ class Pipelining(SitesTestCase):
         self.assertIn(rb"\Seen", flags[2])
         self.assertIn(rb"\Answered", flags[4])
         self.assertIn(rb"\Draft", flags[4])
+
+    def test_header_fields_are_those_of_the_message(self):
+        self.append(letter.write(self.account.address, self.account.address).as_bytes().replace(b"\n", b"\r\n"),
+                    b"To: " + b",\r\n ".join(b"user%d@b.example" % n for n in range(2000)) + b"\r\nFrom: x@b.example\r\n\r\nLong\r\n",
+                    b"from: one\r\nFROM: two\r\nSubject: =?utf-8?q?=C3=A4?=\r\n folded\r\n\r\n")
+        self.assertEqual(self.reader_.select(self.box)[0], "OK")
+        for names in (("FROM", "TO", "SUBJECT"), ("DATE", "MESSAGE-ID", "CONTENT-TYPE"), ("FROM", "RECEIVED", "X-OTHER")):
+            selected = self.reader_.fetch("1:*", f"(BODY.PEEK[HEADER.FIELDS ({' '.join(names)})])")[1]
+            headers = self.reader_.fetch("1:*", "(BODY.PEEK[HEADER])")[1]
+            texts = lambda items: [item[1] for item in items if isinstance(item, tuple)]
+            self.assertEqual(len(texts(headers)), 3)
+            for got, header in zip(texts(selected), texts(headers), strict=True):
+                fields = re.findall(rb"(?s)[^\r\n:]+:.*?\r\n(?![ \t])", header)
+                wanted = [field for field in fields if field.split(b":")[0].strip().upper().decode() in names]
+                self.assertEqual(got, b"".join(wanted) + b"\r\n")
 
 
 if __name__ == "__main__":

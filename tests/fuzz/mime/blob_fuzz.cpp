@@ -5,6 +5,7 @@
 
 #include "common/base/check.h"
 #include "common/mime/digest.h"
+#include "common/mime/kept_fields.h"
 #include "common/mime/structure.h"
 
 using namespace quartet::mime;
@@ -24,6 +25,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check_bounds(*root, 0, kMessageSize);
     QUARTET_CHECK(decode_parts(encode_parts(*root), kMessageSize).has_value());
   }
+  std::string fields = "before";
+  if (append_kept_fields(fields, blob, ~KeptFields{}))
+    QUARTET_CHECK(fields.size() <= size + 8);
+  else
+    QUARTET_CHECK(fields == "before");
+  if (const auto kept = kept_fields_of(blob)) QUARTET_CHECK(kept->size() < size);
   if (const auto headers = decode_headers(blob)) QUARTET_CHECK(headers->subject.size() <= size);
   return 0;
 }

@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/base/ascii.h"
 #include "common/base/check.h"
 #include "common/mime/charset.h"
 #include "common/mime/digest.h"
+#include "common/mime/kept_fields.h"
 #include "common/mime/lines.h"
 #include "common/mime/section.h"
 #include "common/mime/seven_bit.h"
@@ -73,6 +75,10 @@ void check_digest(std::string_view message, const Part& root) {
   QUARTET_CHECK(headers.has_value());
   for (const std::string_view text : {headers->subject, headers->from, headers->base_subject, headers->from_display})
     QUARTET_CHECK(is_utf8(text));
+  const std::vector<std::string> names = {"from", "SUBJECT", "To", "Content-Type", "References"};
+  std::string fields;
+  if (append_kept_fields(fields, *kept_fields_of(made.headers), *kept_fields(names)))
+    QUARTET_CHECK(fields == select_fields(root.header(message), names, false));
   QUARTET_CHECK(is_utf8(made.preview) && utf8_prefix(made.preview, 200) == made.preview);
   QUARTET_CHECK(made.preview.find_first_of("\r\n") == std::string::npos);
 }

@@ -95,6 +95,28 @@ TEST_CASE("FETCH gives all items of RFC 3501", "[imapd]") {
       capacity);
 }
 
+TEST_CASE("header fields come from what the store keeps, or from the message", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server& here) -> async::Task<void> {
+    const std::string many = "To: " + std::string(20'000, 'x') + "@a.test\r\n";
+    co_await here.deliver("Received: a\r\nFrom: b@b.test\r\nSubject: short\r\nX-Own: yes\r\n\r\nText\r\n");
+    co_await here.deliver(many + "Subject: long\r\n\r\nText\r\n");
+    co_await client.say("EXAMINE INBOX");
+    const auto kept = co_await client.say("FETCH 1:2 BODY.PEEK[HEADER.FIELDS (Subject Cc)]");
+    CHECK(has(kept, "* 1 FETCH (BODY[HEADER.FIELDS (Subject Cc)] {18}\r\nSubject: short\r\n\r\n)"));
+    CHECK(has(kept, "* 2 FETCH (BODY[HEADER.FIELDS (Subject Cc)] {17}\r\nSubject: long\r\n\r\n)"));
+    const auto part = co_await client.say("FETCH 1:2 BODY.PEEK[HEADER.FIELDS (SUBJECT)]<9.4>");
+    CHECK(has(part, "* 1 FETCH (BODY[HEADER.FIELDS (SUBJECT)]<9> {4}\r\nshor)"));
+    CHECK(has(part, "* 2 FETCH (BODY[HEADER.FIELDS (SUBJECT)]<9> {4}\r\nlong)"));
+    const auto unknown = co_await client.say("FETCH 1 BODY.PEEK[HEADER.FIELDS (X-Own Subject)]");
+    CHECK(unknown.front().ends_with("{30}\r\nSubject: short\r\nX-Own: yes\r\n\r\n)"));
+    const auto both = co_await client.say("FETCH 1 (BODY.PEEK[HEADER.FIELDS (From)] BODY.PEEK[TEXT])");
+    CHECK(both.front().ends_with("{18}\r\nFrom: b@b.test\r\n\r\n BODY[TEXT] {6}\r\nText\r\n)"));
+    const auto whole = co_await client.say("FETCH 2 BODY.PEEK[HEADER.FIELDS (TO)]");
+    CHECK(whole.front().ends_with(many + "\r\n)"));
+  });
+}
+
 TEST_CASE("partial ranges", "[imapd]") {
   Server server;
   server.run_in([](Client& client, Server& here) -> async::Task<void> {

@@ -1,3 +1,6 @@
+#include "common/mime/digest.h"
+#include "common/store/database.h"
+#include "common/store/layout.h"
 #include "helpers.h"
 
 using namespace quartet::store;
@@ -60,6 +63,28 @@ TEST_CASE("two targets in one account make two messages of one body", "[store]")
   CHECK((*first)[0].object == (*second)[0].object);
   CHECK((*second)[0].flags == (flag::kSeen | std::uint64_t{1} << kFirstKeywordBit));
   CHECK(second->keywords() == std::vector<std::string>{"$Label1"});
+}
+
+TEST_CASE("headers that an older version kept are made anew once their fields are asked for", "[store]") {
+  Fixture f;
+  const auto inbox = f.inbox();
+  f.deliver(message("kept"));
+  const auto object = (*f.must(f.store->snapshot(inbox)))[0].object;
+  const auto headers = [&](unsigned fields) {
+    return std::string(f.must(f.store->fetch_cached(inbox, {object}, fields)).items()[0].headers);
+  };
+  const auto now = headers(cached::kHeaders);
+  const auto fields = quartet::mime::kept_fields_of(now);
+  REQUIRE(fields);
+  REQUIRE(fields->size() < 128);  // its length is one octet
+  auto database = *Database::open(Layout::open(test_options(f.directory).directory, 1)->shard_path(inbox.shard), {});
+  const auto older = "\x02" + now.substr(2 + fields->size());
+  database->prepare("UPDATE cache SET headers=?,version=2").bind_blob(older).run();
+  CHECK(headers(cached::kHeaders) == older);
+  CHECK(headers(cached::kFields) == now);
+  // The next change to the shard is behind the renewal.
+  f.deliver(message("next"));
+  CHECK(headers(cached::kHeaders) == now);
 }
 
 TEST_CASE("append takes several messages or none", "[store]") {
