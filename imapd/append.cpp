@@ -48,9 +48,11 @@ Answer append(Context& context, Append& command) {
     if (auto refusal = prepare(item)) co_return *std::move(refusal);
     messages.push_back(to_message(item));
   }
-  const auto appended = co_await context.store().append(target->ref, std::move(messages));
-  if (!appended) co_return no_target(appended.error());
   context.changed = context.selected && context.selected->ref() == target->ref;
+  const bool claims = context.changed && !context.selected->read_only();
+  const auto appended = co_await context.store().append(target->ref, std::move(messages), claims);
+  if (!appended) co_return no_target(appended.error());
+  if (claims) context.selected->add_recent(appended->recent);
   co_return Reply::ok("Appended",
                       fmt::format("APPENDUID {} {}", appended->uidvalidity, to_sequence_text(appended->uids)));
 }

@@ -60,7 +60,11 @@ async::Task<store::Result<void>> Selected::open() {
 async::Task<void> Selected::claim_recent() {
   const auto claimed = co_await store_.claim_recent(info_.ref);
   // \Recent is a hint for people: without it the session goes on.
-  if (claimed && claimed->first <= claimed->last) recent_.push_back({claimed->first, claimed->last});
+  if (claimed) add_recent(*claimed);
+}
+
+void Selected::add_recent(store::RecentRange claimed) {
+  if (claimed.first <= claimed.last) recent_.push_back({claimed.first, claimed.last});
 }
 
 bool Selected::is_recent(std::uint32_t uid) const {
@@ -129,7 +133,7 @@ async::Task<store::Result<void>> Selected::refresh(Refresh how, std::string& out
   }
   if (newer == older) co_return store::Result<void>();
   view_ = std::move(newer);
-  if (!read_only_ && view_->uidnext() > older->uidnext()) co_await claim_recent();
+  if (!read_only_ && view_->uidnext() > older->uidnext() && view_->head().recent > 0) co_await claim_recent();
   append_changes(*older, how, out);
   co_return store::Result<void>();
 }

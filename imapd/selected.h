@@ -29,6 +29,8 @@ class Selected {
   bool is_recent(std::uint32_t uid) const;
   std::size_t recent_count() const;
   const store::UidSet& recent() const { return recent_; }
+  /// What was claimed for this session beside refresh(); of messages newer than the view.
+  void add_recent(store::RecentRange claimed);
   /// What "$" stands for: the UIDs a SEARCH saved (RFC 5182); ascending.
   const store::UidSet& saved() const { return saved_; }
   void save(store::UidSet uids) { saved_ = std::move(uids); }

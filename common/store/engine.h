@@ -44,7 +44,7 @@ class Engine final : public Store {
 
   async::Task<std::vector<Result<Stored>>> deliver(std::vector<DeliveryTarget> targets, Bytes message,
                                                    WallTime internaldate) override;
-  Async<Appended> append(MailboxRef mailbox, std::vector<AppendMessage> messages) override;
+  Async<Appended> append(MailboxRef mailbox, std::vector<AppendMessage> messages, bool claims_recent) override;
   Async<Copied> copy(MailboxRef from, UidSet uids, MailboxRef to) override;
   Async<Copied> move(MailboxRef from, UidSet uids, MailboxRef to) override;
 

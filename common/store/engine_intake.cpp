@@ -155,7 +155,7 @@ async::Task<std::vector<Result<Stored>>> Engine::deliver(std::vector<DeliveryTar
   co_return results;
 }
 
-Store::Async<Appended> Engine::append(MailboxRef mailbox, std::vector<AppendMessage> messages) {
+Store::Async<Appended> Engine::append(MailboxRef mailbox, std::vector<AppendMessage> messages, bool claims_recent) {
   Shard* const home = shard(mailbox);
   if (home == nullptr) co_return no_mailbox();
   const BodyLog::Guard guard(*bodies_);
@@ -197,6 +197,7 @@ Store::Async<Appended> Engine::append(MailboxRef mailbox, std::vector<AppendMess
       message.internaldate = to_micros(messages[n].internaldate.value_or(now));
       result.uids.push_back(transaction.insert_message(*account, *row, message));
     }
+    if (claims_recent) result.recent = row->claim_recent();
     return result;
   });
 }

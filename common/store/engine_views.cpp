@@ -173,11 +173,7 @@ Store::Async<RecentRange> Engine::claim_recent(MailboxRef mailbox) {
   const auto claim = [&](Transaction& transaction) -> Result<RecentRange> {
     MailboxRow* const row = transaction.mailbox(mailbox.mailbox);
     if (row == nullptr || row->account != mailbox.account) return no_mailbox();
-    const RecentRange range{row->recent_uid + 1, row->status.uidnext - 1};
-    row->recent_uid = row->status.uidnext - 1;
-    row->status.recent = 0;
-    row->dirty = true;
-    return range;
+    return row->claim_recent();
   };
   // \Recent is a hint for people: who claims it after a power cut may be told of messages that were told before.
   co_return co_await write_to<RecentRange>(shard(mailbox.shard), claim, false);

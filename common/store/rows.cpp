@@ -118,6 +118,15 @@ std::vector<MessageRow> read_messages(Database& database, std::int64_t mailbox, 
   return rows;
 }
 
+RecentRange MailboxRow::claim_recent() {
+  if (status.recent == 0) return {};
+  const RecentRange range{recent_uid + 1, status.uidnext - 1};
+  recent_uid = status.uidnext - 1;
+  status.recent = 0;
+  dirty = true;
+  return range;
+}
+
 MailboxInfo to_info(const MailboxRow& row, std::uint32_t shard) {
   MailboxInfo info;
   info.name = row.name;

@@ -34,6 +34,9 @@ struct MailboxRow {
   std::uint64_t expunge_floor = 0;  // the expunge log is complete from here on
   bool dirty = false;
   bool gone = false;  // deleted in this transaction
+
+  /// Gives the recent messages to one session.
+  RecentRange claim_recent();
 };
 
 struct MessageRow {

@@ -34,6 +34,7 @@ class Snapshot {
     std::uint32_t uidvalidity = 0;
     std::uint32_t uidnext = 1;
     std::uint64_t highest_modseq = 1;
+    std::uint32_t recent = 0;  // what claim_recent() would have given at that mod-sequence, or less
     std::shared_ptr<const std::vector<std::string>> keywords;  // name of keyword n of the account
   };
 

@@ -113,6 +113,7 @@ Snapshot::Head head_of(Database& database, const MailboxRow& row, MailboxRef mai
   head.uidvalidity = row.status.uidvalidity;
   head.uidnext = row.status.uidnext;
   head.highest_modseq = row.status.highest_modseq;
+  head.recent = row.status.recent;
   auto names = read_keywords(database, row.account);
   if (old != nullptr && old->keywords() == names)
     head.keywords = old->head().keywords;

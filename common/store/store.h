@@ -83,8 +83,9 @@ class Store {
   /// One result per target, in order; the bytes are written once. A target that fails does not hinder the others.
   virtual async::Task<std::vector<Result<Stored>>> deliver(std::vector<DeliveryTarget> targets, Bytes message,
                                                            WallTime internaldate) = 0;
-  /// All messages or none (RFC 3502).
-  virtual Async<Appended> append(MailboxRef mailbox, std::vector<AppendMessage> messages) = 0;
+  /// All messages or none (RFC 3502). `claims_recent`: as claim_recent(), in the same commit.
+  virtual Async<Appended> append(MailboxRef mailbox, std::vector<AppendMessage> messages,
+                                 bool claims_recent = false) = 0;
   /// Rows only, the bytes are shared; all or none. Keeps flags and internal date. UIDs that do not exist are skipped.
   /// Between accounts of different shards: kUnsupported.
   virtual Async<Copied> copy(MailboxRef from, UidSet uids, MailboxRef to) = 0;

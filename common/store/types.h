@@ -128,10 +128,17 @@ struct AppendMessage {
   std::optional<WallTime> internaldate;  // now, if absent
 };
 
+/// Messages no session was told \Recent about; from now on they are the caller's.
+struct RecentRange {
+  std::uint32_t first = 1;
+  std::uint32_t last = 0;  // last < first: none
+};
+
 struct Appended {
   std::uint32_t uidvalidity = 0;
   std::vector<std::uint32_t> uids;  // in the order of the messages
   std::uint64_t modseq = 0;
+  RecentRange recent;  // if it was asked for
 };
 
 struct Copied {
@@ -179,12 +186,6 @@ struct Changes {
   UidSet vanished;                 // expunged since, and maybe older ones
   bool complete = true;            // false: the expunge log no longer reaches back; `vanished` is then every UID that
                                    // is not in the mailbox, below uidnext
-};
-
-/// Messages no session was told \Recent about; from now on they are the caller's.
-struct RecentRange {
-  std::uint32_t first = 1;
-  std::uint32_t last = 0;  // last < first: none
 };
 
 struct QuotaLimit {

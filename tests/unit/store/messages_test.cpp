@@ -250,6 +250,15 @@ TEST_CASE("each message is recent for exactly one session", "[store]") {
   const auto third = f.must(f.store->claim_recent(inbox));
   CHECK(third.first == 3);
   CHECK(third.last == 3);
+  f.deliver(message("4"));
+  CHECK(f.must(f.store->snapshot(inbox))->head().recent == 1);
+  const std::vector<AppendMessage> one = {{bytes(message("5")), 0, {}, std::nullopt}};
+  const auto appended = f.must(f.store->append(inbox, one, true));
+  CHECK(appended.recent.first == 4);
+  CHECK(appended.recent.last == 5);
+  CHECK(f.must(f.store->snapshot(inbox))->head().recent == 0);
+  CHECK(f.must(f.store->append(inbox, one)).recent.last == 0);
+  CHECK(f.must(f.store->claim_recent(inbox)).first == 6);
 }
 
 TEST_CASE("quota holds in the transaction that would break it", "[store]") {
