@@ -44,6 +44,7 @@ std::string operation_text(const v1::Operation& one) {
   line("reason", one.reason());
   line("status", one.status());
   line("next hop", one.next_hop());
+  line("detail", one.detail());
   line("error", one.error());
   out += fmt::format("{:<10}{} matched, {} changed, {} pending, {} skipped, {} gone, {} failed\n", "counts",
                      one.matched(), one.changed(), one.pending(), one.skipped(), one.gone(), one.failed());

@@ -1,8 +1,11 @@
-// quartetctl queue retry, hold, release, reroute, bounce, drop
+// quartetctl queue retry, hold, release, reschedule, priority, tls, reroute, expire, bounce, drop
+#include <google/protobuf/util/time_util.h>
 #include <grpcpp/client_context.h>
 
 #include <ostream>
 
+#include "common/base/ascii.h"
+#include "common/base/duration.h"
 #include "ctl/client.h"
 #include "ctl/json.h"
 #include "ctl/progress.h"
@@ -89,6 +92,65 @@ int reroute(const Invocation& invocation) {
   return change(invocation, std::move(request), "rerouted");
 }
 
+int expire(const Invocation& invocation) {
+  Request request;
+  request.set_verb(Request::VERB_EXPIRE);
+  request.mutable_change()->set_held_too(invocation.arguments.has("held-too"));
+  return change(invocation, std::move(request), "expired");
+}
+
+int priority(const Invocation& invocation) {
+  Request request;
+  request.set_verb(Request::VERB_SET_PRIORITY);
+  const auto text = invocation.arguments.value("to").value_or("");
+  const bool below = text.starts_with('-');
+  const auto to = ascii::to_number<int>(std::string_view(text).substr(below ? 1 : 0));
+  if (!to) return usage_error(invocation, "--to: expected a priority from -9 to 9");
+  request.mutable_change()->set_priority(below ? -*to : *to);
+  return change(invocation, std::move(request), "given the priority " + text);
+}
+
+int tls(const Invocation& invocation) {
+  Request request;
+  request.set_verb(Request::VERB_SET_TLS);
+  const auto to = invocation.arguments.value("to").value_or("");
+  v1::ChangeRequest::Tls wish = v1::ChangeRequest::TLS_UNSPECIFIED;
+  if (!v1::ChangeRequest::Tls_Parse("TLS_" + ascii::upper(to), &wish) || wish == v1::ChangeRequest::TLS_UNSPECIFIED)
+    return usage_error(invocation, "--to: expected require, default or relax");
+  request.mutable_change()->set_tls(wish);
+  return change(invocation, std::move(request), "given TLS " + to);
+}
+
+/// The one of --at, --in, --later and --earlier that is given; the error says what is wrong with them.
+std::string read_when(const Arguments& arguments, v1::ChangeRequest& request) {
+  using google::protobuf::util::TimeUtil;
+  int given = 0;
+  for (const auto* option : {"at", "in", "later", "earlier"}) {
+    const auto text = arguments.value(option);
+    if (!text) continue;
+    if (++given > 1) break;
+    if (std::string_view(option) == "at") {
+      if (!TimeUtil::FromString(*text, request.mutable_due()))
+        return "--at: expected a time such as 2026-11-26T12:00:00Z";
+      continue;
+    }
+    const auto length = parse_duration(*text);
+    if (!length) return "--" + std::string(option) + ": expected a duration such as 90s, 2h or 1d12h";
+    const auto sign = std::string_view(option) == "earlier" ? -1 : 1;
+    auto& to = std::string_view(option) == "in" ? *request.mutable_due_in() : *request.mutable_due_later();
+    to = TimeUtil::MillisecondsToDuration(sign * length->count());
+  }
+  return given == 1 ? "" : "when? Give one of --at, --in, --later and --earlier";
+}
+
+int reschedule(const Invocation& invocation) {
+  Request request;
+  request.set_verb(Request::VERB_RESCHEDULE);
+  if (const auto why = read_when(invocation.arguments, *request.mutable_change()); !why.empty())
+    return usage_error(invocation, why);
+  return change(invocation, std::move(request), "rescheduled");
+}
+
 }  // namespace
 
 std::vector<Command> queue_change_commands() {
@@ -105,9 +167,25 @@ std::vector<Command> queue_change_commands() {
       {"queue", "retry", "[ID...]", 0, kMany, "make recipients due at once", with({}), retry},
       {"queue", "hold", "[ID...]", 0, kMany, "keep recipients until they are released", with({}), hold},
       {"queue", "release", "[ID...]", 0, kMany, "end the hold of recipients", with({}), release},
+      {"queue", "reschedule", "[ID...]", 0, kMany, "make recipients due at another time",
+       with({{"at", "TIME", "at this time, such as 2026-11-26T12:00:00Z"},
+             {"in", "TIME", "so long from now, such as 2h"},
+             {"later", "TIME", "so much later than each is due now"},
+             {"earlier", "TIME", "so much earlier"}}),
+       reschedule},
+      {"queue", "priority", "[ID...]", 0, kMany, "send messages before or after others",
+       with({{"to", "N", "-9 to 9; 0 is the usual one"}}), priority},
+      {"queue", "tls", "[ID...]", 0, kMany, "what messages demand of TLS on their way",
+       with({{"to", "WISH",
+              "require: verified, as with REQUIRETLS; relax: whatever there is; default: as the sender asked",
+              "require default relax"}}),
+       tls},
       {"queue", "reroute", "[ID...]", 0, kMany, "send recipients to another next hop than the tables say",
        with({{"to", "HOST[:PORT]", "by SMTP to this host; or mx; or default, for what the tables say again"}}),
        reroute},
+      {"queue", "expire", "[ID...]", 0, kMany,
+       "give recipients up as if their time were over, with a notice to the sender",
+       with({{"held-too", "", "those on hold, too"}}), expire},
       {"queue", "bounce", "[ID...]", 0, kMany, "give recipients up now, with a notice to the sender",
        with({{"code", "CODE", "enhanced status code of the notice (default: 5.7.1)"}}), bounce},
       {"queue", "drop", "[ID...]", 0, kMany, "remove recipients without a notice to the sender", with({}), drop},

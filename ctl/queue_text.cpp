@@ -75,7 +75,8 @@ std::string message_text(const v1::GetMessageResponse& message, WallTime now) {
   line("recipients", fmt::format("{} of {} not done", message.recipient_size(), message.accepted_recipients()));
   line("body", message.body());
   line("options",
-       fmt::format("{}{}", message.smtputf8() ? "SMTPUTF8 " : "", message.require_tls() ? "REQUIRETLS" : ""));
+       fmt::format("{}{}{}", message.smtputf8() ? "SMTPUTF8 " : "", message.require_tls() ? "REQUIRETLS" : "",
+                   message.tls_optional() ? "TLS-Required: No" : ""));
   line("priority", message.priority() == 0 ? "" : std::to_string(message.priority()));
   line("ret", message.ret());
   line("envid", plain(message.envid()));

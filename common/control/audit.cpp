@@ -49,6 +49,7 @@ void audit(const Change& change) {
                                {"selector", change.selector},
                                {"reason", change.reason},
                                {"next_hop", change.next_hop},
+                               {"detail", change.detail},
                                {"operation", change.operation},
                                {"rule", change.rule},
                                {"dry_run", change.dry_run},

@@ -23,6 +23,7 @@ struct Change {
   std::string_view selector;  // text
   std::string_view reason;
   std::string_view next_hop = {};   // of a reroute
+  std::string_view detail = {};     // what else the verb was given
   std::string_view operation = {};  // its id
   std::string_view rule = {};       // its id
   bool dry_run = false;

@@ -74,6 +74,8 @@ v1::QueueEvent::Kind from_kind(spool::EventKind kind) {
       return v1::QueueEvent::KIND_RELEASED;
     case spool::EventKind::kRescheduled:
       return v1::QueueEvent::KIND_RESCHEDULED;
+    case spool::EventKind::kRevised:
+      return v1::QueueEvent::KIND_REVISED;
   }
   return v1::QueueEvent::KIND_UNSPECIFIED;
 }
@@ -330,6 +332,7 @@ void fill(v1::GetMessageResponse& to, const spool::Message& message) {
                                                                  : "BINARYMIME");
   to.set_smtputf8(envelope.smtputf8);
   to.set_require_tls(envelope.require_tls);
+  to.set_tls_optional(spool::tls_optional(envelope));
   to.set_priority(envelope.priority);
   to.set_auth_id(utf8(envelope.auth_id));
   to.set_client(utf8(envelope.client));

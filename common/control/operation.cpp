@@ -4,7 +4,6 @@
 #include <chrono>
 #include <span>
 
-#include "common/base/ascii.h"
 #include "common/control/audit.h"
 #include "common/control/convert.h"
 #include "common/relay/relay.h"
@@ -14,64 +13,12 @@ namespace {
 
 using grpc::Status;
 using grpc::StatusCode;
-using Request = v1::ChangeQueueRequest;
 
-constexpr std::size_t kLongestReason = 1000;
 constexpr std::size_t kShownSelector = 1000;
 constexpr std::size_t kSlice = 2000;
 constexpr auto kMoment = std::chrono::milliseconds(100);
 
 Status invalid(std::string text) { return {StatusCode::INVALID_ARGUMENT, std::move(text)}; }
-
-const char* name_of(Operation::Verb verb) {
-  switch (verb) {
-    case Request::VERB_RETRY_NOW:
-      return "retry";
-    case Request::VERB_DROP:
-      return "drop";
-    case Request::VERB_HOLD:
-      return "hold";
-    case Request::VERB_RELEASE:
-      return "release";
-    case Request::VERB_BOUNCE:
-      return "bounce";
-    case Request::VERB_REROUTE:
-      return "reroute";
-    default:
-      return "";
-  }
-}
-
-std::optional<spool::Verb> to_verb(Operation::Verb verb) {
-  switch (verb) {
-    case Request::VERB_RETRY_NOW:
-      return spool::Verb::kRetry;
-    case Request::VERB_DROP:
-      return spool::Verb::kDrop;
-    case Request::VERB_HOLD:
-      return spool::Verb::kHold;
-    case Request::VERB_RELEASE:
-      return spool::Verb::kRelease;
-    case Request::VERB_BOUNCE:
-      return spool::Verb::kBounce;
-    case Request::VERB_REROUTE:
-      return spool::Verb::kReroute;
-    default:
-      return std::nullopt;
-  }
-}
-
-/// RFC 3463 section 2: the class of a failure, and two numbers of up to three digits.
-bool is_permanent_status(std::string_view text) {
-  if (!text.starts_with("5.")) return false;
-  text.remove_prefix(2);
-  const auto dot = text.find('.');
-  if (dot == std::string_view::npos) return false;
-  const auto number = [](std::string_view digits) {
-    return !digits.empty() && digits.size() <= 3 && std::ranges::all_of(digits, ascii::is_digit);
-  };
-  return number(text.substr(0, dot)) && number(text.substr(dot + 1));
-}
 
 Status no_changes(const spool::SpoolError& fault) {
   return {StatusCode::UNAVAILABLE, "the disk does not take changes: " + utf8(fault.detail)};
@@ -85,10 +32,6 @@ void fill(v1::Operation& to, const spool::Affected& affected, std::uint64_t done
   to.set_gone(done - affected.changed - affected.pending - affected.skipped);
 }
 
-bool has_controls(std::string_view text) {
-  return std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
-}
-
 }  // namespace
 
 Operation::Operation(const Means& means, Verb verb, v1::ChangeRequest request, std::string peer, std::string rule)
@@ -97,12 +40,14 @@ Operation::Operation(const Means& means, Verb verb, v1::ChangeRequest request, s
 Operation::~Operation() {
   leave();
   const auto selector = request_.selector().ShortDebugString();
+  const auto detail = detail_of(request_);
   const auto id = record_ ? record_->get().id() : std::string();
   audit({.verb = name_of(verb_),
          .peer = peer_,
          .selector = selector,
          .reason = request_.reason(),
          .next_hop = request_.next_hop(),
+         .detail = detail,
          .operation = id,
          .dry_run = request_.dry_run(),
          .changed = affected_.changed,
@@ -122,6 +67,7 @@ void Operation::enter() {
   operation.set_next_hop(request_.next_hop());
   operation.set_matched(matched_);
   operation.set_rule(rule_);
+  operation.set_detail(detail_of(request_));
   record_ = means_.operations.begin(std::move(operation));
 }
 
@@ -154,33 +100,6 @@ v1::ChangeResponse Operation::counts() const {
   return response;
 }
 
-Status to_order(Operation::Verb given, const v1::ChangeRequest& request, relay::Relay* relay, spool::Order& order) {
-  const auto verb = to_verb(given);
-  if (!verb) return invalid("verb: none is given");
-  order = {.verb = *verb, .reason = request.reason()};
-  if (request.reason().size() > kLongestReason) return invalid("reason: longer than 1000 octets");
-  const bool bounce = verb == spool::Verb::kBounce, reroute = verb == spool::Verb::kReroute;
-  if (!bounce && !request.status().empty()) return invalid("status: only a bounce has one");
-  if (!reroute && !request.next_hop().empty()) return invalid("next_hop: only a reroute has one");
-  if (!bounce && !reroute) return Status::OK;
-  if (relay == nullptr) return {StatusCode::FAILED_PRECONDITION, "this agent does not relay"};
-  order.reason.clear();
-  if (bounce) {
-    const auto status = request.status().empty() ? std::string("5.7.1") : request.status();
-    if (!is_permanent_status(status)) return invalid("status: expected an enhanced status code such as 5.7.1");
-    if (request.reason().empty()) return invalid("reason: the sender must be told one");
-    if (has_controls(request.reason())) return invalid("reason: control characters");
-    order.reply = {550, status, request.reason(), ""};
-    return Status::OK;
-  }
-  const auto& to = request.next_hop();
-  if (to.empty()) return invalid("next_hop: expected host, host:port, mx or default");
-  if (to == "default") return Status::OK;
-  if (!relay->router()->ordered(to)) return invalid("next_hop: expected host, host:port, mx or default");
-  order.next_hop = to;
-  return Status::OK;
-}
-
 Status Operation::prepare() {
   if (!request_.selector().all() && has_no_condition(request_.selector()))
     return invalid("selector: selects everything; say so with `all`");
@@ -191,7 +110,7 @@ Status Operation::prepare() {
   filter_ = *std::move(filter);
   if (const auto fault = means_.spool.fault()) return no_changes(*fault);
   if (!request_.dry_run() && request_.max_affected() == 0) return Status::OK;
-  const auto foreseen = means_.spool.foresee(filter_, order_.verb);
+  const auto foreseen = means_.spool.foresee(filter_, order_);
   const auto hit = foreseen.changed + foreseen.pending;
   if (request_.max_affected() != 0 && hit > request_.max_affected())
     return {StatusCode::FAILED_PRECONDITION,
@@ -231,7 +150,12 @@ bool Operation::step() {
       end_early(v1::Operation::STATE_FAILED, no_changes(*fault));
       return false;
     }
-    const auto slice = std::span(recipients_).subspan(next_).first(std::min(kSlice, recipients_.size() - next_));
+    auto count = std::min(kSlice, recipients_.size() - next_);
+    // A message that is changed as a whole is changed in one step.
+    while (spool::concerns_message(order_.verb) && next_ + count < recipients_.size() &&
+           recipients_[next_ + count].message == recipients_[next_ + count - 1].message)
+      ++count;
+    const auto slice = std::span(recipients_).subspan(next_, count);
     affected_ += means_.spool.change(filter_, slice, order_);
     next_ += slice.size();
   }

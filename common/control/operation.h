@@ -10,19 +10,16 @@
 #include <vector>
 
 #include "common/control/operations.h"
+#include "common/control/order.h"
 #include "common/control/response_stream.h"
 #include "common/spool/spool.h"
 #include "quartet/control/v1/queue.pb.h"
-
-namespace quartet::relay {
-class Relay;
-}
 
 namespace quartet::control {
 
 class Operation {
  public:
-  using Verb = v1::ChangeQueueRequest::Verb;
+  using Verb = ChangeVerb;
 
   /// What operations work on; all of it outlives them.
   struct Means {
@@ -71,9 +68,6 @@ class Operation {
   bool left_ = false;
   std::string refused_ = "ended before its end";  // for the log; empty: it was done
 };
-
-/// What the verb wants besides whom it concerns. `relay` is null where the agent has none.
-grpc::Status to_order(Operation::Verb verb, const v1::ChangeRequest& request, relay::Relay* relay, spool::Order& order);
 
 /// QueueService.ChangeQueue.
 class OperationStream final : public ResponseStream<v1::ChangeQueueResponse> {

@@ -160,6 +160,22 @@ class QueueService final : public v1::QueueService::CallbackService {
                                     v1::ChangeResponse* response) override {
     return operate(context, v1::ChangeQueueRequest::VERB_REROUTE, request, response);
   }
+  grpc::ServerUnaryReactor* Expire(grpc::CallbackServerContext* context, const v1::ChangeRequest* request,
+                                   v1::ChangeResponse* response) override {
+    return operate(context, v1::ChangeQueueRequest::VERB_EXPIRE, request, response);
+  }
+  grpc::ServerUnaryReactor* Reschedule(grpc::CallbackServerContext* context, const v1::ChangeRequest* request,
+                                       v1::ChangeResponse* response) override {
+    return operate(context, v1::ChangeQueueRequest::VERB_RESCHEDULE, request, response);
+  }
+  grpc::ServerUnaryReactor* SetPriority(grpc::CallbackServerContext* context, const v1::ChangeRequest* request,
+                                        v1::ChangeResponse* response) override {
+    return operate(context, v1::ChangeQueueRequest::VERB_SET_PRIORITY, request, response);
+  }
+  grpc::ServerUnaryReactor* SetTls(grpc::CallbackServerContext* context, const v1::ChangeRequest* request,
+                                   v1::ChangeResponse* response) override {
+    return operate(context, v1::ChangeQueueRequest::VERB_SET_TLS, request, response);
+  }
 
   grpc::ServerWriteReactor<v1::ChangeQueueResponse>* ChangeQueue(grpc::CallbackServerContext* context,
                                                                  const v1::ChangeQueueRequest* request) override {

@@ -31,6 +31,7 @@ struct Attempt {
   spool::Claim claim;
   Verdict verdict = Verdict::kTransient;
   spool::Reply reply;
+  bool expired = false;         // kPermanent: for lack of time, not by a refusal
   bool counts = true;           // false: put off without having been tried
   bool by_passed_on = false;    // kAccepted: the next hop watches the sender's deadline now (RFC 2852)
   bool dsn_passed_on = false;   // kAccepted: the next hop took over the duty to notify (RFC 3461 section 5.2.1)

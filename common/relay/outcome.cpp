@@ -105,6 +105,13 @@ Decision returned(const Attempt& attempt, WallTime now) {
   return decision;
 }
 
+/// An operator ended its time: the status is ours, the rest of the reply is what the last host said.
+Decision expired(const Attempt& attempt, WallTime now) {
+  auto decision = failed(attempt, spool::Result::kExpired, now);
+  if (decision.notice) decision.notice->status = std::exchange(decision.notice->reply.enhanced, {});
+  return decision;
+}
+
 Decision deferred(const Attempt& attempt, const Options& options, const RetrySchedule& retry, WallTime now) {
   const auto& envelope = attempt.claim.message->envelope;
   const bool null_sender = envelope.reverse_path.empty();
@@ -136,7 +143,7 @@ Decision decide(const Attempt& attempt, const Options& options, const RetrySched
     case Attempt::Verdict::kAccepted:
       return accepted(attempt, now);
     case Attempt::Verdict::kPermanent:
-      return failed(attempt, spool::Result::kBounced, now);
+      return attempt.expired ? expired(attempt, now) : failed(attempt, spool::Result::kBounced, now);
     case Attempt::Verdict::kTransient:
       break;
   }

@@ -191,8 +191,11 @@ void Relay::Impl::give_up(std::vector<spool::Claim> claims) {
     std::vector<Attempt> attempts;
     for (auto& claim : group) {
       auto reply = claim.last;
-      attempts.push_back(local_verdict(std::move(claim), Attempt::Verdict::kPermanent, reply.code,
-                                       std::move(reply.enhanced), std::move(reply.text)));
+      const bool expired = spool::is_expiry(reply);
+      auto& attempt = attempts.emplace_back(local_verdict(std::move(claim), Attempt::Verdict::kPermanent, reply.code,
+                                                          std::move(reply.enhanced), std::move(reply.text)));
+      attempt.expired = expired;
+      if (expired) attempt.reply.host = std::move(reply.host);
     }
     given_up_ += count;
     if (!tasks_.spawn(fail(std::move(attempts)))) given_up_ -= count;

@@ -17,6 +17,8 @@ enum class RecordType : std::uint8_t {
   kMessage = 1,  // envelope and recipients with their state: new, handed over, or copied forward
   kBody = 2,
   kUpdates = 3,  // new states of recipients, absolute, so that to read one twice does no harm
+  kEnvelope =
+      4,  // the envelope that a known message has from now on, as a kMessage, with the recipients that came anew
 };
 
 /// Far more than fit in a segment.

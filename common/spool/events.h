@@ -24,6 +24,7 @@ enum class EventKind : std::uint8_t {
   kHeld,
   kReleased,
   kRescheduled,
+  kRevised,  // an operator changed what the message's recipients share
 };
 
 struct Event {

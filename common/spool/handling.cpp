@@ -9,6 +9,7 @@ namespace quartet::spool {
 namespace {
 
 constexpr std::string_view kTlsRequired = "tls-required";
+constexpr std::string_view kTlsAsked = "tls-asked";    // by the sender, where an operator wants something else
 constexpr std::string_view kRelease = "release";       // microseconds since 1970
 constexpr std::string_view kDeliverBy = "deliver-by";  // the same, then ";R", ";N", ";RT" or ";NT"
 
@@ -30,6 +31,29 @@ void set_tls_optional(Envelope& envelope) { envelope.attributes.emplace_back(kTl
 bool tls_optional(const Envelope& envelope) {
   const auto* value = find(envelope, kTlsRequired);
   return value != nullptr && *value == "no";
+}
+
+bool set_tls_wish(Envelope& envelope, TlsWish wish) {
+  const auto is_now = [&envelope] {
+    if (envelope.require_tls) return TlsWish::kRequired;
+    return tls_optional(envelope) ? TlsWish::kOptional : TlsWish::kDefault;
+  };
+  const auto now = is_now();
+  const auto* const kept = find(envelope, kTlsAsked);
+  const auto asked = kept == nullptr  ? now
+                     : *kept == "yes" ? TlsWish::kRequired
+                     : *kept == "no"  ? TlsWish::kOptional
+                                      : TlsWish::kDefault;
+  const auto to = wish == TlsWish::kDefault ? asked : wish;
+  if (to == now) return false;
+  std::erase_if(envelope.attributes,
+                [](const auto& one) { return one.first == kTlsRequired || one.first == kTlsAsked; });
+  envelope.require_tls = to == TlsWish::kRequired;
+  if (to == TlsWish::kOptional) set_tls_optional(envelope);
+  if (to == asked) return true;
+  const auto* const was = asked == TlsWish::kRequired ? "yes" : asked == TlsWish::kOptional ? "no" : "default";
+  envelope.attributes.emplace_back(kTlsAsked, was);
+  return true;
 }
 
 void set_release(Envelope& envelope, WallTime release) {

@@ -79,6 +79,9 @@ class Index {
   /// Takes a recipient out; the message with its last one, and then where it was is returned.
   std::optional<Place> remove(Slot recipient);
   void relocate(Slot message, const Place& place);
+  /// Gives a message the envelope of the view, and those recipients of it that are behind all that it had. The view is
+  /// not into the index.
+  void revise(Slot message, const MessageView& view);
 
   // --- Finding ---
 
@@ -111,8 +114,8 @@ class Index {
   static State resting_state(const RecipientSlot& recipient);
   /// The same with all that the log has of it; an update that changes nothing.
   Update present(Slot recipient) const;
-  /// The whole message with its recipients' resting states, as a record of its own.
-  std::string encode(Slot message) const;
+  /// The whole message with its recipients' resting states (those from an ordinal on), as a record of its own.
+  std::string encode(Slot message, std::uint32_t from = 0) const;
 
   const Counts& counts() const { return counts_; }
   /// How many recipients match a filter of domains alone (states may be named if they cover all that there are),

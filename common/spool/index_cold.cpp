@@ -1,5 +1,6 @@
 // The packed part of a message: what listings, deliveries and checkpoints read and scheduling does not. Lengths are
 // variable-size integers (seven bits a byte); texts that many messages share are slots of the text pool.
+#include <algorithm>
 #include <cstring>
 
 #include "common/base/ascii.h"
@@ -207,7 +208,7 @@ State Index::resting_state(const RecipientSlot& recipient) {
   return recipient.attempts != 0 ? State::kDeferred : State::kQueued;
 }
 
-std::string Index::encode(Slot slot) const {
+std::string Index::encode(Slot slot, std::uint32_t from) const {
   const auto& message = messages_[slot];
   auto parts = cold(slot);
   auto& view = parts.view;
@@ -228,12 +229,50 @@ std::string Index::encode(Slot slot) const {
   std::size_t i = 0;
   for (Slot r = message.first; r != kNoSlot; r = recipients_[r].next, ++i) {
     const auto& recipient = recipients_[r];
+    if (recipient.ordinal < from) continue;
     view.recipients.push_back({recipient.ordinal, texts[i].names.first, texts[i].names.second, recipient.notify,
                                resting_state(recipient), recipient.attempts, recipient.delay_notified, recipient.bounce,
                                recipient.drop_pending, texts[i].next_hop, from_micros(recipient.due),
                                view_of(texts[i].reply)});
   }
   return encode_message(view);
+}
+
+void Index::revise(Slot slot, const MessageView& view) {
+  auto& message = messages_[slot];
+  auto packed = view;
+  packed.recipients.clear();
+  std::vector<std::pair<std::string, std::string>> names;
+  std::vector<Slot> known;
+  for (Slot r = message.first; r != kNoSlot; r = recipients_[r].next) {
+    names.push_back(cold_recipient(r));
+    known.push_back(r);
+  }
+  for (const auto& [address, orcpt] : names) {
+    auto& recipient = packed.recipients.emplace_back();
+    recipient.address = address;
+    recipient.orcpt = orcpt;
+  }
+  for (const auto& recipient : view.recipients)
+    if (recipient.ordinal >= message.total) packed.recipients.push_back(recipient);
+  std::vector<std::uint32_t> offsets;
+  auto cold = pack_cold(packed, offsets);  // before the texts of the old one are released: mostly they are the same
+  release_cold(slot);
+  message.cold = std::move(cold);
+  if (sender(slot) != view.reverse_path) {
+    unlink_sender(slot);
+    message.sender_next = message.sender_previous = kNoSlot;
+    link_sender(slot, view.reverse_path);
+  }
+  for (std::size_t i = 0; i < known.size(); ++i) recipients_[known[i]].cold_offset = offsets[i];
+  Slot* next = known.empty() ? &message.first : &recipients_[known.back()].next;
+  for (std::size_t i = known.size(); i < packed.recipients.size(); ++i) {
+    const Slot recipient = recipients_.allocate();
+    *next = recipient;
+    add_recipient(slot, recipient, packed.recipients[i], offsets[i]);
+    next = &recipients_[recipient].next;
+  }
+  message.total = std::max(message.total, view.total_recipients);
 }
 
 }  // namespace quartet::spool

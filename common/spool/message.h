@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -75,6 +76,11 @@ struct Reply {
   friend bool operator==(const Reply&, const Reply&) = default;
 };
 
+/// RFC 3463 section 3.5: the status of what was given up for lack of time.
+inline constexpr std::string_view kExpiredStatus = "4.4.7";
+/// Of a recipient that an operator gave up: as if its lifetime were over, not by a refusal.
+inline bool is_expiry(const Reply& reply) { return reply.enhanced == kExpiredStatus; }
+
 enum class State : std::uint8_t {
   kQueued,    // no attempt yet, due at next_attempt
   kActive,    // claimed by the scheduler; becomes queued or deferred again after a crash
@@ -92,7 +98,7 @@ struct Claim {
   std::string orcpt;
   std::uint16_t attempts = 0;   // that failed so far
   bool delay_notified = false;  // set by an earlier outcome
-  bool bounce = false;          // an operator gave it up: it fails now, with `last` as the reply
+  bool bounce = false;          // an operator gave it up: it fails now, with `last` as the reply; see is_expiry()
   std::string next_hop;         // an operator's, in place of what the tables say; empty: as they say
   Reply last;
   RecipientId id() const { return {message->id, ordinal}; }

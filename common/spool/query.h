@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/spool/handling.h"
 #include "common/spool/message.h"
 
 namespace quartet::spool {
@@ -106,23 +107,35 @@ enum class Verb : std::uint8_t {
   kHold,        // keep until it is released
   kRelease,     // held ones become due at once
   kRetry,       // due at once
-  kReschedule,  // due at Order::due
+  kReschedule,  // due at Order::due, or Order::later than now said
   kDrop,        // remove without notice
   kBounce,      // due at once, to fail with Order::reply: whoever claims it tells the sender and records the end
+  kExpire,      // as kBounce, but as if the lifetime were over: the last reply stays, with the status 4.4.7
   kReroute,     // to Order::next_hop from now on; due at once unless held
+  kPriority,    // the whole message: Order::priority from the next attempt on
+  kTls,         // the whole message: Order::tls from the next attempt on
 };
+
+/// Whether the verb changes what all recipients of a message share: it does if one of them matches, and those under
+/// delivery go on as they are.
+constexpr bool concerns_message(Verb verb) { return verb == Verb::kPriority || verb == Verb::kTls; }
 
 struct Order {
   Verb verb = Verb::kRetry;
-  std::string reason = {};    // kHold, kDrop: text of the last reply from now on, unless it is empty
-  WallTime due{};             // kReschedule
-  Reply reply = {};           // kBounce
-  std::string next_hop = {};  // kReroute; empty: as the tables say again
+  std::string reason = {};  // kHold, kDrop: text of the last reply from now on, unless it is empty; kExpire: if nothing
+                            // was said yet
+  WallTime due{};           // kReschedule
+  std::chrono::microseconds later{};  // kReschedule, if `due` is unset: from when each is due now; may be negative
+  Reply reply = {};                   // kBounce
+  std::string next_hop = {};          // kReroute; empty: as the tables say again
+  std::int8_t priority = 0;           // kPriority; RFC 6710, -9 to 9
+  TlsWish tls = TlsWish::kDefault;    // kTls
+  bool held_too = false;              // kExpire: those on hold, too
 };
 
-/// What an operation did. Recipients that are being delivered right now cannot be changed; a hold, drop, bounce or
-/// reroute takes effect when they come back undelivered, and after a crash with the next start; all else does not touch
-/// them.
+/// What an operation did. Recipients that are being delivered right now cannot be changed; a hold, drop, bounce,
+/// expiry or reroute takes effect when they come back undelivered, and after a crash with the next start, and so does
+/// what concerns the whole message; all else does not touch them.
 struct Affected {
   std::uint64_t changed = 0;
   std::uint64_t pending = 0;  // active ones for which the change waits

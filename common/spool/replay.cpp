@@ -50,6 +50,15 @@ void Replay::feed(const journal::RecordView& record, Source source, Result& resu
       for (const auto& update : *updates) apply(update, result);
       return;
     }
+    case RecordType::kEnvelope: {
+      const auto message = decode_message(record.payload);
+      if (!message || source == Source::kOther) {
+        ++unreadable_;
+        return;
+      }
+      if (const auto slot = index_.find(message->id); slot != kNoSlot) index_.revise(slot, *message);
+      return;
+    }
   }
   ++unreadable_;
 }

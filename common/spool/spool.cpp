@@ -107,7 +107,7 @@ Affected Spool::change(const Filter& filter, std::span<const RecipientId> recipi
   return impl_->change(filter, recipients, order);
 }
 
-Affected Spool::foresee(const Filter& filter, Verb verb) const { return impl_->foresee(filter, verb); }
+Affected Spool::foresee(const Filter& filter, const Order& order) const { return impl_->foresee(filter, order); }
 
 async::Task<std::expected<void, SpoolError>> Spool::sync() {
   using Result = std::expected<void, SpoolError>;

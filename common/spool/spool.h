@@ -144,7 +144,7 @@ class Spool {
   std::vector<RecipientId> matching(const Filter& filter) const;
   Affected change(const Filter& filter, std::span<const RecipientId> recipients, const Order& order);
   /// What change() would do at this moment.
-  Affected foresee(const Filter& filter, Verb verb) const;
+  Affected foresee(const Filter& filter, const Order& order) const;
   /// Waits until everything noted so far is durable.
   async::Task<std::expected<void, SpoolError>> sync();
 

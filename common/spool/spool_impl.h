@@ -63,7 +63,7 @@ class Spool::Impl {
   // spool_operate.cpp
   std::vector<RecipientId> matching(const Filter& filter) const;
   Affected change(Filter filter, std::span<const RecipientId> recipients, const Order& order);
-  Affected foresee(const Filter& filter, Verb verb) const;
+  Affected foresee(const Filter& filter, const Order& order) const;
   void sync(Recorded completion);
 
   // spool_health.cpp
@@ -89,19 +89,37 @@ class Spool::Impl {
   /// Something is due at `due`: has the scheduler to be told?
   void note_due(Effects& effects, std::int64_t due);
 
+  /// A message whose envelope was changed.
+  struct Revision {
+    MessageId message;
+    std::uint32_t added_from = 0;  // recipients from this ordinal on came with it
+  };
+  /// Changes that take effect together.
+  struct Changes {
+    std::vector<Update> updates;
+    std::vector<Revision> revisions;  // in the index already; they come before the updates
+    bool empty() const { return updates.empty() && revisions.empty(); }
+  };
+
   // Changes that are in the index already and have to get into the log.
   struct Batch {
-    std::string updates;       // the kUpdates record
-    std::vector<Place> freed;  // dead once the record is durable
+    std::string updates;                 // the kUpdates record
+    std::vector<Revision> revisions;     // what the kEnvelope records before it are about
+    std::vector<std::string> envelopes;  // those records
+    std::vector<Place> freed;            // dead once the record is durable
     std::vector<Recorded> waiting;
     bool saved = false;
   };
   /// Applies updates and appends them, in one step as seen from outside. With the mutex held.
   void log_updates(std::vector<Update> updates, Recorded completion, bool lazy, Effects& effects);
+  void log_changes(const Changes& changes, Recorded completion, bool lazy, Effects& effects);
+  std::vector<journal::NewRecord> unit_of(const std::shared_ptr<Batch>& batch) const;
+  /// As the index has it now; nullopt: it has left the queue.
+  std::optional<std::string> encode(const Revision& revision) const;
   void append_batch(const std::shared_ptr<Batch>& batch, bool lazy);
   void batch_ended(const std::shared_ptr<Batch>& batch, const journal::AppendResult& result);
   void retry_unsaved();
-  std::optional<std::string> present_updates(const Batch& batch) const;
+  bool renew(Batch& batch) const;
   void free_places(const std::vector<Place>& places);
 
   /// Outcomes and new messages that take effect together, once they are in the log.
@@ -121,6 +139,8 @@ class Spool::Impl {
   static EventKind event_of(Verb verb);
   static EventKind event_of(const Update& update);
   std::optional<Update> update_for(const Order& order, Slot recipient, Affected& affected);
+  /// For what concerns the whole message: changes it once, and counts each of its recipients.
+  void revise(const Order& order, Slot recipient, Slot& message, Changes& changes, Affected& affected);
 
   /// Between the steps of a walk, without the mutex: who only gives it back and takes it again keeps all others
   /// waiting.

@@ -7,24 +7,52 @@ namespace {
 
 enum class Effect { kChange, kPend, kSkip };
 
-Effect effect_of(Verb verb, const Index::RecipientSlot& recipient) {
-  const bool held = recipient.state == State::kHeld;
-  const bool lasts = verb == Verb::kHold || verb == Verb::kDrop || verb == Verb::kBounce || verb == Verb::kReroute;
-  if (verb == Verb::kBounce && recipient.bounce && !held) return Effect::kSkip;
-  if (recipient.state == State::kActive) return lasts ? Effect::kPend : Effect::kSkip;
+/// Whether what an operator wants takes effect once an attempt that is under way has ended.
+bool lasts(Verb verb) {
+  return verb == Verb::kHold || verb == Verb::kDrop || verb == Verb::kBounce || verb == Verb::kExpire ||
+         verb == Verb::kReroute;
+}
+
+/// For what concerns recipients one by one.
+Effect effect_of(const Order& order, const Index::RecipientSlot& recipient) {
+  const auto verb = order.verb;
+  const bool active = recipient.state == State::kActive, held = recipient.state == State::kHeld;
+  const bool gives_up = verb == Verb::kBounce || verb == Verb::kExpire;
+  if (gives_up && recipient.bounce && !held) return Effect::kSkip;
+  const bool stays_held = held || (active && (recipient.was_held || recipient.hold_pending));
+  if (verb == Verb::kExpire && stays_held && !order.held_too) return Effect::kSkip;
+  if (active) return lasts(verb) ? Effect::kPend : Effect::kSkip;
   switch (verb) {
     case Verb::kDrop:
     case Verb::kBounce:
+    case Verb::kExpire:
     case Verb::kReroute:
       return Effect::kChange;
     case Verb::kRelease:
       return held ? Effect::kChange : Effect::kSkip;
-    case Verb::kHold:
-    case Verb::kRetry:
-    case Verb::kReschedule:
-      break;
+    default:
+      return held ? Effect::kSkip : Effect::kChange;
   }
-  return held ? Effect::kSkip : Effect::kChange;
+}
+
+void tally(Effect effect, Affected& affected) {
+  ++(effect == Effect::kChange ? affected.changed : effect == Effect::kPend ? affected.pending : affected.skipped);
+}
+
+/// For what concerns the whole message; false: it is so already.
+bool revise(const Order& order, Envelope& envelope) {
+  if (order.verb == Verb::kTls) return set_tls_wish(envelope, order.tls);
+  return std::exchange(envelope.priority, order.priority) != order.priority;
+}
+
+Effect effect_of_revision(bool revised, const Index::RecipientSlot& recipient) {
+  if (!revised) return Effect::kSkip;
+  return recipient.state == State::kActive ? Effect::kPend : Effect::kChange;
+}
+
+WallTime due_by(const Order& order, WallTime due) {
+  if (order.due != WallTime{}) return order.due;
+  return order.later.count() == 0 ? wall_now() : due + order.later;
 }
 
 }  // namespace
@@ -44,23 +72,24 @@ EventKind Spool::Impl::event_of(Verb verb) {
 
 std::optional<Update> Spool::Impl::update_for(const Order& order, Slot slot, Affected& affected) {
   auto& recipient = index_.recipient(slot);
-  const auto effect = effect_of(order.verb, recipient);
-  ++(effect == Effect::kChange ? affected.changed : effect == Effect::kPend ? affected.pending : affected.skipped);
-  const bool ordered = order.verb == Verb::kBounce || order.verb == Verb::kReroute;
+  const auto effect = effect_of(order, recipient);
+  tally(effect, affected);
+  const bool gives_up = order.verb == Verb::kBounce || order.verb == Verb::kExpire;
+  const bool ordered = gives_up || order.verb == Verb::kReroute;
   if (effect == Effect::kPend) {
     if (order.verb == Verb::kHold) recipient.hold_pending = true;
     recipient.ordered |= ordered;
-    if (order.verb == Verb::kBounce) recipient.was_held = recipient.hold_pending = false;
+    if (gives_up) recipient.was_held = recipient.hold_pending = false;
   }
   if (effect == Effect::kSkip) return std::nullopt;
   auto update = index_.present(slot);
   update.claimed = effect == Effect::kPend;
-  if (!order.reason.empty() && !recipient.bounce) update.reply.text = order.reason;
+  const bool says = order.verb != Verb::kExpire || update.reply.text.empty();
+  if (!order.reason.empty() && !recipient.bounce && says) update.reply.text = order.reason;
   if (order.verb == Verb::kReroute) update.next_hop = order.next_hop;
-  if (order.verb == Verb::kBounce) {
-    update.bounce = true;
-    update.reply = order.reply;
-  }
+  if (gives_up) update.bounce = true;
+  if (order.verb == Verb::kBounce) update.reply = order.reply;
+  if (order.verb == Verb::kExpire) update.reply.enhanced = kExpiredStatus;
   if (order.verb == Verb::kDrop && update.claimed) {
     update.drop = true;
     return update;
@@ -69,7 +98,7 @@ std::optional<Update> Spool::Impl::update_for(const Order& order, Slot slot, Aff
   if (order.verb == Verb::kReroute && update.state == State::kHeld) return update;
   const bool hold = order.verb == Verb::kHold;
   update.state = hold ? State::kHeld : recipient.attempts != 0 ? State::kDeferred : State::kQueued;
-  if (!hold) update.due = order.due == WallTime{} ? wall_now() : order.due;
+  if (!hold) update.due = due_by(order, update.due);
   return update;
 }
 
@@ -82,38 +111,77 @@ std::vector<RecipientId> Spool::Impl::matching(const Filter& filter) const {
   return ids;
 }
 
-Affected Spool::Impl::foresee(const Filter& filter, Verb verb) const {
+Affected Spool::Impl::foresee(const Filter& filter, const Order& order) const {
   Affected affected;
+  MessageId message{};
+  bool revised = false;
   each_match(filter, std::nullopt, [&](Slot slot) {
-    const auto effect = effect_of(verb, index_.recipient(slot));
-    ++(effect == Effect::kChange ? affected.changed : effect == Effect::kPend ? affected.pending : affected.skipped);
+    const auto& recipient = index_.recipient(slot);
+    if (!concerns_message(order.verb)) {
+      tally(effect_of(order, recipient), affected);
+      return true;
+    }
+    if (const auto id = index_.message(recipient.message).id; id != message) {
+      message = id;
+      auto envelope = index_.envelope(recipient.message);
+      revised = spool::revise(order, envelope);
+    }
+    tally(effect_of_revision(revised, recipient), affected);
     return true;
   });
   return affected;
 }
 
-/// Whom it concerns is known before the first change: one may take out of the index what a walk is at.
+void Spool::Impl::revise(const Order& order, Slot slot, Slot& message, Changes& changes, Affected& affected) {
+  const auto& recipient = index_.recipient(slot);
+  const auto id = index_.message(recipient.message).id;
+  if (message != recipient.message) {
+    message = recipient.message;
+    auto envelope = index_.envelope(message);
+    if (spool::revise(order, envelope)) {
+      auto view = view_of(id, envelope);
+      view.total_recipients = index_.message(message).total;
+      index_.revise(message, view);
+      changes.revisions.push_back({id, view.total_recipients});
+    }
+  }
+  const bool revised = !changes.revisions.empty() && changes.revisions.back().message == id;
+  tally(effect_of_revision(revised, recipient), affected);
+}
+
+/// Whom it concerns is known before the first change: one may take out of the index what a walk is at. Recipients of
+/// one message are in one step if the change concerns all of it, so that they count alike.
 Affected Spool::Impl::change(Filter filter, std::span<const RecipientId> ids, const Order& order) {
   Affected affected;
   Effects effects;
   constexpr std::size_t kBatch = 500;
+  const bool whole = concerns_message(order.verb);
   std::ranges::sort(filter.ids);
   std::ranges::sort(filter.recipient_ids);
   for (std::size_t next = 0; next < ids.size();) {
     {
       const std::lock_guard lock(mutex_);
-      std::vector<Update> updates;
-      for (const auto end = std::min(ids.size(), next + kBatch); next < end; ++next) {
+      Changes changes;
+      Slot message = kNoSlot;
+      auto end = std::min(ids.size(), next + kBatch);
+      while (whole && end < ids.size() && ids[end].message == ids[end - 1].message) ++end;
+      for (; next < end; ++next) {
         const auto slot = index_.find(ids[next]);
         if (slot == kNoSlot || !index_.matches(filter, slot)) continue;
+        if (whole) {
+          const auto before = affected.changed;
+          revise(order, slot, message, changes, affected);
+          if (watched() && affected.changed != before) add_event(effects, EventKind::kRevised, slot);
+          continue;
+        }
         auto update = update_for(order, slot, affected);
         if (!update) continue;
         if (watched() && !update->claimed) add_event(effects, event_of(order.verb), slot, &update->reply);
         if (!update->final && !update->claimed && update->state != State::kHeld)
           note_due(effects, to_micros(update->due));
-        updates.push_back(std::move(*update));
+        changes.updates.push_back(std::move(*update));
       }
-      if (!updates.empty()) log_updates(std::move(updates), {}, false, effects);
+      if (!changes.empty()) log_changes(changes, {}, false, effects);
     }
     tell(effects);
     effects = {};

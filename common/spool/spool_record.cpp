@@ -20,14 +20,20 @@ EventKind Spool::Impl::event_of(const Update& update) {
 
 /// With the mutex held, so that records of one recipient are in the log in the order of its changes.
 void Spool::Impl::log_updates(std::vector<Update> updates, Recorded completion, bool lazy, Effects& effects) {
+  log_changes({std::move(updates), {}}, std::move(completion), lazy, effects);
+}
+
+void Spool::Impl::log_changes(const Changes& changes, Recorded completion, bool lazy, Effects& effects) {
   if (closing_) {
     if (completion) effects.refused.push_back(std::move(completion));
     return;
   }
   auto batch = std::make_shared<Batch>();
-  batch->updates = encode_updates(updates);
+  batch->updates = encode_updates(changes.updates);
+  batch->revisions = changes.revisions;
+  for (const auto& revision : batch->revisions) batch->envelopes.push_back(encode(revision).value_or(""));
   if (completion) batch->waiting.push_back(std::move(completion));
-  for (const auto& update : updates) {
+  for (const auto& update : changes.updates) {
     if (auto freed = apply_update(index_, update)) {
       bodies_.erase(update.recipient.message);
       batch->freed.push_back(std::move(*freed));
@@ -46,12 +52,26 @@ void Spool::Impl::log_updates(std::vector<Update> updates, Recorded completion, 
   append_batch(batch, lazy);
 }
 
+std::optional<std::string> Spool::Impl::encode(const Revision& revision) const {
+  const auto slot = index_.find(revision.message);
+  return slot == kNoSlot ? std::nullopt : std::optional(index_.encode(slot, revision.added_from));
+}
+
+std::vector<journal::NewRecord> Spool::Impl::unit_of(const std::shared_ptr<Batch>& batch) const {
+  std::vector<journal::NewRecord> unit;
+  const auto add = [&](RecordType type, const std::string& payload) {
+    auto& record = unit.emplace_back();
+    record.type = static_cast<std::uint8_t>(type);
+    record.pieces.emplace_back(std::shared_ptr<const std::string>(batch, &payload));
+    record.in_segment = true;
+  };
+  for (const auto& envelope : batch->envelopes) add(RecordType::kEnvelope, envelope);
+  add(RecordType::kUpdates, batch->updates);
+  return unit;
+}
+
 void Spool::Impl::append_batch(const std::shared_ptr<Batch>& batch, bool lazy) {
-  std::vector<journal::NewRecord> unit(1);
-  unit[0].type = static_cast<std::uint8_t>(RecordType::kUpdates);
-  unit[0].pieces.emplace_back(std::shared_ptr<const std::string>(batch, &batch->updates));
-  unit[0].in_segment = true;
-  log_->append(std::move(unit), [this, batch](journal::AppendResult result) { batch_ended(batch, result); },
+  log_->append(unit_of(batch), [this, batch](journal::AppendResult result) { batch_ended(batch, result); },
                {.lazy = lazy, .essential = true});
 }
 
@@ -74,14 +94,16 @@ void Spool::Impl::free_places(const std::vector<Place>& places) {
   }
 }
 
-/// What a batch that failed has to say by now: later changes of its recipients may be in the log already, so states are
-/// those of today. nullopt if a record on its way says something newer still.
-std::optional<std::string> Spool::Impl::present_updates(const Batch& batch) const {
+/// Brings a batch that failed up to what it has to say by now: later changes of its recipients may be in the log
+/// already, so states are those of today. False if a record on its way says something newer still.
+bool Spool::Impl::renew(Batch& batch) const {
+  const auto on_its_way = [this](const Revision& revision) { return in_flight_.contains(revision.message); };
+  if (std::ranges::any_of(batch.revisions, on_its_way)) return false;
   const auto decoded = decode_updates(batch.updates);
   QUARTET_CHECK(decoded.has_value());
   std::vector<Update> updates;
   for (auto update : *decoded) {
-    if (in_flight_.contains(update.recipient.message)) return std::nullopt;
+    if (in_flight_.contains(update.recipient.message)) return false;
     if (!update.final) {
       const auto slot = index_.find(update.recipient);
       if (slot == kNoSlot) continue;
@@ -89,7 +111,11 @@ std::optional<std::string> Spool::Impl::present_updates(const Batch& batch) cons
     }
     updates.push_back(std::move(update));
   }
-  return encode_updates(updates);
+  batch.updates = encode_updates(updates);
+  batch.envelopes.clear();
+  for (const auto& revision : batch.revisions)
+    if (auto envelope = encode(revision)) batch.envelopes.push_back(*std::move(envelope));
+  return true;
 }
 
 /// Called by one thread at a time. While batches wait, later ones queue up behind them, so what is appended here is
@@ -99,17 +125,10 @@ void Spool::Impl::retry_unsaved() {
   {
     const std::lock_guard lock(mutex_);
     for (const auto& batch : unsaved_) {
-      auto present = present_updates(*batch);
-      if (!present) continue;
-      batch->updates = std::move(*present);
-      tried.push_back(batch);
+      if (renew(*batch)) tried.push_back(batch);
     }
     for (const auto& batch : tried) {
-      std::vector<journal::NewRecord> unit(1);
-      unit[0].type = static_cast<std::uint8_t>(RecordType::kUpdates);
-      unit[0].pieces.emplace_back(std::shared_ptr<const std::string>(batch, &batch->updates));
-      unit[0].in_segment = true;
-      log_->append(std::move(unit),
+      log_->append(unit_of(batch),
                    [this, batch](journal::AppendResult result) {
                      const std::lock_guard inner(mutex_);
                      batch->saved = result.has_value();

@@ -126,7 +126,15 @@ void Spool::Impl::obey_orders(Slot slot, Update& update) const {
   const auto& recipient = index_.recipient(slot);
   update.bounce = recipient.bounce;
   update.next_hop = index_.next_hop(slot);
-  if (recipient.bounce) update.reply = index_.reply(slot);
+  if (recipient.bounce) {
+    auto reply = index_.reply(slot);
+    // What ends for lack of time says what the last attempt met.
+    if (is_expiry(reply) && (update.reply.code != 0 || !update.reply.text.empty())) {
+      update.reply.enhanced = kExpiredStatus;
+    } else {
+      update.reply = std::move(reply);
+    }
+  }
   update.due = wall_now();
 }
 

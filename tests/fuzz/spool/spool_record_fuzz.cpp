@@ -68,8 +68,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     record.last = first = record.type != static_cast<std::uint8_t>(RecordType::kMessage);
     offset += record.location.footprint();
     replay.feed(record, (*head & 0x80) != 0 ? Replay::Source::kOther : Replay::Source::kOwn, result);
-    if (record.type == static_cast<std::uint8_t>(RecordType::kMessage)) round_trip_message(payload);
-    if (record.type == static_cast<std::uint8_t>(RecordType::kUpdates)) round_trip_updates(payload);
+    const auto type = static_cast<RecordType>(record.type);
+    if (type == RecordType::kMessage || type == RecordType::kEnvelope) round_trip_message(payload);
+    if (type == RecordType::kUpdates) round_trip_updates(payload);
   }
   std::uint64_t expected = 0, recipients = 0;
   for (const auto slot : index.walk_messages({}, size + 1)) expected += index.place(slot).unit_bytes;

@@ -89,6 +89,97 @@ TEST_CASE("a reroute is shown, and taken back", "[control]") {
   CHECK(queue.entry().next_hop().empty());
 }
 
+TEST_CASE("priority, TLS and time of a message are set, and shown", "[control]") {
+  const LogCapture log;
+  Queue queue;
+  queue.add("a@b.test");
+  v1::GetMessageResponse message;
+  const auto look = [&] {
+    grpc::ClientContext context;
+    v1::GetMessageRequest request;
+    request.set_id(queue.entry().message_id());
+    REQUIRE(queue.stub->GetMessage(&context, request, &message).ok());
+  };
+  auto request = everything();
+  request.set_priority(-3);
+  REQUIRE(queue.call(&Stub::SetPriority, request).ok());
+  CHECK(queue.response.changed() == 1);
+  look();
+  CHECK(message.priority() == -3);
+  CHECK(log.text().find("\"detail\":\"priority=-3\"") != std::string::npos);
+  request = everything();
+  request.set_tls(v1::ChangeRequest::TLS_RELAX);
+  REQUIRE(queue.call(&Stub::SetTls, request).ok());
+  look();
+  CHECK(message.tls_optional());
+  request.set_tls(v1::ChangeRequest::TLS_REQUIRE);
+  REQUIRE(queue.call(&Stub::SetTls, request).ok());
+  look();
+  CHECK_FALSE(message.tls_optional());
+  CHECK(message.require_tls());
+  const auto before = queue.entry().next_attempt().seconds();
+  request = everything();
+  request.mutable_due_later()->set_seconds(-600);
+  REQUIRE(queue.call(&Stub::Reschedule, request).ok());
+  CHECK(queue.entry().next_attempt().seconds() == before - 600);
+  request.mutable_due()->set_seconds(before + 5);
+  REQUIRE(queue.call(&Stub::Reschedule, request).ok());
+  CHECK(queue.entry().next_attempt().seconds() == before + 5);
+}
+
+TEST_CASE("to expire leaves out what is on hold unless it is asked for", "[control]") {
+  Queue queue;
+  queue.add("a@b.test");
+  queue.spool->hold({});
+  auto request = everything();
+  REQUIRE(queue.call(&Stub::Expire, request).ok());
+  CHECK(queue.response.skipped() == 1);
+  CHECK_FALSE(queue.entry().bounce());
+  request.set_held_too(true);
+  REQUIRE(queue.call(&Stub::Expire, request).ok());
+  CHECK(queue.response.changed() == 1);
+  CHECK(queue.entry().bounce());
+  CHECK(queue.entry().last().enhanced() == "4.4.7");
+}
+
+TEST_CASE("a verb is refused without what it needs, and with what is another's", "[control]") {
+  Queue queue;
+  queue.add("a@b.test");
+  const auto code = [&](auto method, const v1::ChangeRequest& request) {
+    return queue.call(method, request).error_code();
+  };
+  for (const auto method : {&Stub::SetPriority, &Stub::SetTls, &Stub::Reschedule})
+    CHECK(code(method, everything()) == StatusCode::INVALID_ARGUMENT);
+  auto request = everything();
+  for (const int priority : {-10, 10}) {
+    request.set_priority(priority);
+    CHECK(code(&Stub::SetPriority, request) == StatusCode::INVALID_ARGUMENT);
+  }
+  request.set_priority(1);
+  CHECK(code(&Stub::SetTls, request) == StatusCode::INVALID_ARGUMENT);
+  CHECK(code(&Stub::Hold, request) == StatusCode::INVALID_ARGUMENT);
+  request = everything();
+  request.set_tls(static_cast<v1::ChangeRequest::Tls>(9));
+  CHECK(code(&Stub::SetTls, request) == StatusCode::INVALID_ARGUMENT);
+  request = everything();
+  request.mutable_due_in()->set_seconds(-1);
+  CHECK(code(&Stub::Reschedule, request) == StatusCode::INVALID_ARGUMENT);
+  request.mutable_due_later()->set_seconds(0);
+  CHECK(code(&Stub::Reschedule, request) == StatusCode::INVALID_ARGUMENT);
+  request.mutable_due_later()->set_seconds(std::numeric_limits<std::int64_t>::max());
+  CHECK(code(&Stub::Reschedule, request) == StatusCode::INVALID_ARGUMENT);
+  request.mutable_due()->set_seconds(253'402'300'799);
+  CHECK(code(&Stub::Reschedule, request) == StatusCode::INVALID_ARGUMENT);
+  request.mutable_due()->set_seconds(std::numeric_limits<std::int64_t>::max());
+  CHECK(code(&Stub::Reschedule, request) == StatusCode::INVALID_ARGUMENT);
+  CHECK(code(&Stub::RetryNow, request) == StatusCode::INVALID_ARGUMENT);
+  request = everything();
+  request.set_held_too(true);
+  request.set_reason("x");
+  CHECK(code(&Stub::Bounce, request) == StatusCode::INVALID_ARGUMENT);
+  CHECK(queue.spool->counts().messages == 1);
+}
+
 TEST_CASE("orders that make no sense are refused", "[control]") {
   Queue queue;
   queue.add("a@b.test");

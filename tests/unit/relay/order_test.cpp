@@ -60,6 +60,28 @@ TEST_CASE("a bounced message is told of in one notice, whatever its recipients w
   }
 }
 
+TEST_CASE("what an operator expires comes back as what had no more time, with the last words of its host", "[relay]") {
+  Sink sink(puts_off());
+  auto options = options_for_tests();
+  options.retry.delays = {std::chrono::hours(1)};
+  Running running(all_to(to_port(sink.port())), options);
+  running.enqueue(message_to({"one@b.test"}));
+  running.start();
+  REQUIRE(running.deferred("one@b.test"));
+  const auto events = running.spool().subscribe(100);
+  CHECK(running.spool().change(to_domain("b.test"), {.verb = spool::Verb::kExpire}).changed == 1);
+  REQUIRE(sink.wait_for(1));
+  REQUIRE(running.empty());
+  const auto report = parse_report(sink.mails().at(0).body);
+  REQUIRE(report.recipients.size() == 1);
+  CHECK(report.recipients[0].at("action") == "failed");
+  CHECK(report.recipients[0].at("status") == "4.4.7");
+  CHECK(report.recipients[0].at("diagnostic-code") == "smtp; 450 later");
+  const auto seen = events->take(100);
+  CHECK(std::ranges::count(seen, spool::EventKind::kExpired, &spool::Event::kind) == 1);
+  CHECK(std::ranges::count(seen, spool::EventKind::kBounced, &spool::Event::kind) == 0);
+}
+
 TEST_CASE("many bounces at once go a few at a time, each once", "[relay]") {
   Sink sink({});
   Running running(all_to(to_port(sink.port())));

@@ -149,6 +149,7 @@ inline std::vector<Claim> claim_all(Spool& spool, std::size_t max = 1'000'000) {
 inline std::vector<std::string> picture(const Spool& spool) {
   std::vector<std::string> lines;
   spool.visit({}, [&](const Entry& entry) {
+    const auto message = spool.find(entry.id.message);
     auto state = entry.state;
     if (state == State::kActive) state = entry.attempts != 0 ? State::kDeferred : State::kQueued;
     lines.push_back(entry.id.message.to_string() + "." + std::to_string(entry.id.ordinal) + " " + entry.reverse_path +
@@ -157,6 +158,10 @@ inline std::vector<std::string> picture(const Spool& spool) {
                     std::to_string(entry.last.code) + " " + entry.last.enhanced + " " + entry.last.text + " " +
                     entry.last.host + " size " + std::to_string(entry.size) + " trace " + entry.trace_id + " bounce " +
                     std::to_string(entry.bounce) + " via " + entry.next_hop);
+    if (!message) return true;  // gone meanwhile
+    lines.back() += " of " + std::to_string(message->recipients) + " priority " +
+                    std::to_string(message->envelope.priority) + (message->envelope.require_tls ? " tls" : "");
+    for (const auto& [key, value] : message->envelope.attributes) lines.back() += " " + key + "=" + value;
     return true;
   });
   return lines;

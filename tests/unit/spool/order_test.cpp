@@ -36,7 +36,7 @@ TEST_CASE("a bounce makes due at once, with its reply, and survives a crash", "[
   enqueue(*spool, later("a@b.test"));
   const bool held = GENERATE(false, true);
   if (held) spool->hold({});
-  CHECK(spool->foresee({}, Verb::kBounce).changed == 1);
+  CHECK(spool->foresee({}, bounce()).changed == 1);
   CHECK(spool->change({}, bounce()).changed == 1);
   CHECK(spool->change({}, bounce()).skipped == 1);
   REQUIRE(sync(*spool));
@@ -58,7 +58,7 @@ TEST_CASE("a bounce of an active recipient waits for the end of its attempt", "[
   enqueue(*spool, message_to({"a@b.test"}));
   const auto claims = claim_all(*spool);
   REQUIRE(claims.size() == 1);
-  CHECK(spool->foresee({}, Verb::kBounce).pending == 1);
+  CHECK(spool->foresee({}, bounce()).pending == 1);
   CHECK(spool->change({}, bounce()).pending == 1);
   CHECK(only_entry(*spool).state == State::kActive);
   CHECK(spool->claim_due(wall_now(), 10).empty());

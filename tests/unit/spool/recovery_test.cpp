@@ -166,8 +166,9 @@ TEST_CASE("any history of a queue replays to the same queue", "[spool]") {
       case 8: {
         Filter filter;
         filter.recipient_domains = {"d" + std::to_string(below(5)) + ".test"};
-        const auto verb = below(7);
-        const bool seldom = (verb == 4 || verb == 5) && below(4) == 0;
+        const auto verb = below(10);
+        const bool gives_up = verb == 5 || verb == 9;
+        const bool seldom = (verb == 4 || gives_up) && below(4) == 0;
         if (verb == 0) note_pending(*spool, filter, Verb::kHold, pending);
         if (seldom) note_pending(*spool, filter, verb == 4 ? Verb::kDrop : Verb::kBounce, pending);
         if (verb == 0) spool->hold(filter, "held at " + std::to_string(step));
@@ -175,6 +176,9 @@ TEST_CASE("any history of a queue replays to the same queue", "[spool]") {
         if (verb == 2) spool->retry_now(filter);
         if (verb == 3) spool->reschedule(filter, wall_now() + hours(below(50)));
         if (verb == 4 && seldom) spool->drop(filter);
+        if (verb == 7) spool->change(filter, {.verb = Verb::kPriority, .priority = static_cast<std::int8_t>(below(9))});
+        if (verb == 8) spool->change(filter, {.verb = Verb::kTls, .tls = static_cast<TlsWish>(below(3))});
+        if (verb == 9 && seldom) spool->change(filter, {.verb = Verb::kExpire, .held_too = true});
         if (verb == 5 && seldom)
           spool->change(filter, {.verb = Verb::kBounce, .reply = {550, "5.7.1", "at " + std::to_string(step), ""}});
         if (verb == 6)
