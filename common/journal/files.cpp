@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "common/base/ascii.h"
+#include "common/base/directories.h"
 
 namespace quartet::journal {
 
@@ -65,10 +66,9 @@ Status Files::check_fault(FileOperation operation, const std::string& name) cons
 }
 
 Status Files::make_directories() const {
-  std::error_code error;
   for (const char* sub : {"payload", "quarantine"}) {
-    std::filesystem::create_directories(directory_ / sub, error);
-    if (error) return std::unexpected(make_error(error.value(), "cannot make " + (directory_ / sub).string()));
+    if (const std::error_code error = quartet::make_directories(directory_ / sub))
+      return std::unexpected(make_error(error.value(), "cannot make " + (directory_ / sub).string()));
   }
   return sync_directory();
 }

@@ -14,6 +14,7 @@
 #include <system_error>
 
 #include "common/base/ascii.h"
+#include "common/base/directories.h"
 #include "common/base/scope.h"
 
 namespace quartet::store {
@@ -63,9 +64,10 @@ std::string unsuitable_file_system(const std::string& path) {
 }
 
 std::expected<Layout, StoreError> Layout::open(const std::string& directory, std::size_t shards_if_new) {
-  std::error_code error;
   for (const char* part : {"", "/index", "/bytes", "/hints"}) {
-    const bool made = std::filesystem::create_directories(directory + part, error);
+    std::error_code error;
+    const bool made = !std::filesystem::exists(directory + part, error);
+    if (!error) error = make_directories(directory + part);
     // Mail is private whatever the umask; an administrator may open what exists to a group.
     if (made && !error) std::filesystem::permissions(directory + part, std::filesystem::perms::owner_all, error);
     if (error) return std::unexpected(StoreError{ErrorCode::kIo, directory + part + ": " + error.message()});
@@ -95,25 +97,34 @@ std::string Layout::shard_path(std::size_t number) const {
 }
 
 std::expected<void, StoreError> Layout::read_or_write_settings(std::size_t shards_if_new) {
-  const std::string path = directory_ + "/store.conf";
-  std::ifstream file(path);
-  if (!file) {
-    shards_ = shards_if_new;
-    if (shards_ == 0 || shards_ > kMaxShards)
-      return std::unexpected(
-          StoreError{ErrorCode::kUnsupported, fmt::format("a store has 1 to {} shards", kMaxShards)});
-    return write_file(directory_, "store.conf", fmt::format("format 1\nshards {}\n", shards_));
+  std::error_code error;
+  if (std::filesystem::exists(directory_ + "/store.conf", error)) {
+    const auto shards = count_shards(directory_);
+    if (!shards) return std::unexpected(shards.error());
+    shards_ = *shards;
+    return {};
   }
+  shards_ = shards_if_new;
+  if (shards_ == 0 || shards_ > kMaxShards)
+    return std::unexpected(StoreError{ErrorCode::kUnsupported, fmt::format("a store has 1 to {} shards", kMaxShards)});
+  return write_file(directory_, "store.conf", fmt::format("format 1\nshards {}\n", shards_));
+}
+
+std::expected<std::size_t, StoreError> count_shards(const std::string& directory) {
+  const std::string path = directory + "/store.conf";
+  std::ifstream file(path);
+  if (!file) return std::unexpected(StoreError{ErrorCode::kIo, path + " cannot be read: is this a store?"});
   std::string line;
   std::string format;
+  std::size_t shards = 0;
   while (std::getline(file, line)) {
     if (line.starts_with("format ")) format = line.substr(7);
     if (line.starts_with("shards "))
-      shards_ = ascii::to_number<std::size_t>(std::string_view(line).substr(7)).value_or(0);
+      shards = ascii::to_number<std::size_t>(std::string_view(line).substr(7)).value_or(0);
   }
-  if (format != "1" || shards_ == 0 || shards_ > kMaxShards)
+  if (format != "1" || shards == 0 || shards > kMaxShards)
     return std::unexpected(StoreError{ErrorCode::kUnsupported, path + " is not of a format this version knows"});
-  return {};
+  return shards;
 }
 
 }  // namespace quartet::store

@@ -33,6 +33,9 @@ class Layout {
   std::size_t shards_ = 0;
 };
 
+/// Of a store that exists, without opening it. kIo if there is none.
+std::expected<std::size_t, StoreError> count_shards(const std::string& directory);
+
 /// The name of a file system that cannot hold a store ("nfs"), or "" if `path` is fine.
 std::string unsuitable_file_system(const std::string& path);
 
