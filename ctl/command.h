@@ -65,6 +65,7 @@ std::vector<Command> upstream_commands();
 std::vector<Command> dest_commands();
 std::vector<Command> session_commands();
 std::vector<Command> sieve_commands();
+std::vector<Command> store_commands();
 std::vector<Command> config_commands();
 std::vector<Command> node_commands();
 std::vector<Command> trace_commands();

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "common/base/crc32c.h"
+#include "common/store/shard_files.h"
 
 namespace quartet::store {
 namespace {
@@ -50,6 +51,7 @@ std::optional<StoreError> Engine::start() {
                                  return row ? row->modseq : 0;
                                });
   for (std::size_t n = 0; n < layout->shards(); ++n) {
+    if (auto missing = missing_shard(layout->shard_path(n), layout->bytes_directory())) return missing;
     auto opened = Shard::open(layout->shard_path(n), static_cast<std::uint32_t>(n), options_, hub_);
     if (!opened) return opened.error();
     shards_.push_back(std::move(*opened));
