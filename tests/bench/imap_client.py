@@ -1,17 +1,23 @@
 """A client that only sends commands and reads to their end, so that the server is what is measured."""
 import socket
+import ssl
 import time
 
 from sites.process import socket_address
 
 
 class ImapClient:
-    def __init__(self, endpoint, login, password):
+    def __init__(self, endpoint, login, password, tls=False):
         self._socket = socket.create_connection(socket_address(endpoint), timeout=300)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = bytearray(1 << 20)
         self._number = 0
         self._read_until(lambda tail: tail.endswith(b"\r\n"))
+        if tls:
+            self.command("STARTTLS")
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            self._socket = context.wrap_socket(self._socket)
         self.command(f"LOGIN {login} {password}")
 
     def _read_until(self, complete):
