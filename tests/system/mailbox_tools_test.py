@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""mbsync, fetchmail and mutt against a mailbox with a letter."""
+"""mbsync, offlineimap, fetchmail and mutt against a mailbox with a letter, and mbsync against one with many."""
 import mailbox
 import os
 import pty
@@ -7,9 +7,11 @@ import select
 import time
 import unittest
 
-from harness import SitesTestCase
+from harness import FULL, SitesTestCase
 from sites import letter
 from sites.process import wait_until
+
+MANY = 10_000 if FULL else 1_000
 
 
 class MailboxTools(SitesTestCase):
@@ -26,12 +28,11 @@ class MailboxTools(SitesTestCase):
         path.chmod(0o600)
         return path
 
-    def test_mbsync_both_ways(self):
-        site, account, sent = self.arrived(0)
-        home = self.scratch()
+    def mbsync_config(self, home, site, account):
+        """All mailboxes of the account and those below `home`/local are kept the same."""
         (home / "local").mkdir()
         # mbsync 1.4 compares no IP addresses: it is given the server's own certificate to recognise.
-        config = self.private_file(home, "mbsyncrc", f"""
+        return self.private_file(home, "mbsyncrc", f"""
 IMAPAccount quartet
 Host {site.address}
 Port {site.port("imap")}
@@ -57,6 +58,11 @@ Create Both
 Expunge Both
 SyncState *
 """)
+
+    def test_mbsync_both_ways(self):
+        site, account, sent = self.arrived(0)
+        home = self.scratch()
+        config = self.mbsync_config(home, site, account)
         self.run_program("mbsync", "-c", config, "-a")
         box = mailbox.Maildir(home / "local" / "INBOX", create=False)
         found = [message for message in box if message["Message-ID"] == sent["Message-ID"]]
@@ -73,6 +79,105 @@ SyncState *
         flagged.add_flag("FS")
         box[key] = flagged
         self.run_program("mbsync", "-c", config, "-a")
+        self.assert_intact(draft, self.wait_for_message(site, account, draft["Message-ID"], mailbox="Drafts"))
+        reader = self.reader(site, account)
+        flags = reader.search(None, "FLAGGED", "SEEN", "HEADER", "Message-ID", f'"{sent["Message-ID"]}"')[1][0]
+        self.assertEqual(len(flags.split()), 1)
+
+    def far_messages(self, site, account, name):
+        """{Message-ID: flags} of a mailbox."""
+        reader = self.reader(site, account, name)
+        ids = [row[1].split()[1].decode() for row in reader.fetch("1:*", "(BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])")[1]
+               if isinstance(row, tuple)]
+        flags = reader.fetch("1:*", "(FLAGS)")[1]
+        reader.logout()
+        letters = {b"\\Draft": "D", b"\\Flagged": "F", b"\\Answered": "R", b"\\Seen": "S"}
+        return dict(zip(ids, ("".join(letter for flag, letter in letters.items() if flag in row) for row in flags)))
+
+    def near_messages(self, box):
+        """The same of a Maildir. mbsync knows no keywords."""
+        found = {}
+        for path in [*(box / "cur").iterdir(), *(box / "new").iterdir()]:
+            text = path.read_text()
+            found[text[text.index("Message-ID: ") + 12:].split("\n")[0]] = path.name.partition(":2,")[2]
+        return found
+
+    def test_mbsync_on_many_messages(self):
+        site, account = self.pair.b, self.pair.b.users[1]
+        home = self.scratch()
+        config = self.mbsync_config(home, site, account)
+        box = home / "local" / "Many"
+        for part in ("cur", "new", "tmp"):
+            (box / part).mkdir(parents=True)
+        for number in range(MANY):
+            flags = "".join(letter for bit, letter in enumerate("DFRS") if number >> bit & 1)
+            (box / "cur" / f"{1_700_000_000 + number}.{number}.host:2,{flags}").write_text(
+                f"From: ann@a.example\nMessage-ID: <{number}@many>\nSubject: {number}\n\n{'text ' * (number % 400)}\n")
+        expected = self.near_messages(box)
+        self.run_program("mbsync", "-c", config, "-a", timeout=500)
+        far = self.far_messages(site, account, "Many")
+        self.assertEqual(far, expected)
+        flagged = set(list(far)[:MANY // 10])
+
+        # Both sides change, and meet: flags, what is deleted, what is new.
+        reader = self.reader(site, account, "Many")
+        reader.store(f"1:{MANY // 10}", "+FLAGS", "(\\Flagged)")
+        reader.store(f"{MANY // 2}:{MANY // 2 + 99}", "+FLAGS", "(\\Deleted)")
+        reader.expunge()
+        reader.append("Many", "(\\Seen)", None, b"From: ann@a.example\r\nMessage-ID: <far@many>\r\n\r\nfar\r\n")
+        reader.logout()
+        for path in sorted((box / "cur").iterdir())[-50:]:
+            path.unlink()
+        for path in sorted((box / "cur").iterdir())[MANY // 5:MANY // 5 + 100]:
+            flagged.discard(f"<{path.name.split('.')[1]}@many>")
+            path.rename(path.with_name(path.name.partition(":2,")[0] + ":2,RS"))
+        (box / "new" / "1800000000.near.host").write_text("From: ann@a.example\nMessage-ID: <near@many>\n\nnear\n")
+        self.run_program("mbsync", "-c", config, "-a", timeout=500)
+        far = self.far_messages(site, account, "Many")
+        self.assertEqual(far, self.near_messages(box))
+        self.assertEqual(len(far), MANY - 100 - 50 + 2)
+        self.assertEqual(far["<far@many>"], "S")
+        self.assertEqual([name for name in flagged & set(far) if "F" not in far[name]], [])
+
+    def test_offlineimap(self):
+        site, account, sent = self.arrived(0)
+        home = self.scratch()
+        config = self.private_file(home, "offlineimaprc", f"""
+[general]
+accounts = quartet
+metadata = {home}/state
+ui = basic
+[Account quartet]
+localrepository = near
+remoterepository = far
+[Repository near]
+type = Maildir
+localfolders = {home}/mail
+[Repository far]
+type = IMAP
+remotehost = {site.address}
+remoteport = {site.port("imap")}
+remoteuser = {account.address}
+remotepass = {account.password}
+ssl = no
+starttls = yes
+sslcacertfile = {self.pair.authority.file}
+""")
+        run = lambda: self.run_program("offlineimap", "-o", "-c", config, environment={"HOME": str(home)})
+        run()
+        box = mailbox.Maildir(home / "mail" / "INBOX", create=False)
+        found = [message for message in box if message["Message-ID"] == sent["Message-ID"]]
+        self.assertEqual(len(found), 1)
+        self.assert_intact(sent, found[0].as_bytes())
+        # Back: a draft in a folder that is there, and a flag.
+        draft = letter.write(account.address, account.address, "a draft for offlineimap")
+        mailbox.Maildir(home / "mail" / "Drafts", create=False).add(draft)
+        key = next(key for key in box.keys() if box[key]["Message-ID"] == sent["Message-ID"])
+        flagged = box[key]
+        flagged.set_subdir("cur")
+        flagged.add_flag("FS")
+        box[key] = flagged
+        run()
         self.assert_intact(draft, self.wait_for_message(site, account, draft["Message-ID"], mailbox="Drafts"))
         reader = self.reader(site, account)
         flags = reader.search(None, "FLAGGED", "SEEN", "HEADER", "Message-ID", f'"{sent["Message-ID"]}"')[1][0]
