@@ -33,7 +33,9 @@ ScramClient::ScramClient(crypto::Digest digest, std::string_view user, std::stri
     : digest_(digest),
       password_(prepare(password).value_or(std::string(password))),
       nonce_(std::move(nonce)),
-      gs2_header_(channel.type.empty() ? "n,," : fmt::format("p={},,", channel.type)),
+      gs2_header_(!channel.type.empty() ? fmt::format("p={},,", channel.type)
+                  : channel.not_offered ? "y,,"
+                                        : "n,,"),
       bound_(std::move(channel.octets)),
       first_bare_(fmt::format("n={},r={}", saslname(prepare(user).value_or(std::string(user))), nonce_)) {}
 

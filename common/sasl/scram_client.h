@@ -12,6 +12,9 @@ namespace quartet::sasl {
 struct BoundChannel {
   std::string type;    // "tls-exporter"; empty: none, which is the mechanism without -PLUS
   std::string octets;  // what identifies it
+  /// Without a type: the client could bind, but the server did not offer -PLUS. One that did offer it will know that
+  /// somebody between has taken it from its list.
+  bool not_offered = false;
 };
 
 class ScramClient {

@@ -5,8 +5,7 @@
 #include <algorithm>
 #include <span>
 
-#include "common/base/encoding.h"
-#include "common/sasl/server.h"
+#include "common/smtp/client_auth.h"
 #include "common/smtp/data_decoder.h"
 #include "common/smtp/outbound.h"
 #include "common/smtp/wire.h"
@@ -133,15 +132,21 @@ class Session final : public ClientSession {
 
   async::Task<Outcome<Reply>> command(std::string line) {
     wire_.commands(*stream_, options_.server_name, line);
+    const auto verb = line.substr(0, line.find_first_of(" \r"));
+    co_return co_await round_trip(std::move(line), verb);
+  }
+
+  /// `verb`: what is observed of the line.
+  async::Task<Outcome<Reply>> round_trip(std::string line, std::string verb) {
     const auto sent = co_await write(line, options_.command_timeout);
     if (!sent) co_return std::unexpected(sent.error());
     auto reply = co_await read_reply(options_.command_timeout);
-    if (reply) observe(line, *reply);
+    if (reply) observe(verb, *reply);
     co_return reply;
   }
 
-  void observe(std::string_view line, const Reply& reply) const {
-    if (options_.observer != nullptr) options_.observer->on_reply(line.substr(0, line.find_first_of(" \r")), reply);
+  void observe(std::string_view verb, const Reply& reply) const {
+    if (options_.observer != nullptr) options_.observer->on_reply(verb, reply);
   }
 
   async::Task<Outcome<void>> hello() {
@@ -206,15 +211,21 @@ class Session final : public ClientSession {
       return std::unexpected(ClientError{Kind::kLogin, std::move(detail), std::nullopt});
     };
     if (stream_->tls() == nullptr) co_return fail("a password is configured, but the session is not encrypted");
-    if (std::ranges::find(offered_.mechanisms, "PLAIN") == offered_.mechanisms.end())
-      co_return fail("the server does not offer AUTH PLAIN");
-    const auto response = sasl::plain_response(options_.login->user, options_.login->password);
-    const auto reply = co_await command("AUTH PLAIN " + base64_encode(response) + "\r\n");
-    if (!reply) co_return std::unexpected(reply.error());
-    if (reply->code != 235)
-      co_return std::unexpected(
-          ClientError{Kind::kLogin, fmt::format("AUTH: {} {}", reply->code, reply->text()), *reply});
-    co_return Outcome<void>();
+    auto auth = ClientAuth::choose(*options_.login, offered_.mechanisms, *stream_);
+    if (!auth) co_return fail(std::move(auth.error()));
+    auto line = auth->command();
+    for (;;) {
+      const auto reply = co_await round_trip(std::move(line), "AUTH");
+      if (!reply) co_return std::unexpected(reply.error());
+      if (reply->code == 235 && auth->may_end()) co_return Outcome<void>();
+      if (reply->code == 235) co_return fail("AUTH: the server did not show that it knows the password");
+      if (reply->code != 334)
+        co_return std::unexpected(
+            ClientError{Kind::kLogin, fmt::format("AUTH: {} {}", reply->code, reply->text()), *reply});
+      auto response = auth->respond(reply->text());
+      if (!response) co_return fail("AUTH: " + response.error());
+      line = *std::move(response);
+    }
   }
 
   async::Task<Outcome<void>> transact(Exchange& exchange) {

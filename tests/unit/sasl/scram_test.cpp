@@ -101,6 +101,17 @@ TEST_CASE("client and server agree, with and without a channel to bind to", "[sa
   }
 }
 
+TEST_CASE("a client that could have bound says so (RFC 5802 section 6)", "[sasl]") {
+  const BoundChannel missed{.type = {}, .octets = {}, .not_offered = true};
+  ScramClient client(Digest::kSha256, "user", "pencil", missed, "abc");
+  CHECK(client.first() == "y,,n=user,r=abc");
+  // The server did offer it.
+  CHECK(std::holds_alternative<Malformed>(make_server("SCRAM-SHA-256", of("pencil"), channel)->step(client.first())));
+  auto server = make_server("SCRAM-SHA-256", of("pencil"));
+  CHECK(std::get<Challenge>(server->step(std::nullopt)).text.empty());
+  CHECK(proven(converse(*server, client)));
+}
+
 TEST_CASE("passwords are the same on both sides whatever form they are typed in (RFC 4013)", "[sasl]") {
   CHECK(prepare("I\u00ADX") == "IX");
   CHECK(prepare("\u00AA") == "a");

@@ -1,9 +1,11 @@
 // Both sessions against each other, and what a transcript cannot say: TLS, draining, writes, large messages.
-#include <catch2/catch.hpp>
+#include <fmt/format.h>
 
 #include <atomic>
+#include <catch2/catch.hpp>
 
 #include "common/async/task_group.h"
+#include "common/base/ascii.h"
 #include "common/net/socket.h"
 #include "common/smtp/client_session.h"
 #include "common/tls/stream.h"
@@ -300,6 +302,46 @@ TEST_CASE("STARTTLS and AUTH", "[smtp][session]") {
   client.login.reset();
   const auto nobody = run(options, handler, client, {to({"b@mx.test"}, "text\r\n")});
   CHECK(nobody.results.at(0).recipients[0].code == 530);
+}
+
+namespace {
+
+/// What was said, as far as an observer sees it.
+class Listener final : public ClientObserver {
+ public:
+  void on_reply(std::string_view command, const Reply& reply) override {
+    said += fmt::format("{}:{} ", command, reply.code);
+  }
+  void on_tls(const net::TlsInfo&) override {}
+  std::string said;
+};
+
+}  // namespace
+
+TEST_CASE("the client logs in by the best that is offered, and shows the password to nobody who has a better way",
+          "[smtp][session]") {
+  const std::string offered = GENERATE("SCRAM-SHA-256-PLUS PLAIN SCRAM-SHA-256", "SCRAM-SHA-1-PLUS SCRAM-SHA-1 PLAIN",
+                                       "LOGIN PLAIN SCRAM-SHA-1");
+  auto options = tls_options();
+  options.features.mechanisms.clear();
+  for (const auto name : ascii::split(offered, ' ')) options.features.mechanisms.emplace_back(name);
+  TestHandler handler;
+  Listener listener;
+  auto client = client_options();
+  client.starttls = StartTls::kRequired;
+  client.observer = &listener;
+  client.login = ClientLogin{"tim", "tanstaaftanstaaf by SCRAM"};
+  const auto out = run(options, handler, client, {to({"b@mx.test"}, "text\r\n")});
+  // Our server can always bind. If -PLUS is not in the list that the client saw, somebody has taken it out.
+  const bool bound = offered.contains("-PLUS");
+  CHECK(out.refused.has_value() == !bound);
+  if (bound) CHECK(handler.messages.at(0).login == "tim");
+  const std::string expected = bound ? "AUTH:334 AUTH:334 AUTH:235 " : "AUTH:501 ";
+  CHECK(listener.said == ":220 EHLO:250 STARTTLS:220 EHLO:250 " + expected);
+
+  client.login->password = "tanstaaftanstaaf";
+  const auto wrong = run(options, handler, client, {});
+  CHECK(wrong.refused->kind == ClientError::Kind::kLogin);
 }
 
 TEST_CASE("TLS from the first octet (RFC 8314 section 3)", "[smtp][session]") {

@@ -80,7 +80,16 @@ async::Task<Reply> TestHandler::on_auth(const Peer&, const sasl::Claim& claim) {
   const auto* const password = std::get_if<sasl::Password>(&claim.evidence);
   if (claim.authentication == "tim" && password != nullptr && password->text == "tanstaaftanstaaf")
     co_return Reply(235, "2.7.0", "welcome");
+  const auto* const verdict = std::get_if<sasl::Verdict>(&claim.evidence);
+  if (claim.authentication == "tim" && verdict != nullptr && *verdict == sasl::Verdict::kProven)
+    co_return Reply(235, "2.7.0", "welcome");
   co_return Reply(535, "5.7.8", "wrong name or password");
+}
+
+sasl::Verifiers TestHandler::verifiers() {
+  return [](crypto::Digest digest, std::string_view) {
+    return *sasl::make_scram_verifier(digest, "tanstaaftanstaaf by SCRAM", "0123456789abcdef", 4096);
+  };
 }
 
 async::Task<Reply> TestHandler::on_etrn(const Peer&, const std::string& argument) {

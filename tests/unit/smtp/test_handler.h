@@ -12,7 +12,7 @@ namespace quartet::smtp::test {
 /// MAIL: "refused" gets 550. RCPT: "unknown" 550, "busy" 450. The message: of "nodata" 451 in place of 354, of
 /// "diskfull" 452 from its first octets on. Each reply to a message tells its octets; with LMTP recipient "full" gets
 /// 452. ATRN: "none.test" gets 453; after a 250 the session sends one message to the client. AUTH: tim,
-/// tanstaaftanstaaf.
+/// tanstaaftanstaaf; by SCRAM it is "tanstaaftanstaaf by SCRAM".
 class TestHandler final : public Handler {
  public:
   explicit TestHandler(bool lmtp = false) : lmtp_(lmtp) {}
@@ -23,6 +23,7 @@ class TestHandler final : public Handler {
   async::Task<std::expected<std::unique_ptr<MessageSink>, Reply>> on_message(const Peer& peer,
                                                                              const Transaction& transaction) override;
   async::Task<Reply> on_auth(const Peer& peer, const sasl::Claim& claim) override;
+  sasl::Verifiers verifiers() override;
   async::Task<Reply> on_etrn(const Peer& peer, const std::string& argument) override;
   async::Task<Reply> on_atrn(const Peer& peer, const std::vector<std::string>& domains) override;
   async::Task<void> on_turned(const Peer& peer, std::unique_ptr<net::Stream> stream) override;
