@@ -48,28 +48,25 @@ std::u16string normalise(const std::u16string& text, const UNormalizer2* form) {
   }
 }
 
-/// Long texts in pieces: ICU counts in 32 bits, and a piece needs several times its size while it is folded.
+/// Long texts in pieces: ICU counts in 32 bits, and a piece needs several times its size while it is mapped.
 constexpr std::size_t kPiece = 256 * 1024;
 
 std::string_view take_piece(std::string_view& text) {
   auto size = std::min(kPiece, text.size());
-  // Not inside a character; a combining mark after the cut stays uncombined, which costs a match at worst.
-  while (size < text.size() && size > kPiece - 4 && (static_cast<unsigned char>(text[size]) & 0xC0U) == 0x80U) --size;
+  if (size < text.size()) {
+    // Before an ASCII character, on which no mark of the piece before it can act: the pieces give what the whole would.
+    const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
+    while (size > kPiece / 2 && !is_ascii(text[size])) --size;
+    // There is none, which no text of people is like: at least not inside a character.
+    if (size == kPiece / 2)
+      while (size > kPiece / 2 - 4 && (static_cast<unsigned char>(text[size]) & 0xC0U) == 0x80U) --size;
+  }
   const auto piece = text.substr(0, size);
   text.remove_prefix(size);
   return piece;
 }
 
 }  // namespace
-
-std::string fold(std::string_view utf8) {
-  if (mime::is_ascii(utf8)) return ascii::lower(utf8);
-  UErrorCode error = U_ZERO_ERROR;
-  const auto* const form = unorm2_getNFKCCasefoldInstance(&error);
-  std::string out;
-  while (!utf8.empty()) out += to_utf8(normalise(to_utf16(take_piece(utf8)), form));
-  return out;
-}
 
 std::string casemap(std::string_view utf8) {
   if (mime::is_ascii(utf8)) return ascii::upper(utf8);
@@ -93,8 +90,8 @@ std::string casemap(std::string_view utf8) {
 }
 
 bool Needle::in(std::string_view text) const {
-  if (folded_.empty()) return true;
-  return in_folded(fold(text));
+  if (mapped_.empty()) return true;
+  return in_mapped(casemap(text));
 }
 
 const mime::Header& MessageText::header() {
@@ -107,9 +104,9 @@ bool MessageText::header_has(const Needle& needle) {
     std::string text;
     for (const auto& field : header().fields())
       text.append(field.name).append(": ").append(mime::decode_words(field.value)).append("\n");
-    header_text_ = fold(text);
+    header_text_ = casemap(text);
   }
-  return needle.in_folded(*header_text_);
+  return needle.in_mapped(*header_text_);
 }
 
 bool MessageText::field_has(std::string_view name, const Needle& needle) {
@@ -131,9 +128,9 @@ void MessageText::add_part(const mime::Part& part) {
     std::string text;
     const mime::Header inner(part.children.front().header(message_));
     for (const auto& field : inner.fields()) text += mime::decode_words(field.value) + "\n";
-    body_->push_back(fold(text));
+    body_->push_back(casemap(text));
   } else if (part.kind == mime::Part::Kind::kLeaf && part.is_text()) {
-    body_->push_back(fold(mime::to_utf8(mime::decode(part.encoding, part.body(message_)), part.charset())));
+    body_->push_back(casemap(mime::to_utf8(mime::decode(part.encoding, part.body(message_)), part.charset())));
   }
   for (const auto& child : part.children) add_part(child);
 }
@@ -146,7 +143,7 @@ void MessageText::open_body() {
 
 bool MessageText::body_has(const Needle& needle) {
   open_body();
-  return std::ranges::any_of(*body_, [&](const std::string& text) { return needle.in_folded(text); });
+  return std::ranges::any_of(*body_, [&](const std::string& text) { return needle.in_mapped(text); });
 }
 
 }  // namespace quartet::imapd

@@ -11,25 +11,24 @@
 
 namespace quartet::imapd {
 
-/// UTF-8 in the form in which texts are compared: case folded, compatibility forms made equal.
-std::string fold(std::string_view utf8);
-
-/// UTF-8 in the form in which texts are put in order, by their octets: i;unicode-casemap (RFC 5051), which puts letters
-/// in capitals, so "_" comes behind them.
+/// UTF-8 in the form in which texts are compared, put in order and looked through, octet by octet: i;unicode-casemap
+/// (RFC 5051), which puts letters in capitals and takes their marks apart, so "_" comes behind letters and "caf\u00e9"
+/// contains "cafe". Of two texts with an ASCII character between them it is the two forms with that character between.
 std::string casemap(std::string_view utf8);
 
 /// A text to be looked for.
 class Needle {
  public:
   Needle() = default;
-  explicit Needle(std::string_view utf8) : folded_(fold(utf8)) {}
-  bool empty() const { return folded_.empty(); }
+  explicit Needle(std::string_view utf8) : mapped_(casemap(utf8)) {}
+  bool empty() const { return mapped_.empty(); }
   /// `text` as it is in UTF-8.
   bool in(std::string_view text) const;
-  bool in_folded(std::string_view folded) const { return folded.find(folded_) != std::string_view::npos; }
+  /// `text` as casemap() gives it.
+  bool in_mapped(std::string_view text) const { return text.find(mapped_) != std::string_view::npos; }
 
  private:
-  std::string folded_;
+  std::string mapped_;
 };
 
 /// A message opened for searching. Decoded when it is first asked for, and once. `message` outlives it.
@@ -53,8 +52,8 @@ class MessageText {
 
   std::string_view message_;
   std::optional<mime::Header> header_;
-  std::optional<std::vector<std::string>> body_;  // folded, one for each part
-  std::optional<std::string> header_text_;        // folded
+  std::optional<std::vector<std::string>> body_;  // mapped, one for each part
+  std::optional<std::string> header_text_;        // mapped
   std::string headers_blob_;
   std::optional<mime::StoredHeaders> headers_;
 };
