@@ -214,6 +214,7 @@ class Session final : public ClientSession {
     auto auth = ClientAuth::choose(*options_.login, offered_.mechanisms, *stream_);
     if (!auth) co_return fail(std::move(auth.error()));
     auto line = auth->command();
+    wire_.commands(*stream_, options_.server_name, line);
     for (;;) {
       const auto reply = co_await round_trip(std::move(line), "AUTH");
       if (!reply) co_return std::unexpected(reply.error());
