@@ -21,7 +21,7 @@ import traffic
 from kill_test import KillTestCase
 from sites.process import Process, wait_until
 
-_ROUNDS, _CUTS, _CHANGES = (5, 40, 30) if harness.FULL else (2, 12, 15)
+_ROUNDS, _CUTS, _CHANGES = (4, 30, 30) if harness.FULL else (2, 12, 15)
 _SESSIONS = 3
 _OWN_NUMBERS = 900_000_000  # of messages that are appended to look for a UID given twice
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """quartetctl store: check, backup and restore while mda and imapd work on the store."""
+import functools
 import json
 import pathlib
 import shutil
@@ -10,8 +11,6 @@ import unittest
 import harness
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "fault"))
-import functools
-
 import traffic
 from sites.process import wait_until
 
@@ -36,7 +35,7 @@ class Store(harness.SitesTestCase):
             functools.partial(traffic.deliver_by_lmtp, recipients=users))
         running = loop.start(senders.run(4))
         wait_until(lambda: len(senders.acknowledged) > 100, 60, "messages")
-        backup = self.scratch() / "backup"
+        backup = self.scratch() / "store"
         before = set(senders.acknowledged)
         first = json.loads(self.call("--json", "store", "backup", self.store, backup).stdout)
         self.assertEqual(first["copied_files"], first["files"])
