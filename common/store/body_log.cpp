@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <future>
+#include <optional>
 #include <system_error>
 
 #include "common/base/encoding.h"
@@ -13,6 +15,7 @@ namespace {
 
 constexpr std::uint8_t kMessageRecord = 1;
 constexpr std::size_t kTrailer = 24;
+constexpr std::size_t kCopyUnit = 4 << 20;
 
 StoreError to_store_error(journal::Error error) {
   switch (error.code) {
@@ -80,6 +83,53 @@ Result<std::string> BodyLog::read(const journal::Location& location, std::uint64
     return std::unexpected(StoreError{ErrorCode::kCorrupt, "a record of another size than its row says"});
   payload->resize(size);
   return std::move(*payload);
+}
+
+Result<BodyLog::Moved> BodyLog::copy(journal::SegmentId segment, const std::set<std::uint32_t>& offsets) {
+  Moved moved;
+  std::vector<journal::NewRecord> unit;
+  std::vector<std::uint32_t> places;  // of the unit's records, before
+  std::size_t size = 0;
+  std::optional<journal::Error> error;
+  const auto write = [&] {
+    std::promise<journal::AppendResult> promise;
+    auto written = promise.get_future();
+    writer_->append(std::move(unit), [&](journal::AppendResult result) { promise.set_value(std::move(result)); });
+    const auto result = written.get();
+    if (!result)
+      error = result.error();
+    else
+      for (std::size_t n = 0; n < places.size(); ++n) moved[places[n]] = (*result)[n];
+    unit.clear();
+    places.clear();
+    size = 0;
+  };
+  const auto scanned = reader_.scan(segment, [&](const journal::RecordView& view) {
+    if (error || !offsets.contains(view.location.offset)) return;
+    journal::NewRecord record;
+    record.type = view.type;
+    if (view.location.file != 0) {
+      record.file = view.location;
+      record.file_crc = view.file_crc;
+    } else {
+      record.pieces.emplace_back(std::string(view.payload));
+    }
+    unit.push_back(std::move(record));
+    places.push_back(view.location.offset);
+    size += view.payload.size();
+    if (size >= kCopyUnit) write();
+  });
+  if (!scanned) return std::unexpected(to_store_error(scanned.error()));
+  if (!unit.empty() && !error) write();
+  if (error) return std::unexpected(to_store_error(std::move(*error)));
+  return moved;
+}
+
+std::vector<std::pair<journal::SegmentId, std::uint64_t>> BodyLog::disk_sizes() const {
+  std::vector<std::pair<journal::SegmentId, std::uint64_t>> sizes;
+  if (const auto all = journal::list_segments(directory_))
+    for (const journal::SegmentInfo& info : *all) sizes.emplace_back(info.id, info.disk_bytes);
+  return sizes;
 }
 
 std::vector<journal::SegmentId> BodyLog::removable() const {

@@ -7,7 +7,9 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/async/task.h"
@@ -46,6 +48,14 @@ class BodyLog {
 
   /// Blocks on the disk. kNoMessage if the segment is gone.
   Result<std::string> read(const journal::Location& location, std::uint64_t size) const;
+
+  /// Writes those records of a segment again that begin at `offsets`, a guard being held: their new places by the old
+  /// offsets, durable. What is damaged is left out. Blocks.
+  using Moved = std::map<std::uint32_t, journal::Location>;
+  Result<Moved> copy(journal::SegmentId segment, const std::set<std::uint32_t>& offsets);
+
+  /// All segments and what their files take.
+  std::vector<std::pair<journal::SegmentId, std::uint64_t>> disk_sizes() const;
 
   /// Segments that may be removed if no row names them: older ones of this process, and those of dead ones.
   std::vector<journal::SegmentId> removable() const;

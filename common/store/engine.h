@@ -92,6 +92,11 @@ class Engine final : public Store {
   Result<bool> purge_some(Shard& shard);
   Result<bool> release_some(Shard& shard, GcReport& report);
   void remove_dead_segments(GcReport& report);
+  // engine_compact.cpp
+  void compact();
+  std::vector<journal::SegmentId> sparse_segments();
+  Result<bool> empty_segment(journal::SegmentId segment);
+
   bool file_in_use(std::uint64_t file);
   void sweep_files();
 

@@ -1,11 +1,11 @@
 // Upkeep: purging the messages of deleted mailboxes, releasing bytes nobody refers to, removing dead segments.
 #include <algorithm>
 #include <chrono>
-#include <future>
 #include <set>
 
 #include "common/log/log.h"
 #include "common/metrics/metrics.h"
+#include "common/store/blocking_job.h"
 #include "common/store/engine.h"
 #include "common/store/upkeep_lock.h"
 
@@ -14,29 +14,6 @@ namespace {
 
 // Pieces small enough not to hold up the deliveries they share the writer with.
 constexpr int kPiece = 500;
-
-/// Runs a function on a shard's writer thread from a thread without a loop.
-template <typename F>
-class BlockingJob final : public Job {
- public:
-  explicit BlockingJob(F function) : function_(std::move(function)) {}
-  void run(Transaction& transaction) override { result_ = function_(transaction); }
-  void finish(const StoreError* error) override {
-    if (error != nullptr) result_ = std::unexpected(*error);
-    done_.set_value();
-  }
-  Result<bool> wait(Shard& shard) {
-    auto done = done_.get_future();
-    shard.submit(*this);
-    done.wait();
-    return std::move(result_);
-  }
-
- private:
-  F function_;
-  Result<bool> result_ = false;
-  std::promise<void> done_;
-};
 
 /// Deletes some messages of one deleted mailbox; true when there is more to do.
 Result<bool> purge_piece(Transaction& transaction) {
@@ -198,6 +175,7 @@ GcReport Engine::collect() {
       log::warn("store.release_failed", {{"shard", shard->number()}, {"reason", released.error().detail}});
   }
   remove_dead_segments(report);
+  compact();
   const auto now = std::chrono::steady_clock::now();
   if (!last_sweep_ || now - *last_sweep_ > std::chrono::hours(24)) {
     last_sweep_ = now;
