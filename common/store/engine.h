@@ -62,6 +62,12 @@ class Engine final : public Store {
                                 std::uint64_t length) override;
   Async<std::vector<Bytes>> read_many(MailboxRef mailbox, std::vector<ObjectId> objects) override;
 
+  Async<Acl> acl(MailboxRef mailbox) override;
+  Done set_acl(MailboxRef mailbox, std::string identifier, AclMode mode, Rights rights) override;
+  Async<std::vector<Granted>> granted(std::vector<std::string> identifiers) override;
+  Async<std::vector<Annotation>> annotations(MailboxRef mailbox, std::string user) override;
+  Done annotate(MailboxRef mailbox, std::vector<AnnotationChange> changes) override;
+
   Async<QuotaUsage> quota(std::string account) override;
   Done check_quota(std::string account, std::uint64_t bytes) override;
 
@@ -82,6 +88,8 @@ class Engine final : public Store {
   Async<std::int64_t> account_id(std::string account);
 
   Async<Copied> transfer(MailboxRef from, UidSet uids, MailboxRef to, bool moves);
+  /// The same between shards.
+  Async<Copied> carry(MailboxRef from, UidSet uids, MailboxRef to, bool moves);
   /// Computes digests and writes the bytes; a guard must be held.
   Async<std::vector<NewMessage>> take_in(std::vector<BodyLog::Body> bodies);
   Result<Bytes> read_object(Database& database, ObjectId object);

@@ -89,7 +89,8 @@ Result<FlagsStored> change_flags(Transaction& transaction, MailboxRef ref, const
       result.modified.push_back(message.uid);
       continue;
     }
-    const std::uint64_t flags = changed_flags(change.mode, message.flags, bits);
+    const std::uint64_t flags =
+        (changed_flags(change.mode, message.flags, bits) & change.may_change) | (message.flags & ~change.may_change);
     if (flags != message.flags) {
       if (result.modseq == 0) result.modseq = transaction.next_modseq(*account, *mailbox);
       transaction.update_flags(*mailbox, message, flags, result.modseq);
@@ -104,8 +105,7 @@ Result<FlagsStored> change_flags(Transaction& transaction, MailboxRef ref, const
 Store::Async<Copied> Engine::transfer(MailboxRef from, UidSet uids, MailboxRef to, bool moves) {
   Shard* const home = shard(from);
   if (home == nullptr || shard(to) == nullptr) co_return no_mailbox();
-  if (from.shard != to.shard)
-    co_return std::unexpected(StoreError{ErrorCode::kUnsupported, "copying between accounts of different shards"});
+  if (from.shard != to.shard) co_return co_await carry(from, std::move(uids), to, moves);
   co_return co_await write_to<Copied>(
       *home, [&](Transaction& transaction) { return copy_rows(transaction, from, uids, to, moves); });
 }

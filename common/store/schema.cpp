@@ -53,6 +53,23 @@ CREATE TABLE released(time INTEGER NOT NULL, object INTEGER NOT NULL, PRIMARY KE
 CREATE TABLE segment(id INTEGER PRIMARY KEY, live INTEGER NOT NULL, bytes INTEGER NOT NULL);
 )sql";
 
+// Tables that came after the first stores were made. What does not know them leaves them alone and does no harm, so
+// they need no version of their own, and processes of both kinds may be on one store.
+constexpr const char* kLaterTables = R"sql(
+CREATE TABLE IF NOT EXISTS acl(mailbox INTEGER NOT NULL, identifier TEXT NOT NULL, rights TEXT NOT NULL,
+  PRIMARY KEY(mailbox, identifier)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS acl_identifier ON acl(identifier);
+CREATE TABLE IF NOT EXISTS annotation(account INTEGER NOT NULL, mailbox INTEGER NOT NULL, user TEXT NOT NULL,
+  entry TEXT NOT NULL, value BLOB NOT NULL);
+CREATE UNIQUE INDEX IF NOT EXISTS annotation_entry ON annotation(account, mailbox, user, entry);
+)sql";
+
+bool has_later_tables(Database& database) {
+  auto query =
+      database.prepare("SELECT count(*) FROM sqlite_master WHERE name IN ('acl_identifier','annotation_entry')");
+  return query.step() && query.integer(0) == 2;
+}
+
 std::int64_t version_of(Database& database) {
   auto query = database.prepare("PRAGMA user_version");
   return query.step() ? query.integer(0) : -1;
@@ -62,13 +79,14 @@ std::int64_t version_of(Database& database) {
 
 std::expected<void, StoreError> prepare_schema(Database& database) {
   // Two processes may open a new store at the same moment: look again under the write lock.
-  if (version_of(database) == kSchemaVersion) return {};
+  if (version_of(database) == kSchemaVersion && has_later_tables(database)) return {};
   database.execute("BEGIN IMMEDIATE");
   const std::int64_t version = version_of(database);
   if (version == 0) {
     database.execute(kTables);
     database.execute(fmt::format("PRAGMA user_version={}", kSchemaVersion).c_str());
   }
+  if (version == 0 || version == kSchemaVersion) database.execute(kLaterTables);
   database.execute("COMMIT");
   if (database.failed()) return std::unexpected(database.take_error());
   if (version != 0 && version != kSchemaVersion)

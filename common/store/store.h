@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "common/async/task.h"
+#include "common/store/rights.h"
 #include "common/store/snapshot.h"
 #include "common/store/types.h"
 #include "common/store/watcher.h"
@@ -45,6 +46,25 @@ struct Options {
   std::chrono::milliseconds poll_interval{10'000};  // watched mailboxes are looked at so often in case a hint was lost
   std::chrono::seconds release_after{3'600};  // bytes of expunged messages stay readable for other processes that long
   std::chrono::seconds gc_interval{300};      // 0: only gc() collects
+};
+
+/// A mailbox with a list of rights.
+struct Granted {
+  std::string account;
+  MailboxInfo info;  // without `subscribed` and `has_children`
+  Acl acl;
+};
+
+/// A note about a mailbox or an account (RFC 5464).
+struct Annotation {
+  std::string user;   // login of who alone sees it; "" if it is for all
+  std::string entry;  // lower case, without "/private" or "/shared": "/comment"
+  std::string value;
+};
+struct AnnotationChange {
+  std::string user;
+  std::string entry;
+  std::optional<std::string> value;  // nullopt: the note goes
 };
 
 struct GcReport {
@@ -87,7 +107,7 @@ class Store {
   virtual Async<Appended> append(MailboxRef mailbox, std::vector<AppendMessage> messages,
                                  bool claims_recent = false) = 0;
   /// Rows only, the bytes are shared; all or none. Keeps flags and internal date. UIDs that do not exist are skipped.
-  /// Between accounts of different shards: kUnsupported.
+  /// Between accounts as well; a move between them that is cut short by a crash may leave messages in both mailboxes.
   virtual Async<Copied> copy(MailboxRef from, UidSet uids, MailboxRef to) = 0;
   virtual Async<Copied> move(MailboxRef from, UidSet uids, MailboxRef to) = 0;
 
@@ -123,6 +143,22 @@ class Store {
   virtual Async<std::vector<Bytes>> read_many(MailboxRef mailbox, std::vector<ObjectId> objects) = 0;
 
   // --- accounts ---
+
+  // --- rights (RFC 4314); kUnsupported from an engine that keeps none ---
+
+  /// The owner of the account has all rights and no entry. Ascending by identifier.
+  virtual Async<Acl> acl(MailboxRef mailbox);
+  /// Nothing is left of an entry without rights. A mailbox made below another begins with the entries of that one.
+  virtual Done set_acl(MailboxRef mailbox, std::string identifier, AclMode mode, Rights rights);
+  /// All mailboxes with an entry for one of the identifiers.
+  virtual Async<std::vector<Granted>> granted(std::vector<std::string> identifiers);
+
+  // --- annotations (RFC 5464); kUnsupported from an engine that keeps none ---
+
+  /// Those for all and those of the user, in the order of the entries. With 0 for the mailbox: those of the account.
+  virtual Async<std::vector<Annotation>> annotations(MailboxRef mailbox, std::string user);
+  /// All or none. kCannot: more than kMaxAnnotations would be there.
+  virtual Done annotate(MailboxRef mailbox, std::vector<AnnotationChange> changes);
 
   virtual Async<QuotaUsage> quota(std::string account) = 0;
   /// Whether `bytes` more would be refused now: for RCPT and for APPEND before its literal is taken.

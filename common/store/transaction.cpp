@@ -120,7 +120,20 @@ MailboxRow* Transaction::create_mailbox(AccountRow& account, std::string_view na
       .bind(row.expunge_floor)
       .run();
   row.id = database_.last_insert_id();
+  inherit_rights(account, row);
   return keep(std::move(row));
+}
+
+// RFC 4314 section 4 lets a new mailbox begin with the rights of its parent.
+void Transaction::inherit_rights(const AccountRow& account, const MailboxRow& row) {
+  const auto slash = row.name.rfind('/');
+  if (slash == std::string::npos) return;
+  const MailboxRow* const parent = mailbox(account, std::string_view(row.name).substr(0, slash));
+  if (parent == nullptr) return;
+  database_.prepare("INSERT INTO acl SELECT ?,identifier,rights FROM acl WHERE mailbox=?")
+      .bind(row.id)
+      .bind(parent->id)
+      .run();
 }
 
 void Transaction::remove_mailbox(AccountRow& account, MailboxRow& mailbox) {
@@ -135,6 +148,8 @@ void Transaction::remove_mailbox(AccountRow& account, MailboxRow& mailbox) {
       .bind(modseq)
       .run();
   database_.prepare("DELETE FROM mailbox WHERE id=?").bind(mailbox.id).run();
+  database_.prepare("DELETE FROM acl WHERE mailbox=?").bind(mailbox.id).run();
+  database_.prepare("DELETE FROM annotation WHERE account=? AND mailbox=?").bind(account.id).bind(mailbox.id).run();
   account.used_bytes -= std::min(account.used_bytes, mailbox.status.size);
   account.used_messages -= std::min<std::uint64_t>(account.used_messages, mailbox.status.messages);
   mailboxes_by_name_.erase({account.id, mailbox.name});

@@ -76,6 +76,7 @@ class Transaction {
   AccountRow* keep(std::optional<AccountRow> row);
   MailboxRow* keep(std::optional<MailboxRow> row);
   AccountRow* create_account(std::string_view name);
+  void inherit_rights(const AccountRow& account, const MailboxRow& row);
 
   Database& database_;
   const Options& options_;

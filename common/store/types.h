@@ -78,6 +78,7 @@ struct UidRange {
 };
 using UidSet = std::vector<UidRange>;
 inline constexpr std::uint32_t kMaxUid = 0xFFFFFFFF;
+inline constexpr std::size_t kMaxAnnotations = 1000;  // of one mailbox, or of one account, of all users
 
 struct Status {
   std::uint32_t messages = 0;
@@ -154,6 +155,7 @@ struct FlagChange {
   std::uint64_t flags = 0;                       // system flags, and keyword bits already known from a snapshot
   std::vector<std::string> keywords;             // by name; made known when kAdd or kReplace names a new one
   std::optional<std::uint64_t> unchanged_since;  // RFC 7162 section 3.1.3
+  std::uint64_t may_change = ~std::uint64_t{0};  // all other flags stay as they are
 };
 
 /// One of several changes that are made together.
