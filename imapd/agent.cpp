@@ -87,6 +87,7 @@ service::Status Agent::start() {
       .maildrops = &maildrops_,
       .workers = workers_.get(),
       .budget = &budget_,
+      .namespaces = [this] { return settings_.get()->namespaces; },
       .on_login =
           [this](const std::string& account) {
             return sessions_.enter(account, settings_.get()->sessions_per_account);

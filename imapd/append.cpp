@@ -1,12 +1,14 @@
 // APPEND: RFC 3501 section 6.3.11, several messages at once (RFC 3502), APPENDUID (RFC 4315), binary messages (RFC 3516
-// section 4.4).
+// section 4.4), REPLACE (RFC 8508).
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "common/mime/seven_bit.h"
+#include "imapd/access.h"
 #include "imapd/commands.h"
 #include "imapd/flags.h"
+#include "imapd/numbers.h"
 #include "imapd/proto/sequence_set.h"
 
 namespace quartet::imapd {
@@ -28,33 +30,71 @@ std::optional<Reply> prepare(AppendItem& item) {
   return encode_binary(item);
 }
 
-store::AppendMessage to_message(AppendItem& item) {
+/// Flags that the client may not set there are left out (RFC 4314 section 4).
+store::AppendMessage to_message(AppendItem& item, store::Rights rights) {
   auto names = sort_flags(item.flags);
   store::AppendMessage message;
   message.bytes = std::make_shared<const std::string>(std::move(item.message));
-  message.flags = names.system;
-  message.keywords = std::move(names.keywords);
+  message.flags = names.system & store::changeable_flags(rights);
+  if (rights.has("w")) message.keywords = std::move(names.keywords);
   if (item.date) message.internaldate = item.date->time();
   return message;
+}
+
+/// The message with this UID, whatever its flags, from the selected mailbox.
+async::Task<store::Result<void>> take_away(Context& context, std::uint32_t uid) {
+  const auto ref = context.selected->ref();
+  store::FlagChange change;
+  change.flags = store::flag::kDeleted;
+  const auto marked = co_await context.store().store_flags(ref, {{uid, uid}}, change);
+  if (!marked) co_return std::unexpected(marked.error());
+  const auto expunged = co_await context.store().expunge(ref, store::UidSet{{uid, uid}});
+  if (!expunged) co_return std::unexpected(expunged.error());
+  co_return store::Result<void>();
 }
 
 }  // namespace
 
 Answer append(Context& context, Append& command) {
-  const auto target = co_await context.store().find(context.account, command.mailbox);
-  if (!target) co_return no_target(target.error());
+  const auto target = co_await locate(context, command.mailbox, "i", Wanted::kAsTarget);
+  if (!target) co_return target.error();
   std::vector<store::AppendMessage> messages;
   for (auto& item : command.items) {
     if (auto refusal = prepare(item)) co_return *std::move(refusal);
-    messages.push_back(to_message(item));
+    messages.push_back(to_message(item, target->rights));
   }
-  context.changed = context.selected && context.selected->ref() == target->ref;
-  const bool claims = context.changed && !context.selected->read_only();
-  const auto appended = co_await context.store().append(target->ref, std::move(messages), claims);
+  context.changed = context.selected && context.selected->ref() == target->info.ref;
+  const bool claims = context.changed && context.selected->claims_recent();
+  const auto appended = co_await context.store().append(target->info.ref, std::move(messages), claims);
   if (!appended) co_return no_target(appended.error());
   if (claims) context.selected->add_recent(appended->recent);
   co_return Reply::ok("Appended",
                       fmt::format("APPENDUID {} {}", appended->uidvalidity, to_sequence_text(appended->uids)));
+}
+
+// The new message is there before the old one goes: what fails or breaks off in between leaves both, and loses neither.
+Answer replace(Context& context, Replace& command, bool uid) {
+  auto& selected = *context.selected;
+  if (selected.read_only()) co_return Reply::no("The mailbox is open for reading only", "CANNOT");
+  if (!selected.rights().has("te")) co_return not_permitted();
+  const auto positions = find_messages(selected, command.message, uid);
+  if (!positions) co_return positions.error();
+  if (positions->empty()) co_return Reply::no("No such message");
+  const auto old = (*selected.view())[positions->front().first].uid;
+  const auto target = co_await locate(context, command.mailbox, "i", Wanted::kAsTarget);
+  if (!target) co_return target.error();
+  if (auto refusal = prepare(command.item)) co_return *std::move(refusal);
+  std::vector<store::AppendMessage> messages;
+  messages.push_back(to_message(command.item, target->rights));
+  const auto appended = co_await context.store().append(target->info.ref, std::move(messages));
+  if (!appended) co_return no_target(appended.error());
+  context.changed = true;
+  // RFC 8508 section 3.3: before the EXPUNGE, which the tagged response follows.
+  context.output.line(fmt::format("* OK [APPENDUID {} {}] Appended", appended->uidvalidity, appended->uids.front()));
+  const auto gone = co_await take_away(context, old);
+  if (!gone) co_return failure(gone.error());
+  context.expunged = true;
+  co_return Reply::ok("Replaced");
 }
 
 }  // namespace quartet::imapd

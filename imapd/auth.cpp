@@ -10,10 +10,10 @@ namespace {
 
 constexpr const char* kBeforeLogin = "IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ID ENABLE IDLE";
 constexpr const char* kAfterLogin =
-    " NAMESPACE CHILDREN UNSELECT UIDPLUS MOVE MULTIAPPEND ESEARCH SEARCHRES WITHIN LIST-EXTENDED LIST-STATUS "
+    " NAMESPACE CHILDREN UNSELECT UIDPLUS MOVE REPLACE MULTIAPPEND ESEARCH SEARCHRES WITHIN LIST-EXTENDED LIST-STATUS "
     "SPECIAL-USE CREATE-SPECIAL-USE STATUS=SIZE BINARY PREVIEW OBJECTID SAVEDATE UNAUTHENTICATE CONDSTORE QRESYNC "
     "PARTIAL SORT SORT=DISPLAY ESORT I18NLEVEL=1 "
-    "THREAD=REFERENCES THREAD=ORDEREDSUBJECT QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE";
+    "THREAD=REFERENCES THREAD=ORDEREDSUBJECT METADATA LIST-METADATA QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE";
 
 async::Task<Reply> check(Context& context, sasl::Claim claim) {
   auto account = co_await log_in(context.services, {"imap", context.client, context.secure, context.options.guard},
@@ -38,6 +38,7 @@ std::string capabilities(const Context& context) {
   if (!context.account.empty()) {
     out += kAfterLogin;
     if (!context.compressed) out += " COMPRESS=DEFLATE";
+    if (context.namespaces() != nullptr) out += " ACL RIGHTS=texk LIST-MYRIGHTS";
     out += " APPENDLIMIT=" + std::to_string(context.options.message_size);
     return out;
   }

@@ -32,11 +32,29 @@ Answer select(Context& context, const Select& command);
 Answer get_quota(Context& context, const GetQuota& command);
 Answer get_quota_root(Context& context, const GetQuotaRoot& command);
 
+// acl.cpp
+Answer set_acl(Context& context, const SetAcl& command);
+Answer delete_acl(Context& context, const DeleteAcl& command);
+Answer get_acl(Context& context, const GetAcl& command);
+Answer list_rights(Context& context, const ListRights& command);
+Answer my_rights(Context& context, const MyRights& command);
+Reply name_spaces(Context& context);
+/// The response to MYRIGHTS and of LIST with RETURN (MYRIGHTS) (RFC 8440).
+void append_my_rights(Context& context, const std::string& mailbox, store::Rights rights);
+
+// metadata.cpp
+Answer get_metadata(Context& context, const GetMetadata& command);
+Answer set_metadata(Context& context, const SetMetadata& command);
+/// Of LIST with RETURN (METADATA (...)) (RFC 9590).
+async::Task<std::optional<Reply>> append_metadata(Context& context, const store::MailboxInfo& mailbox,
+                                                  const std::vector<std::string>& entries);
+
 // list.cpp
 Answer list(Context& context, const List& command);
 
 // append.cpp
 Answer append(Context& context, Append& command);
+Answer replace(Context& context, Replace& command, bool uid);
 
 // store_flags.cpp
 /// What one of several commands is answered.

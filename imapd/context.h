@@ -54,6 +54,11 @@ struct Context {
   std::string farewell{};  // why the session must end after this command; "" if it need not
 
   store::Store& store() const { return services.store; }
+  /// Null where no names lead to mailboxes of others.
+  store::NamespacesPtr namespaces() const {
+    auto all = services.namespaces();
+    return all != nullptr && all->any() ? all : nullptr;
+  }
 };
 
 }  // namespace quartet::imapd

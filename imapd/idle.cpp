@@ -5,6 +5,7 @@
 #include "common/base/ascii.h"
 #include "common/base/scope.h"
 #include "common/metrics/metrics.h"
+#include "imapd/access.h"
 #include "imapd/commands.h"
 
 namespace quartet::imapd {
@@ -49,6 +50,8 @@ async::Task<void> tell_changes(Context& context, Idling& idling) {
     if (context.options.record != nullptr && context.options.record->is_to_end()) co_return;
     if (woken == async::Wait::kTimedOut) context.output.line("* OK Still here");
     if (!context.selected) continue;
+    co_await look_at_rights(context);
+    if (!context.farewell.empty()) co_return;
     const auto refreshed = co_await context.selected->refresh({}, context.output.text());
     if (refreshed || refreshed.error().code != store::ErrorCode::kNoMailbox) continue;
     context.farewell = "The selected mailbox was deleted";

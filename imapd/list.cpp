@@ -1,5 +1,5 @@
 // LIST and LSUB: RFC 3501 sections 6.3.8 and 6.3.9, RFC 5258 (LIST-EXTENDED), RFC 6154 (SPECIAL-USE), RFC 5819
-// (LIST-STATUS).
+// (LIST-STATUS), RFC 8440 (LIST-MYRIGHTS), RFC 9590 (LIST-METADATA).
 #include <algorithm>
 #include <set>
 
@@ -18,6 +18,55 @@ void add_parents(Names& names, std::string_view name) {
     names.emplace(name.substr(0, slash));
     if (slash == 0) break;
   }
+}
+
+/// A mailbox, or a name without one, and what the client may do with it.
+struct Known {
+  store::MailboxInfo info;
+  store::Rights rights = store::Rights::all();
+};
+
+Known parent_of(std::string name) {
+  Known parent;
+  parent.info.name = std::move(name);
+  parent.info.exists = false;
+  parent.info.noselect = true;
+  return parent;
+}
+
+/// All that the client may know of: its own mailboxes in the order of the store, then those of others.
+async::Task<store::Result<std::vector<Known>>> known_mailboxes(Context& context) {
+  auto own = co_await context.store().list(context.account);
+  if (!own) co_return std::unexpected(own.error());
+  const auto namespaces = context.namespaces();
+  std::vector<Known> known;
+  Names subscribed;  // to mailboxes of others
+  for (auto& info : *own) {
+    const auto place = store::resolve(namespaces.get(), context.account, info.name);
+    if (place && place->prefix.empty())
+      known.push_back({std::move(info)});
+    else if (info.subscribed)
+      subscribed.insert(std::move(info.name));
+  }
+  auto shared = co_await store::list_shared(context.store(), namespaces, context.account);
+  if (!shared) co_return std::unexpected(shared.error());
+  Names parents;
+  Names there;
+  for (auto& mailbox : *shared) {
+    mailbox.info.subscribed = subscribed.erase(mailbox.info.name) != 0;
+    add_parents(parents, mailbox.info.name);
+    there.insert(mailbox.info.name);
+    known.push_back({std::move(mailbox.info), mailbox.rights});
+  }
+  for (const auto& name : subscribed) {
+    auto missing = parent_of(name);
+    missing.info.subscribed = true;
+    there.insert(name);
+    known.push_back(std::move(missing));
+  }
+  for (const auto& name : parents)
+    if (!there.contains(name)) known.push_back(parent_of(name));
+  co_return known;
 }
 
 /// What one LIST or LSUB looks at, beside one mailbox.
@@ -41,13 +90,13 @@ struct Listing {
   }
 };
 
-Listing prepare(const List& command, const std::vector<store::MailboxInfo>& mailboxes) {
+Listing prepare(const List& command, const std::vector<Known>& mailboxes) {
   Listing listing{command, {}, {}, {}};
   for (const auto& pattern : command.patterns) listing.patterns.emplace_back(command.reference + pattern);
-  for (const auto& mailbox : mailboxes)
+  for (const auto& [mailbox, rights] : mailboxes)
     if (mailbox.exists) add_parents(listing.with_children, mailbox.name);
   // A child that is listed itself says enough (RFC 5258 section 3.5).
-  for (const auto& mailbox : mailboxes) {
+  for (const auto& [mailbox, rights] : mailboxes) {
     if (listing.selective() && listing.chosen(mailbox) && !listing.matches(mailbox.name))
       add_parents(listing.with_chosen, mailbox.name);
   }
@@ -72,7 +121,8 @@ void append_attributes(std::string& out, const Listing& listing, const store::Ma
   out += words;
 }
 
-void append_line(Context& context, const Listing& listing, const store::MailboxInfo& mailbox) {
+void append_line(Context& context, const Listing& listing, const Known& known) {
+  const auto& mailbox = known.info;
   auto& out = context.output.text();
   out += listing.command.lsub ? "* LSUB (" : "* LIST (";
   append_attributes(out, listing, mailbox);
@@ -81,8 +131,20 @@ void append_line(Context& context, const Listing& listing, const store::MailboxI
   if (listing.command.select_recursive_match && listing.with_chosen.contains(mailbox.name))
     out += R"( ("CHILDINFO" ("SUBSCRIBED")))";
   out += "\r\n";
-  if (!listing.command.return_status.empty() && mailbox.exists && !mailbox.noselect)
-    append_status(context, mailbox, listing.command.return_status);
+}
+
+/// What the client wants to know of each mailbox in the same breath.
+async::Task<std::optional<Reply>> append_details(Context& context, const Listing& listing, const Known& known) {
+  const auto& [mailbox, rights] = known;
+  const auto& command = listing.command;
+  if (!mailbox.exists || mailbox.noselect) co_return std::nullopt;
+  if (command.return_my_rights) append_my_rights(context, mailbox.name, rights);
+  if (!rights.has("r")) co_return std::nullopt;
+  std::optional<Reply> failed;
+  if (!command.return_status.empty()) failed = co_await append_status(context, mailbox, command.return_status);
+  if (!failed && !command.return_metadata.empty())
+    failed = co_await append_metadata(context, mailbox, command.return_metadata);
+  co_return failed;
 }
 
 /// RFC 3501 section 6.3.9: a name that '%' stops at stands for the subscribed ones below it.
@@ -107,17 +169,23 @@ Answer list(Context& context, const List& command) {
     context.output.line(R"(* LIST (\Noselect) "/" "")");
     co_return Reply::ok("Listed");
   }
-  const auto mailboxes = co_await context.store().list(context.account);
+  const auto mailboxes = co_await known_mailboxes(context);
   if (!mailboxes) co_return failure(mailboxes.error());
   const auto listing = prepare(command, *mailboxes);
   const bool lsub_parents = command.lsub && ends_in_percent(command);
-  for (const auto& mailbox : *mailboxes) {
+  for (const auto& known : *mailboxes) {
+    const auto& mailbox = known.info;
     if (!listing.matches(mailbox.name)) continue;
     const bool above = listing.with_chosen.contains(mailbox.name);
-    if (listing.chosen(mailbox) || (command.select_recursive_match && above))
-      append_line(context, listing, mailbox);
+    const bool listed = listing.chosen(mailbox) || (command.select_recursive_match && above);
+    if (listed)
+      append_line(context, listing, known);
     else if (lsub_parents && above)
       append_lsub_parent(context, mailbox);
+    if (listed) {
+      const auto failed = co_await append_details(context, listing, known);
+      if (failed) co_return *failed;
+    }
     co_await context.output.drain();
   }
   co_return Reply::ok("Listed");

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "imapd/access.h"
 #include "imapd/commands.h"
 #include "imapd/proto/writer.h"
 #include "imapd/resync.h"
@@ -39,24 +40,53 @@ void append_quota(Context& context, const store::QuotaUsage& quota) {
   context.output.line(fmt::format("* QUOTA \"\" ({})", resources));
 }
 
+/// Where a new mailbox goes. With others the client needs the right k on what will be above it.
+async::Task<std::expected<store::Place, Reply>> place_to_create(Context& context, const std::string& name) {
+  auto place = store::resolve(context.namespaces().get(), context.account, name);
+  if (!place) co_return std::unexpected(not_permitted());
+  if (place->all_rights) co_return *std::move(place);
+  for (auto parent = name.rfind('/'); parent != std::string::npos && parent > place->prefix.size();
+       parent = name.rfind('/', parent - 1)) {
+    const auto above = co_await locate(context, name.substr(0, parent), "k");
+    if (above) co_return *std::move(place);
+    if (above.error().code == "NOPERM") break;
+  }
+  co_return std::unexpected(not_permitted());
+}
+
 }  // namespace
 
 Answer create(Context& context, const Create& command) {
-  const auto made =
-      co_await context.store().create(context.account, without_separator(command.mailbox), joined(command.special_use));
+  const auto name = without_separator(command.mailbox);
+  const auto place = co_await place_to_create(context, name);
+  if (!place) co_return place.error();
+  const bool own = place->kind == store::Place::Kind::kOwn;
+  if (!own && !command.special_use.empty()) co_return Reply::no("Only mailboxes of your own have a use", "USEATTR");
+  const auto made = co_await context.store().create(place->account, place->mailbox, joined(command.special_use));
   co_return made ? Reply::ok("Made", "MAILBOXID (" + made->id + ")") : failure(made.error());
 }
 
 Answer remove(Context& context, const Delete& command) {
-  const auto before = co_await context.store().find(context.account, command.mailbox);
-  const auto removed = co_await context.store().remove(context.account, command.mailbox);
+  const auto place = store::resolve(context.namespaces().get(), context.account, command.mailbox);
+  const auto before = co_await locate(context, command.mailbox, "x");
+  // Of one's own the store knows better why not: the name may be that of a parent only.
+  if (!before && (!place || !place->all_rights)) co_return before.error();
+  const auto removed = co_await context.store().remove(place->account, place->mailbox);
   // Nobody needs to be told that what it just deleted is gone.
-  if (removed && before && context.selected && context.selected->ref() == before->ref) context.selected.reset();
+  if (removed && before && context.selected && context.selected->ref() == before->info.ref) context.selected.reset();
   co_return outcome(removed, "Deleted");
 }
 
 Answer rename(Context& context, const Rename& command) {
-  const auto renamed = co_await context.store().rename(context.account, command.from, without_separator(command.to));
+  const auto from = store::resolve(context.namespaces().get(), context.account, command.from);
+  if (!from || !from->all_rights) {
+    const auto source = co_await locate(context, command.from, "x");
+    if (!source) co_return source.error();
+  }
+  const auto to = co_await place_to_create(context, without_separator(command.to));
+  if (!to) co_return to.error();
+  if (from->account != to->account) co_return Reply::no("A mailbox stays with its owner", "CANNOT");
+  const auto renamed = co_await context.store().rename(from->account, from->mailbox, to->mailbox);
   context.changed = true;  // INBOX loses its messages
   co_return outcome(renamed, "Renamed");
 }
@@ -67,10 +97,11 @@ Answer subscribe(Context& context, const std::string& mailbox, bool subscribed) 
 }
 
 Answer status(Context& context, const Status& command) {
-  const auto found = co_await context.store().find(context.account, command.mailbox);
-  if (!found) co_return failure(found.error());
+  const auto found = co_await locate(context, command.mailbox, "r");
+  if (!found) co_return found.error();
   if (std::ranges::find(command.items, StatusItem::kHighestModSeq) != command.items.end()) enable_condstore(context);
-  append_status(context, *found, command.items);
+  const auto failed = co_await append_status(context, found->info, command.items);
+  if (failed) co_return *failed;
   co_return Reply::ok("Told");
 }
 
@@ -81,8 +112,8 @@ Answer select(Context& context, const Select& command) {
     context.output.line("* OK [CLOSED] The mailbox before is closed");
   }
   if (command.condstore) enable_condstore(context);
-  auto found = co_await context.store().find(context.account, command.mailbox);
-  if (!found) co_return failure(found.error());
+  auto found = co_await locate(context, command.mailbox, "r");
+  if (!found) co_return found.error();
   auto selected = std::make_unique<Selected>(context.store(), context.enabled, *std::move(found), command.examine);
   const auto opened = co_await selected->open();
   if (!opened) co_return failure(opened.error());
@@ -95,7 +126,7 @@ Answer select(Context& context, const Select& command) {
       co_return failure(told.error());
     }
   }
-  co_return Reply::ok("Selected", command.examine ? "READ-ONLY" : "READ-WRITE");
+  co_return Reply::ok("Selected", context.selected->read_only() ? "READ-ONLY" : "READ-WRITE");
 }
 
 Answer get_quota(Context& context, const GetQuota& command) {
@@ -107,14 +138,17 @@ Answer get_quota(Context& context, const GetQuota& command) {
 }
 
 Answer get_quota_root(Context& context, const GetQuotaRoot& command) {
-  const auto found = co_await context.store().find(context.account, command.mailbox);
-  if (!found) co_return failure(found.error());
-  const auto quota = co_await context.store().quota(context.account);
-  if (!quota) co_return failure(quota.error());
+  const auto found = co_await locate(context, command.mailbox, "r");
+  if (!found) co_return found.error();
+  // How full the account of another is, is not the client's business.
+  const bool own = found->place.kind == store::Place::Kind::kOwn;
   auto& out = context.output.text();
   out += "* QUOTAROOT ";
   append_mailbox_name(out, command.mailbox, context.enabled.utf8);
-  out += " \"\"\r\n";
+  out += own ? " \"\"\r\n" : "\r\n";
+  if (!own) co_return Reply::ok("Told");
+  const auto quota = co_await context.store().quota(context.account);
+  if (!quota) co_return failure(quota.error());
   append_quota(context, *quota);
   co_return Reply::ok("Told");
 }

@@ -2,6 +2,9 @@
 // RFC 6851).
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "imapd/access.h"
 #include "imapd/commands.h"
 #include "imapd/numbers.h"
 #include "imapd/proto/sequence_set.h"
@@ -10,6 +13,20 @@ namespace quartet::imapd {
 namespace {
 
 Reply read_only() { return Reply::no("The mailbox is open for reading only", "CANNOT"); }
+
+/// What the messages bring along and the client may not set where they are now (RFC 4314 section 4).
+async::Task<void> drop_flags(Context& context, const store::Located& target, const store::Copied& copied) {
+  if (target.place.all_rights || copied.uids.empty()) co_return;
+  store::FlagChange change;
+  change.mode = store::FlagMode::kReplace;
+  change.may_change = ~store::changeable_flags(target.rights);
+  if (change.may_change == 0) co_return;
+  store::UidSet uids;
+  for (const auto& [source, made] : copied.uids) uids.push_back({made, made});
+  std::ranges::sort(uids, {}, &store::UidRange::first);
+  const auto dropped = co_await context.store().store_flags(target.info.ref, std::move(uids), change);
+  if (!dropped) (void)failure(dropped.error());  // the messages are there, that counts
+}
 
 std::string copy_code(const store::Copied& copied) {
   if (copied.uids.empty()) return {};
@@ -34,12 +51,13 @@ Answer copy(Context& context, const Copy& command, bool uid) {
   auto& selected = *context.selected;
   const auto positions = find_messages(selected, command.set, uid);
   if (!positions) co_return positions.error();
-  const auto target = co_await context.store().find(context.account, command.mailbox);
-  if (!target) co_return no_target(target.error());
+  const auto target = co_await locate(context, command.mailbox, "i", Wanted::kAsTarget);
+  if (!target) co_return target.error();
   if (positions->empty()) co_return Reply::ok("Nothing to copy");
-  const auto copied = co_await context.store().copy(selected.ref(), uids_of(selected, *positions), target->ref);
+  const auto copied = co_await context.store().copy(selected.ref(), uids_of(selected, *positions), target->info.ref);
   if (!copied) co_return no_target(copied.error());
-  context.changed = target->ref == selected.ref();
+  co_await drop_flags(context, *target, *copied);
+  context.changed = target->info.ref == selected.ref();
   co_return Reply::ok("Copied", copy_code(*copied));
 }
 
@@ -48,11 +66,13 @@ Answer move(Context& context, const Move& command, bool uid) {
   if (selected.read_only()) co_return read_only();
   const auto positions = find_messages(selected, command.set, uid);
   if (!positions) co_return positions.error();
-  const auto target = co_await context.store().find(context.account, command.mailbox);
-  if (!target) co_return no_target(target.error());
+  if (!selected.rights().has("te")) co_return not_permitted();
+  const auto target = co_await locate(context, command.mailbox, "i", Wanted::kAsTarget);
+  if (!target) co_return target.error();
   if (positions->empty()) co_return Reply::ok("Nothing to move");
-  const auto moved = co_await context.store().move(selected.ref(), uids_of(selected, *positions), target->ref);
+  const auto moved = co_await context.store().move(selected.ref(), uids_of(selected, *positions), target->info.ref);
   if (!moved) co_return no_target(moved.error());
+  co_await drop_flags(context, *target, *moved);
   context.changed = context.expunged = true;
   // RFC 6851 section 4.3: COPYUID goes before the EXPUNGEs that follow at the end.
   if (const auto code = copy_code(*moved); !code.empty()) context.output.line(fmt::format("* OK [{}] Moved", code));
@@ -62,6 +82,7 @@ Answer move(Context& context, const Move& command, bool uid) {
 Answer expunge(Context& context, const Expunge& command) {
   auto& selected = *context.selected;
   if (selected.read_only()) co_return read_only();
+  if (!selected.rights().has("e")) co_return not_permitted();
   std::optional<store::UidSet> uids;
   if (command.uids) {
     const auto positions = find_messages(selected, *command.uids, true);
@@ -77,7 +98,7 @@ Answer expunge(Context& context, const Expunge& command) {
 
 Answer close(Context& context) {
   const auto selected = std::exchange(context.selected, nullptr);
-  if (selected->read_only()) co_return Reply::ok("Closed");
+  if (selected->read_only() || !selected->rights().has("e")) co_return Reply::ok("Closed");
   const auto expunged = co_await context.store().expunge(selected->ref(), std::nullopt);
   if (!expunged && expunged.error().code != store::ErrorCode::kNoMailbox) co_return failure(expunged.error());
   co_return Reply::ok("Closed");

@@ -37,18 +37,22 @@ bool was_told(const std::vector<store::FlagState>& told, const store::Entry& ent
 
 }  // namespace
 
-Selected::Selected(store::Store& store, const Enabled& enabled, store::MailboxInfo info, bool read_only)
-    : store_(store), enabled_(enabled), info_(std::move(info)), read_only_(read_only) {}
+Selected::Selected(store::Store& store, const Enabled& enabled, store::Located mailbox, bool read_only)
+    : store_(store),
+      enabled_(enabled),
+      info_(std::move(mailbox.info)),
+      own_(mailbox.place.kind == store::Place::Kind::kOwn),
+      all_rights_(mailbox.place.all_rights),
+      rights_(mailbox.rights),
+      read_only_(read_only || !rights_.has_any("iswte")) {}
 
 async::Task<store::Result<void>> Selected::open() {
   watcher_ = store_.watch(info_.ref);
-  if (!read_only_) {
-    co_await claim_recent();
-  }
+  if (claims_recent()) co_await claim_recent();
   auto view = co_await store_.snapshot(info_.ref);
   if (!view) co_return std::unexpected(std::move(view.error()));
   view_ = *std::move(view);
-  if (read_only_) {
+  if (read_only_ && own_) {
     // RFC 3501 section 6.3.2: EXAMINE shows \Recent and takes it from nobody. They are the newest messages.
     const auto status = co_await store_.status(info_.ref);
     const std::size_t recent = status ? std::min<std::size_t>(status->recent, view_->size()) : 0;
@@ -86,8 +90,8 @@ void Selected::append_keywords(std::string& out) const {
   append_flags(out, all_flags(*view_), view_->keywords(), false);
   out += ")\r\n* OK [PERMANENTFLAGS (";
   if (!read_only_) {
-    append_flags(out, all_flags(*view_), view_->keywords(), false);
-    if (view_->keywords().size() < store::kMaxKeywords) out += " \\*";
+    append_flags(out, all_flags(*view_) & store::changeable_flags(rights_), view_->keywords(), false);
+    if (view_->keywords().size() < store::kMaxKeywords && rights_.has("w")) out += " \\*";
   }
   out += read_only_ ? ")] No flag can be changed\r\n" : ")] Flags that stay\r\n";
 }
@@ -133,7 +137,7 @@ async::Task<store::Result<void>> Selected::refresh(Refresh how, std::string& out
   }
   if (newer == older) co_return store::Result<void>();
   view_ = std::move(newer);
-  if (!read_only_ && view_->uidnext() > older->uidnext() && view_->head().recent > 0) co_await claim_recent();
+  if (claims_recent() && view_->uidnext() > older->uidnext() && view_->head().recent > 0) co_await claim_recent();
   append_changes(*older, how, out);
   co_return store::Result<void>();
 }

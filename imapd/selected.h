@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/async/task.h"
+#include "common/store/namespaces.h"
 #include "common/store/store.h"
 #include "imapd/enabled.h"
 
@@ -16,7 +17,7 @@ namespace quartet::imapd {
 class Selected {
  public:
   /// `store` and `enabled` outlive it.
-  Selected(store::Store& store, const Enabled& enabled, store::MailboxInfo info, bool read_only);
+  Selected(store::Store& store, const Enabled& enabled, store::Located mailbox, bool read_only);
 
   /// Takes the first view; before anything else. Claims \Recent unless read-only.
   async::Task<store::Result<void>> open();
@@ -24,6 +25,12 @@ class Selected {
   const store::MailboxInfo& info() const { return info_; }
   store::MailboxRef ref() const { return info_.ref; }
   bool read_only() const { return read_only_; }
+  /// Whether new messages become \Recent to this session: it is for the owner to see what is new.
+  bool claims_recent() const { return own_ && !read_only_; }
+  /// Whether the mailbox is the client's own, or as good as.
+  bool all_rights() const { return all_rights_; }
+  store::Rights rights() const { return rights_; }
+  void set_rights(store::Rights rights) { rights_ = rights; }
   /// Message n has position n - 1. Stays the same but for refresh().
   const store::SnapshotPtr& view() const { return view_; }
   bool is_recent(std::uint32_t uid) const;
@@ -63,6 +70,9 @@ class Selected {
   store::Store& store_;
   const Enabled& enabled_;
   const store::MailboxInfo info_;
+  const bool own_;
+  const bool all_rights_;
+  store::Rights rights_;
   const bool read_only_;
   store::SnapshotPtr view_;
   std::unique_ptr<store::Watcher> watcher_;

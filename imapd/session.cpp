@@ -12,6 +12,7 @@
 #include "common/metrics/metrics.h"
 #include "common/net/deflate_stream.h"
 #include "common/tls/stream.h"
+#include "imapd/access.h"
 #include "imapd/commands.h"
 #include "imapd/login.h"
 #include "imapd/proto/parser.h"
@@ -46,7 +47,7 @@ State needed_state(const Command& command) {
   static constexpr std::string_view kAnywhere[] = {"CAPABILITY", "NOOP", "LOGOUT", "ID"};
   static constexpr std::string_view kBefore[] = {"STARTTLS", "LOGIN", "AUTHENTICATE"};
   static constexpr std::string_view kOpen[] = {"CHECK",  "CLOSE", "UNSELECT", "EXPUNGE", "SEARCH", "SORT",
-                                               "THREAD", "FETCH", "STORE",    "COPY",    "MOVE"};
+                                               "THREAD", "FETCH", "STORE",    "COPY",    "MOVE",   "REPLACE"};
   if (std::ranges::find(kAnywhere, command.name) != std::end(kAnywhere)) return State::kAny;
   if (std::ranges::find(kBefore, command.name) != std::end(kBefore)) return State::kNotAuthenticated;
   if (std::ranges::find(kOpen, command.name) != std::end(kOpen)) return State::kSelected;
@@ -205,7 +206,8 @@ class Session {
   async::Task<void> on_literal(LiteralRequest literal) {
     if (literal.message && !context_.account.empty()) {
       const auto room = co_await context_.store().check_quota(context_.account, literal.size);
-      if (!room && room.error().code == store::ErrorCode::kOverQuota) {
+      // Where it goes is not known yet, and in the account of another there may be room.
+      if (!room && context_.namespaces() == nullptr && room.error().code == store::ErrorCode::kOverQuota) {
         input_.reader().refuse_literal();
         release_room();
         co_return answer(literal.tag, failure(room.error()));
@@ -237,6 +239,8 @@ class Session {
     if (command->name == "STORE") co_return co_await on_stores(*std::move(command));
     const bool was_in = !context_.account.empty();
     begin_command();
+    const bool may_go_on = co_await look_again(command->tag);
+    if (!may_go_on) co_return;
     auto reply = co_await perform(*command);
     if (!was_in && !context_.account.empty()) on_logged_in();
     if (input_.end() != Input::End::kNone) co_return on_input_end();
@@ -253,6 +257,15 @@ class Session {
     context_.expunged = false;
   }
 
+  /// Whether the client may still read what it has selected; if not, the session ends.
+  async::Task<bool> look_again(const std::string& tag) {
+    co_await look_at_rights(context_);
+    if (context_.farewell.empty()) co_return true;
+    answer(tag, not_permitted());
+    bye(context_.farewell);
+    co_return false;
+  }
+
   async::Task<void> end_command() {
     if (!context_.farewell.empty() && !over_) bye(context_.farewell);
     co_await context_.output.drain();
@@ -263,6 +276,8 @@ class Session {
   /// the client knew when it sent them: expunges are told after the last, if that one permits (RFC 3501 section 5.5).
   async::Task<void> on_stores(Command first) {
     begin_command();
+    const bool may_go_on = co_await look_again(first.tag);
+    if (!may_go_on) co_return;
     std::vector<Command> run;
     run.push_back(std::move(first));
     while (run.size() < kMostTogether) {
@@ -379,6 +394,7 @@ class Session {
     Answer operator()(const List& a) const { return list(context, a); }
     Answer operator()(const Status& a) const { return status(context, a); }
     Answer operator()(Append& a) const { return append(context, a); }
+    Answer operator()(Replace& a) const { return imapd::replace(context, a, command.uid); }
     Answer operator()(const Fetch& a) const { return fetch(context, a, command.uid); }
     Answer operator()(const Store&) const { return now(simple()); }  // on_stores() has done it
     Answer operator()(const Copy& a) const { return copy(context, a, command.uid); }
@@ -389,6 +405,13 @@ class Session {
     Answer operator()(const Expunge& a) const { return expunge(context, a); }
     Answer operator()(const GetQuota& a) const { return get_quota(context, a); }
     Answer operator()(const GetQuotaRoot& a) const { return get_quota_root(context, a); }
+    Answer operator()(const SetAcl& a) const { return set_acl(context, a); }
+    Answer operator()(const DeleteAcl& a) const { return delete_acl(context, a); }
+    Answer operator()(const GetAcl& a) const { return get_acl(context, a); }
+    Answer operator()(const ListRights& a) const { return list_rights(context, a); }
+    Answer operator()(const MyRights& a) const { return my_rights(context, a); }
+    Answer operator()(const GetMetadata& a) const { return get_metadata(context, a); }
+    Answer operator()(const SetMetadata& a) const { return set_metadata(context, a); }
 
     Reply simple() const;
     Reply identify(const Id& id) const;
@@ -482,10 +505,7 @@ Reply Session::Performer::simple() const {
     context.selected.reset();
     return Reply::ok("Nothing is selected");
   }
-  if (command.name == "NAMESPACE") {
-    context.output.line(R"(* NAMESPACE (("" "/")) NIL NIL)");
-    return Reply::ok("One namespace");
-  }
+  if (command.name == "NAMESPACE") return name_spaces(context);
   return Reply::bad("No such command");
 }
 

@@ -20,6 +20,7 @@
 #include "common/service/byte_budget.h"
 #include "common/service/login_guard.h"
 #include "common/service/tally.h"
+#include "common/store/namespaces.h"
 #include "common/store/store.h"
 #include "common/tls/server_context.h"
 
@@ -60,6 +61,8 @@ struct Services {
   async::ThreadPool* workers = nullptr;
   /// For messages that APPEND brings; null: no limit.
   service::ByteBudget* budget = nullptr;
+  /// Which names lead to mailboxes of others, now; null or empty: none do.
+  std::function<store::NamespacesPtr()> namespaces = [] { return store::NamespacesPtr(); };
   /// Called once a login has succeeded; false refuses it (too many sessions of the account). May be empty.
   std::function<bool(const std::string& account)> on_login;
   /// Called at the end of each session for which on_login said true. May be empty.

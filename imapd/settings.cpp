@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "common/service/settings.h"
+#include "common/service/shared_mailboxes.h"
 
 namespace quartet::imapd {
 namespace {
@@ -49,6 +50,7 @@ std::expected<SettingsPtr, std::vector<config::Error>> load_settings(const confi
   settings->session.hostname = service::hostname(config.agent());
   settings->session.login_in_clear = config.login_in_clear();
   settings->directory = service::load_directory(checker, config, config.directory());
+  settings->namespaces = service::read_namespaces(checker, config.shared_mailboxes(), settings->directory);
   checker.require(config, "store", config.store());
   check_login(checker, *settings);
   if (config.message_size() != 0) settings->session.message_size = config.message_size();

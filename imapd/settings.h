@@ -22,6 +22,7 @@ struct Settings {
   std::vector<service::ListenerSpec> pop3_listeners;
   SessionOptions session;  // without what belongs to one listener or one run: implicit_tls, draining
   directory::DirectoryPtr directory;
+  store::NamespacesPtr namespaces;
   std::size_t sessions_per_account = 100;
   std::size_t connections_per_client = 500;
   std::size_t unauthenticated_per_client = 50;

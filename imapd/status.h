@@ -8,6 +8,8 @@
 
 namespace quartet::imapd {
 
-void append_status(Context& context, const store::MailboxInfo& mailbox, const std::vector<StatusItem>& items);
+/// The reply if the store could not be asked.
+async::Task<std::optional<Reply>> append_status(Context& context, const store::MailboxInfo& mailbox,
+                                                const std::vector<StatusItem>& items);
 
 }  // namespace quartet::imapd

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "imapd/access.h"
 #include "imapd/commands.h"
 #include "imapd/flags.h"
 #include "imapd/numbers.h"
@@ -41,11 +42,22 @@ store::FlagChange to_change(const Store& command) {
   return change;
 }
 
+/// Of the flags that a STORE names those are changed that the client may change; false if it may change none of them
+/// (RFC 4314 section 4).
+bool keep_to(store::FlagChange& change, store::Rights rights) {
+  change.may_change = store::changeable_flags(rights);
+  const bool named = change.flags != 0 || !change.keywords.empty();
+  change.flags &= change.may_change;
+  if (!rights.has("w")) change.keywords.clear();
+  if (!named) return change.may_change != 0;
+  return change.flags != 0 || !change.keywords.empty();
+}
+
 /// What a client that hears nothing believes the flags to be.
 std::uint64_t expected_flags(const store::FlagChange& change, std::uint64_t named, std::uint64_t before) {
   switch (change.mode) {
     case store::FlagMode::kReplace:
-      return named;
+      return (named & change.may_change) | (before & ~change.may_change);
     case store::FlagMode::kAdd:
       return before | named;
     case store::FlagMode::kRemove:
@@ -194,6 +206,11 @@ async::Task<std::vector<Answered>> store_flags(Context& context, const std::vect
     const auto positions = find_messages(*context.selected, command.set, run[n].uid);
     answer.reply = positions ? Reply::ok("Nothing to store") : positions.error();
     if (!positions) continue;
+    auto change = to_change(command);
+    if (!keep_to(change, context.selected->rights())) {
+      answer.reply = not_permitted();
+      continue;
+    }
     if (command.unchanged_since) enable_condstore(context);
     if (positions->empty()) continue;
     const auto count = count_of(*positions);
@@ -203,7 +220,7 @@ async::Task<std::vector<Answered>> store_flags(Context& context, const std::vect
       messages = 0;
     }
     messages += count;
-    changes.push_back({command, run[n].uid, n, {uids_of(*context.selected, *positions), to_change(command)}});
+    changes.push_back({command, run[n].uid, n, {uids_of(*context.selected, *positions), std::move(change)}});
   }
   co_await commit(context, changes, answers);
   co_return answers;

@@ -93,6 +93,7 @@ service::Status Agent::start() {
   delivery.spool = spool();
   delivery.store_fault = &store_fault_;
   delivery.filters = filters_.get();
+  delivery.namespaces = [this] { return settings_.get()->namespaces; };
   delivery.redelivers = first_->redelivers;
   delivery.hostname = first_->session.features.hostname;
   delivery.hops = first_->hops;

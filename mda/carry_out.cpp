@@ -127,8 +127,34 @@ class Actions {
     return mailbox_copy(*message, header, in_.mail.reverse_path, filtering_.account, in_.received);
   }
 
+  /// From a name in the script to the account that has the mailbox: into that of another the user needs the right to
+  /// post (RFC 4314 section 2.1). The INBOX is for what may not go there.
+  async::Task<void> address(Placing& placing) {
+    auto& target = placing.target;
+    const auto namespaces = services_.namespaces();
+    const auto wanted = store::resolve(namespaces.get(), filtering_.account, target.mailbox);
+    if (wanted && wanted->prefix.empty()) co_return;
+    auto found = co_await store::locate(services_.store, namespaces, filtering_.account, target.mailbox);
+    if (!found && store::is_transient(found.error().code)) {
+      placing.reply = reply_to(found.error());
+      co_return;
+    }
+    if (found && found->rights.has("p")) {
+      const auto allowed = store::changeable_flags(found->rights);
+      target.account = found->place.account;
+      target.mailbox = found->place.mailbox;
+      target.flags &= allowed;
+      if (!found->rights.has("w")) target.keywords.clear();
+    } else {
+      failed("fileinto", target.mailbox, found ? "no right to post" : store::to_string(found.error().code));
+      target.mailbox = "INBOX";
+    }
+    target.create_mailbox = false;
+  }
+
   /// Places of the same bytes share them.
   async::Task<void> place() {
+    for (auto& placing : places_) co_await address(placing);
     for (std::size_t i = 0; i < places_.size(); ++i) {
       if (places_[i].reply) continue;
       std::vector<std::size_t> same;

@@ -13,6 +13,7 @@
 #include "common/smtp/path.h"
 #include "common/smtp/reply.h"
 #include "common/spool/spool.h"
+#include "common/store/namespaces.h"
 #include "common/store/store.h"
 #include "mda/mbox.h"
 #include "mda/plan.h"
@@ -49,6 +50,8 @@ struct Services {
   /// mail for these waits in the spool; without, the client is told to try again, and the others get it twice.
   bool redelivers = false;
   Filters* filters = nullptr;  // of the users; null: there are none
+  /// Which names in scripts lead to mailboxes of others.
+  std::function<store::NamespacesPtr()> namespaces = [] { return store::NamespacesPtr(); };
   std::string hostname;
   std::size_t hops = 50;
   relay::NoticeOptions notices;

@@ -174,6 +174,10 @@ async::Task<std::optional<smtp::Reply>> filter(const Services& services, const I
   if (needs_mailboxes(*found.program)) {
     auto listed = co_await services.store.list(filtering.account);
     if (listed) mailboxes = *std::move(listed);
+    // RFC 5490 section 3.1: those of others count that the user may post to.
+    auto shared = co_await store::list_shared(services.store, services.namespaces(), filtering.account);
+    for (auto& mailbox : shared ? *shared : std::vector<store::Located>{})
+      if (mailbox.rights.has("p")) mailboxes.push_back(std::move(mailbox.info));
   }
   const auto outcome = co_await async::offload(services.files, [&] {
     AccountWorld world(filters.scripts(), filtering.account,

@@ -7,6 +7,7 @@
 
 #include "common/base/ascii.h"
 #include "common/service/settings.h"
+#include "common/service/shared_mailboxes.h"
 #include "common/service/srs.h"
 #include "common/smtp/path.h"
 #include "mda/routes.h"
@@ -142,6 +143,7 @@ std::expected<SettingsPtr, std::vector<config::Error>> load_settings(const confi
   settings->listeners = service::listeners(checker, config, config.listener());
   settings->session.tls = service::server_tls(checker, config, config.tls());
   settings->tables.directory = service::load_directory(checker, config, config.directory());
+  settings->namespaces = service::read_namespaces(checker, config.shared_mailboxes(), settings->tables.directory);
   settings->tables.deliveries = read_deliveries(checker, config);
   if (config.has_srs())
     settings->tables.srs = service::read_srs(checker, config.srs(), settings->tables.directory.get());

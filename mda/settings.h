@@ -23,6 +23,7 @@ struct Settings {
   Tables tables;
   std::size_t hops = 0;
   sieve::RunLimits sieve_limits;
+  store::NamespacesPtr namespaces;
   std::vector<service::ListenerSpec> sieve_listeners;  // of ManageSieve
   std::uint64_t memory = 0;                            // octets of messages that come in at a time
   /// With a spool.

@@ -79,11 +79,12 @@ enum class StatusItem : std::uint8_t {
   kUidNext,
   kUidValidity,
   kUnseen,
-  kDeleted,        // RFC 9051
-  kSize,           // RFC 8438
-  kHighestModSeq,  // RFC 7162
-  kMailboxId,      // RFC 8474
-  kAppendLimit,    // RFC 7889
+  kDeleted,         // RFC 9051
+  kSize,            // RFC 8438
+  kHighestModSeq,   // RFC 7162
+  kMailboxId,       // RFC 8474
+  kAppendLimit,     // RFC 7889
+  kDeletedStorage,  // RFC 9208
 };
 /// "MESSAGES" and so on, as in STATUS commands and responses.
 std::string_view to_string(StatusItem item);
@@ -101,6 +102,8 @@ struct List {
   bool return_subscribed = false;
   bool return_children = false;
   bool return_special_use = false;
+  bool return_my_rights = false;             // LIST-MYRIGHTS (RFC 8440)
+  std::vector<std::string> return_metadata;  // LIST-METADATA (RFC 9590)
   std::vector<StatusItem> return_status;
 };
 
@@ -119,6 +122,12 @@ struct AppendItem {
 struct Append {
   std::string mailbox;
   std::vector<AppendItem> items;  // several: MULTIAPPEND (RFC 3502)
+};
+
+struct Replace {        // RFC 8508
+  SequenceSet message;  // one number, or "*"
+  std::string mailbox;
+  AppendItem item;
 };
 
 /// PARTIAL of RFC 9394: the first to the last of a result, counted from 1, or with a minus sign from its end.
@@ -214,9 +223,44 @@ struct GetQuotaRoot {
   std::string mailbox;
 };
 
-using Arguments = std::variant<NoArguments, Login, Authenticate, Id, Compress, Enable, Select, Create, Delete, Rename,
-                               Subscribe, Unsubscribe, List, Status, Append, Fetch, Store, Copy, Move, Search, Sort,
-                               Thread, Expunge, GetQuota, GetQuotaRoot>;
+enum class RightsMode : std::uint8_t { kReplace, kAdd, kRemove };
+struct SetAcl {  // RFC 4314
+  std::string mailbox;
+  std::string identifier;
+  RightsMode mode = RightsMode::kReplace;
+  std::string rights;  // letters, as sent
+};
+struct DeleteAcl {
+  std::string mailbox;
+  std::string identifier;
+};
+struct GetAcl {
+  std::string mailbox;
+};
+struct ListRights {
+  std::string mailbox;
+  std::string identifier;
+};
+struct MyRights {
+  std::string mailbox;
+};
+
+struct GetMetadata {                 // RFC 5464
+  std::string mailbox;               // "": of the server
+  std::vector<std::string> entries;  // as sent
+  std::optional<std::uint32_t> max_size;
+  std::uint32_t depth = 0;  // levels below each entry; kInfinite for all
+  static constexpr std::uint32_t kInfinite = 0xFFFFFFFF;
+};
+struct SetMetadata {
+  std::string mailbox;
+  std::vector<std::pair<std::string, std::optional<std::string>>> entries;
+};
+
+using Arguments =
+    std::variant<NoArguments, Login, Authenticate, Id, Compress, Enable, Select, Create, Delete, Rename, Subscribe,
+                 Unsubscribe, List, Status, Append, Fetch, Store, Copy, Move, Search, Sort, Thread, Expunge, GetQuota,
+                 GetQuotaRoot, SetAcl, DeleteAcl, GetAcl, ListRights, MyRights, GetMetadata, SetMetadata, Replace>;
 
 struct Command {
   std::string tag;

@@ -175,12 +175,18 @@ std::optional<BadReason> CommandReader::over_limit(const Announcement& announced
   return std::nullopt;
 }
 
-/// Whether the literal announced at the end of the last text is a message: all of an APPEND's but its mailbox name.
+/// Whether the literal announced at the end of the last text is a message: all of an APPEND's or REPLACE's but its
+/// mailbox name.
 bool CommandReader::is_message() const {
-  const std::string_view first = command_.texts.front();
-  if (name_of(first, command_.tag) != "APPEND") return false;
-  const std::size_t arguments = command_.tag.size() + 1 + std::string_view("APPEND ").size();
-  return command_.texts.size() > 1 || first.size() > arguments;
+  std::string_view first = command_.texts.front();
+  const auto name = name_of(first, command_.tag);
+  const bool replaces = name == "REPLACE" || name == "UID REPLACE";
+  if (name != "APPEND" && !replaces) return false;
+  if (command_.texts.size() > 1) return true;
+  first.remove_prefix(std::min(command_.tag.size() + 1 + name.size() + 1, first.size()));
+  // REPLACE has the number of the message first.
+  const auto space = first.find(' ');
+  return replaces ? space != std::string_view::npos && space + 1 < first.size() : !first.empty();
 }
 
 /// "{12}", "{12+}", "~{12}" at the end of a line.

@@ -22,9 +22,9 @@ namespace quartet::imapd {
 /// All in octets.
 struct ReaderLimits {
   std::size_t line = 64 * 1024;                   // one line with its CRLF
-  std::size_t literal = 64 * 1024;                // one literal other than an APPEND's message
+  std::size_t literal = 64 * 1024;                // one literal other than a message
   std::size_t command = 256 * 1024;               // lines and literals of one command, without messages
-  std::uint64_t message = 50 * 1024 * 1024;       // one message of an APPEND
+  std::uint64_t message = 50 * 1024 * 1024;       // one message of an APPEND or REPLACE
   std::uint64_t messages = 2 * 50 * 1024 * 1024;  // all messages of one APPEND (RFC 3502)
   std::uint64_t discard = 1024ULL * 1024 * 1024;  // a non-synchronising literal that is read only to be dropped
 };
@@ -47,7 +47,7 @@ struct LiteralRequest {
   std::string tag;
   std::string name;  // upper case, "UID" included as in "UID SEARCH"; "" if it is not clear
   std::uint64_t size = 0;
-  bool message = false;  // of an APPEND
+  bool message = false;  // of an APPEND or REPLACE
 };
 
 struct NeedMore {};

@@ -24,7 +24,19 @@ bool parse_status(Lexer& in, Command& command);
 bool parse_get_quota(Lexer& in, Command& command);
 bool parse_get_quota_root(Lexer& in, Command& command);
 
+bool parse_set_acl(Lexer& in, Command& command);
+bool parse_delete_acl(Lexer& in, Command& command);
+bool parse_get_acl(Lexer& in, Command& command);
+bool parse_list_rights(Lexer& in, Command& command);
+bool parse_my_rights(Lexer& in, Command& command);
+
+bool parse_get_metadata(Lexer& in, Command& command);
+bool parse_set_metadata(Lexer& in, Command& command);
+/// "/shared/comment", or several in parentheses.
+bool parse_metadata_entries(Lexer& in, std::vector<std::string>& entries);
+
 bool parse_append(Lexer& in, Command& command);
+bool parse_replace(Lexer& in, Command& command);
 bool parse_fetch(Lexer& in, Command& command);
 bool parse_store(Lexer& in, Command& command);
 bool parse_copy(Lexer& in, Command& command);

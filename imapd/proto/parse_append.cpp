@@ -1,4 +1,5 @@
-// APPEND: RFC 9051 section 6.3.12, MULTIAPPEND (RFC 3502), UTF8 (RFC 6855 section 4).
+// APPEND: RFC 9051 section 6.3.12, MULTIAPPEND (RFC 3502), UTF8 (RFC 6855 section 4), REPLACE (RFC
+// 8508).
 #include "imapd/proto/parse.h"
 
 namespace quartet::imapd {
@@ -41,6 +42,22 @@ bool parse_append(Lexer& in, Command& command) {
   do {
     if (!in.space() || !parse_item(in, arguments.items.emplace_back())) return false;
   } while (!in.at_end());
+  command.arguments = std::move(arguments);
+  return true;
+}
+
+bool parse_replace(Lexer& in, Command& command) {
+  if (!in.space()) return false;
+  Replace arguments;
+  auto message = in.sequence_set();
+  if (!message) return false;
+  const auto& ranges = message->ranges();
+  if (ranges.size() != 1 || ranges.front().first != ranges.front().last) return in.fail("Number of a message expected");
+  if (!in.space()) return false;
+  auto mailbox = in.mailbox();
+  if (!mailbox || !in.space() || !parse_item(in, arguments.item)) return false;
+  arguments.message = std::move(*message);
+  arguments.mailbox = std::move(*mailbox);
   command.arguments = std::move(arguments);
   return true;
 }

@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t kMaxUses = 16;      // of one mailbox
 constexpr std::size_t kMaxPatterns = 64;  // each one is matched with every mailbox
 
-constexpr std::array<std::pair<std::string_view, StatusItem>, 10> kStatusItems = {
+constexpr std::array<std::pair<std::string_view, StatusItem>, 11> kStatusItems = {
     {{"MESSAGES", StatusItem::kMessages},
      {"RECENT", StatusItem::kRecent},
      {"UIDNEXT", StatusItem::kUidNext},
@@ -21,7 +21,8 @@ constexpr std::array<std::pair<std::string_view, StatusItem>, 10> kStatusItems =
      {"SIZE", StatusItem::kSize},
      {"HIGHESTMODSEQ", StatusItem::kHighestModSeq},
      {"MAILBOXID", StatusItem::kMailboxId},
-     {"APPENDLIMIT", StatusItem::kAppendLimit}}};
+     {"APPENDLIMIT", StatusItem::kAppendLimit},
+     {"DELETED-STORAGE", StatusItem::kDeletedStorage}}};
 
 template <typename Arguments>
 bool parse_name_only(Lexer& in, Command& command) {
@@ -95,6 +96,8 @@ bool parse_return_options(Lexer& in, List& list) {
     if (name == "SUBSCRIBED") return list.return_subscribed = true;
     if (name == "CHILDREN") return list.return_children = true;
     if (name == "SPECIAL-USE") return list.return_special_use = true;
+    if (name == "MYRIGHTS") return list.return_my_rights = true;
+    if (name == "METADATA") return in.space() && parse_metadata_entries(in, list.return_metadata);
     if (name == "STATUS") return in.space() && parse_status_items(in, list.return_status);
     in.fail("No such return option");
     return false;

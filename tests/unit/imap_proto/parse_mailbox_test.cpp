@@ -114,11 +114,13 @@ TEST_CASE("LIST-EXTENDED: RFC 5258, RFC 6154, RFC 5819", "[imap]") {
 
 TEST_CASE("STATUS", "[imap]") {
   const auto status = parsed<Status>(
-      "a STATUS x (messages RECENT UIDNEXT UIDVALIDITY UNSEEN DELETED SIZE HIGHESTMODSEQ MAILBOXID APPENDLIMIT)");
+      "a STATUS x (messages RECENT UIDNEXT UIDVALIDITY UNSEEN DELETED SIZE HIGHESTMODSEQ MAILBOXID APPENDLIMIT "
+      "deleted-storage)");
   CHECK(status.mailbox == "x");
   std::string names;
   for (const auto item : status.items) names.append(to_string(item)).append(" ");
-  CHECK(names == "MESSAGES RECENT UIDNEXT UIDVALIDITY UNSEEN DELETED SIZE HIGHESTMODSEQ MAILBOXID APPENDLIMIT ");
+  CHECK(names ==
+        "MESSAGES RECENT UIDNEXT UIDVALIDITY UNSEEN DELETED SIZE HIGHESTMODSEQ MAILBOXID APPENDLIMIT DELETED-STORAGE ");
   const auto* wrong = GENERATE("a STATUS x", "a STATUS x MESSAGES", "a STATUS x ()", "a STATUS x (FOO)",
                                "a STATUS x (MESSAGES", "a STATUS (MESSAGES)", "a STATUS x (MESSAGES) y");
   CHECK(error_of(wrong).kind == Kind::kSyntax);

@@ -138,3 +138,20 @@ TEST_CASE("commands that come together are answered one after another", "[imapd]
     check(bit_by_bit, "a NO;", "* 2 EXISTS");
   });
 }
+
+TEST_CASE("STATUS tells what an EXPUNGE would set free", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server& server) -> async::Task<void> {
+    co_await server.deliver(letter("one"));
+    co_await server.deliver(letter("longer"));
+    auto told = co_await client.say("STATUS INBOX (DELETED DELETED-STORAGE)");
+    CHECK(has(told, "* STATUS INBOX (DELETED 0 DELETED-STORAGE 0)"));
+    co_await client.say("SELECT INBOX");
+    co_await client.say("STORE 2 +FLAGS (\\Deleted)");
+    const auto octets = std::to_string(letter("longer").size());
+    told = co_await client.say("STATUS INBOX (DELETED DELETED-STORAGE)");
+    CHECK(has(told, "* STATUS INBOX (DELETED 1 DELETED-STORAGE " + octets + ")"));
+    told = co_await client.say("LIST \"\" INBOX RETURN (STATUS (DELETED-STORAGE))");
+    CHECK(has(told, "* STATUS INBOX (DELETED-STORAGE " + octets + ")"));
+  });
+}

@@ -51,6 +51,27 @@ TEST_CASE("what is not said has its default", "[imapd]") {
   CHECK((*settings)->sessions_per_account == 100);
 }
 
+TEST_CASE("names that lead to mailboxes of others", "[imapd]") {
+  const Files files;
+  const auto with = [](const std::string& text) {
+    return std::string(kListener) + "login_in_clear: true\nshared_mailboxes { " + text + " }\n";
+  };
+  const auto good =
+      load_settings(files.write(with("other_users: \"Other Users\" shared: \"Shared\" administrator: \"Ann@a.test\"")));
+  REQUIRE(good.has_value());
+  const auto& namespaces = *(*good)->namespaces;
+  CHECK(namespaces.administrators == std::vector<std::string>{"ann@a.test"});
+  CHECK(namespaces.shared_account == "shared");
+  CHECK(namespaces.login_of("ANN@a.test") == "ann@a.test");
+  CHECK(namespaces.login_of("eve@a.test").empty());
+  CHECK(files.faults(with("other_users: \"a/b\"")).starts_with("6: other_users: expected the first level"));
+  CHECK(files.faults(with("shared: \"INBOX\"")).starts_with("6: shared: expected the first level"));
+  CHECK(files.faults(with("shared: \"x\" other_users: \"x\"")) ==
+        "6: shared: expected another name than `other_users`\n");
+  CHECK(files.faults(with("shared_account: \"ann@a.test\"")) == "6: shared_account: is a user of the directory\n");
+  CHECK(files.faults(with("administrator: \"eve@a.test\"")) == "6: administrator: is no user of the directory\n");
+}
+
 TEST_CASE("a server where nobody could log in does not start", "[imapd]") {
   const Files files;
   CHECK(files.faults(kListener).contains("nobody can log in"));

@@ -1,0 +1,32 @@
+#include "imapd/access.h"
+
+namespace quartet::imapd {
+
+Reply not_permitted() { return Reply::no("You have no right to do this", "NOPERM"); }
+
+async::Task<std::expected<store::Located, Reply>> locate(Context& context, const std::string& name,
+                                                         std::string_view rights, Wanted wanted) {
+  const bool target = wanted == Wanted::kAsTarget;
+  auto found = co_await store::locate(context.store(), context.namespaces(), context.account, name);
+  if (!found) co_return std::unexpected(target ? no_target(found.error()) : failure(found.error()));
+  if (found->rights.has(rights)) co_return *std::move(found);
+  if (found->rights.has_any("lr")) co_return std::unexpected(not_permitted());
+  const store::StoreError none{store::ErrorCode::kNoMailbox, ""};
+  co_return std::unexpected(target ? no_target(none) : failure(none));
+}
+
+async::Task<void> look_at_rights(Context& context) {
+  if (!context.selected || context.selected->all_rights()) co_return;
+  const auto acl = co_await context.store().acl(context.selected->ref());
+  if (!acl) {
+    if (acl.error().code == store::ErrorCode::kNoMailbox) co_return;  // the refresh sees it too, and says so
+    (void)failure(acl.error());
+    context.selected->set_rights({});
+    co_return;
+  }
+  const auto rights = store::rights_of(*acl, context.account);
+  context.selected->set_rights(rights);
+  if (!rights.has("r")) context.farewell = "The selected mailbox may not be read any more";
+}
+
+}  // namespace quartet::imapd
