@@ -1,4 +1,4 @@
-// quartetctl queue retry, hold, release, reschedule, priority, tls, reroute, expire, bounce, drop
+// quartetctl queue retry, hold, release, reschedule, priority, tls, edit, requeue, reroute, expire, bounce, drop
 #include <google/protobuf/util/time_util.h>
 #include <grpcpp/client_context.h>
 
@@ -143,6 +143,22 @@ std::string read_when(const Arguments& arguments, v1::ChangeRequest& request) {
   return given == 1 ? "" : "when? Give one of --at, --in, --later and --earlier";
 }
 
+int edit(const Invocation& invocation) {
+  Request request;
+  request.set_verb(Request::VERB_EDIT_ENVELOPE);
+  auto& edit = *request.mutable_change()->mutable_edit();
+  const auto& arguments = invocation.arguments;
+  if (const auto sender = arguments.value("new-sender")) edit.set_sender(*sender);
+  for (auto& address : arguments.values("add-recipient")) edit.add_add_recipient(std::move(address));
+  for (auto& address : arguments.values("remove-recipient")) edit.add_remove_recipient(std::move(address));
+  for (auto& address : arguments.values("mark-delivered")) edit.add_mark_delivered(std::move(address));
+  if (edit.ByteSizeLong() == 0)
+    return usage_error(invocation, "what? Give --new-sender, --add-recipient, --remove-recipient or --mark-delivered");
+  return change(invocation, std::move(request), "edited");
+}
+
+int requeue(const Invocation& invocation) { return change_to<Request::VERB_REQUEUE>(invocation, "requeued"); }
+
 int reschedule(const Invocation& invocation) {
   Request request;
   request.set_verb(Request::VERB_RESCHEDULE);
@@ -183,6 +199,14 @@ std::vector<Command> queue_change_commands() {
       {"queue", "reroute", "[ID...]", 0, kMany, "send recipients to another next hop than the tables say",
        with({{"to", "HOST[:PORT]", "by SMTP to this host; or mx; or default, for what the tables say again"}}),
        reroute},
+      {"queue", "requeue", "[ID...]", 0, kMany, "send recipients through rewriting, aliases and routing again",
+       with({}), requeue},
+      {"queue", "edit", "[ID...]", 0, kMany, "change the envelopes of messages",
+       with({{"new-sender", "ADDRESS", "their reverse-path from now on; \"\" is the null sender"},
+             {"add-recipient", "ADDRESS", "somebody more; may be repeated"},
+             {"remove-recipient", "ADDRESS", "who does not get them; may be repeated"},
+             {"mark-delivered", "ADDRESS", "who has them already; may be repeated"}}),
+       edit},
       {"queue", "expire", "[ID...]", 0, kMany,
        "give recipients up as if their time were over, with a notice to the sender",
        with({{"held-too", "", "those on hold, too"}}), expire},

@@ -6,6 +6,7 @@
 #include "common/service/settings.h"
 #include "mta/explain.h"
 #include "mta/odmr_session.h"
+#include "mta/rewrite.h"
 #include "mta/session.h"
 #include "mta/turned_session.h"
 
@@ -170,6 +171,10 @@ service::Reloaded Agent::reload(const std::string& path) {
   verifier_->set_options(latest_->relay, latest_->verification.options);
   warn_of(*latest_);
   return reloaded;
+}
+
+spool::Replacement Agent::rewrite(const spool::Message& message, const std::vector<spool::Claim>& claims) {
+  return replacement_of(*current_.get(), message, claims, wall_now());
 }
 
 void Agent::drain(std::chrono::seconds grace) {

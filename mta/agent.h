@@ -37,6 +37,7 @@ class Agent final : public service::Agent {
   relay::Relay* relay() override { return &queue_->relay(); }
   relay::Upstreams* upstreams() override { return upstreams_.get(); }
   net::Sessions* sessions() override { return &sessions_; }
+  spool::Replacement rewrite(const spool::Message& message, const std::vector<spool::Claim>& claims) override;
 
  private:
   async::Task<void> serve_odmr(std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener);

@@ -132,4 +132,42 @@ service::Followed follow(const Settings& settings, smtp::Transaction transaction
   return Follower(settings, std::move(transaction), now).run();
 }
 
+spool::Replacement replacement_of(const Settings& settings, const spool::Message& message,
+                                  const std::vector<spool::Claim>& recipients, WallTime now) {
+  spool::Replacement out;
+  smtp::Transaction transaction;
+  transaction.mail.reverse_path = message.envelope.reverse_path;
+  for (const auto& recipient : recipients) {
+    const auto address = rewritten(settings, recipient.address, now);
+    const auto expansion = expansion_of(settings, address);
+    if (address == recipient.address && (!expansion || expansion->targets.empty())) continue;
+    out.replaced.push_back(recipient.ordinal);
+    transaction.recipients.push_back({recipient.address, recipient.notify, recipient.orcpt});
+  }
+  if (out.replaced.empty()) return out;
+  auto followed = follow(settings, std::move(transaction), now);
+  const auto add = [&](const spool::Envelope& envelope, const std::vector<RcptParameters>& to) {
+    auto& made = out.messages.emplace_back();
+    made.envelope = envelope;
+    for (const auto& recipient : to)
+      made.recipients.push_back({recipient.forward_path, recipient.notify, recipient.orcpt});
+  };
+  if (!followed.transaction.recipients.empty()) add(message.envelope, followed.transaction.recipients);
+  for (const auto& branch : followed.branches) {
+    auto envelope = message.envelope;
+    envelope.reverse_path = branch.reverse_path;
+    if (branch.list) {
+      envelope.envid.clear();
+      envelope.ret = spool::Ret::kDefault;
+    }
+    add(envelope, branch.recipients);
+  }
+  if (!followed.notices.empty() && !message.envelope.reverse_path.empty()) {
+    relay::NoticeOptions options;
+    options.hostname = settings.hostname;
+    out.messages.push_back(relay::make_notice(options, message, {}, followed.notices));
+  }
+  return out;
+}
+
 }  // namespace quartet::mta

@@ -6,6 +6,7 @@
 #include "common/base/time.h"
 #include "common/service/intake.h"
 #include "common/smtp/server_machine.h"
+#include "common/spool/edit.h"
 #include "mta/settings.h"
 
 namespace quartet::mta {
@@ -21,5 +22,9 @@ std::optional<directory::Expansion> expansion_of(const Settings& settings, const
 /// members it is told at once that there are more, instead of hearing of each success (section 5.2.7). What a list
 /// sends on is between its owner and its members.
 service::Followed follow(const Settings& settings, smtp::Transaction transaction, WallTime now);
+
+/// The same for recipients of a message that is queued: what they lead to now, if that is not what they are.
+spool::Replacement replacement_of(const Settings& settings, const spool::Message& message,
+                                  const std::vector<spool::Claim>& recipients, WallTime now);
 
 }  // namespace quartet::mta

@@ -100,17 +100,47 @@ v1::ChangeResponse Operation::counts() const {
   return response;
 }
 
+Status Operation::read_verb() {
+  using Request = v1::ChangeQueueRequest;
+  if (verb_ != Request::VERB_EDIT_ENVELOPE && verb_ != Request::VERB_REQUEUE) {
+    auto status = to_order(verb_, request_, means_.relay, order_);
+    if (!rule_.empty() && order_.verb == spool::Verb::kHold) order_.reason = spool::held_by(rule_, request_.reason());
+    return status;
+  }
+  if (auto status = check_fields(verb_, request_); !status.ok()) return status;
+  if (verb_ == Request::VERB_REQUEUE) {
+    by_message_ = make_requeue(means_.spool, filter_, means_.rewrite);
+    return Status::OK;
+  }
+  auto edit = make_edit(means_.spool, request_.edit());
+  if (!edit) return invalid(std::move(edit.error()));
+  by_message_ = *std::move(edit);
+  return Status::OK;
+}
+
+spool::Affected Operation::foresee() const {
+  if (!by_message_) return means_.spool.foresee(filter_, order_);
+  spool::Affected affected;
+  const auto all = means_.spool.matching(filter_);
+  for (auto rest = std::span(all); !rest.empty();) {
+    const auto end = std::ranges::find_if(rest, [&](const auto& one) { return one.message != rest.front().message; });
+    const auto group = rest.first(static_cast<std::size_t>(end - rest.begin()));
+    affected += by_message_->foresee(group);
+    rest = rest.subspan(group.size());
+  }
+  return affected;
+}
+
 Status Operation::prepare() {
   if (!request_.selector().all() && has_no_condition(request_.selector()))
     return invalid("selector: selects everything; say so with `all`");
-  if (auto status = to_order(verb_, request_, means_.relay, order_); !status.ok()) return status;
-  if (!rule_.empty() && order_.verb == spool::Verb::kHold) order_.reason = spool::held_by(rule_, request_.reason());
   auto filter = to_filter(request_.selector(), wall_now());
   if (!filter) return invalid("selector." + filter.error());
   filter_ = *std::move(filter);
+  if (auto status = read_verb(); !status.ok()) return status;
   if (const auto fault = means_.spool.fault()) return no_changes(*fault);
   if (!request_.dry_run() && request_.max_affected() == 0) return Status::OK;
-  const auto foreseen = means_.spool.foresee(filter_, order_);
+  const auto foreseen = foresee();
   const auto hit = foreseen.changed + foreseen.pending;
   if (request_.max_affected() != 0 && hit > request_.max_affected())
     return {StatusCode::FAILED_PRECONDITION,
@@ -134,9 +164,30 @@ Status Operation::begin() {
   // An operator's word beats what the relay believes of sites: those it took for dead are tried again. It hears so
   // first, or it would put off what becomes due now.
   const bool due = order_.verb == spool::Verb::kRetry || order_.verb == spool::Verb::kRelease ||
-                   order_.verb == spool::Verb::kReroute;
+                   order_.verb == spool::Verb::kReroute || verb_ == v1::ChangeQueueRequest::VERB_REQUEUE;
   if (means_.relay != nullptr && due) means_.relay->revive_sites();
   return status_;
+}
+
+/// Some of them; those of a message that is changed as a whole in one step.
+bool Operation::change_next() {
+  auto count = by_message_ ? std::size_t{1} : std::min(kSlice, recipients_.size() - next_);
+  while ((by_message_ || spool::concerns_message(order_.verb)) && next_ + count < recipients_.size() &&
+         recipients_[next_ + count].message == recipients_[next_ + count - 1].message)
+    ++count;
+  const auto slice = std::span(recipients_).subspan(next_, count);
+  if (!by_message_) {
+    affected_ += means_.spool.change(filter_, slice, order_);
+  } else {
+    const auto done = by_message_->apply(slice);
+    if (!done) {
+      end_early(v1::Operation::STATE_FAILED, no_changes(done.error()));
+      return false;
+    }
+    affected_ += *done;
+  }
+  next_ += slice.size();
+  return true;
 }
 
 bool Operation::step() {
@@ -150,14 +201,7 @@ bool Operation::step() {
       end_early(v1::Operation::STATE_FAILED, no_changes(*fault));
       return false;
     }
-    auto count = std::min(kSlice, recipients_.size() - next_);
-    // A message that is changed as a whole is changed in one step.
-    while (spool::concerns_message(order_.verb) && next_ + count < recipients_.size() &&
-           recipients_[next_ + count].message == recipients_[next_ + count - 1].message)
-      ++count;
-    const auto slice = std::span(recipients_).subspan(next_, count);
-    affected_ += means_.spool.change(filter_, slice, order_);
-    next_ += slice.size();
+    if (!change_next()) return false;
   }
   if (next_ < recipients_.size()) {
     record_->update([this](v1::Operation& operation) { fill(operation, affected_, next_); });

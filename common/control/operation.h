@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "common/control/message_change.h"
 #include "common/control/operations.h"
 #include "common/control/order.h"
 #include "common/control/response_stream.h"
@@ -26,6 +27,7 @@ class Operation {
     spool::Spool& spool;
     relay::Relay* relay;  // null: the agent has none
     Operations& operations;
+    Rewrite rewrite = {};  // see Subject
   };
 
   /// `peer` as peer_of() has it. With `rule`, a hold is one of this standing rule.
@@ -46,6 +48,10 @@ class Operation {
 
  private:
   grpc::Status prepare();
+  grpc::Status read_verb();
+  spool::Affected foresee() const;
+  /// False: it has ended early.
+  bool change_next();
 
   void enter();
   void leave();
@@ -58,6 +64,7 @@ class Operation {
   const std::string rule_;
   spool::Filter filter_;
   spool::Order order_;
+  std::unique_ptr<MessageChange> by_message_;  // instead of `order_`, for verbs that change messages one by one
   std::vector<spool::RecipientId> recipients_;
   std::uint64_t matched_ = 0;
   std::uint64_t next_ = 0;

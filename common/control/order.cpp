@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "common/base/ascii.h"
+#include "common/control/convert.h"
 #include "common/relay/relay.h"
 
 namespace quartet::control {
@@ -16,6 +17,7 @@ using grpc::StatusCode;
 using Request = v1::ChangeQueueRequest;
 
 constexpr std::size_t kLongestReason = 1000;
+constexpr std::size_t kShownEdit = 1000;
 constexpr auto kFarthest = std::chrono::hours(24 * 366);
 constexpr int kMostUrgent = 9;  // RFC 6710 section 2; the least urgent has as much below zero
 
@@ -84,6 +86,7 @@ std::string misplaced(ChangeVerb verb, const v1::ChangeRequest& request) {
       {request.when_case() != v1::ChangeRequest::WHEN_NOT_SET, Request::VERB_RESCHEDULE,
        "due, due_in, due_later: only Reschedule has one of them"},
       {request.held_too(), Request::VERB_EXPIRE, "held_too: only Expire has it"},
+      {request.has_edit(), Request::VERB_EDIT_ENVELOPE, "edit: only EditEnvelope has one"},
   };
   for (const auto& field : fields)
     if (field.given && field.verb != verb) return field.text;
@@ -196,17 +199,26 @@ const char* name_of(ChangeVerb verb) {
       return "priority";
     case Request::VERB_SET_TLS:
       return "tls";
+    case Request::VERB_EDIT_ENVELOPE:
+      return "edit";
+    case Request::VERB_REQUEUE:
+      return "requeue";
     default:
       return "";
   }
+}
+
+Status check_fields(ChangeVerb verb, const v1::ChangeRequest& request) {
+  if (request.reason().size() > kLongestReason) return invalid("reason: longer than 1000 octets");
+  if (auto text = misplaced(verb, request); !text.empty()) return invalid(std::move(text));
+  return Status::OK;
 }
 
 Status to_order(ChangeVerb given, const v1::ChangeRequest& request, relay::Relay* relay, spool::Order& order) {
   const auto verb = to_verb(given);
   if (!verb) return invalid("verb: none is given");
   order = {.verb = *verb};
-  if (request.reason().size() > kLongestReason) return invalid("reason: longer than 1000 octets");
-  if (auto text = misplaced(given, request); !text.empty()) return invalid(std::move(text));
+  if (auto status = check_fields(given, request); !status.ok()) return status;
   const bool relays = given == Request::VERB_BOUNCE || given == Request::VERB_EXPIRE || given == Request::VERB_REROUTE;
   if (relays && relay == nullptr) return {StatusCode::FAILED_PRECONDITION, "this agent does not relay"};
   switch (given) {
@@ -229,6 +241,7 @@ Status to_order(ChangeVerb given, const v1::ChangeRequest& request, relay::Relay
 }
 
 std::string detail_of(const v1::ChangeRequest& request) {
+  if (request.has_edit()) return utf8(request.edit().ShortDebugString(), kShownEdit);
   if (request.has_priority()) return "priority=" + std::to_string(request.priority());
   if (request.tls() != v1::ChangeRequest::TLS_UNSPECIFIED && v1::ChangeRequest::Tls_IsValid(request.tls()))
     return "tls=" + ascii::lower(v1::ChangeRequest::Tls_Name(request.tls()).substr(std::string_view("TLS_").size()));

@@ -104,7 +104,7 @@ class ContentStream final : public ResponseStream<v1::GetContentResponse> {
 class QueueService final : public v1::QueueService::CallbackService {
  public:
   QueueService(const Subject& subject, Calls& calls, Operations& operations)
-      : spool_(*subject.spool), means_{spool_, subject.relay, operations}, calls_(calls) {}
+      : spool_(*subject.spool), means_{spool_, subject.relay, operations, subject.rewrite}, calls_(calls) {}
 
   grpc::ServerUnaryReactor* ListMessages(grpc::CallbackServerContext* context, const v1::ListMessagesRequest* request,
                                          v1::ListMessagesResponse* response) override {
@@ -159,6 +159,14 @@ class QueueService final : public v1::QueueService::CallbackService {
   grpc::ServerUnaryReactor* Reroute(grpc::CallbackServerContext* context, const v1::ChangeRequest* request,
                                     v1::ChangeResponse* response) override {
     return operate(context, v1::ChangeQueueRequest::VERB_REROUTE, request, response);
+  }
+  grpc::ServerUnaryReactor* EditEnvelope(grpc::CallbackServerContext* context, const v1::ChangeRequest* request,
+                                         v1::ChangeResponse* response) override {
+    return operate(context, v1::ChangeQueueRequest::VERB_EDIT_ENVELOPE, request, response);
+  }
+  grpc::ServerUnaryReactor* Requeue(grpc::CallbackServerContext* context, const v1::ChangeRequest* request,
+                                    v1::ChangeResponse* response) override {
+    return operate(context, v1::ChangeQueueRequest::VERB_REQUEUE, request, response);
   }
   grpc::ServerUnaryReactor* Expire(grpc::CallbackServerContext* context, const v1::ChangeRequest* request,
                                    v1::ChangeResponse* response) override {

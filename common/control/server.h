@@ -12,6 +12,7 @@
 
 #include "common/control/access.h"
 #include "common/control/recipient.h"
+#include "common/spool/edit.h"
 
 namespace quartet::net {
 class Sessions;
@@ -78,6 +79,8 @@ struct Subject {
   using ReloadDone = std::move_only_function<void(const ReloadResult&)>;
   /// Reads the configuration again, and calls what it is given, or destroys it uncalled if the agent stops.
   std::function<void(ReloadDone)> reload = {};
+  /// What recipients of a message lead to by the present aliases and rewriting; null: they stay what they are.
+  std::function<spool::Replacement(const spool::Message&, const std::vector<spool::Claim>&)> rewrite = {};
   /// Begins to end the agent, and returns at once.
   std::function<void()> drain = {};
 

@@ -10,6 +10,7 @@
 #include "common/config/config.h"
 #include "common/control/recipient.h"
 #include "common/service/reload.h"
+#include "common/spool/edit.h"
 
 namespace quartet::config::v1 {
 class Agent;
@@ -75,6 +76,8 @@ class Agent {
   virtual relay::Relay* relay() { return nullptr; }
   virtual relay::Upstreams* upstreams() { return nullptr; }
   virtual net::Sessions* sessions() { return nullptr; }
+  /// What recipients of a queued message lead to now, by rewriting and aliases. Any thread.
+  virtual spool::Replacement rewrite(const spool::Message&, const std::vector<spool::Claim>&) { return {}; }
 };
 
 }  // namespace quartet::service

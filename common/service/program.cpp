@@ -263,6 +263,7 @@ control::Subject subject_of(const Running& running) {
               [&running](auto done) {
                 running.tasks.add([&running, done = std::move(done)]() mutable { done(running.reload()); });
               },
+          .rewrite = [&agent](const auto& message, const auto& claims) { return agent.rewrite(message, claims); },
           .drain = [] { kill(getpid(), SIGTERM); },
           .preview =
               [&running](std::optional<std::string> text, auto done) {

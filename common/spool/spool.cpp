@@ -109,6 +109,8 @@ Affected Spool::change(const Filter& filter, std::span<const RecipientId> recipi
 
 Affected Spool::foresee(const Filter& filter, const Order& order) const { return impl_->foresee(filter, order); }
 
+void Spool::edit(MessageId id, Edit edit, EditDone completion) { impl_->edit(id, edit, std::move(completion)); }
+Edited Spool::foresee(MessageId id, const Edit& edit) const { return impl_->foresee(id, edit); }
 async::Task<std::expected<void, SpoolError>> Spool::sync() {
   using Result = std::expected<void, SpoolError>;
   auto result = co_await async::from_callback<Result>([&](async::Completion<Result> completion) {

@@ -22,6 +22,7 @@
 
 #include "common/async/task.h"
 #include "common/journal/journal.h"
+#include "common/spool/edit.h"
 #include "common/spool/events.h"
 #include "common/spool/message.h"
 #include "common/spool/query.h"
@@ -145,6 +146,12 @@ class Spool {
   Affected change(const Filter& filter, std::span<const RecipientId> recipients, const Order& order);
   /// What change() would do at this moment.
   Affected foresee(const Filter& filter, const Order& order) const;
+  using EditDone = std::move_only_function<void(std::expected<Edited, SpoolError>)>;
+  /// Changes one message's envelope; `completion` is called when that is durable. New recipients are active until then.
+  /// On an error nothing is changed.
+  void edit(MessageId id, Edit edit, EditDone completion);
+  /// What edit() would do at this moment.
+  Edited foresee(MessageId id, const Edit& edit) const;
   /// Waits until everything noted so far is durable.
   async::Task<std::expected<void, SpoolError>> sync();
 

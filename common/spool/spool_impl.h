@@ -66,6 +66,10 @@ class Spool::Impl {
   Affected foresee(const Filter& filter, const Order& order) const;
   void sync(Recorded completion);
 
+  // spool_edit.cpp
+  void edit(MessageId id, const Edit& edit, EditDone completion);
+  Edited foresee(MessageId id, const Edit& edit) const;
+
   // spool_health.cpp
   std::shared_ptr<Subscription> subscribe(std::size_t capacity);
   std::optional<SpoolError> fault() const;
@@ -139,6 +143,17 @@ class Spool::Impl {
   static EventKind event_of(Verb verb);
   static EventKind event_of(const Update& update);
   std::optional<Update> update_for(const Order& order, Slot recipient, Affected& affected);
+  /// What an edit comes to for a message as it is.
+  struct EditPlan {
+    Edited edited = Edited::kGone;
+    Slot message = kNoSlot;
+    Envelope envelope{};
+    bool revised = false;  // the envelope, or there are new recipients
+    std::vector<NewRecipient> added{};
+    std::vector<Update> ended{};
+  };
+  EditPlan plan(MessageId id, const Edit& edit) const;
+  void carry_out(MessageId id, const EditPlan& plan, EditDone completion, Effects& effects);
   /// For what concerns the whole message: changes it once, and counts each of its recipients.
   void revise(const Order& order, Slot recipient, Slot& message, Changes& changes, Affected& affected);
 

@@ -29,7 +29,7 @@ class Shell(unittest.TestCase):
         return done.stdout.split()
 
     def test_bash_completes(self):
-        self.assertEqual(self.completed("queue", "re"), ["retry", "release", "reschedule", "reroute"])
+        self.assertEqual(self.completed("queue", "re"), ["retry", "release", "reschedule", "reroute", "requeue"])
         self.assertEqual(self.completed("queue", "list", "--state", "h"), ["held"])
         self.assertIn("--max-affected", self.completed("queue", "drop", "--"))
         self.assertEqual(self.completed("--ca", str(BIN / "quartetc")), [str(BIN / "quartetctl")])

@@ -59,6 +59,50 @@ class Verbs(QueueTestCase):
         self.assertIn("priority=-4", [one.get("detail") for one in operations])
         self.ctl("mta", "queue", "drop", *where)
 
+    def test_edit_over_a_kill(self):
+        a, b = self.pair.sites
+        sent, entry = self.wait_with("typo@dead.example")
+        where = ("--id", entry["message_id"])
+        self.ctl("mta", "queue", "edit", *where, code=2)  # what?
+        self.ctl("mta", "queue", "edit", *where, "--add-recipient", "nobody", code=1)
+        self.ctl("mta", "queue", "edit", *where, "--new-sender", a.users[1].address, "--remove-recipient",
+                 "typo@dead.example", "--add-recipient", "still@dead.example", "--add-recipient", b.users[0].address)
+        self.restart_after_kill()
+        content = self.wait_for_message(b, b.users[0], sent["Message-ID"])
+        self.assertIn(f"Return-Path: <{a.users[1].address}>".encode(), content)
+        self.waiting("mta", "still@dead.example")
+        self.assertEqual([one["recipient"] for one in self.shown(entry)["recipient"]], ["still@dead.example"])
+        self.ctl("mta", "queue", "edit", *where, "--mark-delivered", "still@dead.example")
+        self.ctl("mta", "queue", "show", entry["message_id"], code=1)
+
+    def test_requeue_takes_the_tables_as_they_are_now(self):
+        _, entry = self.wait_with("moved@dead.example")
+        where = ("--id", entry["message_id"])
+        self.ctl("mta", "queue", "reroute", *where, "--to", "127.0.0.1:9")
+        self.ctl("mta", "queue", "requeue", *where)
+        self.assertEqual(self.shown(entry)["recipient"][0]["next_hop"], "")
+        self.ctl("mta", "queue", "drop", *where)
+
+
+class Renamed(QueueTestCase):
+    """Mail for a site that cannot be reached, whose domain becomes another name of ours meanwhile."""
+    options = {"shared_spool": False, "overrides": {"a": {
+        "mta": lambda text: text + 'transport { match: "old.example" next_hop { host: "127.0.0.1:9" } }\n'}}}
+
+    def test_requeue_rewrites(self):
+        a = self.pair.a
+        recipient = a.users[1].address.replace("a.example", "old.example")
+        sent = self.send(a, a.users[0], recipient, letter.write(a.users[0].address, recipient))
+        entry = self.waiting("mta", recipient)
+        directory = a.config_file("directory")
+        directory.write_text(directory.read_text() + 'alias_domain { from: "old.example" to: "a.example" }\n')
+        self.ctl("mta", "node", "reload", "--reason", "a new name")
+        start = a.processes["mta"].log.stat().st_size
+        self.assertIn("1 recipients requeued", self.ctl("mta", "queue", "requeue", "--id", entry["message_id"]))
+        self.wait_for_message(a, a.users[1], sent["Message-ID"])
+        self.assertEqual(self.quartetctl(a, "mta", "queue", "list", "--id", entry["message_id"]), [])
+        a.processes["mta"].wait_for_event("control.requeued", start=start, to=recipient)
+
 
 if __name__ == "__main__":
     unittest.main()

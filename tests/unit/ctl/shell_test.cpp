@@ -34,7 +34,7 @@ TEST_CASE("nouns, verbs and options are completed where they belong", "[ctl]") {
   using Texts = std::vector<std::string>;
   CHECK(has(completed({""}), "queue"));
   CHECK(completed({"qu"}) == Texts{"queue"});
-  CHECK(completed({"queue", "re"}) == Texts{"retry", "release", "reschedule", "reroute"});
+  CHECK(completed({"queue", "re"}) == Texts{"retry", "release", "reschedule", "reroute", "requeue"});
   CHECK(completed({"--target", "unix:/x", "queue", "--json", "sho"}) == Texts{"show"});
   CHECK(completed({"queue", "show", "--h"}) == Texts{"--header", "--help"});
   CHECK(has(completed({"queue", "hold", "--"}), "--dry-run"));

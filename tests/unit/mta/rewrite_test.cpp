@@ -44,6 +44,34 @@ TEST_CASE("an address that stands for another one", "[mta]") {
   CHECK(recipients[2].orcpt.empty());
 }
 
+TEST_CASE("what recipients in the queue lead to now takes their place", "[mta]") {
+  const Site site;
+  const auto settings = with_both(site);
+  spool::Message message;
+  message.envelope.reverse_path = "sender@far.test";
+  message.envelope.trace_id = "trace";
+  message.envelope.received = from_micros(7);
+  std::vector<spool::Claim> claims(3);
+  for (std::uint32_t i = 0; i < claims.size(); ++i) claims[i].ordinal = i + 4;
+  claims[0].address = "ann@a.test";
+  claims[1].address = "Ann@a.net";
+  claims[1].notify = spool::kNotifyFailure;
+  claims[2].address = "zoe@far.test";
+  const auto found = replacement_of(*settings, message, claims, wall_now());
+  CHECK(found.replaced == std::vector<std::uint32_t>{5});
+  REQUIRE(found.messages.size() == 1);
+  const auto& made = found.messages[0];
+  CHECK(made.envelope.reverse_path == "sender@far.test");
+  CHECK(made.envelope.trace_id == "trace");
+  CHECK(made.envelope.received == from_micros(7));
+  REQUIRE(made.recipients.size() == 1);
+  CHECK(made.recipients[0].address == "Ann@a.test");
+  CHECK(made.recipients[0].notify == spool::kNotifyFailure);
+  CHECK(made.recipients[0].orcpt == "rfc822;Ann@a.net");
+  claims.erase(claims.begin() + 1);
+  CHECK(replacement_of(*settings, message, claims, wall_now()).messages.empty());
+}
+
 TEST_CASE("who is taken by another name", "[mta]") {
   const Site site;
   const auto settings = with_both(site);
