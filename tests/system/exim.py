@@ -83,15 +83,17 @@ class Exim:
             (self.directory / part).mkdir(parents=True, exist_ok=True)
             shutil.chown(self.directory / part, USER, pwd.getpwnam(USER).pw_gid)
         self.directory.chmod(0o755)
+        # It becomes its own user, who may not pass the directories of every checkout.
+        program = shutil.copy(PROGRAM, self.directory / "exim4")
         host, _, port = self.listen.rpartition(":")
         routers = "".join(_ROUTER.format(name=f"route{number}", domain=domain, host=to)
                           for number, (domain, to) in enumerate(self.routes.items()))
         configuration = self.directory / "exim.conf"
         configuration.write_text(_MAIN.format(
-            program=PROGRAM, name=self.name, host=host, port=port, directory=self.directory, user=USER,
+            program=program, name=self.name, host=host, port=port, directory=self.directory, user=USER,
             queue_only=str(self.queue_only).lower(), routers=routers + _MAILBOX.format(domain=self.domain)))
         configuration.chmod(0o644)
-        self.process = Process("exim", [PROGRAM, "-C", configuration, "-bdf"], self.directory / "exim.log").start()
+        self.process = Process("exim", [program, "-C", configuration, "-bdf"], self.directory / "exim.log").start()
         self.process.wait_for_endpoints([self.listen])
         return self
 
