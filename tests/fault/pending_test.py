@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What an operator wants of mail that is being delivered just then holds when the mta is killed before the delivery ends."""
+import contextlib
 import json
 import socket
 import threading
@@ -16,6 +17,7 @@ class Silent:
 
     def __init__(self):
         self.connections = []
+        self._closed = False
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -23,11 +25,18 @@ class Silent:
     def _accept(self):
         while True:
             try:
-                self.connections.append(self._listener.accept()[0])
+                connection = self._listener.accept()[0]
             except OSError:
                 return
+            self.connections.append(connection)
+            if self._closed:
+                connection.close()
 
     def close(self):
+        self._closed = True
+        # Else the thread that waits would take one more, which nobody closes.
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for connection in self.connections:
             connection.close()
