@@ -32,13 +32,20 @@ bool take_text(const Invocation& invocation, Request& request) {
   return file && read(file);
 }
 
-template <typename Response, typename Call>
-int with_faults(const Invocation& invocation, Call call, void (*print)(const Invocation&, const Response&)) {
+/// Asks about a file, and prints the faults in it, or what `print` says of a good one.
+template <typename Request, typename Response>
+int ask_about_file(const Invocation& invocation,
+                   grpc::Status (Service::Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                   void (*print)(const Invocation&, const Response&)) {
+  Request request;
+  if (!take_text(invocation, request)) return usage_error(invocation, "the file cannot be read");
   const auto channel = connect(invocation);
   if (!channel) return usage_error(invocation, channel.error());
   Response response;
   const auto stub = Service::NewStub(*channel);
-  const auto status = call(*stub, response);
+  const auto status = ask(invocation, request, response, [&](auto& context, const auto& asked, auto& answer) {
+    return (stub.get()->*method)(&context, asked, &answer);
+  });
   if (!status.ok()) return report(status, invocation);
   if (invocation.json) {
     invocation.out << to_json(response) << '\n';
@@ -49,17 +56,10 @@ int with_faults(const Invocation& invocation, Call call, void (*print)(const Inv
   return response.fault().empty() ? kOk : kFailed;
 }
 
+void print_good(const Invocation& invocation, const v1::ValidateConfigResponse&) { invocation.out << "no faults\n"; }
+
 int validate(const Invocation& invocation) {
-  v1::ValidateConfigRequest request;
-  if (!take_text(invocation, request)) return usage_error(invocation, "the file cannot be read");
-  return with_faults<v1::ValidateConfigResponse>(
-      invocation,
-      [&](Service::Stub& stub, auto& response) {
-        return ask(invocation, request, response, [&](auto& context, const auto& asked, auto& answer) {
-          return stub.ValidateConfig(&context, asked, &answer);
-        });
-      },
-      [](const Invocation& to, const v1::ValidateConfigResponse&) { to.out << "no faults\n"; });
+  return ask_about_file(invocation, &Service::Stub::ValidateConfig, print_good);
 }
 
 void print_changes(const Invocation& invocation, const v1::DiffConfigResponse& response) {
@@ -71,18 +71,7 @@ void print_changes(const Invocation& invocation, const v1::DiffConfigResponse& r
   if (response.change().empty()) invocation.out << "no changes\n";
 }
 
-int diff(const Invocation& invocation) {
-  v1::DiffConfigRequest request;
-  if (!take_text(invocation, request)) return usage_error(invocation, "the file cannot be read");
-  return with_faults<v1::DiffConfigResponse>(
-      invocation,
-      [&](Service::Stub& stub, auto& response) {
-        return ask(invocation, request, response, [&](auto& context, const auto& asked, auto& answer) {
-          return stub.DiffConfig(&context, asked, &answer);
-        });
-      },
-      print_changes);
-}
+int diff(const Invocation& invocation) { return ask_about_file(invocation, &Service::Stub::DiffConfig, print_changes); }
 
 int show(const Invocation& invocation) {
   v1::GetConfigRequest request;

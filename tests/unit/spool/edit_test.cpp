@@ -1,5 +1,5 @@
 // Edits of a queued message's envelope: all at once, on disk, and nobody doubled or lost.
-#include "helpers.h"
+#include "refusing_disk.h"
 
 using namespace quartet;
 using namespace quartet::spool;
@@ -7,12 +7,6 @@ using namespace quartet::spool::test;
 using std::chrono::hours;
 
 namespace {
-
-NewMessage later(std::vector<std::string> addresses) {
-  auto message = message_to(std::move(addresses));
-  message.due = wall_now() + hours(10);
-  return message;
-}
 
 std::expected<Edited, SpoolError> edit(Spool& spool, MessageId id, Edit wish) {
   auto promise = std::make_shared<std::promise<std::expected<Edited, SpoolError>>>();
@@ -133,14 +127,10 @@ TEST_CASE("nobody takes a new recipient before it is on disk", "[spool]") {
 
 TEST_CASE("an edit that the disk refuses at first is made in the end, once", "[spool]") {
   const TemporaryDirectory directory;
-  std::atomic<bool> broken = false;
-  auto options = options_for(directory.path());
-  options.fault = [&broken](journal::FileOperation operation, const std::string&) {
-    return broken && operation == journal::FileOperation::kWrite ? EIO : 0;
-  };
-  auto spool = open_spool(std::move(options));
+  RefusingDisk disk;
+  auto spool = open_spool(disk.options_for(directory.path()));
   const auto id = enqueue(*spool, later({"a@b.test"}));
-  broken = true;
+  disk.broken = true;
   std::promise<bool> answered;
   auto answer = answered.get_future();
   spool->edit(id, {"x@a.test", {{"b@b.test", kNotifyDefault, ""}}, {{"a@b.test", Result::kDelivered}}},
@@ -148,7 +138,7 @@ TEST_CASE("an edit that the disk refuses at first is made in the end, once", "[s
   REQUIRE(before_long([&] { return spool->stats().retried_records != 0; }));
   const auto second = edit(*spool, id, {"y@a.test", {}, {}});
   CHECK_FALSE(second.has_value());  // not on top of what is not there yet
-  broken = false;
+  disk.broken = false;
   CHECK(answer.get());
   const CrashCopy copy(directory.path());
   CHECK(addresses(*open_spool(copy.path())) == std::vector<std::string>{"x@a.test>b@b.test"});

@@ -1,7 +1,7 @@
 // What operators change of a message as a whole, and what they do to its time.
 #include "common/spool/handling.h"
 #include "common/spool/replay.h"
-#include "helpers.h"
+#include "refusing_disk.h"
 
 using namespace quartet;
 using namespace quartet::spool;
@@ -12,12 +12,6 @@ namespace {
 
 Order priority(int to) { return {.verb = Verb::kPriority, .priority = static_cast<std::int8_t>(to)}; }
 Order tls(TlsWish wish) { return {.verb = Verb::kTls, .tls = wish}; }
-
-NewMessage later(std::vector<std::string> addresses) {
-  auto message = message_to(std::move(addresses));
-  message.due = wall_now() + hours(10);
-  return message;
-}
 
 Entry entry_of(const Spool& spool, const std::string& address) {
   Filter filter;
@@ -119,18 +113,14 @@ TEST_CASE("a message whose every recipient matches is changed once, however many
 
 TEST_CASE("a disk that refuses a change of the message gets it later, as it is by then", "[spool]") {
   const TemporaryDirectory directory;
-  std::atomic<bool> broken = false;
-  auto options = options_for(directory.path());
-  options.fault = [&broken](journal::FileOperation operation, const std::string&) {
-    return broken && operation == journal::FileOperation::kWrite ? EIO : 0;
-  };
-  auto spool = open_spool(std::move(options));
+  RefusingDisk disk;
+  auto spool = open_spool(disk.options_for(directory.path()));
   const auto id = enqueue(*spool, later({"a@b.test"}));
-  broken = true;
+  disk.broken = true;
   spool->change({}, priority(4));
   REQUIRE(before_long([&] { return spool->stats().retried_records != 0; }));
   spool->change({}, priority(6));
-  broken = false;
+  disk.broken = false;
   REQUIRE(before_long([&] { return spool->stats().retried_records == 0; }));
   REQUIRE(sync(*spool));
   const CrashCopy copy(directory.path());
