@@ -8,12 +8,11 @@
 #include <signal.h>
 
 #include <atomic>
-#include <fstream>
-#include <iterator>
 #include <mutex>
 #include <ostream>
 #include <thread>
 
+#include "ctl/read_file.h"
 #include "ctl/values.h"
 
 namespace quartet::ctl {
@@ -22,11 +21,11 @@ namespace {
 constexpr std::chrono::seconds kPatience{10};
 constexpr int kLargestResponse = 64 << 20;
 
-std::expected<std::string, std::string> read_file(const std::string& path) {
+/// A PEM file; none if no path is given.
+std::expected<std::string, std::string> read_pem(const std::string& path) {
   if (path.empty()) return std::string();
-  std::ifstream file(path, std::ios::binary);
-  std::string content{std::istreambuf_iterator<char>(file), {}};
-  if (!file.is_open() || file.bad() || content.empty()) return std::unexpected(path + ": cannot be read, or is empty");
+  auto content = read_file(path);
+  if (content && content->empty()) return std::unexpected(path + ": is empty");
   return content;
 }
 
@@ -46,7 +45,7 @@ std::expected<std::shared_ptr<grpc::Channel>, std::string> connect(const Invocat
   if (invocation.target.starts_with("unix:"))
     return grpc::CreateCustomChannel(invocation.target, grpc::InsecureChannelCredentials(), arguments);
 
-  auto ca = read_file(invocation.ca), certificate = read_file(invocation.certificate), key = read_file(invocation.key);
+  auto ca = read_pem(invocation.ca), certificate = read_pem(invocation.certificate), key = read_pem(invocation.key);
   for (const auto* file : {&ca, &certificate, &key})
     if (!*file) return std::unexpected(file->error());
   return grpc::CreateCustomChannel(invocation.target, grpc::SslCredentials({*ca, *key, *certificate}), arguments);

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/duration.pb.h>
+#include <google/protobuf/struct.pb.h>
 #include <google/protobuf/timestamp.pb.h>
+#include <google/protobuf/util/json_util.h>
 
 #include "common/base/ascii.h"
 #include "common/base/encoding.h"
@@ -101,6 +103,27 @@ void append_message(std::string& out, const Message& message) {
   out += '}';
 }
 
+/// Enumerators get their whole names, as protobuf's own mapping has them.
+void name_enumerators(google::protobuf::Struct& object, const google::protobuf::Descriptor& type);
+
+void name_enumerators(google::protobuf::Value& value, const FieldDescriptor& field) {
+  if (value.has_list_value()) {
+    for (auto& element : *value.mutable_list_value()->mutable_values()) name_enumerators(element, field);
+  } else if (value.has_struct_value() && field.message_type() != nullptr) {
+    name_enumerators(*value.mutable_struct_value(), *field.message_type());
+  } else if (field.enum_type() != nullptr) {
+    for (int i = 0; i < field.enum_type()->value_count(); ++i) {
+      const auto& known = *field.enum_type()->value(i);
+      if (value.string_value() == enum_name(known)) return value.set_string_value(known.name());
+    }
+  }
+}
+
+void name_enumerators(google::protobuf::Struct& object, const google::protobuf::Descriptor& type) {
+  for (auto& [name, value] : *object.mutable_fields())
+    if (const auto* field = type.FindFieldByName(name)) name_enumerators(value, *field);
+}
+
 }  // namespace
 
 std::string json_string(std::string_view text) {
@@ -133,6 +156,22 @@ std::string name_of(const google::protobuf::EnumDescriptor& type, int value) {
 
 std::string time_text(const Timestamp& time) {
   return to_rfc3339(from_micros(time.seconds() * 1'000'000 + time.nanos() / 1000));
+}
+
+std::expected<void, std::string> from_json(std::string_view json, Message& message) {
+  namespace util = google::protobuf::util;
+  const auto failed = [](const auto& status) {
+    return std::unexpected("not our JSON: " + std::string(status.message()));
+  };
+  google::protobuf::Struct object;
+  if (const auto parsed = util::JsonStringToMessage(std::string(json), &object); !parsed.ok()) return failed(parsed);
+  name_enumerators(object, *message.GetDescriptor());
+  std::string renamed;
+  if (const auto written = util::MessageToJsonString(object, &renamed); !written.ok()) return failed(written);
+  util::JsonParseOptions options;
+  options.ignore_unknown_fields = true;
+  if (const auto read = util::JsonStringToMessage(renamed, &message, options); !read.ok()) return failed(read);
+  return {};
 }
 
 std::string to_json(const Message& message) {

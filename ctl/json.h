@@ -5,6 +5,7 @@
 #include <google/protobuf/message.h>
 #include <google/protobuf/timestamp.pb.h>
 
+#include <expected>
 #include <string>
 #include <string_view>
 
@@ -12,6 +13,9 @@ namespace quartet::ctl {
 
 std::string to_json(const google::protobuf::Message& message);
 std::string json_string(std::string_view text);
+/// What to_json() made, into an empty message; fields that this program does not know are left out. Durations are not
+/// read. The error is a text for people.
+std::expected<void, std::string> from_json(std::string_view json, google::protobuf::Message& message);
 
 /// "active" of STATE_ACTIVE in enum State.
 std::string enum_name(const google::protobuf::EnumValueDescriptor& value);

@@ -179,13 +179,17 @@ QueueCall begin_queue_call(const Invocation& invocation) {
     return call;
   }
   call.selector = std::move(*selector);
-  auto channel = connect(invocation);
-  if (!channel) {
-    call.code = usage_error(invocation, channel.error());
+  auto stub = queue_stub(invocation);
+  if (!stub) {
+    call.code = usage_error(invocation, stub.error());
     return call;
   }
-  call.stub = v1::QueueService::NewStub(*channel);
+  call.stub = *std::move(stub);
   return call;
+}
+
+std::expected<std::unique_ptr<v1::QueueService::Stub>, std::string> queue_stub(const Invocation& invocation) {
+  return connect(invocation).transform([](const auto& channel) { return v1::QueueService::NewStub(channel); });
 }
 
 std::vector<Command> queue_commands() {
@@ -216,7 +220,8 @@ std::vector<Command> queue_commands() {
        {},
        Command::Several::kNo},
   };
-  for (const auto& more : {queue_shape_commands(), queue_export_commands(), queue_change_commands()})
+  for (const auto& more :
+       {queue_shape_commands(), queue_export_commands(), queue_import_commands(), queue_change_commands()})
     commands.insert(commands.end(), more.begin(), more.end());
   return commands;
 }

@@ -1,6 +1,8 @@
 // What the files of `quartetctl queue` share.
 #pragma once
+#include <expected>
 #include <memory>
+#include <string>
 
 #include "ctl/command.h"
 #include "quartet/control/v1/queue.grpc.pb.h"
@@ -14,6 +16,8 @@ struct QueueCall {
   int code = kUsage;
 };
 QueueCall begin_queue_call(const Invocation& invocation);
+/// For commands that select nothing.
+std::expected<std::unique_ptr<control::v1::QueueService::Stub>, std::string> queue_stub(const Invocation& invocation);
 
 /// For each_page().
 inline auto lister(const QueueCall& call) {
@@ -27,5 +31,6 @@ inline auto lister(const QueueCall& call) {
 std::vector<Command> queue_change_commands();
 std::vector<Command> queue_shape_commands();
 std::vector<Command> queue_export_commands();
+std::vector<Command> queue_import_commands();
 
 }  // namespace quartet::ctl

@@ -1,4 +1,5 @@
-// quartetctl queue retry, hold, release, reschedule, priority, tls, edit, requeue, reroute, expire, bounce, drop
+// quartetctl queue retry, hold, release, reschedule, priority, tls, edit, requeue, reroute, expire, bounce, drop,
+// transfer
 #include <google/protobuf/util/time_util.h>
 #include <grpcpp/client_context.h>
 
@@ -23,6 +24,7 @@ void print_counts(std::ostream& out, const v1::ChangeResponse& counts, const std
   if (counts.pending() != 0) out << ", " << counts.pending() << " under delivery wait for it";
   if (counts.skipped() != 0) out << ", " << counts.skipped() << " skipped";
   out << '\n';
+  if (!counts.confirm_token().empty()) out << "To do it: the same with --confirm " << counts.confirm_token() << '\n';
 }
 
 int change(const Invocation& invocation, Request request, const std::string& done) {
@@ -33,6 +35,17 @@ int change(const Invocation& invocation, Request request, const std::string& don
   const auto most = arguments.count("max-affected");
   if (!most) return usage_error(invocation, most.error());
   change.set_max_affected(most->value_or(0));
+  const auto expected = arguments.count("expect");
+  if (!expected) return usage_error(invocation, expected.error());
+  if (*expected) change.set_expect_count(**expected);
+  change.set_confirm_token(arguments.value("confirm").value_or(""));
+  if (const auto wish = arguments.value("on-active")) {
+    auto choice = v1::ChangeRequest::ON_ACTIVE_UNSPECIFIED;
+    if (!v1::ChangeRequest::OnActive_Parse("ON_ACTIVE_" + ascii::upper(*wish), &choice) ||
+        choice == v1::ChangeRequest::ON_ACTIVE_UNSPECIFIED)
+      return usage_error(invocation, "--on-active: expected skip, wait or abort");
+    change.set_on_active(choice);
+  }
   grpc::ClientContext context;
   const Interrupt interrupt(context);
   const auto begun = begin_queue_call(invocation);
@@ -157,6 +170,15 @@ int edit(const Invocation& invocation) {
   return change(invocation, std::move(request), "edited");
 }
 
+int transfer(const Invocation& invocation) {
+  Request request;
+  request.set_verb(Request::VERB_TRANSFER);
+  const auto to = invocation.arguments.value("to");
+  if (!to || to->empty()) return usage_error(invocation, "--to: expected the name of a peer, see `node peers`");
+  request.mutable_change()->set_target(*to);
+  return change(invocation, std::move(request), "moved to " + *to);
+}
+
 int requeue(const Invocation& invocation) { return change_to<Request::VERB_REQUEUE>(invocation, "requeued"); }
 
 int reschedule(const Invocation& invocation) {
@@ -171,12 +193,18 @@ int reschedule(const Invocation& invocation) {
 
 std::vector<Command> queue_change_commands() {
   constexpr std::size_t kMany = 10'000;
+  const Option confirm = {"confirm", "TOKEN", "with --all: what a --dry-run of the same said"};
   const auto with = [](std::vector<Option> more) {
     auto options = selector_options();
     options.insert(options.end(), more.begin(), more.end());
     options.insert(options.end(), {{"reason", "TEXT", "why; for the agent's log, and kept by hold, bounce and drop"},
                                    {"dry-run", "", "only say what would happen"},
-                                   {"max-affected", "N", "change nothing if more than N would be changed"}});
+                                   {"max-affected", "N", "change nothing if more than N would be changed"},
+                                   {"expect", "N", "change nothing unless exactly N would be changed"},
+                                   {"on-active", "CHOICE",
+                                    "those under delivery: skip them, wait until they are back, or change nothing if "
+                                    "there is one (abort)",
+                                    "skip wait abort"}});
     return options;
   };
   return {
@@ -205,14 +233,17 @@ std::vector<Command> queue_change_commands() {
        with({{"new-sender", "ADDRESS", "their reverse-path from now on; \"\" is the null sender"},
              {"add-recipient", "ADDRESS", "somebody more; may be repeated"},
              {"remove-recipient", "ADDRESS", "who does not get them; may be repeated"},
-             {"mark-delivered", "ADDRESS", "who has them already; may be repeated"}}),
+             {"mark-delivered", "ADDRESS", "who has them already; may be repeated"},
+             confirm}),
        edit},
       {"queue", "expire", "[ID...]", 0, kMany,
        "give recipients up as if their time were over, with a notice to the sender",
-       with({{"held-too", "", "those on hold, too"}}), expire},
+       with({{"held-too", "", "those on hold, too"}, confirm}), expire},
       {"queue", "bounce", "[ID...]", 0, kMany, "give recipients up now, with a notice to the sender",
-       with({{"code", "CODE", "enhanced status code of the notice (default: 5.7.1)"}}), bounce},
-      {"queue", "drop", "[ID...]", 0, kMany, "remove recipients without a notice to the sender", with({}), drop},
+       with({{"code", "CODE", "enhanced status code of the notice (default: 5.7.1)"}, confirm}), bounce},
+      {"queue", "drop", "[ID...]", 0, kMany, "remove recipients without a notice to the sender", with({confirm}), drop},
+      {"queue", "transfer", "[ID...]", 0, kMany, "move messages, as they are, into the queue of a peer",
+       with({{"to", "PEER", "its name, such as mta@mx2.example; `node peers` has them"}, confirm}), transfer},
   };
 }
 

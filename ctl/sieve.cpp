@@ -2,8 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <ostream>
 
 #include "common/base/ascii.h"
@@ -11,17 +9,10 @@
 #include "common/mime/lines.h"
 #include "common/sieve/run.h"
 #include "ctl/command.h"
+#include "ctl/read_file.h"
 
 namespace quartet::ctl {
 namespace {
-
-std::expected<std::string, std::string> read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return std::unexpected(path + ": cannot be read");
-  std::string out{std::istreambuf_iterator<char>(file), {}};
-  if (file.bad()) return std::unexpected(path + ": cannot be read");
-  return out;
-}
 
 /// Null after saying what is wrong: FILE:LINE:COLUMN and the fault, one a line, as compilers have it.
 sieve::ProgramPtr read_script(const Invocation& invocation, const std::string& path) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/ascii.h"
+#include "common/control/archive.h"
 #include "common/control/selector_text.h"
 
 namespace quartet::control {
@@ -283,6 +284,9 @@ void fill(v1::QueueEntry& to, const spool::Entry& entry, std::size_t text_limit)
   set(*to.mutable_next_attempt(), entry.next_attempt);
   to.set_attempts(entry.attempts);
   if (entry.last != spool::Reply{}) fill(*to.mutable_last(), entry.last, text_limit);
+  to.set_notify(notify_text(entry.notify));
+  to.set_orcpt(utf8(entry.orcpt));
+  to.set_delay_notified(entry.delay_notified);
   to.set_auth_id(utf8(entry.auth_id));
   to.set_client(utf8(entry.client));
   to.set_trace_id(utf8(entry.trace_id));
@@ -337,6 +341,11 @@ void fill(v1::GetMessageResponse& to, const spool::Message& message) {
   to.set_auth_id(utf8(envelope.auth_id));
   to.set_client(utf8(envelope.client));
   to.set_trace_id(utf8(envelope.trace_id));
+  for (const auto& [name, value] : envelope.attributes) {
+    auto& attribute = *to.add_attribute();
+    attribute.set_name(utf8(name));
+    attribute.set_value(utf8(value));
+  }
 }
 
 std::optional<log::Level> level_of(v1::LogLevel level) {

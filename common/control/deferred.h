@@ -1,5 +1,6 @@
 // A unary call that is finished elsewhere, such as on the relay's loop: meanwhile it holds no thread of the pool.
 #pragma once
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -54,7 +55,17 @@ class Deferred final : public Stream, public std::enable_shared_from_this<Deferr
   void end(grpc::Status status) override {
     finish([&status](Response&) { return std::move(status); });
   }
-  void tick() override {}
+  void tick() override {
+    const std::lock_guard lock(mutex_);
+    if (!finished_ && at_tick_) calls_.submit(std::exchange(at_tick_, nullptr));
+  }
+
+  /// As submit(), but not before a moment has passed.
+  template <typename F>
+  void submit_later(F job) {
+    const std::lock_guard lock(mutex_);
+    if (!finished_) at_tick_ = std::move(job);
+  }
 
   /// Goes on in the pool, unless the call has ended.
   template <typename F>
@@ -69,7 +80,9 @@ class Deferred final : public Stream, public std::enable_shared_from_this<Deferr
 
   /// Whether the caller is the one who finishes it. The server waits for him.
   bool claim() {
+    std::move_only_function<void()> dropped;  // it may be the last to refer to us: it ends without the lock
     const std::lock_guard lock(mutex_);
+    dropped = std::exchange(at_tick_, nullptr);
     return !std::exchange(finished_, true);
   }
 
@@ -78,6 +91,7 @@ class Deferred final : public Stream, public std::enable_shared_from_this<Deferr
   Response* const response_;
   std::mutex mutex_;
   bool finished_ = false;
+  std::move_only_function<void()> at_tick_;  // a reference to us until it runs, or until the call ends
 };
 
 }  // namespace quartet::control

@@ -1,10 +1,11 @@
 #include "common/control/message_change.h"
 
 #include <algorithm>
-#include <future>
 
 #include "common/async/loop.h"
 #include "common/base/ascii.h"
+#include "common/control/convert.h"
+#include "common/control/spool_answer.h"
 #include "common/log/log.h"
 #include "common/smtp/path.h"
 
@@ -15,27 +16,7 @@ using spool::Affected;
 using spool::RecipientId;
 using spool::SpoolError;
 
-/// A disk that fails is waited for elsewhere.
-constexpr auto kPatience = std::chrono::seconds(30);
 constexpr int kMostAddresses = 1000;
-
-/// For what a thread of the spool brings; the waiter may have given up by then.
-template <typename T>
-class Answer {
- public:
-  using Value = std::expected<T, SpoolError>;
-  auto taker() {
-    return [promise = promise_](Value value) { promise->set_value(std::move(value)); };
-  }
-  Value wait() {
-    auto future = promise_->get_future();
-    if (future.wait_for(kPatience) == std::future_status::ready) return future.get();
-    return std::unexpected(SpoolError{spool::ErrorCode::kIo, "the disk takes too long"});
-  }
-
- private:
-  std::shared_ptr<std::promise<Value>> promise_ = std::make_shared<std::promise<Value>>();
-};
 
 class Editing final : public MessageChange {
  public:
@@ -45,11 +26,11 @@ class Editing final : public MessageChange {
     return counted(spool_.foresee(recipients.front().message, edit_), recipients.size());
   }
 
-  std::expected<Affected, SpoolError> apply(std::span<const RecipientId> recipients) override {
-    Answer<spool::Edited> answer;
+  std::expected<Affected, grpc::Status> apply(std::span<const RecipientId> recipients) override {
+    SpoolAnswer<spool::Edited> answer;
     spool_.edit(recipients.front().message, edit_, answer.taker());
     const auto edited = answer.wait();
-    if (!edited) return std::unexpected(edited.error());
+    if (!edited) return std::unexpected(no_changes(edited.error()));
     return counted(*edited, recipients.size());
   }
 
@@ -84,7 +65,7 @@ class Requeueing final : public MessageChange {
     return affected;
   }
 
-  std::expected<Affected, SpoolError> apply(std::span<const RecipientId> recipients) override {
+  std::expected<Affected, grpc::Status> apply(std::span<const RecipientId> recipients) override {
     const auto filter = filter_for(recipients);
     const auto there = spool_.count(filter);
     auto claims = spool_.claim(filter, recipients.size());
@@ -111,7 +92,8 @@ class Requeueing final : public MessageChange {
     spool_.unclaim(same, wall_now());
     affected.changed = same.size();
     if (replaced.empty()) return affected;
-    if (auto done = replace(replaced, std::move(replacement.messages)); !done) return std::unexpected(done.error());
+    if (auto done = replace(replaced, std::move(replacement.messages)); !done)
+      return std::unexpected(no_changes(done.error()));
     affected.changed += replaced.size();
     return affected;
   }
@@ -174,7 +156,7 @@ class Requeueing final : public MessageChange {
       outcomes.push_back(
           {.recipient = claim.id(), .result = spool::Result::kDropped, .reply = {0, "", "goes on as " + made, ""}});
     }
-    Answer<void> answer;
+    SpoolAnswer<void> answer;
     // They come back when it is known that it failed, not when nobody waits any more.
     spool_.record(
         std::move(outcomes), std::move(messages),
@@ -198,6 +180,10 @@ class Requeueing final : public MessageChange {
 };
 
 }  // namespace
+
+grpc::Status no_changes(const SpoolError& fault) {
+  return {grpc::StatusCode::UNAVAILABLE, "the disk does not take changes: " + utf8(fault.detail)};
+}
 
 std::expected<std::unique_ptr<MessageChange>, std::string> make_edit(spool::Spool& spool,
                                                                      const v1::ChangeRequest::Edit& edit) {

@@ -18,8 +18,11 @@ class MessageChange {
   /// What apply() would do now. The recipients are of one message.
   virtual spool::Affected foresee(std::span<const spool::RecipientId> recipients) = 0;
   /// Waits for the disk, so not on a loop. Those that are gone are not counted.
-  virtual std::expected<spool::Affected, spool::SpoolError> apply(std::span<const spool::RecipientId> recipients) = 0;
+  virtual std::expected<spool::Affected, grpc::Status> apply(std::span<const spool::RecipientId> recipients) = 0;
 };
+
+/// What is said to whoever wants changes of a queue whose disk takes none.
+grpc::Status no_changes(const spool::SpoolError& fault);
 
 /// QueueService.EditEnvelope. The error says what is wrong with the edit.
 std::expected<std::unique_ptr<MessageChange>, std::string> make_edit(spool::Spool& spool,

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,8 @@
 
 namespace quartet::control {
 
+class Peers;
+
 class Operation {
  public:
   using Verb = ChangeVerb;
@@ -27,7 +30,8 @@ class Operation {
     spool::Spool& spool;
     relay::Relay* relay;  // null: the agent has none
     Operations& operations;
-    Rewrite rewrite = {};  // see Subject
+    Rewrite rewrite = {};          // see Subject
+    const Peers* peers = nullptr;  // to which queues can be transferred
   };
 
   /// `peer` as peer_of() has it. With `rule`, a hold is one of this standing rule.
@@ -40,18 +44,27 @@ class Operation {
   grpc::Status begin();
   /// Sees to some more recipients, for a moment; false when it has ended: status() says how.
   bool step();
+  /// All that can be done at present is: what is left is under delivery, and step() is due in a while.
+  bool waits() const { return next_ == recipients_.size() && !waiting_.empty(); }
   grpc::Status status() const { return status_; }
 
   std::uint64_t matched() const { return matched_; }
-  std::uint64_t done() const { return next_; }
+  std::uint64_t done() const { return next_ - waiting_.size(); }
   v1::ChangeResponse counts() const;
 
  private:
   grpc::Status prepare();
   grpc::Status read_verb();
+  grpc::Status read_filter();
+  grpc::Status check_guards();
+  bool guarded() const;
   spool::Affected foresee() const;
   /// False: it has ended early.
   bool change_next();
+  bool change_those(std::span<const spool::RecipientId> recipients);
+  std::vector<spool::RecipientId> active_among(std::span<const spool::RecipientId> recipients) const;
+  std::vector<spool::RecipientId> active_ones() const;
+  bool change_those_back();
 
   void enter();
   void leave();
@@ -68,6 +81,7 @@ class Operation {
   std::vector<spool::RecipientId> recipients_;
   std::uint64_t matched_ = 0;
   std::uint64_t next_ = 0;
+  std::vector<spool::RecipientId> waiting_;  // with ON_ACTIVE_WAIT: those that were under delivery, in their order
   spool::Affected affected_;
   std::shared_ptr<OperationRecord> record_;  // null: refused, or a dry run
   v1::Operation::State state_ = v1::Operation::STATE_RUNNING;
@@ -82,13 +96,12 @@ class OperationStream final : public ResponseStream<v1::ChangeQueueResponse> {
   OperationStream(Calls& calls, std::unique_ptr<Operation> operation)
       : ResponseStream(calls), operation_(std::move(operation)) {}
 
-  void tick() override {}
-
  private:
   Step produce(v1::ChangeQueueResponse& response) override;
 
   std::unique_ptr<Operation> operation_;
   bool begun_ = false;
+  std::optional<std::uint64_t> told_;   // while it waits: how far it was said to be
   std::optional<grpc::Status> failed_;  // what to end with, once the last counts are sent
 };
 

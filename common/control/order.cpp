@@ -86,6 +86,7 @@ std::string misplaced(ChangeVerb verb, const v1::ChangeRequest& request) {
       {request.when_case() != v1::ChangeRequest::WHEN_NOT_SET, Request::VERB_RESCHEDULE,
        "due, due_in, due_later: only Reschedule has one of them"},
       {request.held_too(), Request::VERB_EXPIRE, "held_too: only Expire has it"},
+      {!request.target().empty(), Request::VERB_TRANSFER, "target: only Transfer has one"},
       {request.has_edit(), Request::VERB_EDIT_ENVELOPE, "edit: only EditEnvelope has one"},
   };
   for (const auto& field : fields)
@@ -203,6 +204,8 @@ const char* name_of(ChangeVerb verb) {
       return "edit";
     case Request::VERB_REQUEUE:
       return "requeue";
+    case Request::VERB_TRANSFER:
+      return "transfer";
     default:
       return "";
   }
@@ -246,6 +249,7 @@ std::string detail_of(const v1::ChangeRequest& request) {
   if (request.tls() != v1::ChangeRequest::TLS_UNSPECIFIED && v1::ChangeRequest::Tls_IsValid(request.tls()))
     return "tls=" + ascii::lower(v1::ChangeRequest::Tls_Name(request.tls()).substr(std::string_view("TLS_").size()));
   if (request.held_too()) return "held_too";
+  if (!request.target().empty()) return "target=" + utf8(request.target(), kShownEdit);
   switch (request.when_case()) {
     case v1::ChangeRequest::kDue:
       return is_time(request.due()) ? "due=" + TimeUtil::ToString(request.due()) : "";

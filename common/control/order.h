@@ -23,7 +23,7 @@ grpc::Status check_fields(ChangeVerb verb, const v1::ChangeRequest& request);
 
 /// What the verb wants besides whom it concerns. Not OK: the request gives what the verb does not take, or lacks what
 /// it needs. `relay` is null where the agent has none.
-/// Not for EditEnvelope and Requeue.
+/// Not for EditEnvelope, Requeue and Transfer.
 grpc::Status to_order(ChangeVerb verb, const v1::ChangeRequest& request, relay::Relay* relay, spool::Order& order);
 
 /// What the request gives that has no field of its own in the log and in Operation, such as "priority=5".

@@ -27,6 +27,8 @@ constexpr std::size_t kThreads = 4;
 constexpr std::size_t kMostAgents = 256;  // in one chain
 constexpr int kBehind = 16;               // agents behind a peer for which its answer is waited for
 constexpr std::chrono::seconds kPatience{5}, kMostPatience{60};
+constexpr std::chrono::minutes kForMessage{5};
+constexpr std::size_t kPiece = 256u << 10;
 constexpr int kLargestResponse = 64 << 20;
 
 std::string read_file(const std::string& path) {
@@ -137,6 +139,34 @@ void Peers::ask(v1::AskPeersRequest request, Take take, Done done) {
     run(question);
     done();
   });
+}
+
+const PeerOptions* Peers::find(std::string_view name) const {
+  const auto found = std::ranges::find_if(peers_, [&](const auto& peer) { return ascii::iequals(peer.name, name); });
+  return found == peers_.end() ? nullptr : &*found;
+}
+
+bool Peers::knows(std::string_view peer) const { return find(peer) != nullptr; }
+
+grpc::Status Peers::import_message(std::string_view name, const v1::GetMessageResponse& message,
+                                   std::string_view content, std::string_view reason) const {
+  const auto* const peer = find(name);
+  if (peer == nullptr) return {grpc::StatusCode::NOT_FOUND, "no peer has this name"};
+  Call call(*this, kForMessage);
+  v1::ImportMessageResponse response;
+  const auto stub = v1::QueueService::NewStub(connect(*peer));
+  const auto stream = stub->ImportMessage(&call.context(), &response);
+  v1::ImportMessageRequest request;
+  *request.mutable_message() = message;
+  request.set_reason(std::string(reason));
+  do {
+    request.set_content(std::string(content.substr(0, kPiece)));
+    content.remove_prefix(request.content().size());
+    if (!stream->Write(request)) break;  // it has ended, and says why
+    request.Clear();
+  } while (!content.empty());
+  stream->WritesDone();
+  return stream->Finish();
 }
 
 bool Peers::wanted(const Question& question, const PeerOptions& peer) const {

@@ -6,11 +6,13 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/async/thread_pool.h"
 #include "common/control/server.h"
 #include "quartet/control/v1/peer.grpc.pb.h"
+#include "quartet/control/v1/queue.pb.h"
 
 namespace quartet::control {
 
@@ -27,6 +29,11 @@ class Peers {
   using Done = std::move_only_function<void()>;
   /// On a thread of ours, `take` gets answer after answer; then `done` is called.
   void ask(v1::AskPeersRequest request, Take take, Done done);
+  /// Puts a message with its content into the queue of a peer, and waits for its answer, so not on a loop. NOT_FOUND:
+  /// no peer has this name.
+  grpc::Status import_message(std::string_view peer, const v1::GetMessageResponse& message, std::string_view content,
+                              std::string_view reason) const;
+  bool knows(std::string_view peer) const;
   /// Nobody is asked any more, and who is being asked is not waited for.
   void stop();
 
@@ -38,6 +45,7 @@ class Peers {
     Take take;
   };
   void run(Question& question) const;
+  const PeerOptions* find(std::string_view name) const;
   bool wanted(const Question& question, const PeerOptions& peer) const;
   /// Whether more is wanted.
   bool ask_itself(Question& question, const PeerOptions& peer, grpc::Channel& channel) const;

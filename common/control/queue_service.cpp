@@ -4,6 +4,7 @@
 #include "common/control/calls.h"
 #include "common/control/convert.h"
 #include "common/control/deferred.h"
+#include "common/control/import_message.h"
 #include "common/control/operation.h"
 #include "common/control/services.h"
 #include "common/control/watch.h"
@@ -103,8 +104,8 @@ class ContentStream final : public ResponseStream<v1::GetContentResponse> {
 
 class QueueService final : public v1::QueueService::CallbackService {
  public:
-  QueueService(const Subject& subject, Calls& calls, Operations& operations)
-      : spool_(*subject.spool), means_{spool_, subject.relay, operations, subject.rewrite}, calls_(calls) {}
+  QueueService(const Subject& subject, Calls& calls, Operations& operations, const Peers& peers)
+      : spool_(*subject.spool), means_{spool_, subject.relay, operations, subject.rewrite, &peers}, calls_(calls) {}
 
   grpc::ServerUnaryReactor* ListMessages(grpc::CallbackServerContext* context, const v1::ListMessagesRequest* request,
                                          v1::ListMessagesResponse* response) override {
@@ -183,6 +184,16 @@ class QueueService final : public v1::QueueService::CallbackService {
   grpc::ServerUnaryReactor* SetTls(grpc::CallbackServerContext* context, const v1::ChangeRequest* request,
                                    v1::ChangeResponse* response) override {
     return operate(context, v1::ChangeQueueRequest::VERB_SET_TLS, request, response);
+  }
+
+  grpc::ServerUnaryReactor* Transfer(grpc::CallbackServerContext* context, const v1::ChangeRequest* request,
+                                     v1::ChangeResponse* response) override {
+    return operate(context, v1::ChangeQueueRequest::VERB_TRANSFER, request, response);
+  }
+
+  grpc::ServerReadReactor<v1::ImportMessageRequest>* ImportMessage(grpc::CallbackServerContext* context,
+                                                                   v1::ImportMessageResponse* response) override {
+    return import_message(*context, calls_, spool_, *response);
   }
 
   grpc::ServerWriteReactor<v1::ChangeQueueResponse>* ChangeQueue(grpc::CallbackServerContext* context,
@@ -275,8 +286,10 @@ class QueueService final : public v1::QueueService::CallbackService {
   /// A step at a time, so that long ones leave the pool to others in between.
   static void go_on(const std::shared_ptr<Deferred<v1::ChangeResponse>>& call, std::unique_ptr<Operation> operation) {
     if (operation->step()) {
-      call->submit([call, operation = std::move(operation)]() mutable { go_on(call, std::move(operation)); });
-      return;
+      const bool later = operation->waits();
+      auto job = [call, operation = std::move(operation)]() mutable { go_on(call, std::move(operation)); };
+      if (later) return call->submit_later(std::move(job));
+      return call->submit(std::move(job));
     }
     const auto counts = operation->counts();
     const auto status = operation->status();
@@ -306,8 +319,9 @@ class QueueService final : public v1::QueueService::CallbackService {
 
 }  // namespace
 
-std::shared_ptr<grpc::Service> make_queue_service(const Subject& subject, Calls& calls, Operations& operations) {
-  return std::make_shared<QueueService>(subject, calls, operations);
+std::shared_ptr<grpc::Service> make_queue_service(const Subject& subject, Calls& calls, Operations& operations,
+                                                  const Peers& peers) {
+  return std::make_shared<QueueService>(subject, calls, operations, peers);
 }
 
 }  // namespace quartet::control

@@ -139,7 +139,7 @@ void Server::Impl::add_services(grpc::ServerBuilder& builder) {
   add(kConfigService, make_config_service(subject_, calls_));
   add(kPeerService, make_peer_service(*peers_, calls_));
   add(kTraceService, make_trace_service(subject_, calls_));
-  if (operations_) add(kQueueService, make_queue_service(subject_, calls_, *operations_));
+  if (operations_) add(kQueueService, make_queue_service(subject_, calls_, *operations_, *peers_));
   if (operations_) add(kOperationService, make_operation_service(calls_, *operations_));
   if (operations_ && subject_.relay != nullptr) add(kRuleService, make_rule_service(subject_, calls_, *operations_));
   if (subject_.relay != nullptr) add(kRemoteQueueService, make_remote_queue_service(subject_, calls_));

@@ -17,8 +17,8 @@ class Operations;
 class Peers;
 
 /// What is given by reference outlives the services.
-std::shared_ptr<grpc::Service> make_queue_service(const Subject& subject, Calls& calls,
-                                                  Operations& operations);  // wants subject.spool
+std::shared_ptr<grpc::Service> make_queue_service(const Subject& subject, Calls& calls, Operations& operations,
+                                                  const Peers& peers);  // wants subject.spool
 std::shared_ptr<grpc::Service> make_operation_service(Calls& calls, Operations& operations);
 std::shared_ptr<grpc::Service> make_rule_service(const Subject& subject, Calls& calls,
                                                  Operations& operations);  // wants subject.spool and subject.relay

@@ -147,6 +147,27 @@ MessageView view_of(const NewMessage& message) {
   return view;
 }
 
+MessageView view_of(const RestoredMessage& message) {
+  auto view = view_of(message.id, message.envelope);
+  view.total_recipients = message.accepted_recipients;
+  view.recipients.reserve(message.recipients.size());
+  for (const auto& recipient : message.recipients) {
+    auto& restored = view.recipients.emplace_back();
+    restored.ordinal = recipient.ordinal;
+    restored.address = recipient.recipient.address;
+    restored.orcpt = recipient.recipient.orcpt;
+    restored.notify = recipient.recipient.notify;
+    restored.state = recipient.state;
+    restored.attempts = recipient.attempts;
+    restored.delay_notified = recipient.delay_notified;
+    restored.bounce = recipient.bounce;
+    restored.next_hop = recipient.next_hop;
+    restored.due = recipient.due;
+    restored.last = view_of(recipient.last);
+  }
+  return view;
+}
+
 Envelope to_envelope(const MessageView& view) {
   Envelope envelope;
   envelope.reverse_path = view.reverse_path;

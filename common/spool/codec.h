@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/spool/message.h"
+#include "common/spool/restore.h"
 
 namespace quartet::spool {
 
@@ -72,6 +73,7 @@ struct MessageView {
 MessageView view_of(MessageId id, const Envelope& envelope);
 /// A new message, all recipients queued or held; views into `message`.
 MessageView view_of(const NewMessage& message);
+MessageView view_of(const RestoredMessage& message);
 Envelope to_envelope(const MessageView& view);
 
 std::string encode_message(const MessageView& message);

@@ -198,6 +198,9 @@ Entry Index::entry(Slot slot) const {
   entry.client = parts.client;
   entry.trace_id = parts.trace;
   entry.bounce = recipient.bounce;
+  entry.delay_notified = recipient.delay_notified;
+  entry.notify = recipient.notify;
+  entry.orcpt = orcpt(slot);
   entry.next_hop = next_hop(slot);
   return entry;
 }

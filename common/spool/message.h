@@ -101,6 +101,8 @@ struct Claim {
   bool bounce = false;          // an operator gave it up: it fails now, with `last` as the reply; see is_expiry()
   std::string next_hop;         // an operator's, in place of what the tables say; empty: as they say
   Reply last;
+  WallTime due{};     // when it was due, and
+  bool held = false;  // whether it was on hold: what unclaim() may give back
   RecipientId id() const { return {message->id, ordinal}; }
 };
 

@@ -51,7 +51,10 @@ struct Entry {
   WallTime received{};
   WallTime next_attempt{};
   std::uint16_t attempts = 0;
-  bool bounce = false;   // see Claim
+  bool bounce = false;          // see Claim
+  bool delay_notified = false;  // see Claim
+  std::uint8_t notify = kNotifyDefault;
+  std::string orcpt;
   std::string next_hop;  // see Claim
   Reply last;
   std::string auth_id;

@@ -31,6 +31,10 @@ async::Task<std::expected<MessageId, SpoolError>> Spool::enqueue(NewMessage mess
   co_return result;
 }
 
+void Spool::restore(RestoredMessage message, Accepted completion) {
+  impl_->restore(std::move(message), std::move(completion));
+}
+
 std::optional<WallTime> Spool::next_due() const { return impl_->next_due(); }
 std::vector<Claim> Spool::claim_due(WallTime now, std::size_t max) { return impl_->claim_due(now, max); }
 std::vector<Claim> Spool::claim(const Filter& filter, std::size_t max) { return impl_->claim(filter, max); }

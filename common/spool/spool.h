@@ -26,6 +26,7 @@
 #include "common/spool/events.h"
 #include "common/spool/message.h"
 #include "common/spool/query.h"
+#include "common/spool/restore.h"
 
 namespace quartet::spool {
 
@@ -38,6 +39,7 @@ enum class ErrorCode {
   kDamaged,   // what was read is not what was written
   kNotFound,  // no such message or recipient (any more)
   kBadToken,  // a page token that no listing gave out
+  kExists,    // a message with this id is queued
   kClosed,
 };
 
@@ -85,6 +87,10 @@ class Spool {
   /// Durable when `completion` is called with an id; on an error nothing of the message is kept.
   void submit(NewMessage message, Accepted completion);
   async::Task<std::expected<MessageId, SpoolError>> enqueue(NewMessage message);
+
+  /// The same for a message that was queued before, here or elsewhere, and keeps its id and the state of its
+  /// recipients. kExists: it is queued, or some of its recipients are.
+  void restore(RestoredMessage message, Accepted completion);
 
   // --- Scheduling (relay) ---
 

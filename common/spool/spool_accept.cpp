@@ -6,7 +6,10 @@ namespace quartet::spool {
 
 void Spool::Impl::submit(NewMessage message, Accepted completion) {
   complete(message);
-  auto unit = make_unit(std::move(message));
+  append(make_unit(std::move(message)), std::move(completion));
+}
+
+void Spool::Impl::append(MessageUnit unit, Accepted completion) {
   log_->append(std::move(unit.records), [this, envelope = std::move(unit.envelope), body = std::move(unit.body),
                                          completion = std::move(completion)](journal::AppendResult result) mutable {
     if (!result) {
@@ -23,6 +26,34 @@ void Spool::Impl::submit(NewMessage message, Accepted completion) {
     completion(view->id);
     tell(effects);
   });
+}
+
+/// What the log has to say of the message's earlier time here comes before it: so all of that is durable first.
+void Spool::Impl::restore(RestoredMessage message, Accepted completion) {
+  auto unit = std::make_shared<MessageUnit>(make_unit(std::move(message)));
+  sync([this, unit, completion = std::move(completion)](std::expected<void, SpoolError> synced) mutable {
+    if (auto refused = synced ? enter(unit->id) : synced.error()) {
+      completion(std::unexpected(*std::move(refused)));
+      return;
+    }
+    append(std::move(*unit), [this, id = unit->id, completion = std::move(completion)](auto result) mutable {
+      {
+        const std::lock_guard lock(mutex_);
+        restoring_.erase(id);
+      }
+      completion(std::move(result));
+    });
+  });
+}
+
+/// Nobody else puts in a message of this id until it is out of `restoring_`; or why it cannot be put in.
+std::optional<SpoolError> Spool::Impl::enter(MessageId id) {
+  const std::lock_guard lock(mutex_);
+  if (closing_) return SpoolError{ErrorCode::kClosed, "the spool is closed"};
+  if (!unsaved_.empty()) return SpoolError{ErrorCode::kIo, "earlier changes wait for the disk"};
+  if (index_.find(id) != kNoSlot || in_flight_.contains(id) || !restoring_.insert(id).second)
+    return SpoolError{ErrorCode::kExists, id.to_string() + " is queued here"};
+  return std::nullopt;
 }
 
 /// The message is durable: into the index with it. With the mutex held.

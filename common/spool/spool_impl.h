@@ -36,6 +36,7 @@ class Spool::Impl {
 
   // spool_accept.cpp
   void submit(NewMessage message, Accepted completion);
+  void restore(RestoredMessage message, Accepted completion);
 
   // spool_schedule.cpp
   std::optional<WallTime> next_due();
@@ -136,6 +137,8 @@ class Spool::Impl {
   void take_effect(Update update, Effects& effects);
   void leave_flight(const Together& together);
 
+  void append(MessageUnit unit, Accepted completion);
+  std::optional<SpoolError> enter(MessageId id);
   void accepted(const MessageView& message, const Place& place, Body body, Effects& effects);
   Claim make_claim(Slot recipient, std::map<Slot, std::shared_ptr<const Message>>& known);
   Update update_for(const Outcome& outcome, Slot recipient) const;
@@ -214,6 +217,7 @@ class Spool::Impl {
   std::vector<std::weak_ptr<Subscription>> subscriptions_;
   std::deque<std::shared_ptr<Batch>> unsaved_;  // the log refused them
   std::map<MessageId, int> in_flight_;          // messages with outcomes that take effect once they are in the log
+  std::set<MessageId> restoring_;               // messages that restore() is about to put in
   std::vector<std::uint64_t> doomed_files_;
   Marks cursors_;  // how far other writers' logs are in the index
   std::map<journal::WriterId, std::pair<journal::Position, std::string>> settled_;  // import only: see is_settled()

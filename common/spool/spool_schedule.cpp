@@ -28,7 +28,9 @@ Claim Spool::Impl::make_claim(Slot slot, std::map<Slot, std::shared_ptr<const Me
   claim.bounce = recipient.bounce;
   claim.next_hop = index_.next_hop(slot);
   claim.last = index_.reply(slot);
-  index_.recipient(slot).was_held = recipient.state == State::kHeld;
+  claim.due = from_micros(recipient.due);
+  claim.held = recipient.state == State::kHeld;
+  index_.recipient(slot).was_held = claim.held;
   index_.set_state(slot, State::kActive, from_micros(recipient.due));
   ++stats_.claimed;
   return claim;

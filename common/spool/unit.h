@@ -7,6 +7,7 @@
 #include "common/journal/journal.h"
 #include "common/spool/codec.h"
 #include "common/spool/index.h"
+#include "common/spool/restore.h"
 #include "common/spool/spool.h"
 
 namespace quartet::spool {
@@ -23,6 +24,7 @@ struct MessageUnit {
 
 /// `message` is complete; its body is moved, not copied, unless it came in several pieces and is small.
 MessageUnit make_unit(NewMessage message);
+MessageUnit make_unit(RestoredMessage message);
 
 /// From where the unit's two records are.
 Place place_of(const journal::Location& message, const journal::Location& body);

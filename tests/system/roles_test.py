@@ -28,7 +28,7 @@ class Roles(SitesTestCase):
         a = self.pair.a
         recipient = "someone@nowhere.example"
         self.ctl("rule", "add", "--kind", "hold", "--recipient", recipient)
-        self.addCleanup(self.ctl, "queue", "drop", "--all")
+        self.addCleanup(self.ctl, "queue", "drop", "--older-than", "0s")
         self.send(a, a.users[0], recipient, letter.write(a.users[0].address, recipient))
         self.message = wait_until(lambda: json.loads(self.ctl("--json", "queue", "list", "--state", "held")), 30,
                                   "the letter on hold")[0]["message_id"]

