@@ -60,6 +60,7 @@ service::Belongings Agent::belongings() const {
 store::Options Agent::store_options() const {
   store::Options options;
   options.directory = first_->config.store();
+  options.postgres = first_->config.store_database();
   options.default_mailboxes = store::usual_mailboxes();
   options.quota = [this](std::string_view login) {
     const auto settings = settings_.get();
@@ -73,7 +74,7 @@ service::Status Agent::start() {
   auto guard = service::LoginGuard::open(service::login_limits(first_->config.login_limits()));
   if (!guard) return std::unexpected("login_limits: " + guard.error());
   guard_ = *std::move(guard);
-  auto opened = store::open_sqlite(store_options());
+  auto opened = store::open_store(store_options());
   if (!opened)
     return std::unexpected(fmt::format("cannot open the store {}: {}: {}", first_->config.store(),
                                        store::to_string(opened.error().code), opened.error().detail));

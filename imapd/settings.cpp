@@ -32,6 +32,8 @@ void check_unchanged(service::Checker& checker, const Settings& settings, const 
   if (!same(settings.listeners, now.listeners)) checker.fault(settings.config, "listener", kRestart);
   if (!same(settings.pop3_listeners, now.pop3_listeners)) checker.fault(settings.config, "pop3_listener", kRestart);
   if (settings.config.store() != now.config.store()) checker.fault(settings.config, "store", kRestart);
+  if (settings.config.store_database() != now.config.store_database())
+    checker.fault(settings.config, "store_database", kRestart);
 }
 
 }  // namespace

@@ -59,6 +59,7 @@ service::Belongings Agent::belongings() const {
 store::Options Agent::store_options() const {
   store::Options options;
   options.directory = first_->config.store();
+  options.postgres = first_->config.store_database();
   options.default_mailboxes = store::usual_mailboxes();
   options.quota = [this](std::string_view login) {
     const auto settings = settings_.get();
@@ -69,7 +70,7 @@ store::Options Agent::store_options() const {
 }
 
 service::Status Agent::start() {
-  auto opened = store::open_sqlite(store_options());
+  auto opened = store::open_store(store_options());
   if (!opened)
     return std::unexpected(fmt::format("cannot open the store {}: {}: {}", first_->config.store(),
                                        store::to_string(opened.error().code), opened.error().detail));

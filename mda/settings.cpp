@@ -124,6 +124,7 @@ void check_unchanged(service::Checker& checker, const v1::Mda& config, const v1:
   *b.mutable_listener() = now.listener();
   if (differ(a, b)) checker.fault(config, "listener", kRestart);
   if (config.store() != now.store()) checker.fault(config, "store", kRestart);
+  if (config.store_database() != now.store_database()) checker.fault(config, "store_database", kRestart);
   if (config.spool() != now.spool()) checker.fault(config, "spool", kRestart);
   if (differ(config.sieve(), now.sieve())) checker.fault(config, "sieve", kRestart);
   if (service::hostname(config.agent()) != service::hostname(now.agent()))

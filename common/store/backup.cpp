@@ -18,6 +18,7 @@
 #include "common/journal/files.h"
 #include "common/store/layout.h"
 #include "common/store/shard_files.h"
+#include "common/store/sqlite_database.h"
 #include "common/store/upkeep_lock.h"
 
 namespace quartet::store {
@@ -141,7 +142,7 @@ Done snapshot_shard(const std::string& directory, std::size_t number, const std:
   if (!(*source)->execute(fmt::format("VACUUM INTO '{}'", draft).c_str()))
     return std::unexpected((*source)->take_error());
   {
-    const auto copy = Database::open(draft, {.read_only = true});
+    const auto copy = SqliteDatabase::open(draft, {.read_only = true});
     if (!copy) return std::unexpected(copy.error());
     if (const auto added = add_names(**copy, names); !added) return added;
   }

@@ -47,14 +47,14 @@ std::expected<std::unique_ptr<BodyLog>, StoreError> BodyLog::open(const std::str
   return std::unique_ptr<BodyLog>(new BodyLog(directory, std::move(*writer)));
 }
 
-BodyLog::Guard::Guard(BodyLog& log) : log_(log) {
-  const std::lock_guard lock(log_.mutex_);
-  place_ = log_.guards_.emplace(log_.writer_->applied().segment, 0);
+std::uint64_t BodyLog::enter() {
+  const std::lock_guard lock(mutex_);
+  return *guards_.insert(writer_->applied().segment);
 }
 
-BodyLog::Guard::~Guard() {
-  const std::lock_guard lock(log_.mutex_);
-  log_.guards_.erase(place_);
+void BodyLog::leave(std::uint64_t place) {
+  const std::lock_guard lock(mutex_);
+  guards_.erase(guards_.find(place));
 }
 
 async::Task<Result<std::vector<journal::Location>>> BodyLog::write(std::vector<Body> bodies) {
@@ -136,7 +136,7 @@ std::vector<journal::SegmentId> BodyLog::removable() const {
   journal::SegmentId limit = writer_->applied().segment;
   {
     const std::lock_guard lock(mutex_);
-    if (!guards_.empty()) limit = std::min(limit, guards_.begin()->first);
+    if (!guards_.empty()) limit = std::min(limit, *guards_.begin());
   }
   std::vector<journal::SegmentId> result;
   for (const journal::SegmentId segment : writer_->segments())
@@ -152,7 +152,7 @@ std::vector<journal::SegmentId> BodyLog::removable() const {
 
 bool BodyLog::settled(journal::SegmentId segment) const {
   const std::lock_guard lock(mutex_);
-  return journal::writer_of(segment) != writer_->id() || guards_.empty() || segment < guards_.begin()->first;
+  return journal::writer_of(segment) != writer_->id() || guards_.empty() || segment < *guards_.begin();
 }
 
 std::vector<std::uint64_t> BodyLog::old_files(std::chrono::seconds age) const {

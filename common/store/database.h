@@ -1,26 +1,89 @@
-// One SQLite connection and its prepared statements, with the errors latched: after the first failure of an operation
-// every further step fails too, so that a sequence of steps is checked once, at its end. One thread at a time.
+// One connection to the database of an engine and its prepared statements, with the errors latched: after the first
+// failure of an operation every further step fails too, so that a sequence of steps is checked once, at its end. One
+// thread at a time.
+//
+// Statements are written so that SQLite and PostgreSQL both take them, with "?" or "?N" for parameters; postgres_sql.h
+// says what is put into other words for the latter.
 #pragma once
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include "common/store/types.h"
 
-struct sqlite3;
-struct sqlite3_stmt;
-
 namespace quartet::store {
 
-class Database;
+/// A prepared statement of a connection, which keeps it. Errors are noted in the database.
+class Cursor {
+ public:
+  virtual ~Cursor() = default;
+  // Parameters count from 1. What texts and blobs refer to stays as it is until the last step().
+  virtual void bind(int parameter, std::int64_t value) = 0;
+  virtual void bind_text(int parameter, std::string_view text) = 0;
+  virtual void bind_blob(int parameter, std::string_view bytes) = 0;
+  virtual void bind_null(int parameter) = 0;
+  /// True when there is a row.
+  virtual bool step() = 0;
+  /// Makes it ready to be carried out again.
+  virtual void reset() = 0;
+  /// The same, and nothing is bound any more.
+  virtual void release() = 0;
+  // Columns count from 0.
+  virtual std::int64_t integer(int column) const = 0;
+  virtual bool is_null(int column) const = 0;
+  virtual std::string_view bytes(int column) const = 0;
+};
 
-/// A prepared statement in use; reset when it goes out of scope. Parameters are bound in order.
+class Database {
+ public:
+  virtual ~Database() = default;
+  Database() = default;
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  /// Prepared once per connection; `sql` must be a literal, its address is the key.
+  class Statement prepare(const char* sql);
+  /// Statements without parameters and rows, several allowed.
+  virtual bool execute(const char* sql) = 0;
+  /// Of the last statement that was run.
+  virtual std::int64_t changed_rows() const = 0;
+
+  /// From here to commit() nobody else changes what this connection is about. Not `durable`: a power cut may undo what
+  /// is committed.
+  virtual void begin_write(bool durable = true) = 0;
+  virtual void commit() = 0;
+  /// After an error, which it leaves alone.
+  virtual void rollback() = 0;
+  /// From here to end_read() all reads see one state.
+  virtual void begin_read() = 0;
+  virtual void end_read() = 0;
+
+  /// After a transaction that failed with `error` and was rolled back: whether it may be tried again, on a connection
+  /// that is made anew if need be.
+  virtual bool recover(const StoreError& error) = 0;
+  /// Whether the connection is worth being used again.
+  virtual bool usable() = 0;
+
+  bool failed() const { return error_.has_value(); }
+  const StoreError& error() const { return *error_; }
+  /// Forgets the error and gives it.
+  StoreError take_error();
+  void fail(StoreError error);
+
+ protected:
+  /// Null after an error, which is noted.
+  virtual Cursor* cursor(const char* sql) = 0;
+
+ private:
+  std::optional<StoreError> error_;
+};
+
+/// A prepared statement in use; released when it goes out of scope. Parameters are bound in order.
 class Statement {
  public:
-  Statement(Database& database, sqlite3_stmt* statement) : database_(database), statement_(statement) {}
+  Statement(Database& database, Cursor* cursor) : database_(database), cursor_(cursor) {}
   ~Statement();
   Statement(const Statement&) = delete;
   Statement& operator=(const Statement&) = delete;
@@ -39,65 +102,29 @@ class Statement {
   bool step();
   /// For statements without rows; true if it went well.
   bool run();
+  /// For an INSERT that ends in RETURNING id: that; 0 after an error.
+  std::int64_t insert();
   /// Makes it ready for other parameters.
   Statement& again();
 
-  std::int64_t integer(int column) const;
+  std::int64_t integer(int column) const { return cursor_->integer(column); }
   std::uint64_t number(int column) const { return static_cast<std::uint64_t>(integer(column)); }
   std::uint32_t number32(int column) const { return static_cast<std::uint32_t>(integer(column)); }
-  bool is_null(int column) const;
+  bool is_null(int column) const { return cursor_->is_null(column); }
   /// Valid until the next step().
-  std::string_view bytes(int column) const;
+  std::string_view bytes(int column) const { return cursor_->bytes(column); }
   std::string text(int column) const { return std::string(bytes(column)); }
 
  private:
   Database& database_;
-  sqlite3_stmt* statement_;
+  Cursor* cursor_;  // null: the database has failed
   int bound_ = 0;
-};
-
-class Database {
- public:
-  struct Settings {
-    bool read_only = false;
-    std::int64_t cache_kib = 512;
-    std::int64_t busy_ms = 10'000;
-  };
-  /// Opens, and sets what every connection needs (WAL, synchronous=FULL, page size of a new file).
-  static std::expected<std::unique_ptr<Database>, StoreError> open(const std::string& path, const Settings& settings);
-  ~Database();
-  Database(const Database&) = delete;
-  Database& operator=(const Database&) = delete;
-
-  /// Prepared once per connection; `sql` must be a literal, its address is the key.
-  Statement prepare(const char* sql);
-
-  /// Statements without parameters and rows, several allowed.
-  bool execute(const char* sql);
-
-  std::int64_t last_insert_id() const;
-  std::int64_t changed_rows() const;
-
-  bool failed() const { return error_.has_value(); }
-  const StoreError& error() const { return *error_; }
-  /// Forgets the error and gives it.
-  StoreError take_error();
-  void fail(StoreError error);
-
- private:
-  friend class Statement;
-  explicit Database(sqlite3* handle) : handle_(handle) {}
-  void note(int code);
-
-  sqlite3* handle_;
-  std::unordered_map<const char*, sqlite3_stmt*> statements_;
-  std::optional<StoreError> error_;
 };
 
 /// A read transaction: all reads in its scope see one state. Keep it short.
 class ReadTransaction {
  public:
-  explicit ReadTransaction(Database& database) : database_(database) { database_.execute("BEGIN"); }
+  explicit ReadTransaction(Database& database) : database_(database) { database_.begin_read(); }
   ~ReadTransaction();
   ReadTransaction(const ReadTransaction&) = delete;
   ReadTransaction& operator=(const ReadTransaction&) = delete;

@@ -2,18 +2,11 @@
 #include "common/store/engine.h"
 
 #include <algorithm>
-#include <thread>
 
 #include "common/base/crc32c.h"
-#include "common/store/shard_files.h"
+#include "common/store/backing.h"
 
 namespace quartet::store {
-namespace {
-
-std::size_t usual_shards() { return std::clamp<std::size_t>(2 * std::thread::hardware_concurrency(), 4, 16); }
-
-}  // namespace
-
 std::unexpected<StoreError> no_mailbox() { return std::unexpected(StoreError{ErrorCode::kNoMailbox, ""}); }
 
 std::unexpected<StoreError> database_error(Database& database) {
@@ -22,7 +15,7 @@ std::unexpected<StoreError> database_error(Database& database) {
   return std::unexpected(database.failed() ? database.error() : StoreError{ErrorCode::kCorrupt, "a row is missing"});
 }
 
-std::expected<std::unique_ptr<Store>, StoreError> open_sqlite(Options options) {
+std::expected<std::unique_ptr<Store>, StoreError> open_store(Options options) {
   return Engine::open(std::move(options));
 }
 
@@ -38,21 +31,19 @@ std::expected<std::unique_ptr<Store>, StoreError> Engine::open(Options options) 
 }
 
 std::optional<StoreError> Engine::start() {
-  const auto layout = Layout::open(options_.directory, options_.shards != 0 ? options_.shards : usual_shards());
-  if (!layout) return layout.error();
-  auto bodies = BodyLog::open(layout->bytes_directory());
-  if (!bodies) return bodies.error();
-  bodies_ = std::move(*bodies);
-  hub_ = std::make_shared<Hub>(layout->hints_directory(), options_.poll_interval,
+  auto backing = options_.postgres.empty() ? sqlite_backing(options_) : postgres_backing(options_);
+  if (!backing) return backing.error();
+  bodies_ = std::move(backing->bodies);
+  hub_ = std::make_shared<Hub>(backing->hints_directory, options_.poll_interval,
                                [this](std::uint32_t number, std::int64_t account) -> std::uint64_t {
                                  auto reader = shard(number).reader();
                                  if (!reader.ok()) return 0;
                                  const auto row = read_account(*reader, account);
                                  return row ? row->modseq : 0;
                                });
-  for (std::size_t n = 0; n < layout->shards(); ++n) {
-    if (auto missing = missing_shard(layout->shard_path(n), layout->bytes_directory())) return missing;
-    auto opened = Shard::open(layout->shard_path(n), static_cast<std::uint32_t>(n), options_, hub_);
+  for (auto& place : backing->shards) {
+    const auto number = static_cast<std::uint32_t>(shards_.size());
+    auto opened = Shard::open(std::move(place), number, options_, hub_);
     if (!opened) return opened.error();
     shards_.push_back(std::move(*opened));
   }

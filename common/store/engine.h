@@ -1,4 +1,4 @@
-// The embedded engine: Store on SQLite shards for the index and journal segments for the bytes.
+// The engine: Store on shards of SQL tables for the index and Bodies for the bytes, see backing.h.
 #pragma once
 #include <atomic>
 #include <condition_variable>
@@ -12,9 +12,8 @@
 #include "common/async/thread_pool.h"
 #include "common/base/ascii.h"
 #include "common/mime/digest.h"
-#include "common/store/body_log.h"
+#include "common/store/bodies.h"
 #include "common/store/hub.h"
-#include "common/store/layout.h"
 #include "common/store/shard.h"
 #include "common/store/snapshot_cache.h"
 #include "common/store/store.h"
@@ -91,7 +90,7 @@ class Engine final : public Store {
   /// The same between shards.
   Async<Copied> carry(MailboxRef from, UidSet uids, MailboxRef to, bool moves);
   /// Computes digests and writes the bytes; a guard must be held.
-  Async<std::vector<NewMessage>> take_in(std::vector<BodyLog::Body> bodies);
+  Async<std::vector<NewMessage>> take_in(std::vector<Bodies::Body> bodies);
   Result<Bytes> read_object(Database& database, ObjectId object);
   std::string renew_headers(Database& database, ObjectId object);
 
@@ -109,7 +108,7 @@ class Engine final : public Store {
   void sweep_files();
 
   const Options options_;
-  std::unique_ptr<BodyLog> bodies_;
+  std::unique_ptr<Bodies> bodies_;
   std::shared_ptr<Hub> hub_;
   std::vector<std::unique_ptr<Shard>> shards_;
   SnapshotCache snapshots_;

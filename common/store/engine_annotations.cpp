@@ -33,8 +33,8 @@ void write(Database& database, MailboxRef ref, const AnnotationChange& change) {
   }
   database
       .prepare(
-          "INSERT INTO annotation(account,mailbox,user,entry,value) VALUES(?1,?2,?3,?4,?5) "
-          "ON CONFLICT(account,mailbox,user,entry) DO UPDATE SET value=?5")
+          "INSERT INTO annotation(account,mailbox,user,entry,value) VALUES(?,?,?,?,?) "
+          "ON CONFLICT(account,mailbox,user,entry) DO UPDATE SET value=excluded.value")
       .bind(ref.account)
       .bind(ref.mailbox)
       .bind(change.user)

@@ -21,7 +21,7 @@ struct Moving {
 };
 
 /// Those that are still where they were when they were read.
-Result<bool> move_piece(Transaction& transaction, const std::vector<Moving>& piece, const BodyLog::Moved& moved) {
+Result<bool> move_piece(Transaction& transaction, const std::vector<Moving>& piece, const Bodies::Moved& moved) {
   Database& database = transaction.database();
   for (const Moving& one : piece) {
     const auto found = moved.find(one.from.offset);
@@ -84,7 +84,7 @@ Result<bool> Engine::empty_segment(journal::SegmentId segment) {
     if ((*reader).failed()) return std::unexpected((*reader).take_error());
   }
   if (offsets.empty()) return true;
-  const BodyLog::Guard guard(*bodies_);
+  const Bodies::Guard guard(*bodies_);
   const auto moved = bodies_->copy(segment, offsets);
   if (!moved) return std::unexpected(moved.error());
   for (std::size_t n = 0; n < shards_.size(); ++n)

@@ -111,9 +111,9 @@ class DeliveryJob final : public Job {
 
 }  // namespace
 
-Store::Async<std::vector<NewMessage>> Engine::take_in(std::vector<BodyLog::Body> bodies) {
+Store::Async<std::vector<NewMessage>> Engine::take_in(std::vector<Bodies::Body> bodies) {
   std::vector<NewMessage> messages;
-  for (const BodyLog::Body& body : bodies) {
+  for (const Bodies::Body& body : bodies) {
     if (body.bytes->size() > kMaxMessage) co_return std::unexpected(StoreError{ErrorCode::kTooLarge, ""});
     NewMessage message;
     message.email_id = body.email_id;
@@ -134,8 +134,8 @@ async::Task<std::vector<Result<Stored>>> Engine::deliver(std::vector<DeliveryTar
                                                          WallTime internaldate) {
   std::vector<Result<Stored>> results(targets.size());
   if (targets.empty()) co_return results;
-  const BodyLog::Guard guard(*bodies_);
-  std::vector<BodyLog::Body> bodies;
+  const Bodies::Guard guard(*bodies_);
+  std::vector<Bodies::Body> bodies;
   bodies.push_back({std::move(message), Id::make(), internaldate});
   const auto taken = co_await take_in(std::move(bodies));
   if (!taken) {
@@ -158,9 +158,9 @@ async::Task<std::vector<Result<Stored>>> Engine::deliver(std::vector<DeliveryTar
 Store::Async<Appended> Engine::append(MailboxRef mailbox, std::vector<AppendMessage> messages, bool claims_recent) {
   Shard* const home = shard(mailbox);
   if (home == nullptr) co_return no_mailbox();
-  const BodyLog::Guard guard(*bodies_);
+  const Bodies::Guard guard(*bodies_);
   const WallTime now = wall_now();
-  std::vector<BodyLog::Body> bodies;
+  std::vector<Bodies::Body> bodies;
   std::uint64_t total = 0;
   for (const AppendMessage& message : messages) {
     bodies.push_back({message.bytes, Id::make(), message.internaldate.value_or(now)});

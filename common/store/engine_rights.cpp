@@ -44,7 +44,10 @@ Result<bool> change_acl(Transaction& transaction, MailboxRef ref, const std::str
   if (rights.empty())
     database.prepare("DELETE FROM acl WHERE mailbox=? AND identifier=?").bind(ref.mailbox).bind(identifier).run();
   else
-    database.prepare("INSERT OR REPLACE INTO acl(mailbox,identifier,rights) VALUES(?,?,?)")
+    database
+        .prepare(
+            "INSERT INTO acl(mailbox,identifier,rights) VALUES(?,?,?) "
+            "ON CONFLICT(mailbox,identifier) DO UPDATE SET rights=excluded.rights")
         .bind(ref.mailbox)
         .bind(identifier)
         .bind(rights.to_string())

@@ -146,7 +146,7 @@ bool Engine::file_in_use(std::uint64_t file) {
     auto reader = shard->reader();
     if (!reader.ok()) return true;
     {
-      auto query = (*reader).prepare("SELECT 1 FROM object WHERE file=?1 AND file<>0 LIMIT 1");
+      auto query = (*reader).prepare("SELECT 1 FROM object WHERE file=? AND file<>0 LIMIT 1");
       if (query.bind(file).step()) return true;
     }
     if ((*reader).failed()) return true;

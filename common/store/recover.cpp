@@ -16,6 +16,7 @@
 #include "common/store/layout.h"
 #include "common/store/schema.h"
 #include "common/store/shard_files.h"
+#include "common/store/sqlite_database.h"
 #include "common/store/store.h"
 #include "common/store/transaction.h"
 #include "common/store/upkeep_lock.h"
@@ -59,7 +60,7 @@ Result<std::uint64_t> make_lost_shards(const std::string& directory, std::size_t
     ++lost;
     const auto path = shard_file(directory, n);
     set_aside(path);
-    const auto database = Database::open(path, {});
+    const auto database = SqliteDatabase::open(path, {});
     if (!database) return std::unexpected(database.error());
     if (const auto prepared = prepare_schema(**database); !prepared) return std::unexpected(prepared.error());
   }

@@ -12,6 +12,7 @@
 #include "common/async/thread_pool.h"
 #include "common/async/wait.h"
 #include "common/store/database.h"
+#include "common/store/shard_place.h"
 #include "common/store/transaction.h"
 
 namespace quartet::store {
@@ -35,7 +36,7 @@ class Shard {
     std::uint64_t jobs = 0;
   };
 
-  static std::expected<std::unique_ptr<Shard>, StoreError> open(const std::string& path, std::uint32_t number,
+  static std::expected<std::unique_ptr<Shard>, StoreError> open(std::unique_ptr<ShardPlace> place, std::uint32_t number,
                                                                 const Options& options, std::shared_ptr<Hub> hub);
   ~Shard();  // finishes what is queued
 
@@ -67,23 +68,17 @@ class Shard {
   Stats stats() const;
 
  private:
-  Shard(std::string path, std::uint32_t number, const Options& options, std::shared_ptr<Hub> hub);
+  Shard(std::unique_ptr<ShardPlace> place, std::uint32_t number, const Options& options, std::shared_ptr<Hub> hub);
   void work();
   void commit(std::vector<Job*> batch);
-  /// Commits wait for the disk, or do not.
-  void set_durable(bool durable);
   /// The error if the batch was undone; `running` then tells whether an operation failed, not the commit.
   std::optional<StoreError> attempt(const std::vector<Job*>& batch, bool& running);
-  void lock_file();
-  void unlock_file();
 
-  const std::string path_;
+  const std::unique_ptr<ShardPlace> place_;
   const std::uint32_t number_;
   const Options& options_;
   const std::shared_ptr<Hub> hub_;
   std::unique_ptr<Database> database_;  // the writer's
-  bool durable_ = true;
-  int lock_fd_ = -1;
   std::function<void()> on_releases_;
 
   mutable std::mutex mutex_;  // guards what follows

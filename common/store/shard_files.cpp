@@ -17,7 +17,7 @@ Result<std::unique_ptr<Database>> open_shard(const std::string& directory, std::
   std::error_code error;
   if (!std::filesystem::exists(path, error))
     return std::unexpected(StoreError{ErrorCode::kCorrupt, path + " is missing"});
-  return Database::open(path, {.read_only = read_only, .cache_kib = 4'096, .busy_ms = 60'000});
+  return SqliteDatabase::open(path, {.read_only = read_only, .cache_kib = 4'096, .busy_ms = 60'000});
 }
 
 std::optional<StoreError> missing_shard(const std::string& file, const std::string& bytes_directory) {

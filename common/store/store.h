@@ -35,6 +35,9 @@ struct DefaultMailbox {
 
 struct Options {
   std::string directory;  // made if missing; on a local file system (network ones are refused)
+  // What libpq connects by ("host=db1 dbname=quartet"), for a store in PostgreSQL 15, which several hosts may share;
+  // the directory then has hints between processes only. Empty: all is in the directory.
+  std::string postgres;
   // Fixed when the store is made; an existing store keeps its own number. 0: two for each processor, from 4 to 16. Each
   // commits and syncs for itself, so more of them than processors can keep busy cost more than they give.
   std::size_t shards = 0;
@@ -178,8 +181,8 @@ class Store {
   virtual Async<GcReport> gc() = 0;
 };
 
-/// Opens or makes a store of the embedded engine. Blocks: call it at start, before sessions.
-std::expected<std::unique_ptr<Store>, StoreError> open_sqlite(Options options);
+/// Opens or makes a store. Blocks: call it at start, before sessions.
+std::expected<std::unique_ptr<Store>, StoreError> open_store(Options options);
 
 /// The canonical form of a mailbox name (NFC, INBOX in capitals, also as first level), or kInvalidName.
 std::expected<std::string, StoreError> canonical_name(std::string_view name);

@@ -6,6 +6,7 @@
 #include "common/base/check.h"
 #include "common/base/encoding.h"
 #include "common/mime/digest.h"
+#include "common/store/bodies.h"
 
 namespace quartet::store {
 namespace {
@@ -66,18 +67,17 @@ AccountRow* Transaction::create_account(std::string_view name) {
   row.name = name;
   // From the clock, so that an account deleted and made again does not repeat the UIDVALIDITYs of its first life.
   row.uidvalidity_next = static_cast<std::uint32_t>(now_ / 1'000'000);
-  database_.prepare("INSERT INTO account(name,uidvalidity_next,modseq,created) VALUES(?,?,?,?)")
-      .bind(name)
-      .bind(row.uidvalidity_next)
-      .bind(row.modseq)
-      .bind(now_)
-      .run();
-  row.id = database_.last_insert_id();
+  row.id = database_.prepare("INSERT INTO account(name,uidvalidity_next,modseq,created) VALUES(?,?,?,?) RETURNING id")
+               .bind(name)
+               .bind(row.uidvalidity_next)
+               .bind(row.modseq)
+               .bind(now_)
+               .insert();
   AccountRow* const account = keep(std::move(row));
   create_mailbox(*account, "INBOX", "");
   for (const DefaultMailbox& mailbox : options_.default_mailboxes) {
     const auto mailbox_name = canonical_name(mailbox.name);
-    QUARTET_CHECK(mailbox_name.has_value());  // open_sqlite looked at them
+    QUARTET_CHECK(mailbox_name.has_value());  // open_store looked at them
     if (this->mailbox(*account, *mailbox_name) == nullptr) create_mailbox(*account, *mailbox_name, mailbox.special_use);
     if (mailbox.subscribed)
       database_.prepare("INSERT OR IGNORE INTO subscription VALUES(?,?)").bind(account->id).bind(*mailbox_name).run();
@@ -106,20 +106,20 @@ MailboxRow* Transaction::create_mailbox(AccountRow& account, std::string_view na
   row.special_use = special_use;
   row.created_modseq = row.status.highest_modseq = row.expunge_floor = next_modseq(account);
   row.status.uidvalidity = account.uidvalidity_next++;
-  database_
-      .prepare(
-          "INSERT INTO mailbox(account,name,guid,uidvalidity,highest_modseq,special_use,created_modseq,expunge_floor)"
-          " VALUES(?,?,?,?,?,?,?,?)")
-      .bind(account.id)
-      .bind(name)
-      .bind(row.guid)
-      .bind(row.status.uidvalidity)
-      .bind(row.status.highest_modseq)
-      .bind(special_use)
-      .bind(row.created_modseq)
-      .bind(row.expunge_floor)
-      .run();
-  row.id = database_.last_insert_id();
+  row.id = database_
+               .prepare(
+                   "INSERT INTO "
+                   "mailbox(account,name,guid,uidvalidity,highest_modseq,special_use,created_modseq,expunge_floor)"
+                   " VALUES(?,?,?,?,?,?,?,?) RETURNING id")
+               .bind(account.id)
+               .bind(name)
+               .bind(row.guid)
+               .bind(row.status.uidvalidity)
+               .bind(row.status.highest_modseq)
+               .bind(special_use)
+               .bind(row.created_modseq)
+               .bind(row.expunge_floor)
+               .insert();
   inherit_rights(account, row);
   return keep(std::move(row));
 }
@@ -130,7 +130,7 @@ void Transaction::inherit_rights(const AccountRow& account, const MailboxRow& ro
   if (slash == std::string::npos) return;
   const MailboxRow* const parent = mailbox(account, std::string_view(row.name).substr(0, slash));
   if (parent == nullptr) return;
-  database_.prepare("INSERT INTO acl SELECT ?,identifier,rights FROM acl WHERE mailbox=?")
+  database_.prepare("INSERT INTO acl SELECT CAST(? AS BIGINT),identifier,rights FROM acl WHERE mailbox=?")
       .bind(row.id)
       .bind(parent->id)
       .run();
@@ -209,16 +209,18 @@ ObjectId Transaction::insert_object(const Id& email_id, std::uint64_t size, cons
   std::string id_bytes;
   put_le(id_bytes, email_id.high());
   put_le(id_bytes, email_id.low());
-  database_.prepare("INSERT INTO object(email_id,size,refs,segment,offset,length,file) VALUES(?,?,?,?,?,?,?)")
-      .bind_blob(id_bytes)
-      .bind(size)
-      .bind(refs)
-      .bind(location.segment)
-      .bind(location.offset)
-      .bind(location.length)
-      .bind(location.file)
-      .run();
-  const ObjectId object = database_.last_insert_id();
+  const ObjectId object =
+      database_
+          .prepare(
+              "INSERT INTO object(email_id,size,refs,segment,offset,length,file) VALUES(?,?,?,?,?,?,?) RETURNING id")
+          .bind_blob(id_bytes)
+          .bind(size)
+          .bind(refs)
+          .bind(location.segment)
+          .bind(location.offset)
+          .bind(location.length)
+          .bind(location.file)
+          .insert();
   database_
       .prepare(
           "INSERT INTO cache(id,version,envelope,body,bodystructure,headers,parts,preview) "
@@ -318,6 +320,7 @@ std::uint64_t Transaction::expunge(AccountRow& account, MailboxRow& mailbox, con
 }
 
 void Transaction::count_segment(journal::SegmentId segment, std::int64_t objects, std::int64_t bytes) {
+  if (segment == kNoSegment) return;
   SegmentCount& count = segments_[segment];
   count.objects += objects;
   count.bytes += bytes;
@@ -355,8 +358,9 @@ void Transaction::flush() {
   for (const auto& [segment, count] : segments_) {
     database_
         .prepare(
-            "INSERT INTO segment(id,live,bytes) VALUES(?1,?2,?3) ON CONFLICT(id) DO UPDATE SET live=live+?2,"
-            "bytes=bytes+?3")
+            "INSERT INTO segment(id,live,bytes) VALUES(?,?,?) ON CONFLICT(id) DO UPDATE SET "
+            "live=segment.live+excluded.live,"
+            "bytes=segment.bytes+excluded.bytes")
         .bind(segment)
         .bind(count.objects)
         .bind(count.bytes)

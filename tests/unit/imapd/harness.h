@@ -17,6 +17,7 @@
 #include "common/async/wait.h"
 #include "common/store/default_mailboxes.h"
 #include "imapd/session.h"
+#include "tests/support/postgres.h"
 #include "tests/support/temporary_directory.h"
 
 namespace quartet::imapd::test {
@@ -201,12 +202,13 @@ class Server {
   std::unique_ptr<store::Store> open_store() {
     store::Options stored;
     stored.directory = directory_.path().string();
+    stored.postgres = quartet::test::postgres_for(directory_.path());
     stored.shards = 2;
     stored.reader_threads = 2;
     stored.gc_interval = std::chrono::seconds(0);
     stored.default_mailboxes = store::usual_mailboxes();
     stored.quota = [this](std::string_view) { return quota; };
-    auto opened = store::open_sqlite(stored);
+    auto opened = store::open_store(stored);
     if (!opened) FAIL(opened.error().detail);
     return *std::move(opened);
   }

@@ -11,6 +11,7 @@
 #include "common/async/task_group.h"
 #include "common/config/config.h"
 #include "quartet/config/v1/directory.pb.h"
+#include "tests/support/postgres.h"
 #include "tests/unit/mda/helpers.h"
 
 using namespace quartet;
@@ -55,13 +56,14 @@ struct Mda {
                               {"nowhere@a.test", Delivery::Kind::kMbox, directory.file("no/such/box")}});
     store::Options stored;
     stored.directory = directory.file("store");
+    stored.postgres = quartet::test::postgres_for(stored.directory);
     stored.shards = 2;
     stored.gc_interval = std::chrono::seconds(0);
     stored.quota = [this](std::string_view login) {
       const auto* account = tables.directory->find_account(login);
       return store::QuotaLimit{account != nullptr ? account->quota_bytes : 0, 0};
     };
-    auto opened = store::open_sqlite(stored);
+    auto opened = store::open_store(stored);
     if (!opened) FAIL(opened.error().detail);
     store = *std::move(opened);
     if (with_spool) open_spool();

@@ -73,7 +73,7 @@ struct Filled : Fixture {
 
 }  // namespace
 
-TEST_CASE("A store in use is found healthy") {
+TEST_CASE("A store in use is found healthy", "[store][files]") {
   Filled store;
   const auto report = checked(store.path);
   for (const auto& fault : report.faults) UNSCOPED_INFO(fault.text);
@@ -83,7 +83,7 @@ TEST_CASE("A store in use is found healthy") {
   CHECK(report.accounts == 2);
 }
 
-TEST_CASE("A damaged body is named with its message, and the others stay readable") {
+TEST_CASE("A damaged body is named with its message, and the others stay readable", "[store][files]") {
   Filled store;
   REQUIRE(damage(store.directory.path() / "bytes", "Text of 4."));
   const auto report = checked(store.path);
@@ -96,7 +96,7 @@ TEST_CASE("A damaged body is named with its message, and the others stay readabl
   CHECK(*store.must(store.store->read(inbox, (*snapshot)[3].object)) == message("6"));
 }
 
-TEST_CASE("A payload file that is gone is named") {
+TEST_CASE("A payload file that is gone is named", "[store][files]") {
   Filled store;
   for (const auto& entry : std::filesystem::directory_iterator(store.directory.path() / "bytes/payload"))
     std::filesystem::remove(entry);
@@ -105,7 +105,7 @@ TEST_CASE("A payload file that is gone is named") {
   CHECK_THAT(report.faults[0].text, Catch::Contains("UID 11"));
 }
 
-TEST_CASE("Wrong counts are found and counted anew while the store is in use") {
+TEST_CASE("Wrong counts are found and counted anew while the store is in use", "[store][files]") {
   Filled store;
   execute(store.path, "UPDATE mailbox SET messages=messages+3,unseen=0,bytes=1,uidnext=1 WHERE name='INBOX'");
   execute(store.path, "UPDATE account SET used_bytes=7");
@@ -124,7 +124,7 @@ TEST_CASE("Wrong counts are found and counted anew while the store is in use") {
   CHECK(checked(store.path).healthy());
 }
 
-TEST_CASE("A shard that is missing or no database is an index fault") {
+TEST_CASE("A shard that is missing or no database is an index fault", "[store][files]") {
   Filled store;
   store.store.reset();
   std::ofstream(shard_file(store.path, 1), std::ios::trunc) << "this is no database, and long enough to be looked at";
@@ -135,7 +135,7 @@ TEST_CASE("A shard that is missing or no database is an index fault") {
   CHECK_FALSE(std::filesystem::exists(shard_file(store.path, 2)));
 }
 
-TEST_CASE("A backup of a store in use becomes a store with the same messages") {
+TEST_CASE("A backup of a store in use becomes a store with the same messages", "[store][files]") {
   Filled store;
   const Directory place;
   const auto to = (place.path() / "backup").string();
@@ -161,7 +161,7 @@ TEST_CASE("A backup of a store in use becomes a store with the same messages") {
   CHECK(restored.deliver(message("more")).uid == 12);
 }
 
-TEST_CASE("UIDVALIDITY can be kept") {
+TEST_CASE("UIDVALIDITY can be kept", "[store][files]") {
   Filled store;
   const Directory place;
   const auto to = (place.path() / "backup").string();
@@ -174,7 +174,7 @@ TEST_CASE("UIDVALIDITY can be kept") {
         store.must(store.store->find("ann@a.test", "INBOX")).status.uidvalidity);
 }
 
-TEST_CASE("A second backup copies what is new and drops what is gone") {
+TEST_CASE("A second backup copies what is new and drops what is gone", "[store][files]") {
   Filled store;
   const Directory place;
   const auto to = (place.path() / "backup").string();
@@ -186,7 +186,7 @@ TEST_CASE("A second backup copies what is new and drops what is gone") {
   store.must(store.store->expunge(inbox, std::nullopt));
   store.must(store.store->gc());
   store.store.reset();
-  store.store = open_store(test_options(store.directory));  // another segment from here on
+  store.store = must_open(test_options(store.directory));  // another segment from here on
   store.deliver(message("new"));
   const auto second = backed_up(store.path, to);
   CHECK(second.copied_files < second.files);
@@ -196,7 +196,7 @@ TEST_CASE("A second backup copies what is new and drops what is gone") {
   CHECK(report.messages == 21);
 }
 
-TEST_CASE("Backup and restore leave other directories alone") {
+TEST_CASE("Backup and restore leave other directories alone", "[store][files]") {
   Filled store;
   const Directory place;
   const auto other = (place.path() / "other").string();
@@ -211,7 +211,7 @@ TEST_CASE("Backup and restore leave other directories alone") {
   CHECK(restore(to, store.path, false).error().code == ErrorCode::kExists);
 }
 
-TEST_CASE("Nothing is collected while somebody reads the store") {
+TEST_CASE("Nothing is collected while somebody reads the store", "[store][files]") {
   Filled store;
   FlagChange deleted;
   deleted.flags = flag::kDeleted;
@@ -228,14 +228,14 @@ TEST_CASE("Nothing is collected while somebody reads the store") {
   CHECK(checked(store.path).healthy());
 }
 
-TEST_CASE("A store whose shard is missing is not opened, and all its messages come back into one account") {
+TEST_CASE("A store whose shard is missing is not opened, and all its messages come back into one account", "[store][files]") {
   Filled store;
   CHECK(recover(store.path, "root@a.test").error().code == ErrorCode::kBusy);
   auto expected = texts(store);
   const auto shard = store.inbox().shard;
   store.store.reset();
   std::filesystem::remove(shard_file(store.path, shard));
-  const auto opened = open_sqlite(test_options(store.directory));
+  const auto opened = open_store(test_options(store.directory));
   REQUIRE_FALSE(opened.has_value());
   CHECK(opened.error().code == ErrorCode::kCorrupt);
 
@@ -249,7 +249,7 @@ TEST_CASE("A store whose shard is missing is not opened, and all its messages co
   CHECK(again->messages == 0);
   CHECK(checked(store.path).healthy());
 
-  store.store = open_store(test_options(store.directory));
+  store.store = must_open(test_options(store.directory));
   const auto mailbox = store.must(store.store->find("root@a.test", kRecoveredMailbox)).ref;
   const auto snapshot = store.must(store.store->snapshot(mailbox));
   CHECK(snapshot->size() == report->messages);
@@ -259,7 +259,7 @@ TEST_CASE("A store whose shard is missing is not opened, and all its messages co
   for (const auto& text : expected) CHECK(came.contains(text));
 }
 
-TEST_CASE("A damaged shard is set aside and kept") {
+TEST_CASE("A damaged shard is set aside and kept", "[store][files]") {
   Filled store;
   const auto shard = store.inbox().shard;
   store.store.reset();

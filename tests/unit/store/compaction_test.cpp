@@ -14,7 +14,7 @@ struct Churn : Fixture {
   /// As an agent that was started anew: what was the newest segment can be collected from then on.
   void restart() {
     store.reset();
-    store = open_store(test_options(directory));
+    store = must_open(test_options(directory));
     deliver(message("after a start"), "other@a.test");
   }
 
@@ -36,7 +36,7 @@ struct Churn : Fixture {
 
 }  // namespace
 
-TEST_CASE("What lives in a segment that is mostly dead moves, and the segment goes") {
+TEST_CASE("What lives in a segment that is mostly dead moves, and the segment goes", "[store][files]") {
   Churn store;
   for (int n = 1; n <= 100; ++n) store.deliver(long_message(n));
   store.deliver(message("large") + std::string(400'000, 'x'));
@@ -59,7 +59,7 @@ TEST_CASE("What lives in a segment that is mostly dead moves, and the segment go
   CHECK(*store.must(store.store->read(inbox, (*snapshot)[11].object)) == long_message(100));
 }
 
-TEST_CASE("A segment that mostly lives stays as it is") {
+TEST_CASE("A segment that mostly lives stays as it is", "[store][files]") {
   Churn store;
   for (int n = 1; n <= 100; ++n) store.deliver(long_message(n));
   store.restart();
@@ -68,14 +68,14 @@ TEST_CASE("A segment that mostly lives stays as it is") {
   CHECK(store.must(store.store->gc()).segments_removed == 0);
 }
 
-TEST_CASE("Under churn with two processes' stores the disk in use stays bounded") {
+TEST_CASE("Under churn with two processes' stores the disk in use stays bounded", "[store][files]") {
   Churn store;
   const auto inbox = store.inbox();
   std::uint32_t first = 1;
   for (int round = 0; round < 12; ++round) {
     for (int n = 0; n < 100; ++n) store.deliver(long_message(n));
     const auto other =
-        open_store(test_options(store.directory));  // as imapd beside mda: another writer, which collects too
+        must_open(test_options(store.directory));  // as imapd beside mda: another writer, which collects too
     const auto last = store.must(store.store->status(inbox)).uidnext - 1;
     store.expunge({{first, last - 10}});
     first = last - 9;

@@ -80,7 +80,7 @@ async::Task<void> run_all(async::LoopThreads& threads, Store& a, Store& b, Mailb
 
 TEST_CASE("several loops and two processes share a store", "[store]") {
   Fixture f;
-  const auto second = open_store(test_options(f.directory));
+  const auto second = must_open(test_options(f.directory));
   const auto watched = f.inbox("user0@a.test");
   Tally tally;
   {
@@ -109,7 +109,7 @@ TEST_CASE("several loops and two processes share a store", "[store]") {
 
 TEST_CASE("flags, copies and expunges of two processes meet without loss", "[store]") {
   Fixture f;
-  const auto second = open_store(test_options(f.directory));
+  const auto second = must_open(test_options(f.directory));
   const auto inbox = f.inbox();
   for (int n = 0; n < 10; ++n) f.deliver(message(std::to_string(n)));
   const auto one = f.must(f.store->store_flags(inbox, {{1, 5}}, {FlagMode::kAdd, flag::kDeleted, {"$A"}, {}}));

@@ -51,7 +51,7 @@ async::Task<void> load(Store& store, int pipe) {
 }
 
 [[noreturn]] void child(const Options& options, int pipe) {
-  auto store = open_sqlite(options);
+  auto store = open_store(options);
   if (!store) ::_exit(2);
   async::Loop loop;
   loop.block_on(load(**store, pipe));

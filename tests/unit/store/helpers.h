@@ -9,6 +9,7 @@
 
 #include "common/async/loop.h"
 #include "common/store/store.h"
+#include "tests/support/postgres.h"
 #include "tests/support/temporary_directory.h"
 
 namespace quartet::store {
@@ -18,6 +19,7 @@ using Directory = quartet::test::TemporaryDirectory;
 inline Options test_options(const Directory& directory, std::size_t shards = 4) {
   Options options;
   options.directory = directory.path().string();
+  options.postgres = quartet::test::postgres_for(directory.path());
   options.shards = shards;
   options.reader_threads = 2;
   options.gc_interval = std::chrono::seconds(0);
@@ -25,8 +27,8 @@ inline Options test_options(const Directory& directory, std::size_t shards = 4) 
   return options;
 }
 
-inline std::unique_ptr<Store> open_store(Options options) {
-  auto store = open_sqlite(std::move(options));
+inline std::unique_ptr<Store> must_open(Options options) {
+  auto store = open_store(std::move(options));
   if (!store) FAIL(store.error().detail);
   return std::move(*store);
 }
@@ -40,7 +42,7 @@ struct Fixture {
   explicit Fixture(std::function<void(Options&)> change = {}) {
     Options options = test_options(directory);
     if (change) change(options);
-    store = open_store(std::move(options));
+    store = must_open(std::move(options));
   }
 
   template <typename T>

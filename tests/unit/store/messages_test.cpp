@@ -1,5 +1,5 @@
 #include "common/mime/digest.h"
-#include "common/store/database.h"
+#include "common/store/sqlite_database.h"
 #include "common/store/layout.h"
 #include "helpers.h"
 
@@ -65,7 +65,7 @@ TEST_CASE("two targets in one account make two messages of one body", "[store]")
   CHECK(second->keywords() == std::vector<std::string>{"$Label1"});
 }
 
-TEST_CASE("headers that an older version kept are made anew once their fields are asked for", "[store]") {
+TEST_CASE("headers that an older version kept are made anew once their fields are asked for", "[store][files]") {
   Fixture f;
   const auto inbox = f.inbox();
   f.deliver(message("kept"));
@@ -77,7 +77,7 @@ TEST_CASE("headers that an older version kept are made anew once their fields ar
   const auto fields = quartet::mime::kept_fields_of(now);
   REQUIRE(fields);
   REQUIRE(fields->size() < 128);  // its length is one octet
-  auto database = *Database::open(Layout::open(test_options(f.directory).directory, 1)->shard_path(inbox.shard), {});
+  auto database = *SqliteDatabase::open(Layout::open(test_options(f.directory).directory, 1)->shard_path(inbox.shard), {});
   const auto older = "\x02" + now.substr(2 + fields->size());
   database->prepare("UPDATE cache SET headers=?,version=2").bind_blob(older).run();
   CHECK(headers(cached::kHeaders) == older);

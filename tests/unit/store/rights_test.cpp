@@ -1,7 +1,7 @@
 // Access control lists (RFC 4314), names that lead to other accounts, and messages that go from one to the other.
 #include <algorithm>
 
-#include "common/store/database.h"
+#include "common/store/sqlite_database.h"
 #include "common/store/namespaces.h"
 #include "helpers.h"
 
@@ -87,16 +87,16 @@ TEST_CASE("lists are kept, changed and inherited, and end with their mailbox", "
   CHECK(left[0].info.name == "Work/2026");
 }
 
-TEST_CASE("a store made before there were lists gets them", "[store]") {
+TEST_CASE("a store made before there were lists gets them", "[store][files]") {
   Fixture f([](Options& options) { options.shards = 1; });
   f.deliver(message("one"), kAnn);
   f.store.reset();
   {
-    auto database = Database::open((f.directory.path() / "index" / "00.db").string(), {});
+    auto database = SqliteDatabase::open((f.directory.path() / "index" / "00.db").string(), {});
     REQUIRE(database.has_value());
     REQUIRE((*database)->execute("DROP TABLE acl; DROP TABLE annotation"));
   }
-  f.store = open_store(test_options(f.directory, 1));
+  f.store = must_open(test_options(f.directory, 1));
   const auto inbox = f.inbox(kAnn);
   CHECK(f.must(f.store->snapshot(inbox))->size() == 1);
   f.must(f.store->set_acl(inbox, kBob, AclMode::kReplace, rights("lr")));

@@ -48,7 +48,7 @@ TEST_CASE("a change by another process wakes too", "[store]") {
   Fixture f;
   const auto inbox = f.inbox();
   auto watcher = f.run(make_watcher(*f.store, inbox));
-  const auto second = open_store(test_options(f.directory));
+  const auto second = must_open(test_options(f.directory));
   std::vector<DeliveryTarget> targets(1);
   targets[0].account = kAnn;
   const auto results = f.run(second->deliver(targets, std::make_shared<const std::string>(message("x")), wall_now()));
@@ -67,7 +67,7 @@ TEST_CASE("when hints are lost polling makes good", "[store]") {
   // Without its socket this process hears nothing.
   for (const auto& entry : std::filesystem::directory_iterator(f.directory.file("hints")))
     std::filesystem::remove(entry.path());
-  const auto second = open_store(test_options(f.directory));
+  const auto second = must_open(test_options(f.directory));
   std::vector<DeliveryTarget> targets(1);
   targets[0].account = kAnn;
   REQUIRE(f.run(second->deliver(targets, std::make_shared<const std::string>(message("x")), wall_now()))[0]);
@@ -80,7 +80,7 @@ TEST_CASE("a socket nobody listens on is cleared away", "[store]") {
   const std::string hints = f.directory.file("hints");
   std::string socket;
   {
-    const auto dead = open_store(test_options(f.directory));
+    const auto dead = must_open(test_options(f.directory));
     auto watcher = f.run(make_watcher(*dead, f.inbox()));
     for (const auto& entry : std::filesystem::directory_iterator(hints)) socket = entry.path();
     std::filesystem::rename(socket, socket + ".kept");

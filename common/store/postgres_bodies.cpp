@@ -1,0 +1,198 @@
+#include "common/store/postgres_bodies.h"
+
+#include <fmt/format.h>
+#include <libpq-fe.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "common/async/wait.h"
+#include "common/base/ascii.h"
+#include "common/log/log.h"
+
+namespace quartet::store {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr std::size_t kMaxIdle = 8;
+constexpr std::size_t kMaxBatch = 64;
+constexpr int kBinary = 1;
+constexpr const char* kInsert = "INSERT INTO body(bytes) VALUES($1) RETURNING id";
+
+/// A statement with one parameter.
+PostgresResult ask(PostgresConnection& connection, const std::string& sql, const std::string& parameter) {
+  const char* const values[] = {parameter.c_str()};
+  return PostgresResult(PQexecParams(connection.get(), sql.c_str(), 1, nullptr, values, nullptr, nullptr, kBinary));
+}
+
+std::uint64_t read_id(const pg_result* result, int row) {
+  std::uint64_t value = 0;
+  for (int n = 0; n < PQgetlength(result, row, 0); ++n)
+    value = value << 8 | static_cast<unsigned char>(PQgetvalue(result, row, 0)[n]);
+  return value;
+}
+
+}  // namespace
+
+/// One call of write(), until its bodies have ids.
+struct PostgresBodies::Writing {
+  const std::vector<Body>& bodies;
+  std::vector<journal::Location> locations = {};
+  std::optional<StoreError> error = {};
+  std::optional<async::Completion<bool>> completion = {};
+};
+
+PostgresBodies::PostgresBodies(std::string conninfo, std::size_t shards, std::int64_t wait_ms)
+    : conninfo_(std::move(conninfo)), shards_(shards), wait_ms_(wait_ms), thread_([this] { work(); }) {}
+
+PostgresBodies::~PostgresBodies() {
+  {
+    const std::lock_guard lock(mutex_);
+    closing_ = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+}
+
+Result<std::unique_ptr<PostgresConnection>> PostgresBodies::take() const {
+  for (;;) {
+    std::unique_ptr<PostgresConnection> connection;
+    {
+      const std::lock_guard lock(mutex_);
+      if (idle_.empty()) break;
+      connection = std::move(idle_.back());
+      idle_.pop_back();
+    }
+    if (connection->alive()) return connection;
+  }
+  return PostgresConnection::open(conninfo_, kCommonSchema, wait_ms_);
+}
+
+void PostgresBodies::give(std::unique_ptr<PostgresConnection> connection) const {
+  const std::lock_guard lock(mutex_);
+  if (idle_.size() < kMaxIdle) idle_.push_back(std::move(connection));
+}
+
+async::Task<Result<std::vector<journal::Location>>> PostgresBodies::write(std::vector<Body> bodies) {
+  Writing writing{bodies};
+  co_await async::from_callback<bool>([&](async::Completion<bool> completion) {
+    writing.completion.emplace(std::move(completion));
+    {
+      const std::lock_guard lock(mutex_);
+      queue_.push_back(&writing);
+    }
+    wake_.notify_one();
+  });
+  if (writing.error) co_return std::unexpected(std::move(*writing.error));
+  co_return std::move(writing.locations);
+}
+
+void PostgresBodies::work() {
+  for (;;) {
+    std::vector<Writing*> batch;
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [this] { return closing_ || !queue_.empty(); });
+      if (queue_.empty()) return;
+      const auto end = queue_.begin() + static_cast<std::ptrdiff_t>(std::min(queue_.size(), kMaxBatch));
+      batch.assign(queue_.begin(), end);
+      queue_.erase(queue_.begin(), end);
+    }
+    const auto done = insert(batch);
+    if (!done) log::error("store.bodies_not_written", {{"reason", done.error().detail}});
+    for (Writing* const writing : batch) {
+      if (!done) writing->error = done.error();
+      // It is gone once it is resumed.
+      auto completion = std::move(*writing->completion);
+      completion(true);
+    }
+  }
+}
+
+// What a connection that was lost may have written already has no row: it goes with old_files().
+Result<void> PostgresBodies::insert(const std::vector<Writing*>& batch) {
+  const auto until = steady_clock::now() + milliseconds(wait_ms_);
+  for (auto pause = milliseconds(20);; pause = std::min(pause * 2, milliseconds(1'000))) {
+    Result<void> done;
+    if (auto connection = take()) {
+      done = attempt(**connection, batch);
+      if (done) give(std::move(*connection));
+    } else {
+      done = std::unexpected(std::move(connection.error()));
+    }
+    if (done || done.error().code != ErrorCode::kBusy || steady_clock::now() + pause > until) return done;
+    std::unique_lock lock(mutex_);
+    wake_.wait_for(lock, pause, [this] { return closing_; });
+  }
+}
+
+/// All in one trip: until the end of a pipeline is one transaction.
+Result<void> PostgresBodies::attempt(PostgresConnection& connection, const std::vector<Writing*>& batch) {
+  PQenterPipelineMode(connection.get());
+  for (Writing* const writing : batch) {
+    writing->locations.clear();
+    for (const Body& body : writing->bodies) {
+      const char* const values[] = {body.bytes->data()};
+      const int lengths[] = {static_cast<int>(body.bytes->size())}, formats[] = {kBinary};
+      if (PQsendQueryParams(connection.get(), kInsert, 1, nullptr, values, lengths, formats, kBinary) == 0)
+        return std::unexpected(connection.error_of(nullptr));
+    }
+  }
+  if (PQpipelineSync(connection.get()) == 0) return std::unexpected(connection.error_of(nullptr));
+  std::optional<StoreError> error;
+  for (Writing* const writing : batch)
+    for (const Body& body : writing->bodies) {
+      const PostgresResult result(PQgetResult(connection.get()));
+      if (PQresultStatus(result.get()) == PGRES_TUPLES_OK) {
+        writing->locations.push_back(
+            {kNoSegment, 0, static_cast<std::uint32_t>(body.bytes->size()), read_id(result.get(), 0)});
+      } else if (!error) {
+        error = connection.error_of(result.get());
+      }
+      // Each has its end.
+      PQclear(PQgetResult(connection.get()));
+    }
+  const PostgresResult end(PQgetResult(connection.get()));
+  if (!error && PQresultStatus(end.get()) != PGRES_PIPELINE_SYNC) error = connection.error_of(end.get());
+  PQexitPipelineMode(connection.get());
+  if (error) return std::unexpected(std::move(*error));
+  return {};
+}
+
+Result<std::string> PostgresBodies::read(const journal::Location& location, std::uint64_t size) const {
+  auto connection = take();
+  if (!connection) return std::unexpected(std::move(connection.error()));
+  const auto result = ask(**connection, "SELECT bytes FROM body WHERE id=$1", std::to_string(location.file));
+  if (PQresultStatus(result.get()) != PGRES_TUPLES_OK) return std::unexpected((*connection)->error_of(result.get()));
+  give(std::move(*connection));
+  if (PQntuples(result.get()) == 0) return std::unexpected(StoreError{ErrorCode::kNoMessage, "no such body"});
+  std::string bytes(PQgetvalue(result.get(), 0, 0), static_cast<std::size_t>(PQgetlength(result.get(), 0, 0)));
+  if (bytes.size() != size)
+    return std::unexpected(StoreError{ErrorCode::kCorrupt, "a body of another size than its row says"});
+  return bytes;
+}
+
+void PostgresBodies::remove_file(std::uint64_t file) {
+  auto connection = take();
+  if (!connection) return;  // it goes with old_files()
+  const auto result = ask(**connection, "DELETE FROM body WHERE id=$1", std::to_string(file));
+  if (PQresultStatus(result.get()) == PGRES_COMMAND_OK) give(std::move(*connection));
+}
+
+std::vector<std::uint64_t> PostgresBodies::old_files(std::chrono::seconds age) const {
+  std::string sql = "SELECT id FROM body WHERE created < now() - make_interval(secs => $1)";
+  for (std::size_t n = 0; n < shards_; ++n)
+    sql += fmt::format(" AND NOT EXISTS(SELECT 1 FROM {}.object WHERE file=body.id AND file<>0)", shard_schema(n));
+  std::vector<std::uint64_t> old;
+  auto connection = take();
+  if (!connection) return old;
+  const auto result = ask(**connection, sql, std::to_string(age.count()));
+  if (PQresultStatus(result.get()) != PGRES_TUPLES_OK) return old;
+  for (int row = 0; row < PQntuples(result.get()); ++row) old.push_back(read_id(result.get(), row));
+  give(std::move(*connection));
+  return old;
+}
+
+}  // namespace quartet::store

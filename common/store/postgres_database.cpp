@@ -1,0 +1,228 @@
+#include "common/store/postgres_database.h"
+
+#include <fmt/format.h>
+#include <libpq-fe.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <thread>
+#include <vector>
+
+#include "common/base/check.h"
+#include "common/base/id.h"
+#include "common/store/postgres_sql.h"
+
+namespace quartet::store {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr int kBinary = 1;
+
+/// Unlike any other, and above 1.
+std::int64_t make_number() {
+  const auto id = Id::make();
+  return static_cast<std::int64_t>((id.high() ^ id.low()) >> 2 | 2);
+}
+
+/// Integers of the network's byte order.
+std::int64_t read_integer(std::string_view bytes) {
+  std::uint64_t value = !bytes.empty() && (bytes[0] & 0x80) != 0 ? ~std::uint64_t{0} : 0;
+  for (const unsigned char byte : bytes) value = value << 8 | byte;
+  return static_cast<std::int64_t>(value);
+}
+
+}  // namespace
+
+class PostgresDatabase::Prepared final : public Cursor {
+ public:
+  Prepared(PostgresDatabase& database, std::string sql, std::string name)
+      : database_(database), sql_(std::move(sql)), name_(std::move(name)) {}
+
+  void bind(int parameter, std::int64_t value) override {
+    auto& place = at(parameter);
+    place.number = std::to_string(value);
+    place.kind = Kind::kNumber;
+  }
+  void bind_text(int parameter, std::string_view text) override { set_bytes(parameter, text); }
+  void bind_blob(int parameter, std::string_view bytes) override { set_bytes(parameter, bytes); }
+  void bind_null(int parameter) override { at(parameter).kind = Kind::kNull; }
+
+  bool step() override {
+    if (result_ == nullptr && !run()) return false;
+    if (++row_ < PQntuples(result_.get())) return true;
+    row_ = PQntuples(result_.get());
+    return false;
+  }
+
+  void reset() override {
+    result_.reset();
+    row_ = -1;
+  }
+  void release() override {
+    reset();
+    parameters_.clear();
+  }
+
+  std::int64_t integer(int column) const override { return read_integer(bytes(column)); }
+  bool is_null(int column) const override { return PQgetisnull(result_.get(), row_, column) != 0; }
+  std::string_view bytes(int column) const override {
+    return {PQgetvalue(result_.get(), row_, column),
+            static_cast<std::size_t>(PQgetlength(result_.get(), row_, column))};
+  }
+
+ private:
+  enum class Kind { kNull, kNumber, kBytes };
+  struct Parameter {
+    Kind kind = Kind::kNull;
+    std::string number;  // in decimal, which fits whatever type the place has
+    std::string_view bytes;
+  };
+
+  Parameter& at(int parameter) {
+    if (parameters_.size() < static_cast<std::size_t>(parameter))
+      parameters_.resize(static_cast<std::size_t>(parameter));
+    return parameters_[static_cast<std::size_t>(parameter) - 1];
+  }
+  void set_bytes(int parameter, std::string_view bytes) {
+    auto& place = at(parameter);
+    place.bytes = bytes;
+    place.kind = Kind::kBytes;
+  }
+
+  bool prepare() {
+    if (prepared_) return true;
+    const PostgresResult result(PQprepare(database_.connection_->get(), name_.c_str(), sql_.c_str(), 0, nullptr));
+    if (PQresultStatus(result.get()) != PGRES_COMMAND_OK) {
+      auto error = database_.connection_->error_of(result.get());
+      error.detail += " (" + sql_ + ")";
+      database_.fail(std::move(error));
+      return false;
+    }
+    prepared_ = true;
+    return true;
+  }
+
+  /// Carries it out; all rows are here then.
+  bool run() {
+    if (!prepare()) return false;
+    const std::size_t count = parameters_.size();
+    std::vector<const char*> values(count);
+    std::vector<int> lengths(count), formats(count);
+    for (std::size_t n = 0; n < count; ++n) {
+      const auto& parameter = parameters_[n];
+      if (parameter.kind == Kind::kNumber) values[n] = parameter.number.c_str();
+      if (parameter.kind != Kind::kBytes) continue;
+      values[n] = parameter.bytes.data() == nullptr ? "" : parameter.bytes.data();
+      lengths[n] = static_cast<int>(parameter.bytes.size());
+      formats[n] = kBinary;
+    }
+    result_.reset(PQexecPrepared(database_.connection_->get(), name_.c_str(), static_cast<int>(count), values.data(),
+                                 lengths.data(), formats.data(), kBinary));
+    row_ = -1;
+    const auto status = PQresultStatus(result_.get());
+    if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
+      database_.changed_rows_ = std::strtoll(PQcmdTuples(result_.get()), nullptr, 10);
+      return true;
+    }
+    database_.fail(database_.connection_->error_of(result_.get()));
+    result_.reset();
+    return false;
+  }
+
+  PostgresDatabase& database_;
+  const std::string sql_, name_;
+  bool prepared_ = false;
+  std::vector<Parameter> parameters_;
+  PostgresResult result_;
+  int row_ = -1;
+};
+
+PostgresDatabase::PostgresDatabase(std::string conninfo, std::string schema, std::int64_t wait_ms,
+                                   std::unique_ptr<PostgresConnection> connection)
+    : conninfo_(std::move(conninfo)),
+      schema_(std::move(schema)),
+      wait_ms_(wait_ms),
+      connection_(std::move(connection)),
+      id_(make_number()) {}
+
+Result<std::unique_ptr<Database>> PostgresDatabase::open(const std::string& conninfo, const std::string& schema,
+                                                         std::int64_t wait_ms) {
+  auto connection = PostgresConnection::open(conninfo, schema, wait_ms);
+  if (!connection) return std::unexpected(std::move(connection.error()));
+  return std::unique_ptr<Database>(new PostgresDatabase(conninfo, schema, wait_ms, std::move(*connection)));
+}
+
+Cursor* PostgresDatabase::cursor(const char* sql) {
+  auto& prepared = statements_[sql];
+  if (prepared == nullptr)
+    prepared = std::make_unique<Prepared>(*this, postgres_sql(sql), "s" + std::to_string(statements_.size()));
+  return prepared.get();
+}
+
+bool PostgresDatabase::execute(const char* sql) {
+  if (failed()) return false;
+  auto done = connection_->execute(sql);
+  if (!done) fail(std::move(done.error()));
+  return !failed();
+}
+
+void PostgresDatabase::begin_write(bool durable) {
+  batch_ = make_number();
+  execute("BEGIN");
+  if (!durable) execute("SET LOCAL synchronous_commit=off");
+  prepare("UPDATE writer SET batch=?,seen=now() WHERE id=1 OR id=?").bind(batch_).bind(id_).run();
+  if (failed() || changed_rows_ == 2) return;
+  prepare("INSERT INTO writer(id,batch) VALUES(?,?)").bind(id_).bind(batch_).run();
+  execute("DELETE FROM writer WHERE id<>1 AND seen < now() - INTERVAL '2 days'");  // of processes that are no more
+}
+
+void PostgresDatabase::commit() {
+  if (failed() || execute("COMMIT") || connection_->alive()) return;
+  auto lost = take_error();
+  if (!reconnect() || !was_committed()) fail(std::move(lost));
+}
+
+// Whoever was cut off in the midst of a commit holds the rows until the server is through with it.
+bool PostgresDatabase::was_committed() {
+  execute("BEGIN");
+  bool found = false;
+  {
+    auto query = prepare("SELECT id,batch FROM writer WHERE id=1 OR id=? FOR UPDATE");
+    query.bind(id_);
+    while (query.step()) found |= query.integer(0) == id_ && query.integer(1) == batch_;
+  }
+  execute("ROLLBACK");
+  if (!failed()) return found;
+  (void)take_error();
+  return false;
+}
+
+void PostgresDatabase::rollback() {
+  if (connection_->alive()) (void)connection_->execute("ROLLBACK");
+}
+
+void PostgresDatabase::end_read() {
+  if (auto done = connection_->execute("COMMIT"); !done) fail(std::move(done.error()));
+}
+
+bool PostgresDatabase::recover(const StoreError& error) {
+  if (error.code != ErrorCode::kBusy) return false;
+  return connection_->alive() || reconnect();
+}
+
+bool PostgresDatabase::reconnect() {
+  const auto until = steady_clock::now() + milliseconds(wait_ms_);
+  for (auto pause = milliseconds(20);; pause = std::min(pause * 2, milliseconds(1'000))) {
+    if (auto connection = PostgresConnection::open(conninfo_, schema_, wait_ms_)) {
+      statements_.clear();  // of the old connection; none is in use between transactions
+      connection_ = std::move(*connection);
+      return true;
+    }
+    if (steady_clock::now() + pause > until) return false;
+    std::this_thread::sleep_for(pause);
+  }
+}
+
+}  // namespace quartet::store

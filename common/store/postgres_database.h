@@ -1,0 +1,50 @@
+// A connection to one shard of a store in PostgreSQL.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "common/store/database.h"
+#include "common/store/postgres_connection.h"
+
+namespace quartet::store {
+
+class PostgresDatabase final : public Database {
+ public:
+  /// `wait_ms` as of PostgresConnection; also how long recover() tries to reach a server that is away.
+  static Result<std::unique_ptr<Database>> open(const std::string& conninfo, const std::string& schema,
+                                                std::int64_t wait_ms);
+
+  bool execute(const char* sql) override;
+  std::int64_t changed_rows() const override { return changed_rows_; }
+  /// Takes the row of the shard's writer, for which others wait.
+  void begin_write(bool durable) override;
+  /// If the connection is lost before the answer, it is found out whether it was committed.
+  void commit() override;
+  void rollback() override;
+  void begin_read() override { execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"); }
+  void end_read() override;
+  bool recover(const StoreError& error) override;
+  bool usable() override { return !failed() && connection_->alive(); }
+
+ private:
+  class Prepared;
+
+  PostgresDatabase(std::string conninfo, std::string schema, std::int64_t wait_ms,
+                   std::unique_ptr<PostgresConnection> connection);
+  Cursor* cursor(const char* sql) override;
+  bool reconnect();
+  /// Whether the last batch that this connection began is in the database.
+  bool was_committed();
+
+  const std::string conninfo_, schema_;
+  const std::int64_t wait_ms_;
+  std::unique_ptr<PostgresConnection> connection_;
+  std::unordered_map<const char*, std::unique_ptr<Prepared>> statements_;
+  std::int64_t changed_rows_ = 0;
+  const std::int64_t id_;   // of our row in `writer`
+  std::int64_t batch_ = 0;  // unlike any other
+};
+
+}  // namespace quartet::store

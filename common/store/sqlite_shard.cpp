@@ -1,0 +1,62 @@
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "common/store/schema.h"
+#include "common/store/shard_place.h"
+#include "common/store/sqlite_database.h"
+
+namespace quartet::store {
+namespace {
+
+constexpr std::int64_t kWriterCacheKib = 4'096;
+constexpr std::int64_t kReaderCacheKib = 512;
+
+class SqliteShard final : public ShardPlace {
+ public:
+  SqliteShard(std::string path, std::int64_t busy_ms) : path_(std::move(path)), busy_ms_(busy_ms) {}
+  ~SqliteShard() override {
+    if (lock_fd_ >= 0) ::close(lock_fd_);
+  }
+
+  std::string name() const override { return path_; }
+
+  Result<std::unique_ptr<Database>> writer() override {
+    auto database =
+        SqliteDatabase::open(path_, {.read_only = false, .cache_kib = kWriterCacheKib, .busy_ms = busy_ms_});
+    if (!database) return database;
+    if (const auto prepared = prepare_schema(**database); !prepared)
+      return std::unexpected(StoreError{prepared.error().code, path_ + ": " + prepared.error().detail});
+    if (lock_fd_ < 0) lock_fd_ = ::open((path_ + "-lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0660);
+    return database;
+  }
+
+  Result<std::unique_ptr<Database>> reader() override {
+    return SqliteDatabase::open(path_, {.read_only = true, .cache_kib = kReaderCacheKib, .busy_ms = busy_ms_});
+  }
+
+  // The kernel's queue on a file lock, not SQLite's sleeping busy handler, orders the writers of several processes: a
+  // waiter goes on as soon as the other's commit is through. SQLite's own lock remains what makes it safe.
+  void lock() override {
+    while (lock_fd_ >= 0 && ::flock(lock_fd_, LOCK_EX) != 0 && errno == EINTR) {
+    }
+  }
+  void unlock() override {
+    if (lock_fd_ >= 0) (void)::flock(lock_fd_, LOCK_UN);
+  }
+
+ private:
+  const std::string path_;
+  const std::int64_t busy_ms_;
+  int lock_fd_ = -1;
+};
+
+}  // namespace
+
+std::unique_ptr<ShardPlace> sqlite_shard(std::string path, std::int64_t busy_ms) {
+  return std::make_unique<SqliteShard>(std::move(path), busy_ms);
+}
+
+}  // namespace quartet::store

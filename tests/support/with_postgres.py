@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""Runs a command beside a PostgreSQL server made for it: with_postgres.py COMMAND [ARGUMENT ...]
+
+The server listens on a socket in a new directory only. QUARTET_TEST_POSTGRES tells the command how to connect (as libpq
+takes it), with the right to make databases. All of it is gone afterwards; the exit code is the command's.
+"""
+import contextlib
+import os
+import pathlib
+import pwd
+import shutil
+import subprocess
+import sys
+import tempfile
+
+
+def binaries():
+    """The directory of the newest server that Debian's packages installed."""
+    found = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
+    if not found:
+        sys.exit("with_postgres.py: no PostgreSQL server is installed")
+    return found[-1].parent
+
+
+class Server:
+    """A cluster in a directory; not as root, which PostgreSQL refuses."""
+
+    def __init__(self, directory):
+        self.directory = pathlib.Path(directory)
+        self._bin = binaries()
+        self._user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+        if os.geteuid() == 0:
+            shutil.chown(self.directory, self._user)
+        self._run("initdb", "--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C", "-D", self.data)
+        self.start()
+
+    @property
+    def data(self):
+        return self.directory / "data"
+
+    @property
+    def conninfo(self):
+        return f"host={self.directory} user={self._user}"
+
+    def _run(self, program, *arguments):
+        prefix = ["runuser", "-u", self._user, "--"] if os.geteuid() == 0 else []
+        done = subprocess.run([*prefix, self._bin / program, *arguments], cwd=self.directory, capture_output=True, text=True,
+                              check=False, stdin=subprocess.DEVNULL)
+        if done.returncode != 0:
+            sys.exit(f"{program}: {done.stdout}{done.stderr}")
+
+    def start(self):
+        options = f"-c listen_addresses= -c unix_socket_directories={self.directory} -c max_connections=500"
+        self._run("pg_ctl", "-w", "-D", self.data, "-l", self.directory / "log", "-o", options, "start")
+
+    def stop(self, mode="fast"):
+        self._run("pg_ctl", "-w", "-D", self.data, "-m", mode, "stop")
+
+
+@contextlib.contextmanager
+def server():
+    """A server that runs while the context lasts, unless it is stopped before."""
+    with tempfile.TemporaryDirectory(prefix="quartet-postgres-") as directory:
+        os.chmod(directory, 0o755)
+        made = Server(directory)
+        try:
+            yield made
+        finally:
+            if (made.data / "postmaster.pid").exists():
+                made.stop("immediate")
+
+
+def main():
+    if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help"):
+        print(__doc__)
+        return 0 if len(sys.argv) > 1 else 2
+    with server() as made:
+        return subprocess.run(sys.argv[1:], env={**os.environ, "QUARTET_TEST_POSTGRES": made.conninfo}, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
