@@ -189,7 +189,9 @@ QueueCall begin_queue_call(const Invocation& invocation) {
 }
 
 std::expected<std::unique_ptr<v1::QueueService::Stub>, std::string> queue_stub(const Invocation& invocation) {
-  return connect(invocation).transform([](const auto& channel) { return v1::QueueService::NewStub(channel); });
+  const auto channel = connect(invocation);
+  if (!channel) return std::unexpected(channel.error());
+  return v1::QueueService::NewStub(*channel);
 }
 
 std::vector<Command> queue_commands() {

@@ -31,7 +31,9 @@ class PostgresShard final : public ShardPlace {
 
  private:
   Result<std::unique_ptr<Database>> open() const {
-    return PostgresDatabase::open(conninfo_, schema_, wait_ms_).transform_error(with_name);
+    auto database = PostgresDatabase::open(conninfo_, schema_, wait_ms_);
+    if (!database) return std::unexpected(with_name(std::move(database.error())));
+    return database;
   }
 
   const std::string conninfo_, schema_;

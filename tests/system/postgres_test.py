@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""A store in PostgreSQL that several hosts share: what one delivers another shows, also when the server goes and comes back."""
+import functools
+import pathlib
+import sys
+import unittest
+
+import harness
+from sites.process import Process, wait_until
+from sites.reader import Reader
+
+sys.path[:0] = [str(pathlib.Path(__file__).parents[1] / part) for part in ("fault", "support")]
+import traffic
+import with_postgres
+
+SECOND = {"imap": 10243, "imaps": 11093, "pop3": 10210, "pop3s": 11095}  # ports of the other host's imapd
+
+
+class Postgres(harness.SitesTestCase):
+    @classmethod
+    def setUpClass(cls):
+        context = with_postgres.server()
+        cls.server = context.__enter__()
+        cls.addClassCleanup(context.__exit__, None, None, None)
+        database = f'store_database: "{cls.server.conninfo} dbname=postgres"\n'
+        cls.options = {"overrides": {"a": {"mda": database, "imapd": database}}}
+        super().setUpClass()
+        cls.second = cls.start_second()
+
+    @classmethod
+    def start_second(cls):
+        """As an imapd of another host: of the store it shares nothing but the database."""
+        site = cls.pair.a
+        text = site.config_file("imapd").read_text()
+        for service, port in SECOND.items():
+            text = text.replace(f'"{site.endpoint(service)}"', f'"{site.address}:{port}"')
+        text = text.replace("imapd.control", "imapd2.control").replace('/store"', '/store2"')
+        text = text.replace(f'"{site.endpoint("imapd_metrics")}"', f'"{site.address}:10184"')
+        site.config_file("imapd2").write_text(text)
+        process = Process("imapd2@a", [harness.BIN / "imapd", "--config", site.config_file("imapd2")],
+                          site.directory / "log" / "imapd2.log")
+        process.start()
+        cls.addClassCleanup(process.stop)
+        process.wait_for_endpoints([f"{site.address}:{SECOND['imap']}"])
+        return process
+
+    def second_reader(self, account):
+        reader = Reader(self.pair.a.address, SECOND["imap"], timeout=60)
+        self.addCleanup(self._close, reader)
+        reader.starttls(self.tls())
+        reader.login(account.address, account.password)
+        self.assertEqual(reader.select("INBOX")[0], "OK")
+        return reader
+
+    def test_both_hosts_show_the_same(self):
+        a = self.pair.a
+        user = a.users[1]
+        other = self.second_reader(user)
+        sent = self.send(a, a.users[0], user.address)
+        first = self.wait_for_message(a, user, sent["Message-ID"])
+        self.assert_intact(sent, first)
+
+        def find():
+            other.noop()
+            return other.search(None, "HEADER", "Message-ID", f'"{sent["Message-ID"]}"')[1][0].split()
+
+        number = wait_until(find, 30, "the message at the other host")[0]
+        self.assertEqual(other.fetch(number, "(BODY.PEEK[])")[1][0][1], first)
+        other.store(number, "+FLAGS", r"(\Flagged $Work)")
+        reader = self.reader(a, user)
+        flags = wait_until(lambda: reader.noop() and b"$Work" in reader.fetch(number, "(FLAGS)")[1][0] and
+                           reader.fetch(number, "(FLAGS)")[1][0], 30, "the flags")
+        self.assertIn(rb"\Flagged", flags)
+        reader.create("Archive/2026")
+        self.assertEqual(reader.copy(number, "Archive/2026")[0], "OK")
+        self.assertIn(b"Archive/2026", b" ".join(other.list()[1]))
+        self.assertEqual(other.select("Archive/2026")[1], [b"1"])
+        self.assertEqual(other.fetch("1", "(BODY.PEEK[])")[1][0][1], first)
+
+    def test_the_server_goes_and_comes_back(self):
+        site = self.pair.a
+        users = [user.address for user in site.users]
+        loop = traffic.Loop()
+        self.addCleanup(loop.close)
+        senders = traffic.Senders(
+            functools.partial(traffic.open_lmtp, (site.address, site.port("lmtp"))),
+            functools.partial(traffic.deliver_by_lmtp, recipients=users))
+        running = loop.start(senders.run(4))
+        for mode in ("fast", "immediate", "immediate"):  # in order, and twice as if the power failed
+            before = len(senders.acknowledged)
+            wait_until(lambda: len(senders.acknowledged) > before + 50, 60, "messages")
+            self.server.stop(mode)
+            self.server.start()
+        before = len(senders.acknowledged)
+        wait_until(lambda: len(senders.acknowledged) > before + 50, 60, "messages after the last start")
+        senders.stop()
+        running.result(90)
+        came = [(traffic.number_of(message), user.address) for user in site.users
+                for message in self.fetch_all(site, user) if b"\r\nX-Number: " in message]
+        self.assertEqual(senders.acknowledged - set(came), set())
+        # Each was sent once: what was committed without an answer was not committed again.
+        self.assertEqual(len(came), len(set(came)))
+
+
+if __name__ == "__main__":
+    unittest.main()
