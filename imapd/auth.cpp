@@ -44,8 +44,8 @@ std::string capabilities(const Context& context) {
   }
   if (!context.secure && !context.compressed && context.options.tls != nullptr) out += " STARTTLS";
   if (!may_login(context)) return out + " LOGINDISABLED";
-  for (const auto& mechanism : context.services.mechanisms())
-    if (context.secure || !sasl::needs_channel(mechanism)) out += " AUTH=" + mechanism;
+  for (const auto& mechanism : offered_mechanisms(context.services, context.secure, context.certificate))
+    out += " AUTH=" + mechanism;
   return out;
 }
 
@@ -55,7 +55,7 @@ Answer login(Context& context, const Login& command) {
 }
 
 Answer authenticate(Context& context, Input& input, const Authenticate& command) {
-  auto mechanism = offered_mechanism(context.services, command.mechanism, context.channel);
+  auto mechanism = offered_mechanism(context.services, command.mechanism, context.channel, context.certificate);
   if (mechanism == nullptr) co_return Reply::no("No such mechanism", "CANNOT");
   if (!may_login(context)) co_return Reply::no("Passwords are taken on TLS only", "PRIVACYREQUIRED");
   sasl::Exchange exchange(std::move(mechanism));

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "common/store/store.h"
 #include "imapd/enabled.h"
@@ -38,7 +39,8 @@ struct Context {
   net::Address client{};
   bool secure = false;  // TLS
   bool compressed = false;
-  sasl::ChannelBinding channel{};  // of TLS
+  sasl::ChannelBinding channel{};          // of TLS
+  std::vector<std::string> certificate{};  // whom it names that the client has shown
   int failed_logins = 0;
   std::string account{};  // its name in the store; "" until authenticated
   Enabled enabled{};

@@ -36,11 +36,20 @@ async::Task<std::expected<std::string, Refusal>> log_in(Services& services, Appl
   co_return account;
 }
 
+std::vector<std::string> offered_mechanisms(const Services& services, bool secure,
+                                            const std::vector<std::string>& certificate) {
+  auto out = services.mechanisms();
+  if (!secure) std::erase_if(out, sasl::needs_channel);
+  if (!certificate.empty()) out.emplace(out.begin(), sasl::kExternal);
+  return out;
+}
+
 std::unique_ptr<sasl::Server> offered_mechanism(const Services& services, const std::string& name,
-                                                const sasl::ChannelBinding& channel) {
-  const auto offered = services.mechanisms();
+                                                const sasl::ChannelBinding& channel,
+                                                const std::vector<std::string>& certificate) {
+  const auto offered = offered_mechanisms(services, channel != nullptr, certificate);
   if (std::ranges::find(offered, name) == offered.end()) return nullptr;
-  return sasl::make_server(name, services.verifiers(), channel);
+  return sasl::make_server(name, {services.verifiers(), channel, certificate});
 }
 
 }  // namespace quartet::imapd

@@ -3,6 +3,7 @@
 #include <expected>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "imapd/session.h"
 
@@ -30,8 +31,12 @@ enum class Refusal {
 async::Task<std::expected<std::string, Refusal>> log_in(Services& services, Applicant applicant, sasl::Claim claim,
                                                         int& failed);
 
-/// Null for a mechanism that is not offered.
+/// What the client may log in by, as its connection is. `certificate`: whom it names that the client has shown.
+std::vector<std::string> offered_mechanisms(const Services& services, bool secure,
+                                            const std::vector<std::string>& certificate);
+/// Null for a mechanism that is not offered. `channel` is empty in clear text.
 std::unique_ptr<sasl::Server> offered_mechanism(const Services& services, const std::string& name,
-                                                const sasl::ChannelBinding& channel);
+                                                const sasl::ChannelBinding& channel,
+                                                const std::vector<std::string>& certificate);
 
 }  // namespace quartet::imapd

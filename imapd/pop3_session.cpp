@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "common/async/wait.h"
 #include "common/log/log.h"
@@ -139,8 +140,8 @@ class Pop3Session {
     if (may_login()) {
       output_.line("USER");
       std::string sasl = "SASL";
-      for (const auto& mechanism : services_.mechanisms())
-        if (applicant_.secure || !sasl::needs_channel(mechanism)) sasl += " " + mechanism;
+      for (const auto& mechanism : offered_mechanisms(services_, applicant_.secure, certificate_))
+        sasl += " " + mechanism;
       output_.line(sasl);
     }
     output_.line(".");
@@ -169,7 +170,7 @@ class Pop3Session {
 
   async::Task<void> on_auth(const Pop3Command& command) {
     if (!may_login()) co_return error(kOnTlsOnly);
-    auto mechanism = offered_mechanism(services_, command.text, channel_);
+    auto mechanism = offered_mechanism(services_, command.text, channel_, certificate_);
     if (mechanism == nullptr) co_return error("No such mechanism");
     sasl::Exchange exchange(std::move(mechanism));
     auto outcome = exchange.begin(command.initial);
@@ -244,6 +245,7 @@ class Pop3Session {
     stream_ = *std::move(secured);
     applicant_.secure = true;
     channel_ = [this](std::string_view type) { return stream_->channel_binding(type); };
+    certificate_ = tls::peer_names(*stream_);
     if (options_.record != nullptr && stream_->tls() != nullptr) options_.record->secured(*stream_->tls());
     attach();
     co_return true;
@@ -320,8 +322,9 @@ class Pop3Session {
   Applicant applicant_;
   const std::string peer_;  // for the log
   sasl::ChannelBinding channel_;
-  std::string user_;     // of USER
-  std::string account_;  // empty until authenticated
+  std::vector<std::string> certificate_;  // whom it names that the client has shown
+  std::string user_;                      // of USER
+  std::string account_;                   // empty until authenticated
   std::optional<Maildrop> maildrop_;
   bool alone_ = false;  // has its place in Services::maildrops
   int failed_logins_ = 0;

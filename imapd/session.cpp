@@ -480,6 +480,7 @@ class Session {
     stream_ = *std::move(secured);
     context_.secure = true;
     context_.channel = [stream = stream_.get()](std::string_view type) { return stream->channel_binding(type); };
+    context_.certificate = tls::peer_names(*stream_);
     if (context_.options.record != nullptr && stream_->tls() != nullptr)
       context_.options.record->secured(*stream_->tls());
     attach();

@@ -48,7 +48,7 @@ std::expected<SettingsPtr, std::vector<config::Error>> load_settings(const confi
   settings->listeners = service::listeners(checker, config, config.listener());
   if (config.pop3_listener_size() != 0)
     settings->pop3_listeners = service::listeners(checker, config, config.pop3_listener());
-  settings->session.tls = service::server_tls(checker, config, config.tls());
+  settings->session.tls = service::server_tls(checker, config, config.tls(), config.client_ca());
   settings->session.hostname = service::hostname(config.agent());
   settings->session.login_in_clear = config.login_in_clear();
   settings->directory = service::load_directory(checker, config, config.directory());

@@ -130,7 +130,7 @@ async::Task<void> Agent::serve(std::unique_ptr<net::Stream> stream, const servic
 async::Task<void> Agent::serve_scripts(std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener) {
   const auto settings = settings_.get();
   ManageSieveOptions options;
-  options.tls = settings->session.tls;
+  options.tls = settings->sieve_tls;
   options.implicit_tls = listener.implicit_tls;
   options.hostname = settings->session.features.hostname;
   options.redirects = settings->sieve_limits.redirects;

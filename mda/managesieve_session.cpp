@@ -83,7 +83,7 @@ class Session {
   std::string greeting() const {
     std::string mechanisms;
     if (secure()) {
-      for (const auto& name : services_.mechanisms()) mechanisms += (mechanisms.empty() ? "" : " ") + name;
+      for (const auto& name : offered()) mechanisms += (mechanisms.empty() ? "" : " ") + name;
     }
     auto out = fmt::format(
         "\"IMPLEMENTATION\" \"Quartet {}\"\r\n\"SASL\" \"{}\"\r\n\"SIEVE\" {}\r\n\"NOTIFY\" \"mailto\"\r\n"
@@ -300,6 +300,7 @@ class Session {
       co_return false;
     }
     stream_ = *std::move(secured);
+    certificate_ = tls::peer_names(*stream_);
     if (options_.record != nullptr) options_.record->secured(*stream_->tls());
     co_return true;
   }
@@ -332,12 +333,19 @@ class Session {
     }
   }
 
+  /// Within TLS.
+  std::vector<std::string> offered() const {
+    auto names = services_.mechanisms();
+    if (!certificate_.empty()) names.emplace(names.begin(), sasl::kExternal);
+    return names;
+  }
+
   /// Null for one that is not offered.
   std::unique_ptr<sasl::Server> offered_mechanism(const std::string& name) const {
-    const auto offered = services_.mechanisms();
-    if (std::ranges::count(offered, name) == 0) return nullptr;
-    return sasl::make_server(name, services_.verifiers(),
-                             [this](std::string_view type) { return stream_->channel_binding(type); });
+    if (std::ranges::count(offered(), name) == 0) return nullptr;
+    return sasl::make_server(
+        name, {services_.verifiers(), [this](std::string_view type) { return stream_->channel_binding(type); },
+               certificate_});
   }
 
   async::Task<Answer> check_login(sasl::Claim claim) {
@@ -365,6 +373,7 @@ class Session {
   const ManageSieveOptions& options_;
   const ManageSieveServices& services_;
   const std::string peer_;
+  std::vector<std::string> certificate_;  // whom it names that the client has shown
   sieve::ManageSieveParser parser_;
   std::string out_;
   std::string login_;

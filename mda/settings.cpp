@@ -110,7 +110,12 @@ void read_sieve(service::Checker& checker, const v1::Mda& config, Settings& sett
   if (sieve.redirects() != 0) out.redirects = sieve.redirects();
   if (sieve.listener_size() == 0) return;
   settings.sieve_listeners = service::listeners(checker, sieve, sieve.listener());
-  if (config.tls().certificate().empty()) checker.fault(sieve, "listener", "needs a certificate: see `tls`", 0);
+  if (config.tls().certificate().empty())
+    checker.fault(sieve, "listener", "needs a certificate: see `tls`", 0);
+  else
+    settings.sieve_tls = sieve.client_ca().empty()
+                             ? settings.session.tls
+                             : service::server_tls(checker, config, config.tls(), sieve.client_ca());
 }
 
 void check_unchanged(service::Checker& checker, const v1::Mda& config, const v1::Mda& now) {

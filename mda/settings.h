@@ -24,8 +24,9 @@ struct Settings {
   std::size_t hops = 0;
   sieve::RunLimits sieve_limits;
   store::NamespacesPtr namespaces;
-  std::vector<service::ListenerSpec> sieve_listeners;  // of ManageSieve
-  std::uint64_t memory = 0;                            // octets of messages that come in at a time
+  std::vector<service::ListenerSpec> sieve_listeners;     // of ManageSieve
+  std::shared_ptr<const tls::ServerContext> sieve_tls{};  // there
+  std::uint64_t memory = 0;                               // octets of messages that come in at a time
   /// With a spool.
   relay::Options relay;
   std::shared_ptr<const relay::Router> router;

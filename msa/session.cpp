@@ -62,7 +62,7 @@ control::RecipientAnswer explain_recipient(const directory::Directory& directory
     out.reasons.push_back(question.login.empty() ? "nobody is logged in" : "there is no account " + question.login);
     return out;
   }
-  if (!account->can_log_in()) out.reasons.push_back("the account " + account->login + " cannot log in");
+  if (!account->can_log_in()) out.reasons.push_back("the account " + account->login + " cannot log in by a password");
   out.mail = check_sender(directory, question.login, question.reverse_path);
   out.reasons.push_back(out.mail.positive() ? "the account " + account->login + " may send as that"
                                             : "the account " + account->login +

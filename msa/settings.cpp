@@ -17,7 +17,7 @@ constexpr std::uint32_t kMostHold = 999'999'999;  // RFC 4865 section 3
 
 void read_server(Checker& checker, const Msa& source, Settings& out) {
   out.listeners = service::listeners(checker, source, source.listener());
-  out.server.tls = service::server_tls(checker, source, source.tls());
+  out.server.tls = service::server_tls(checker, source, source.tls(), source.client_ca());
   if (source.tls().certificate().empty() && source.tls().key().empty())
     checker.fault(source, "tls", "a certificate is required: nobody logs in without TLS");
   auto& features = out.server.features;

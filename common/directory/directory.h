@@ -32,6 +32,7 @@ struct Account {
   std::uint64_t quota_messages = 0;
   bool enabled = true;  // false: mail is still accepted, but no login
 
+  /// By a password, that is.
   bool can_log_in() const { return enabled && (!password_hash.empty() || !scram.empty()); }
   /// Null if there is none.
   const sasl::ScramVerifier* verifier(crypto::Digest digest) const;

@@ -1,5 +1,7 @@
 #include "common/sasl/server.h"
 
+#include <algorithm>
+
 #include "common/base/ascii.h"
 #include "common/base/encoding.h"
 #include "common/base/id.h"
@@ -58,6 +60,23 @@ class CramMd5 final : public Server {
   std::string challenge_;
 };
 
+class External final : public Server {
+ public:
+  explicit External(std::vector<std::string> names) : names_(std::move(names)) {}
+
+  Step step(std::optional<std::string_view> response) override {
+    if (!response) return Challenge{};
+    if (response->empty()) return Claim{"", names_.front(), Verdict::kProven};
+    if (!acceptable(*response)) return Malformed{"malformed authorization identity"};
+    const auto meant =
+        std::ranges::find_if(names_, [&](const std::string& name) { return ascii::iequals(name, *response); });
+    return Claim{std::string(*response), meant != names_.end() ? *meant : names_.front(), Verdict::kProven};
+  }
+
+ private:
+  const std::vector<std::string> names_;
+};
+
 constexpr std::string_view kPlus = "-PLUS";
 
 }  // namespace
@@ -68,15 +87,16 @@ bool acceptable(std::string_view text) {
 
 bool needs_channel(std::string_view name) { return name.ends_with(kPlus); }
 
-std::unique_ptr<Server> make_server(std::string_view name, const Verifiers& verifiers, const ChannelBinding& channel) {
+std::unique_ptr<Server> make_server(std::string_view name, const Means& means) {
   if (name == "PLAIN") return std::make_unique<Plain>();
   if (name == "LOGIN") return std::make_unique<Login>();
   if (name == kCramMd5) return std::make_unique<CramMd5>();
+  if (name == kExternal) return means.certificate.empty() ? nullptr : std::make_unique<External>(means.certificate);
   const bool plus = needs_channel(name);
-  if (!verifiers || (plus && !channel)) return nullptr;
+  if (!means.verifiers || (plus && !means.channel)) return nullptr;
   if (plus) name.remove_suffix(kPlus.size());
   for (const auto digest : {crypto::Digest::kSha256, crypto::Digest::kSha1})
-    if (name == scram_name(digest)) return std::make_unique<ScramServer>(digest, plus, verifiers, channel);
+    if (name == scram_name(digest)) return std::make_unique<ScramServer>(digest, plus, means.verifiers, means.channel);
   return nullptr;
 }
 

@@ -1,6 +1,6 @@
-// SASL mechanisms from the server's side (RFC 4422): PLAIN (RFC 4616), LOGIN, CRAM-MD5 (RFC 2195), SCRAM-SHA-1 and
-// SCRAM-SHA-256 with and without channel binding (RFC 5802, RFC 7677). Sans-IO; what goes in and out is decoded, base64
-// belongs to the protocol around it (exchange.h).
+// SASL mechanisms from the server's side (RFC 4422): EXTERNAL, PLAIN (RFC 4616), LOGIN, CRAM-MD5 (RFC 2195),
+// SCRAM-SHA-1 and SCRAM-SHA-256 with and without channel binding (RFC 5802, RFC 7677). Sans-IO; what goes in and out
+// is decoded, base64 belongs to the protocol around it (exchange.h).
 #pragma once
 #include <functional>
 #include <memory>
@@ -24,7 +24,7 @@ struct CramMd5Proof {
   std::string digest;  // 16 octets
 };
 
-/// What the mechanism itself found, by the account's verifier.
+/// What the mechanism itself found, by the account's verifier or the peer's certificate.
 enum class Verdict { kProven, kDisproven };
 
 /// What the client claims to be, and by what; whether it is true, the agent finds out.
@@ -59,10 +59,16 @@ using Verifiers = std::function<ScramVerifier(crypto::Digest digest, std::string
 /// What mechanisms know of the connection: net::Stream::channel_binding(). Empty in clear text.
 using ChannelBinding = std::function<std::string(std::string_view type)>;
 
-/// Null for a mechanism that is not known, and for one that lacks what it needs: SCRAM verifiers, -PLUS a channel.
-/// `name` in upper case.
-std::unique_ptr<Server> make_server(std::string_view name, const Verifiers& verifiers = {},
-                                    const ChannelBinding& channel = {});
+/// What mechanisms need beside the client's responses.
+struct Means {
+  Verifiers verifiers{};
+  ChannelBinding channel{};
+  std::vector<std::string> certificate{};  // whom the peer's verified certificate names; empty: it has shown none
+};
+
+/// Null for a mechanism that is not known, and for one that lacks what it needs: SCRAM verifiers, -PLUS a channel,
+/// EXTERNAL a certificate. `name` in upper case.
+std::unique_ptr<Server> make_server(std::string_view name, const Means& means = {});
 
 /// Those that give passwords, which can be checked against hashes.
 const std::vector<std::string>& password_mechanisms();
@@ -70,6 +76,9 @@ const std::vector<std::string>& password_mechanisms();
 std::vector<std::string> scram_mechanisms(crypto::Digest digest);
 /// Whether the mechanism is of use only within TLS.
 bool needs_channel(std::string_view name);
+/// For clients with a certificate (RFC 4422 appendix A). It is for the first account that the certificate names, unless
+/// the client says which.
+inline constexpr std::string_view kExternal = "EXTERNAL";
 /// For those who have the passwords themselves.
 inline constexpr std::string_view kCramMd5 = "CRAM-MD5";
 bool proves(const CramMd5Proof& proof, std::string_view password);

@@ -37,10 +37,11 @@ bool fits(const Secret& secret, const std::string& password) {
 
 async::Task<const directory::Account*> Passwords::authenticate(directory::DirectoryPtr directory, sasl::Claim claim) {
   const auto* account = directory->find_account(claim.authentication);
-  if (account != nullptr && !account->can_log_in()) account = nullptr;
+  if (account != nullptr && !account->enabled) account = nullptr;
   if (account != nullptr && directory->find_account(claim.user()) != account) account = nullptr;
   if (const auto* const verdict = std::get_if<sasl::Verdict>(&claim.evidence))
     co_return *verdict == sasl::Verdict::kProven ? account : nullptr;
+  if (account != nullptr && !account->can_log_in()) account = nullptr;
   auto* const password = std::get_if<sasl::Password>(&claim.evidence);
   if (password == nullptr) co_return nullptr;  // hashes prove nothing of CRAM-MD5
   auto secret = account != nullptr ? secret_of(*account) : decoy(*directory);

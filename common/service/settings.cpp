@@ -103,9 +103,12 @@ std::vector<ListenerSpec> listeners(Checker& checker, const google::protobuf::Me
 }
 
 std::shared_ptr<const tls::ServerContext> server_tls(Checker& checker, const google::protobuf::Message& owner,
-                                                     const v1::Tls& tls) {
-  if (tls.certificate().empty() && tls.key().empty()) return nullptr;
-  auto context = tls::ServerContext::load({tls.certificate(), tls.key(), {}, false});
+                                                     const v1::Tls& tls, const std::string& client_ca) {
+  if (tls.certificate().empty() && tls.key().empty()) {
+    if (!client_ca.empty()) checker.fault(owner, "client_ca", "needs a certificate: see `tls`");
+    return nullptr;
+  }
+  auto context = tls::ServerContext::load({tls.certificate(), tls.key(), client_ca, false});
   if (context) return *std::move(context);
   checker.fault(owner, "tls", context.error());
   return nullptr;

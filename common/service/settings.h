@@ -46,9 +46,9 @@ void check_agent(Checker& checker, const v1::Agent& agent);
 std::vector<ListenerSpec> listeners(Checker& checker, const google::protobuf::Message& owner,
                                     const google::protobuf::RepeatedPtrField<v1::Listener>& listeners);
 
-/// Null without a certificate, or after a fault. `owner` has the field `tls`.
+/// Null without a certificate, or after a fault. `owner` has the field `tls`, and `client_ca` unless that is empty.
 std::shared_ptr<const tls::ServerContext> server_tls(Checker& checker, const google::protobuf::Message& owner,
-                                                     const v1::Tls& tls);
+                                                     const v1::Tls& tls, const std::string& client_ca = {});
 
 /// Null after a fault. `owner` has the field `directory`.
 directory::DirectoryPtr load_directory(Checker& checker, const google::protobuf::Message& owner,

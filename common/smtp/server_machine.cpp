@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/base/ascii.h"
+#include "common/sasl/server.h"
 #include "common/smtp/atrn.h"
 
 namespace quartet::smtp {
@@ -52,8 +53,10 @@ ServerMachine::Action ServerMachine::on_line_error(LineError error) {
   return Say{Reply(500, "5.5.2", "a line must end with CR LF, and neither stands elsewhere"), true};
 }
 
-const std::vector<std::string>& ServerMachine::mechanisms() const {
-  return secure_ || features_.auth_in_clear ? features_.mechanisms : features_.clear_mechanisms;
+std::vector<std::string> ServerMachine::mechanisms() const {
+  auto out = secure_ || features_.auth_in_clear ? features_.mechanisms : features_.clear_mechanisms;
+  if (certified_ && !out.empty()) out.emplace(out.begin(), sasl::kExternal);
+  return out;
 }
 
 Offered ServerMachine::offered() const {
@@ -110,9 +113,10 @@ void ServerMachine::add_extensions(std::vector<std::string>& lines) const {
 
 void ServerMachine::add_security(std::vector<std::string>& lines) const {
   if (features_.starttls && !secure_) lines.emplace_back("STARTTLS");
-  if (mechanisms().empty()) return;
+  const auto names = mechanisms();
+  if (names.empty()) return;
   std::string line = "AUTH";
-  for (const auto& mechanism : mechanisms()) line += " " + mechanism;
+  for (const auto& mechanism : names) line += " " + mechanism;
   lines.push_back(std::move(line));
 }
 
@@ -280,15 +284,16 @@ void ServerMachine::tls_started() {
 ServerMachine::Action ServerMachine::on_auth(const Command& command) {
   if (features_.mechanisms.empty()) return refuse(502, "5.5.1", "AUTH is not offered");
   if (!esmtp_) return refuse(503, "5.5.1", "say EHLO first");
-  if (mechanisms().empty()) return refuse(538, "5.7.11", "encryption is required for authentication");
+  const auto offered = mechanisms();
+  if (offered.empty()) return refuse(538, "5.7.11", "encryption is required for authentication");
   if (authenticated_) return refuse(503, "5.5.1", "already authenticated");
   if (in_mail_) return refuse(503, "5.5.1", "not within a transaction");
   const auto words = ascii::split(command.argument, ' ');
   const auto mechanism = ascii::upper(words[0]);
   const auto has = [&mechanism](const auto& list) { return std::ranges::find(list, mechanism) != list.end(); };
-  if (!has(mechanisms()) && has(features_.mechanisms))
+  if (!has(offered) && has(features_.mechanisms))
     return refuse(538, "5.7.11", "encryption is required for this mechanism");
-  if (!has(mechanisms())) return refuse(504, "5.5.4", "mechanism not known");
+  if (!has(offered)) return refuse(504, "5.5.4", "mechanism not known");
   if (words.size() > 2) return refuse(501, "5.5.4", "expected AUTH mechanism [response]");
   Auth auth{mechanism, std::nullopt};
   if (words.size() == 2) auth.initial = words[1] == "=" ? std::string() : std::string(words[1]);
@@ -333,6 +338,7 @@ void ServerMachine::client_changed(bool authenticated) {
   reset();
   hello_domain_.clear();
   esmtp_ = false;
+  certified_ = false;
   authenticated_ = authenticated;
 }
 

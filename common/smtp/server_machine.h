@@ -138,6 +138,8 @@ class ServerMachine {
 
   /// For a session that is secure from its first byte (implicit TLS).
   void set_secure() { secure_ = true; }
+  /// For a client whose certificate can log it in (EXTERNAL), until it is another.
+  void set_certified() { certified_ = true; }
   /// For a session that does not leave this host (within_host.h).
   void set_within_host() { within_host_ = true; }
 
@@ -159,7 +161,7 @@ class ServerMachine {
   Offered offered() const;
   bool require_tls_offered() const { return features_.require_tls && (secure_ || within_host_); }
   /// Of AUTH, as things are.
-  const std::vector<std::string>& mechanisms() const;
+  std::vector<std::string> mechanisms() const;
   /// RFC 2033 section 4.2 wants 503 where RFC 5321 section 4.1.1.4 gives 554.
   int no_recipients() const { return features_.lmtp ? 503 : 554; }
   void count(const Reply& reply);
@@ -169,6 +171,7 @@ class ServerMachine {
   std::string hello_domain_;
   bool esmtp_ = false;
   bool secure_ = false;
+  bool certified_ = false;
   bool within_host_ = false;
   bool authenticated_ = false;
   bool in_mail_ = false;

@@ -49,6 +49,7 @@ class Session {
       const bool secured = co_await start_tls();
       if (!secured) co_return SessionEnd::kTlsFailed;
       machine_.set_secure();
+      certify();
     }
     const auto welcome = co_await handler_.on_open(peer_);
     if (!welcome.positive()) {
@@ -243,6 +244,7 @@ class Session {
     peer_.origin.reset();
     sink_.reset();
     said_hello_ = said.hello.value_or("");
+    certificate_.clear();  // was that of the host in between
     machine_.client_changed(!peer_.login.empty());
     machine_.set_features(handler_.features_for(peer_, machine_.features()));
     const auto welcome = co_await handler_.on_open(peer_);
@@ -408,6 +410,7 @@ class Session {
     const bool secured = co_await start_tls();
     if (!secured) co_return end(SessionEnd::kTlsFailed);
     machine_.tls_started();
+    certify();
     peer_.hello.clear();
     peer_.login.clear();
   }
@@ -422,6 +425,11 @@ class Session {
     co_return true;
   }
 
+  void certify() {
+    certificate_ = tls::peer_names(*stream_);
+    if (!certificate_.empty()) machine_.set_certified();
+  }
+
   async::Task<std::optional<std::string>> next_response() {
     for (;;) {
       if (auto line = parser_.next_line(kMostAuthLine))
@@ -432,9 +440,10 @@ class Session {
   }
 
   async::Task<void> on_auth(ServerMachine::Auth auth) {
-    sasl::ChannelBinding channel;
-    if (stream_->tls() != nullptr) channel = [this](std::string_view type) { return stream_->channel_binding(type); };
-    auto mechanism = sasl::make_server(auth.mechanism, handler_.verifiers(), channel);
+    sasl::Means means{.verifiers = handler_.verifiers(), .certificate = certificate_};
+    if (stream_->tls() != nullptr)
+      means.channel = [this](std::string_view type) { return stream_->channel_binding(type); };
+    auto mechanism = sasl::make_server(auth.mechanism, means);
     if (mechanism == nullptr) co_return co_await answer_auth(Reply(504, "5.5.4", "mechanism not possible here"));
     sasl::Exchange exchange(std::move(mechanism));
     auto outcome = exchange.begin(auth.initial);
@@ -475,10 +484,11 @@ class Session {
   Peer peer_;
   std::string output_;
   std::unique_ptr<MessageSink> sink_;
-  std::string said_hello_;        // the client's own name, where XCLIENT told it
-  std::optional<Reply> refusal_;  // of the message under way
-  std::uint64_t received_ = 0;    // octets of it
-  LineEndChecker line_ends_;      // of a message by BDAT
+  std::string said_hello_;                // the client's own name, where XCLIENT told it
+  std::vector<std::string> certificate_;  // whom it names that the client has shown
+  std::optional<Reply> refusal_;          // of the message under way
+  std::uint64_t received_ = 0;            // octets of it
+  LineEndChecker line_ends_;              // of a message by BDAT
   // Of the message under way: what came after we asked for it, how long we waited, and whether the next time-out would
   // be for its rate.
   std::uint64_t message_octets_ = 0;

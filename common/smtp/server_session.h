@@ -49,7 +49,8 @@ class Handler {
   virtual async::Task<Reply> on_rcpt(const Peer& peer, const Transaction& transaction, const RcptParameters& rcpt) = 0;
   virtual async::Task<std::expected<std::unique_ptr<MessageSink>, Reply>> on_message(
       const Peer& peer, const Transaction& transaction) = 0;
-  /// 235 lets in (the session then sets Peer::login), 535 does not, 454 is a failure of ours.
+  /// 235 lets in (the session then sets Peer::login), 535 does not, 454 is a failure of ours. EXTERNAL is offered to
+  /// whom the server's context asks for a certificate and who has shown one.
   virtual async::Task<Reply> on_auth(const Peer& peer, const sasl::Claim& claim);
   /// For the mechanisms that need them (SCRAM).
   virtual sasl::Verifiers verifiers();

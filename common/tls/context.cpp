@@ -38,6 +38,19 @@ void show_expiry(const X509* certificate, const std::string& file) {
       .set(static_cast<double>(timegm(&end)));
 }
 
+/// For certificates that need not be valid: the result is kept with the session (SSL_get_verify_result), and the
+/// handshake goes on.
+int go_on(int, X509_STORE_CTX*) { return 1; }
+
+/// Asks clients for certificates.
+std::expected<void, std::string> ask_clients(SSL_CTX* context, const ServerFiles& files) {
+  if (SSL_CTX_load_verify_file(context, files.client_ca.c_str()) != 1) return std::unexpected(failure(files.client_ca));
+  SSL_CTX_set_client_CA_list(context, SSL_load_client_CA_file(files.client_ca.c_str()));
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER | (files.require_client ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+                     files.require_client ? nullptr : go_on);
+  return {};
+}
+
 std::expected<void, std::string> use_certificate(SSL_CTX* context, const std::string& certificate,
                                                  const std::string& key) {
   if (SSL_CTX_use_certificate_chain_file(context, certificate.c_str()) != 1)
@@ -63,11 +76,7 @@ std::expected<std::shared_ptr<const ServerContext>, std::string> ServerContext::
   SSL_CTX_set_num_tickets(context.get(), 1);
   SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
   if (!files.client_ca.empty()) {
-    if (SSL_CTX_load_verify_file(context.get(), files.client_ca.c_str()) != 1)
-      return std::unexpected(failure(files.client_ca));
-    SSL_CTX_set_client_CA_list(context.get(), SSL_load_client_CA_file(files.client_ca.c_str()));
-    SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER | (files.require_client ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
-                       nullptr);
+    if (const auto asked = ask_clients(context.get(), files); !asked) return std::unexpected(asked.error());
   }
   return std::shared_ptr<const ServerContext>(new ServerContext(context.release()));
 }

@@ -57,6 +57,38 @@ std::string end_point(const X509* certificate) {
   return out;
 }
 
+/// "" for what is no text, or would be another one to who stops at a NUL.
+std::string text_of(const ASN1_STRING* value) {
+  unsigned char* utf8 = nullptr;
+  const int size = ASN1_STRING_to_UTF8(&utf8, value);
+  ERR_clear_error();
+  if (size < 0) return {};
+  const std::string out(reinterpret_cast<const char*>(utf8), static_cast<std::size_t>(size));
+  OPENSSL_free(utf8);
+  return out.find('\0') == std::string::npos ? out : std::string();
+}
+
+std::vector<std::string> addresses_of(const X509* certificate) {
+  std::vector<std::string> out;
+  const std::unique_ptr<GENERAL_NAMES, void (*)(GENERAL_NAMES*)> names(
+      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)),
+      GENERAL_NAMES_free);
+  for (int n = 0; names && n < sk_GENERAL_NAME_num(names.get()); ++n) {
+    const auto* const name = sk_GENERAL_NAME_value(names.get(), n);
+    if (name->type != GEN_EMAIL) continue;
+    if (auto address = text_of(name->d.rfc822Name); !address.empty()) out.push_back(std::move(address));
+  }
+  return out;
+}
+
+/// The last one, which is the most specific.
+std::string common_name_of(const X509* certificate) {
+  const auto* const subject = X509_get_subject_name(certificate);
+  int last = -1;
+  for (int n = last; (n = X509_NAME_get_index_by_NID(subject, NID_commonName, n)) >= 0;) last = n;
+  return last < 0 ? std::string() : text_of(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, last)));
+}
+
 /// An emptied memory BIO keeps its memory for ever; a fresh one has none.
 void drop_memory(BIO* bio) {
   BUF_MEM* memory = nullptr;
@@ -230,6 +262,15 @@ net::TlsInfo Engine::info() const {
     info.trust = trust_of(ssl);
   }
   return info;
+}
+
+std::vector<std::string> Engine::peer_names() const {
+  const std::unique_ptr<X509, void (*)(X509*)> peer(SSL_get1_peer_certificate(native_->ssl), X509_free);
+  if (!info().peer_verified) return {};
+  auto names = addresses_of(peer.get());
+  if (!names.empty()) return names;
+  if (auto name = common_name_of(peer.get()); !name.empty()) names.push_back(std::move(name));
+  return names;
 }
 
 std::string Engine::channel_binding(std::string_view type) const {

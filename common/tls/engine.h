@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/net/stream.h"
 #include "common/tls/client_context.h"
@@ -52,6 +53,9 @@ class Engine {
   Fault fault() const { return fault_; }
   /// After the handshake.
   net::TlsInfo info() const;
+  /// Whom the peer's certificate names, if it was verified: the addresses (rfc822Name) in its subjectAltName, or
+  /// without any its common name. After the handshake.
+  std::vector<std::string> peer_names() const;
   /// net::Stream::channel_binding(); after the handshake.
   std::string channel_binding(std::string_view type) const;
 

@@ -12,7 +12,8 @@ namespace quartet::tls {
 struct ServerFiles {
   std::string certificate;  // PEM: the server's, then the intermediate ones
   std::string key;          // PEM
-  std::string client_ca;    // PEM; if given, clients may show a certificate of these
+  std::string client_ca;    // PEM; if given, clients are asked for a certificate of these
+  /// Whether they must show one. Otherwise one that is not valid is as good as none.
   bool require_client = false;
 };
 

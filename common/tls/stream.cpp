@@ -84,6 +84,7 @@ class TlsStream final : public net::Stream {
   const net::TlsInfo* tls() const override { return &info_; }
   std::string channel_binding(std::string_view type) const override { return engine_.channel_binding(type); }
   Fault fault() const { return engine_.fault(); }
+  std::vector<std::string> peer_names() const { return engine_.peer_names(); }
 
  private:
   /// A writer and a reader that answers a key update may meet here: one at a time, in the order of encryption.
@@ -137,6 +138,11 @@ async::Task<ConnectResult> secured(std::unique_ptr<TlsStream> stream, Role role,
 }
 
 }  // namespace
+
+std::vector<std::string> peer_names(const net::Stream& stream) {
+  const auto* const secured = dynamic_cast<const TlsStream*>(&stream);
+  return secured == nullptr ? std::vector<std::string>() : secured->peer_names();
+}
 
 async::Task<net::StreamResult> accept(std::unique_ptr<net::Stream> stream, std::shared_ptr<const ServerContext> context,
                                       async::Deadline deadline) {

@@ -2,6 +2,7 @@
 #pragma once
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/net/stream.h"
 #include "common/tls/client_context.h"
@@ -15,6 +16,9 @@ namespace quartet::tls {
 /// stream's.
 async::Task<net::StreamResult> accept(std::unique_ptr<net::Stream> stream, std::shared_ptr<const ServerContext> context,
                                       async::Deadline deadline);
+
+/// Engine::peer_names() of the peer of accept() or connect(); none for any other stream.
+std::vector<std::string> peer_names(const net::Stream& stream);
 
 /// Why there is no TLS with a server.
 struct ConnectError : net::IoError {

@@ -69,6 +69,27 @@ TEST_CASE("CRAM-MD5 proves a password without showing it (RFC 2195)", "[sasl]") 
   }
 }
 
+TEST_CASE("EXTERNAL is for whom the certificate names (RFC 4422 appendix A)", "[sasl]") {
+  const Means means{.certificate = {"ann@a.test", "sales@a.test"}};
+  for (const bool initial : {true, false}) {
+    const auto server = make_server("EXTERNAL", means);
+    if (!initial) CHECK(std::get<Challenge>(server->step(std::nullopt)).text.empty());
+    const auto claim = std::get<Claim>(server->step(""));
+    CHECK(claim.user() == "ann@a.test");
+    CHECK(std::get<Verdict>(claim.evidence) == Verdict::kProven);
+  }
+  const auto chosen = std::get<Claim>(make_server("EXTERNAL", means)->step("Sales@a.test"));
+  CHECK(chosen.authorization == "Sales@a.test");
+  CHECK(chosen.authentication == "sales@a.test");
+  // Whether the two are one account, the agent finds out.
+  const auto other = std::get<Claim>(make_server("EXTERNAL", means)->step("tom@a.test"));
+  CHECK(other.authorization == "tom@a.test");
+  CHECK(other.authentication == "ann@a.test");
+  for (const auto& bad : {std::string("ann\0", 4), std::string(kMostOctets + 1, 'a')})
+    CHECK(std::holds_alternative<Malformed>(make_server("EXTERNAL", means)->step(bad)));
+  CHECK(make_server("EXTERNAL") == nullptr);
+}
+
 TEST_CASE("other mechanisms are not there", "[sasl]") {
   CHECK(make_server("DIGEST-MD5") == nullptr);
   for (const auto& name : password_mechanisms()) CHECK(make_server(name) != nullptr);

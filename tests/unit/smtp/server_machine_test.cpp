@@ -170,6 +170,22 @@ TEST_CASE("TLS and authentication may be required (RFC 3207 section 4, RFC 4954 
   CHECK(code(machine, "AUTH PLAIN") == 503);
 }
 
+TEST_CASE("EXTERNAL is for a client with a certificate, until it is another", "[smtp]") {
+  auto wanted = features();
+  wanted.xclient = true;
+  wanted.mechanisms = {"PLAIN"};
+  ServerMachine machine(wanted);
+  machine.tls_started();
+  CHECK(code(machine, "EHLO c.test") == 250);
+  CHECK(code(machine, "AUTH EXTERNAL =") == 504);
+  machine.set_certified();
+  CHECK(has(offers(machine), "AUTH EXTERNAL PLAIN"));
+  CHECK(std::get<ServerMachine::Auth>(line(machine, "AUTH EXTERNAL =")).mechanism == "EXTERNAL");
+  machine.client_changed(false);
+  CHECK(code(machine, "EHLO c.test") == 250);
+  CHECK(code(machine, "AUTH EXTERNAL =") == 504);
+}
+
 TEST_CASE("the initial response of AUTH (RFC 4954 section 4)", "[smtp]") {
   auto wanted = features();
   wanted.auth_in_clear = true;

@@ -154,11 +154,35 @@ TEST_CASE("client certificates", "[tls]") {
   auto server = Engine::server(*server_side);
   auto client = Engine::client(*client_side, "mx.test");
   const auto ends = shake_hands(client, server, 4096);
-  const bool good = own == "client" || (own.empty() && !require);
+  const bool good = own == "client" || !require;
   CHECK((ends.server == Status::kDone) == good);
   if (!good) return;
   CHECK(server.info().peer_verified == (own == "client"));
   CHECK(server.info().peer_subject == (own == "client" ? "/CN=client" : ""));
+  CHECK(server.peer_names() == (own == "client" ? std::vector<std::string>{"client"} : std::vector<std::string>{}));
+}
+
+TEST_CASE("whom a certificate names", "[tls]") {
+  struct Case {
+    std::string alternatives;
+    std::vector<std::string> names;
+  };
+  const auto [alternatives, names] =
+      GENERATE(Case{"email:ann@a.test", {"ann@a.test"}},
+               Case{"DNS:a.test,email:ann@a.test,email:b@a.test", {"ann@a.test", "b@a.test"}},
+               Case{"DNS:a.test,IP:127.0.0.1", {"own"}});
+  quartet::test::Certificates set;
+  set.issue("server", "DNS:mx.test");
+  set.issue("own", alternatives);
+  const auto server_side =
+      *ServerContext::load({set.certificate("server"), set.key("server"), set.certificate("ca"), false});
+  ClientOptions options{
+      .verify = true, .ca = set.certificate("ca"), .certificate = set.certificate("own"), .key = set.key("own")};
+  const auto client_side = *ClientContext::make(options);
+  auto server = Engine::server(*server_side);
+  auto client = Engine::client(*client_side, "mx.test");
+  REQUIRE(shake_hands(client, server, 4096).server == Status::kDone);
+  CHECK(server.peer_names() == names);
 }
 
 TEST_CASE("versions before TLS 1.2 are refused", "[tls]") {
