@@ -27,4 +27,8 @@ bool verify_password(std::string_view password, std::string_view hash);
 std::expected<std::string, std::string> hash_password(std::string_view password,
                                                       PasswordHash method = PasswordHash::kYescrypt);
 
+/// Whether hash_password() by `method` would make a stronger one: `hash` is of a method that comes before it in the
+/// order sha512, bcrypt, yescrypt, argon2id, or of the same at a lower cost. False for what does not look hashed.
+bool is_weaker(std::string_view hash, PasswordHash method);
+
 }  // namespace quartet::crypto

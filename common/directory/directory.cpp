@@ -36,8 +36,13 @@ std::string canonical_address(std::string_view address) {
   return ascii::lower(local) + "@" + ascii::lower(address.substr(at + 1));
 }
 
-Directory::Directory(const config::v1::Directory& source)
-    : postmaster_(canonical_address(source.postmaster())), scram_secret_(source.scram_secret()) {
+Directory::Directory(const config::v1::Directory& source, std::string file)
+    : file_(std::move(file)),
+      postmaster_(canonical_address(source.postmaster())),
+      scram_secret_(source.scram_secret()) {
+  if (source.upgrade_hashes())
+    wanted_hash_ = source.hash_method().empty() ? crypto::PasswordHash::kArgon2id
+                                                : crypto::password_hash_named(source.hash_method());
   for (const auto& domain : source.domain()) {
     const std::string name = ascii::lower(domain.name());
     domain_names_.push_back(name);

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -15,6 +16,7 @@
 
 #include "common/base/ascii.h"
 #include "common/config/config.h"
+#include "common/crypto/password.h"
 #include "common/sasl/scram.h"
 
 namespace quartet::config::v1 {
@@ -68,8 +70,8 @@ struct Expansion {
 
 class Directory {
  public:
-  /// Of a source without faults, see load() and validate().
-  explicit Directory(const config::v1::Directory& source);
+  /// Of a source without faults, see load() and validate(). `file`: where it was read from.
+  explicit Directory(const config::v1::Directory& source, std::string file = {});
 
   /// By login; an additional address is a login too. Without regard to case. Null if there is none.
   const Account* find_account(std::string_view login) const;
@@ -91,6 +93,11 @@ class Directory {
   /// Whether the account may use the address as sender: its own ones, with any detail, and aliases that lead to it
   /// alone or name it in `may_send_as`.
   bool may_send_as(const Account& account, std::string_view address) const;
+
+  /// See edit.h.
+  const std::string& file() const { return file_; }
+  /// What weaker hashes are to be replaced with at logins; nullopt: they stay.
+  std::optional<crypto::PasswordHash> wanted_hash() const { return wanted_hash_; }
 
   /// Whether SCRAM with this digest can be offered: all accounts that can log in have a verifier for it.
   bool has_verifiers(crypto::Digest digest) const;
@@ -118,6 +125,8 @@ class Directory {
 
   std::string canonical_at_home(std::string_view address) const;
 
+  std::string file_;
+  std::optional<crypto::PasswordHash> wanted_hash_;
   std::vector<std::string> domain_names_;
   std::string postmaster_;
   std::string scram_secret_;

@@ -23,6 +23,8 @@ class Check {
     // After all addresses are known.
     for (const auto& domain : source_.domain()) leads_somewhere(domain, "catch_all", domain.catch_all());
     leads_somewhere(source_, "postmaster", source_.postmaster());
+    if (!source_.hash_method().empty() && !crypto::password_hash_named(source_.hash_method()))
+      error(source_, "hash_method", -1, "expected argon2id, yescrypt, bcrypt or sha512");
     for (const auto& alias : source_.alias())
       for (int n = 0; n < alias.sender_size(); ++n)
         if (!logins_.contains(canonical_address(alias.sender(n))))
@@ -123,7 +125,7 @@ std::expected<DirectoryPtr, std::vector<config::Error>> load(const std::string& 
   if (!loaded) return std::unexpected(loaded.error());
   auto errors = validate(source, *loaded->positions);
   if (!errors.empty()) return std::unexpected(std::move(errors));
-  return std::make_shared<const Directory>(source);
+  return std::make_shared<const Directory>(source, path);
 }
 
 }  // namespace quartet::directory

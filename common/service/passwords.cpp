@@ -46,8 +46,13 @@ async::Task<const directory::Account*> Passwords::authenticate(directory::Direct
   if (password == nullptr) co_return nullptr;  // hashes prove nothing of CRAM-MD5
   auto secret = account != nullptr ? secret_of(*account) : decoy(*directory);
   const bool good = co_await async::offload(
-      pool_, [text = std::move(password->text), secret = std::move(secret)] { return fits(secret, text); });
-  co_return good ? account : nullptr;
+      pool_, [&text = password->text, secret = std::move(secret)] { return fits(secret, text); });
+  if (!good) co_return nullptr;
+  if (account != nullptr && upgrades_.wants(*directory, *account)) {
+    pool_.submit(
+        [directory, account, text = std::move(password->text)] { HashUpgrades::run(*directory, *account, text); });
+  }
+  co_return account;
 }
 
 std::vector<std::string> mechanisms(const directory::Directory& directory) {

@@ -8,6 +8,7 @@
 #include "common/async/thread_pool.h"
 #include "common/directory/directory.h"
 #include "common/sasl/server.h"
+#include "common/service/hash_upgrades.h"
 
 namespace quartet::service {
 
@@ -17,17 +18,18 @@ inline constexpr std::chrono::seconds kLoginPause{2};
 class Passwords {
  public:
   explicit Passwords(std::size_t threads, std::chrono::milliseconds pause = kLoginPause)
-      : pool_("password", threads), pause_(pause) {}
+      : pause_(pause), pool_("password", threads) {}
 
   /// The account, which `directory` keeps alive, or null: no such user, wrong password, disabled, or the authorization
   /// identity (RFC 4616 section 2) names somebody else. Takes as long for users who do not exist, so that time does not
-  /// tell which do. Resumes on the caller's loop.
+  /// tell which do. Resumes on the caller's loop. A hash that is to be upgraded is, after that.
   async::Task<const directory::Account*> authenticate(directory::DirectoryPtr directory, sasl::Claim claim);
   std::chrono::milliseconds pause() const { return pause_; }
 
  private:
-  async::ThreadPool pool_;
+  HashUpgrades upgrades_;
   std::chrono::milliseconds pause_;
+  async::ThreadPool pool_;  // goes first: its threads use what is above
 };
 
 /// What may be offered within TLS, the strongest first.

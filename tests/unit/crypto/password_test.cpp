@@ -28,6 +28,29 @@ TEST_CASE("hashes of other methods are understood") {
   CHECK_FALSE(verify_password("passwore", argon2id));
 }
 
+TEST_CASE("which hash is weaker") {
+  using enum PasswordHash;
+  const std::string argon2id = "$argon2id$v=19$m=65536,t=3,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+  const std::string fewer_passes = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$x";
+  const std::string less_memory = "$argon2id$v=19$m=4096,t=3,p=1$c29tZXNhbHQ$x";
+  for (const std::string hash : {"$6$salt$x", "$2b$12$x", "$2y$05$x", "$y$j9T$x$y", "$7$x"}) {
+    CHECK(is_weaker(hash, kArgon2id));
+    CHECK_FALSE(is_weaker(hash, kSha512));
+  }
+  CHECK(is_weaker(fewer_passes, kArgon2id));
+  CHECK(is_weaker(less_memory, kArgon2id));
+  CHECK_FALSE(is_weaker(argon2id, kArgon2id));
+  // Nothing is made weaker.
+  for (const auto method : {kYescrypt, kBcrypt, kSha512}) CHECK_FALSE(is_weaker(fewer_passes, method));
+  CHECK(is_weaker("$6$salt$x", kYescrypt));
+  CHECK(is_weaker("$6$rounds=1000$salt$x", kSha512));
+  CHECK_FALSE(is_weaker("$6$rounds=100000$salt$x", kSha512));
+  CHECK(is_weaker("$2b$04$x", kBcrypt));
+  for (const std::string none : {"", "secret", "$1$salt$x"}) CHECK_FALSE(is_weaker(none, kArgon2id));
+  for (const auto method : {kYescrypt, kArgon2id, kBcrypt, kSha512})
+    CHECK_FALSE(is_weaker(*hash_password("secret", method), method));
+}
+
 TEST_CASE("what is no hash matches nothing") {
   CHECK_FALSE(verify_password("", ""));
   CHECK_FALSE(verify_password("secret", ""));
