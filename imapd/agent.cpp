@@ -83,8 +83,13 @@ service::Status Agent::start() {
   services_ = std::unique_ptr<Services>(new Services{
       .store = *store_,
       .authenticate = [this](sasl::Claim claim) { return authenticate(std::move(claim)); },
-      .mechanisms = [this] { return service::mechanisms(*settings_.get()->directory); },
+      .mechanisms =
+          [this] {
+            const auto settings = settings_.get();
+            return service::mechanisms(*settings->directory, settings->tokens.get());
+          },
       .verifiers = [this] { return service::verifiers(settings_.get()->directory); },
+      .token_refusal = [this] { return service::token_refusal(settings_.get()->tokens); },
       .maildrops = &maildrops_,
       .workers = workers_.get(),
       .budget = &budget_,
@@ -101,8 +106,8 @@ service::Status Agent::start() {
 }
 
 async::Task<std::string> Agent::authenticate(sasl::Claim claim) {
-  const auto directory = settings_.get()->directory;
-  const auto* account = co_await passwords_.authenticate(directory, std::move(claim));
+  const auto settings = settings_.get();
+  const auto* account = co_await passwords_.authenticate(settings->directory, std::move(claim), settings->tokens);
   co_return account == nullptr ? std::string() : account->login;
 }
 

@@ -61,7 +61,14 @@ Answer authenticate(Context& context, Input& input, const Authenticate& command)
   sasl::Exchange exchange(std::move(mechanism));
   auto outcome = exchange.begin(command.response);
   for (;;) {
-    if (auto* claim = std::get_if<sasl::Claim>(&outcome)) co_return co_await check(context, std::move(*claim));
+    if (auto* claim = std::get_if<sasl::Claim>(&outcome)) {
+      auto reply = co_await check(context, std::move(*claim));
+      const auto last = reply.kind == Reply::Kind::kNo ? exchange.refused() : std::nullopt;
+      if (!last) co_return reply;
+      context.output.line("+ " + last->text);
+      const auto line = co_await input.line(context.options.login_timeout);
+      co_return line ? reply : Reply::bad("Cancelled");
+    }
     if (std::holds_alternative<sasl::Exchange::Cancelled>(outcome)) co_return Reply::bad("Cancelled");
     if (std::holds_alternative<sasl::Malformed>(outcome)) co_return Reply::bad("Malformed response");
     context.output.line("+ " + std::get<sasl::Challenge>(outcome).text);

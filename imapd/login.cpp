@@ -39,7 +39,7 @@ async::Task<std::expected<std::string, Refusal>> log_in(Services& services, Appl
 std::vector<std::string> offered_mechanisms(const Services& services, bool secure,
                                             const std::vector<std::string>& certificate) {
   auto out = services.mechanisms();
-  if (!secure) std::erase_if(out, sasl::needs_channel);
+  if (!secure) std::erase_if(out, sasl::needs_tls);
   if (!certificate.empty()) out.emplace(out.begin(), sasl::kExternal);
   return out;
 }
@@ -49,7 +49,7 @@ std::unique_ptr<sasl::Server> offered_mechanism(const Services& services, const 
                                                 const std::vector<std::string>& certificate) {
   const auto offered = offered_mechanisms(services, channel != nullptr, certificate);
   if (std::ranges::find(offered, name) == offered.end()) return nullptr;
-  return sasl::make_server(name, {services.verifiers(), channel, certificate});
+  return sasl::make_server(name, {services.verifiers(), channel, certificate, services.token_refusal()});
 }
 
 }  // namespace quartet::imapd

@@ -175,7 +175,8 @@ class Pop3Session {
     sasl::Exchange exchange(std::move(mechanism));
     auto outcome = exchange.begin(command.initial);
     for (;;) {
-      if (auto* const claim = std::get_if<sasl::Claim>(&outcome)) co_return co_await check(std::move(*claim));
+      if (auto* const claim = std::get_if<sasl::Claim>(&outcome))
+        co_return co_await check(std::move(*claim), &exchange);
       if (std::holds_alternative<sasl::Exchange::Cancelled>(outcome)) co_return error("Cancelled");
       if (const auto* const bad = std::get_if<sasl::Malformed>(&outcome)) co_return error(bad->reason);
       output_.line("+ " + std::get<sasl::Challenge>(outcome).text);
@@ -185,12 +186,18 @@ class Pop3Session {
     }
   }
 
-  async::Task<void> check(sasl::Claim claim) {
+  /// `exchange`: that the claim came by; null for USER and PASS.
+  async::Task<void> check(sasl::Claim claim, sasl::Exchange* exchange = nullptr) {
     auto account = co_await log_in(services_, applicant_, std::move(claim), failed_logins_);
     if (!account && account.error() == Refusal::kTooMany) co_return error("[SYS/TEMP] Too many sessions");
     if (!account && account.error() == Refusal::kLater)
       co_return end_with("[SYS/TEMP] Too many failed logins, come later");
     if (!account) {
+      if (const auto last = exchange != nullptr ? exchange->refused() : std::nullopt) {
+        output_.line("+ " + last->text);
+        const auto line = co_await input_.line(options_.login_timeout);
+        if (!line) co_return on_input_end();
+      }
       error("[AUTH] Wrong user or password");
       if (failed_logins_ >= kMostFailedLogins) over_ = true;
       co_return;

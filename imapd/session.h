@@ -55,6 +55,7 @@ struct Services {
   /// What AUTHENTICATE offers where passwords are taken, and what these mechanisms need.
   std::function<std::vector<std::string>()> mechanisms = sasl::password_mechanisms;
   std::function<sasl::Verifiers()> verifiers = [] { return sasl::Verifiers(); };
+  std::function<std::string()> token_refusal = [] { return std::string(); };  // see sasl::Means
   /// Accounts whose maildrop a POP3 session has open; null: any number of sessions of POP3 may.
   service::Tally* maildrops = nullptr;
   /// Where SEARCH looks through long messages; null: on the loop.

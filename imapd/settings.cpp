@@ -4,6 +4,7 @@
 
 #include "common/service/settings.h"
 #include "common/service/shared_mailboxes.h"
+#include "common/service/token_settings.h"
 
 namespace quartet::imapd {
 namespace {
@@ -52,6 +53,7 @@ std::expected<SettingsPtr, std::vector<config::Error>> load_settings(const confi
   settings->session.hostname = service::hostname(config.agent());
   settings->session.login_in_clear = config.login_in_clear();
   settings->directory = service::load_directory(checker, config, config.directory());
+  settings->tokens = service::read_tokens(checker, config.has_oauth(), config.oauth());
   settings->namespaces = service::read_namespaces(checker, config.shared_mailboxes(), settings->directory);
   checker.require(config, "store", config.store());
   check_login(checker, *settings);

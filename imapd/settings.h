@@ -11,6 +11,7 @@
 #include "common/config/config.h"
 #include "common/directory/directory.h"
 #include "common/service/acceptor.h"
+#include "common/service/tokens.h"
 #include "imapd/session.h"
 #include "quartet/config/v1/imapd.pb.h"
 
@@ -22,6 +23,7 @@ struct Settings {
   std::vector<service::ListenerSpec> pop3_listeners;
   SessionOptions session;  // without what belongs to one listener or one run: implicit_tls, draining
   directory::DirectoryPtr directory;
+  std::shared_ptr<service::Tokens> tokens;  // null: none are taken
   store::NamespacesPtr namespaces;
   std::size_t sessions_per_account = 100;
   std::size_t connections_per_client = 500;

@@ -105,8 +105,12 @@ service::Status Agent::start() {
     guard_ = *std::move(guard);
     managesieve_ = std::unique_ptr<ManageSieveServices>(new ManageSieveServices{
         filters_->scripts(), *files_, [this](sasl::Claim claim) { return authenticate(std::move(claim)); },
-        [this] { return service::mechanisms(*settings_.get()->tables.directory); },
-        [this] { return service::verifiers(settings_.get()->tables.directory); }, *guard_});
+        [this] {
+          const auto settings = settings_.get();
+          return service::mechanisms(*settings->tables.directory, settings->sieve_tokens.get());
+        },
+        [this] { return service::verifiers(settings_.get()->tables.directory); },
+        [this] { return service::token_refusal(settings_.get()->sieve_tokens); }, *guard_});
   }
   // The way back to ourselves is open before the queue begins.
   acceptor_->start();
@@ -141,8 +145,9 @@ async::Task<void> Agent::serve_scripts(std::unique_ptr<net::Stream> stream, cons
 }
 
 async::Task<std::string> Agent::authenticate(sasl::Claim claim) {
-  const auto directory = settings_.get()->tables.directory;
-  const auto* account = co_await passwords_.authenticate(directory, std::move(claim));
+  const auto settings = settings_.get();
+  const auto* account =
+      co_await passwords_.authenticate(settings->tables.directory, std::move(claim), settings->sieve_tokens);
   co_return account == nullptr ? std::string() : account->login;
 }
 

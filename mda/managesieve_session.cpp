@@ -321,6 +321,11 @@ class Session {
     for (;;) {
       if (auto* claim = std::get_if<sasl::Claim>(&outcome)) {
         auto answer = co_await check_login(std::move(*claim));
+        if (const auto last = answer.kind == Answer::Kind::kNo ? exchange.refused() : std::nullopt) {
+          out_ += managesieve_string(last->text) + "\r\n";
+          auto reply = co_await read();
+          if (!reply) co_return;
+        }
         co_return say(answer);
       }
       if (std::holds_alternative<sasl::Exchange::Cancelled>(outcome)) co_return say(no("Cancelled"));
@@ -345,7 +350,7 @@ class Session {
     if (std::ranges::count(offered(), name) == 0) return nullptr;
     return sasl::make_server(
         name, {services_.verifiers(), [this](std::string_view type) { return stream_->channel_binding(type); },
-               certificate_});
+               certificate_, services_.token_refusal()});
   }
 
   async::Task<Answer> check_login(sasl::Claim claim) {

@@ -39,6 +39,7 @@ struct ManageSieveServices {
   /// What AUTHENTICATE offers within TLS, and what these mechanisms need.
   std::function<std::vector<std::string>()> mechanisms;
   std::function<sasl::Verifiers()> verifiers;
+  std::function<std::string()> token_refusal;  // see sasl::Means
   service::LoginGuard& guard;
 };
 

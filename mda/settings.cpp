@@ -9,6 +9,7 @@
 #include "common/service/settings.h"
 #include "common/service/shared_mailboxes.h"
 #include "common/service/srs.h"
+#include "common/service/token_settings.h"
 #include "common/smtp/path.h"
 #include "mda/routes.h"
 #include "quartet/config/v1/directory.pb.h"
@@ -110,6 +111,7 @@ void read_sieve(service::Checker& checker, const v1::Mda& config, Settings& sett
   if (sieve.redirects() != 0) out.redirects = sieve.redirects();
   if (sieve.listener_size() == 0) return;
   settings.sieve_listeners = service::listeners(checker, sieve, sieve.listener());
+  settings.sieve_tokens = service::read_tokens(checker, sieve.has_oauth(), sieve.oauth());
   if (config.tls().certificate().empty())
     checker.fault(sieve, "listener", "needs a certificate: see `tls`", 0);
   else

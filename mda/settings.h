@@ -9,6 +9,7 @@
 #include "common/config/config.h"
 #include "common/relay/relay.h"
 #include "common/service/acceptor.h"
+#include "common/service/tokens.h"
 #include "common/sieve/run.h"
 #include "common/smtp/server_session.h"
 #include "mda/session.h"
@@ -26,6 +27,7 @@ struct Settings {
   store::NamespacesPtr namespaces;
   std::vector<service::ListenerSpec> sieve_listeners;     // of ManageSieve
   std::shared_ptr<const tls::ServerContext> sieve_tls{};  // there
+  std::shared_ptr<service::Tokens> sieve_tokens{};        // there; null: none are taken
   std::uint64_t memory = 0;                               // octets of messages that come in at a time
   /// With a spool.
   relay::Options relay;

@@ -78,12 +78,13 @@ async::Task<smtp::Reply> Session::on_open(const smtp::Peer& peer) {
   co_return smtp::Reply(220, "", "welcome");
 }
 
-async::Task<smtp::Reply> Session::on_auth(const smtp::Peer& peer, const sasl::Claim& claim) {
+async::Task<smtp::Reply> Session::on_auth(const smtp::Peer& peer, sasl::Claim& claim) {
   settings_ = current_.get();
   const bool admitted = co_await guard_.admit("smtp", peer.address, claim.authentication);
   if (!admitted) co_return smtp::Reply(421, "4.7.0", "too many failed logins, come later");
-  const auto* account = co_await passwords_.authenticate(settings_->directory, claim);
-  report_login(peer, claim.authentication, account != nullptr);
+  const auto* account = co_await passwords_.authenticate(settings_->directory, claim, settings_->tokens);
+  if (account != nullptr && claim.user().empty()) claim.authorization = account->login;
+  report_login(peer, claim.authentication.empty() ? claim.user() : claim.authentication, account != nullptr);
   if (account != nullptr) co_return smtp::Reply(235, "2.7.0", "authenticated");
   guard_.failed(peer.address, claim.authentication, wall_now());
   if (++failed_logins_ > 1) co_await async::sleep_for(passwords_.pause());

@@ -25,8 +25,9 @@ class Session final : public smtp::Handler {
       : current_(current), settings_(current.get()), intake_(std::move(intake)), passwords_(passwords), guard_(guard) {}
 
   async::Task<smtp::Reply> on_open(const smtp::Peer& peer) override;
-  async::Task<smtp::Reply> on_auth(const smtp::Peer& peer, const sasl::Claim& claim) override;
+  async::Task<smtp::Reply> on_auth(const smtp::Peer& peer, sasl::Claim& claim) override;
   sasl::Verifiers verifiers() override { return service::verifiers(current_.get()->directory); }
+  std::string token_refusal() override { return service::token_refusal(current_.get()->tokens); }
   async::Task<smtp::Reply> on_mail(const smtp::Peer& peer, const smtp::MailParameters& mail) override;
   async::Task<smtp::Reply> on_rcpt(const smtp::Peer& peer, const smtp::Transaction& transaction,
                                    const smtp::RcptParameters& rcpt) override;

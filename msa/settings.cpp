@@ -5,6 +5,7 @@
 #include "common/service/passwords.h"
 #include "common/service/settings.h"
 #include "common/service/site_policies.h"
+#include "common/service/token_settings.h"
 
 namespace quartet::msa {
 namespace {
@@ -94,7 +95,8 @@ std::expected<SettingsPtr, std::vector<config::Error>> load_settings(const confi
   read_server(checker, source, *out);
   read_extensions(checker, source, *out);
   out->directory = service::load_directory(checker, source, source.directory());
-  if (out->directory) out->server.features.mechanisms = service::mechanisms(*out->directory);
+  out->tokens = service::read_tokens(checker, source.has_oauth(), source.oauth());
+  if (out->directory) out->server.features.mechanisms = service::mechanisms(*out->directory, out->tokens.get());
   out->author_rule = author_rule(source);
   read_hand_off(checker, source, *out);
   if (!checker.ok()) return std::unexpected(checker.take());

@@ -12,6 +12,7 @@
 #include "common/relay/relay.h"
 #include "common/service/acceptor.h"
 #include "common/service/settings.h"
+#include "common/service/tokens.h"
 #include "common/smtp/server_session.h"
 #include "msa/author.h"
 #include "quartet/config/v1/msa.pb.h"
@@ -24,6 +25,7 @@ struct Settings {
   std::vector<service::ListenerSpec> listeners;
   smtp::ServerOptions server;  // without what belongs to one session
   directory::DirectoryPtr directory;
+  std::shared_ptr<service::Tokens> tokens;      // null: none are taken
   std::shared_ptr<const relay::Router> router;  // null: the spool is an mta's
   relay::Options relay;
   std::uint64_t memory = 0;

@@ -40,7 +40,7 @@ async::Task<bool> OdmrSession::authenticate(SettingsPtr settings, const sasl::Cl
   co_return true;
 }
 
-async::Task<smtp::Reply> OdmrSession::on_auth(const smtp::Peer& peer, const sasl::Claim& claim) {
+async::Task<smtp::Reply> OdmrSession::on_auth(const smtp::Peer& peer, sasl::Claim& claim) {
   const bool admitted = co_await guard_.admit("odmr", peer.address, claim.authentication);
   if (!admitted) co_return smtp::Reply(421, "4.7.0", "too many failed logins, come later");
   const bool good = co_await authenticate(current_.get(), claim);

@@ -21,7 +21,7 @@ class OdmrSession final : public smtp::Handler {
       : current_(current), passwords_(passwords), guard_(guard), relay_(relay), record_(record) {}
 
   async::Task<smtp::Reply> on_open(const smtp::Peer& peer) override;
-  async::Task<smtp::Reply> on_auth(const smtp::Peer& peer, const sasl::Claim& claim) override;
+  async::Task<smtp::Reply> on_auth(const smtp::Peer& peer, sasl::Claim& claim) override;
   async::Task<smtp::Reply> on_atrn(const smtp::Peer& peer, const std::vector<std::string>& domains) override;
   async::Task<void> on_turned(const smtp::Peer& peer, std::unique_ptr<net::Stream> stream) override;
 

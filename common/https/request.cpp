@@ -7,6 +7,8 @@
 #include <memory>
 
 #include "common/base/ascii.h"
+#include "common/base/encoding.h"
+#include "common/https/call.h"
 
 namespace quartet::https {
 namespace {
@@ -28,12 +30,28 @@ std::size_t receive(char* bytes, std::size_t size, std::size_t count, void* into
   return size * count;
 }
 
-/// "host:443:192.0.2.1,[2001:db8::1]"
-std::string resolution(const Url& url, const std::vector<std::string>& addresses) {
+/// "host:443:192.0.2.1,[2001:db8::1]"; null without addresses: then the system knows.
+List resolution(const Url& url, const std::vector<std::string>* addresses_given) {
+  if (addresses_given == nullptr) return {nullptr, curl_slist_free_all};
+  const auto& addresses = *addresses_given;
   auto out = fmt::format("{}:{}:", url.host, url.port);
   for (std::size_t i = 0; i < addresses.size(); ++i) {
     const bool v6 = addresses[i].contains(':');
     out += fmt::format("{}{}{}{}", i == 0 ? "" : ",", v6 ? "[" : "", addresses[i], v6 ? "]" : "");
+  }
+  return {curl_slist_append(nullptr, out.c_str()), curl_slist_free_all};
+}
+
+/// application/x-www-form-urlencoded.
+std::string form_encoded(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (ascii::is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '*')
+      out += c;
+    else if (c == ' ')
+      out += '+';
+    else
+      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
   }
   return out;
 }
@@ -68,12 +86,12 @@ void configure_post(CURL* curl, curl_slist* header, std::string_view content) {
   curl_easy_setopt(curl, CURLOPT_POSTFIELDS, content.data());
 }
 
-std::expected<Response, Error> perform(const Url& url, const std::vector<std::string>& addresses, const List& header,
+/// The body is sent by POST if there is a header.
+std::expected<Response, Error> perform(const Url& url, const List& resolve, const List& header,
                                        std::string_view content, const Options& options) {
   static const auto initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
   const Handle curl(initialised == CURLE_OK ? curl_easy_init() : nullptr, curl_easy_cleanup);
   if (!curl) return std::unexpected(Error{"libcurl does not start"});
-  const List resolve(curl_slist_append(nullptr, resolution(url, addresses).c_str()), curl_slist_free_all);
   Body body{{}, options.most};
   configure(curl.get(), text_of(url), resolve.get(), options, body);
   if (header) configure_post(curl.get(), header.get(), content);
@@ -116,14 +134,29 @@ std::optional<Url> parse_url(std::string_view text) {
 }
 
 std::expected<Response, Error> get(const Url& url, const std::vector<std::string>& addresses, const Options& options) {
-  return perform(url, addresses, List(nullptr, curl_slist_free_all), {}, options);
+  return perform(url, resolution(url, &addresses), List(nullptr, curl_slist_free_all), {}, options);
 }
 
 std::expected<Response, Error> post(const Url& url, const std::vector<std::string>& addresses, std::string_view type,
                                     std::string_view body, const Options& options) {
   const List header(curl_slist_append(nullptr, fmt::format("Content-Type: {}", type).c_str()), curl_slist_free_all);
   if (!header) return std::unexpected(Error{"no memory"});
-  return perform(url, addresses, header, body, options);
+  return perform(url, resolution(url, &addresses), header, body, options);
+}
+
+std::expected<Response, Error> call(const Call& call, const Options& options) {
+  const auto resolve = resolution(call.url, nullptr);
+  if (call.form.empty()) return perform(call.url, resolve, List(nullptr, curl_slist_free_all), {}, options);
+  std::string body;
+  for (const auto& [name, value] : call.form)
+    body += (body.empty() ? "" : "&") + form_encoded(name) + "=" + form_encoded(value);
+  List header(curl_slist_append(nullptr, "Content-Type: application/x-www-form-urlencoded"), curl_slist_free_all);
+  if (!call.user.empty()) {
+    const auto proof = base64_encode(form_encoded(call.user) + ":" + form_encoded(call.password));
+    auto* const longer = curl_slist_append(header.get(), ("Authorization: Basic " + proof).c_str());
+    if (longer == nullptr) return std::unexpected(Error{"no memory"});
+  }
+  return perform(call.url, resolve, header, body, options);
 }
 
 }  // namespace quartet::https

@@ -19,6 +19,12 @@ Exchange::Outcome Exchange::on_line(std::string_view line) {
   return step(*response);
 }
 
+std::optional<Challenge> Exchange::refused() {
+  auto challenge = server_->refused();
+  if (challenge) challenge->text = base64_encode(challenge->text);
+  return challenge;
+}
+
 Exchange::Outcome Exchange::step(std::optional<std::string_view> response) {
   auto step = server_->step(response);
   if (auto* challenge = std::get_if<Challenge>(&step)) return Challenge{base64_encode(challenge->text)};

@@ -6,6 +6,7 @@
 
 #include "common/base/ascii.h"
 #include "common/base/encoding.h"
+#include "common/sasl/gs2.h"
 
 namespace quartet::sasl {
 namespace {
@@ -20,24 +21,6 @@ std::optional<std::string_view> take_attribute(std::string_view& text, char name
   const auto value = text.substr(2, comma == std::string_view::npos ? comma : comma - 2);
   text.remove_prefix(comma == std::string_view::npos ? text.size() : comma + 1);
   return value;
-}
-
-/// RFC 5802 section 5.1: "=2C" and "=3D" stand for a comma and an equals sign; any other "=" is a fault.
-std::optional<std::string> saslname(std::string_view text) {
-  std::string out;
-  while (!text.empty()) {
-    if (text[0] != '=') {
-      out += text[0];
-      text.remove_prefix(1);
-    } else if (text.starts_with("=2C") || text.starts_with("=3D")) {
-      out += text[2] == 'C' ? ',' : '=';
-      text.remove_prefix(3);
-    } else {
-      return std::nullopt;
-    }
-  }
-  if (!acceptable(out)) return std::nullopt;
-  return out;
 }
 
 bool is_nonce(std::string_view text) {
@@ -70,22 +53,16 @@ bool ScramServer::take_binding(std::string_view flag) {
 }
 
 Step ScramServer::on_first(std::string_view message) {
-  const auto first = message.find(',');
-  const auto second = first == std::string_view::npos ? first : message.find(',', first + 1);
-  if (second == std::string_view::npos) return Malformed{"expected a GS2 header"};
-  if (!take_binding(message.substr(0, first))) return Malformed{"this channel binding is not possible here"};
-  gs2_header_ = message.substr(0, second + 1);
-  // gsasl says "a=" when it has none, which the grammar does not permit and nobody can misunderstand.
-  if (const auto name = message.substr(first + 1, second - first - 1); !name.empty() && name != "a=") {
-    const auto decoded = name.starts_with("a=") ? saslname(name.substr(2)) : std::nullopt;
-    if (!decoded) return Malformed{"malformed authorization identity"};
-    authorization_ = *decoded;
-  }
-  auto bare = message.substr(second + 1);
+  const auto header = parse_gs2_header(message);
+  if (!header) return Malformed{header.error()};
+  if (!take_binding(header->flag)) return Malformed{"this channel binding is not possible here"};
+  gs2_header_ = message.substr(0, header->size);
+  authorization_ = header->authorization;
+  auto bare = message.substr(header->size);
   auth_message_ = bare;
   // "m=" in front would be an extension that we had to understand; it is refused with what else is no name.
   const auto name = take_attribute(bare, 'n');
-  const auto decoded = name ? saslname(*name) : std::nullopt;
+  const auto decoded = name ? parse_saslname(*name) : std::nullopt;
   const auto prepared = decoded ? prepare(*decoded) : std::nullopt;
   const auto nonce = take_attribute(bare, 'r');
   if (!prepared || !acceptable(*prepared)) return Malformed{"malformed user name"};

@@ -5,6 +5,7 @@
 #include "common/base/ascii.h"
 #include "common/base/encoding.h"
 #include "common/base/id.h"
+#include "common/sasl/bearer_server.h"
 #include "common/sasl/scram_server.h"
 
 namespace quartet::sasl {
@@ -78,6 +79,8 @@ class External final : public Server {
 };
 
 constexpr std::string_view kPlus = "-PLUS";
+constexpr std::string_view kOauthBearer = "OAUTHBEARER";
+constexpr std::string_view kXoauth2 = "XOAUTH2";
 
 }  // namespace
 
@@ -85,14 +88,21 @@ bool acceptable(std::string_view text) {
   return !text.empty() && text.size() <= kMostOctets && text.find('\0') == std::string_view::npos;
 }
 
-bool needs_channel(std::string_view name) { return name.ends_with(kPlus); }
+bool needs_tls(std::string_view name) {
+  return name.ends_with(kPlus) || std::ranges::find(token_mechanisms(), name) != token_mechanisms().end();
+}
 
 std::unique_ptr<Server> make_server(std::string_view name, const Means& means) {
   if (name == "PLAIN") return std::make_unique<Plain>();
   if (name == "LOGIN") return std::make_unique<Login>();
   if (name == kCramMd5) return std::make_unique<CramMd5>();
   if (name == kExternal) return means.certificate.empty() ? nullptr : std::make_unique<External>(means.certificate);
-  const bool plus = needs_channel(name);
+  if (name == kOauthBearer || name == kXoauth2) {
+    using Form = BearerServer::Form;
+    if (means.token_refusal.empty()) return nullptr;
+    return std::make_unique<BearerServer>(name == kXoauth2 ? Form::kXoauth2 : Form::kOauthBearer, means.token_refusal);
+  }
+  const bool plus = name.ends_with(kPlus);
   if (!means.verifiers || (plus && !means.channel)) return nullptr;
   if (plus) name.remove_suffix(kPlus.size());
   for (const auto digest : {crypto::Digest::kSha256, crypto::Digest::kSha1})
@@ -102,6 +112,11 @@ std::unique_ptr<Server> make_server(std::string_view name, const Means& means) {
 
 const std::vector<std::string>& password_mechanisms() {
   static const std::vector<std::string> names = {"PLAIN", "LOGIN"};
+  return names;
+}
+
+const std::vector<std::string>& token_mechanisms() {
+  static const std::vector<std::string> names = {std::string(kOauthBearer), std::string(kXoauth2)};
   return names;
 }
 

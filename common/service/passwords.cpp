@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "common/crypto/password.h"
+#include "common/log/log.h"
 #include "common/metrics/metrics.h"
 
 namespace quartet::service {
@@ -35,7 +36,11 @@ bool fits(const Secret& secret, const std::string& password) {
 
 }  // namespace
 
-async::Task<const directory::Account*> Passwords::authenticate(directory::DirectoryPtr directory, sasl::Claim claim) {
+async::Task<const directory::Account*> Passwords::authenticate(directory::DirectoryPtr directory, sasl::Claim claim,
+                                                               std::shared_ptr<Tokens> tokens) {
+  if (auto* const token = std::get_if<sasl::BearerToken>(&claim.evidence)) {
+    claim.evidence = co_await check_token(std::move(tokens), std::move(token->text), claim.authentication);
+  }
   const auto* account = directory->find_account(claim.authentication);
   if (account != nullptr && !account->enabled) account = nullptr;
   if (account != nullptr && directory->find_account(claim.user()) != account) account = nullptr;
@@ -55,10 +60,21 @@ async::Task<const directory::Account*> Passwords::authenticate(directory::Direct
   co_return account;
 }
 
-std::vector<std::string> mechanisms(const directory::Directory& directory) {
+async::Task<sasl::Verdict> Passwords::check_token(std::shared_ptr<Tokens> tokens, std::string text,
+                                                  std::string& login) {
+  if (tokens == nullptr) co_return sasl::Verdict::kDisproven;
+  const auto found = co_await async::offload(token_pool_, [tokens, &text] { return tokens->check(text); });
+  if (found) login = *found;
+  if (found) co_return sasl::Verdict::kProven;
+  log::info("token.refused", {{"login", login}, {"reason", found.error()}});
+  co_return sasl::Verdict::kDisproven;
+}
+
+std::vector<std::string> mechanisms(const directory::Directory& directory, const Tokens* tokens) {
   std::vector<std::string> out;
   for (const auto digest : {crypto::Digest::kSha256, crypto::Digest::kSha1})
     if (directory.has_verifiers(digest)) std::ranges::copy(sasl::scram_mechanisms(digest), std::back_inserter(out));
+  if (tokens != nullptr) std::ranges::copy(sasl::token_mechanisms(), std::back_inserter(out));
   std::ranges::copy(sasl::password_mechanisms(), std::back_inserter(out));
   return out;
 }

@@ -2,6 +2,7 @@
 // thread.
 #pragma once
 #include <chrono>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -9,31 +10,41 @@
 #include "common/directory/directory.h"
 #include "common/sasl/server.h"
 #include "common/service/hash_upgrades.h"
+#include "common/service/tokens.h"
 
 namespace quartet::service {
 
 /// Before the answer to a failed login, from the second of a session on: guessing is slow.
 inline constexpr std::chrono::seconds kLoginPause{2};
+/// Tokens that are checked at a time.
+inline constexpr std::size_t kTokenThreads = 4;
 
 class Passwords {
  public:
   explicit Passwords(std::size_t threads, std::chrono::milliseconds pause = kLoginPause)
-      : pause_(pause), pool_("password", threads) {}
+      : pause_(pause), pool_("password", threads), token_pool_("token", kTokenThreads) {}
 
   /// The account, which `directory` keeps alive, or null: no such user, wrong password, disabled, or the authorization
   /// identity (RFC 4616 section 2) names somebody else. Takes as long for users who do not exist, so that time does not
   /// tell which do. Resumes on the caller's loop. A hash that is to be upgraded is, after that.
-  async::Task<const directory::Account*> authenticate(directory::DirectoryPtr directory, sasl::Claim claim);
+  /// `tokens` check tokens; null: none are taken.
+  async::Task<const directory::Account*> authenticate(directory::DirectoryPtr directory, sasl::Claim claim,
+                                                      std::shared_ptr<Tokens> tokens = nullptr);
   std::chrono::milliseconds pause() const { return pause_; }
 
  private:
+  /// A token proves a login, which is then put in the place of the client's own word.
+  async::Task<sasl::Verdict> check_token(std::shared_ptr<Tokens> tokens, std::string text, std::string& login);
+
   HashUpgrades upgrades_;
   std::chrono::milliseconds pause_;
-  async::ThreadPool pool_;  // goes first: its threads use what is above
+  // These go first: their threads use what is above.
+  async::ThreadPool pool_;
+  async::ThreadPool token_pool_;  // waits for servers
 };
 
-/// What may be offered within TLS, the strongest first.
-std::vector<std::string> mechanisms(const directory::Directory& directory);
+/// What may be offered within TLS, the strongest first. `tokens` is null where none are taken.
+std::vector<std::string> mechanisms(const directory::Directory& directory, const Tokens* tokens = nullptr);
 /// For the mechanisms among them that need them.
 sasl::Verifiers verifiers(directory::DirectoryPtr directory);
 

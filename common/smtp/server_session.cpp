@@ -440,7 +440,8 @@ class Session {
   }
 
   async::Task<void> on_auth(ServerMachine::Auth auth) {
-    sasl::Means means{.verifiers = handler_.verifiers(), .certificate = certificate_};
+    sasl::Means means{
+        .verifiers = handler_.verifiers(), .certificate = certificate_, .token_refusal = handler_.token_refusal()};
     if (stream_->tls() != nullptr)
       means.channel = [this](std::string_view type) { return stream_->channel_binding(type); };
     auto mechanism = sasl::make_server(auth.mechanism, means);
@@ -448,7 +449,7 @@ class Session {
     sasl::Exchange exchange(std::move(mechanism));
     auto outcome = exchange.begin(auth.initial);
     for (;;) {
-      if (auto* claim = std::get_if<sasl::Claim>(&outcome)) co_return co_await check(std::move(*claim));
+      if (auto* claim = std::get_if<sasl::Claim>(&outcome)) co_return co_await check(std::move(*claim), exchange);
       if (const auto* malformed = std::get_if<sasl::Malformed>(&outcome))
         co_return co_await answer_auth(Reply(501, "5.5.2", malformed->reason));
       if (std::holds_alternative<sasl::Exchange::Cancelled>(outcome))
@@ -460,11 +461,16 @@ class Session {
     }
   }
 
-  async::Task<void> check(sasl::Claim claim) {
+  async::Task<void> check(sasl::Claim claim, sasl::Exchange& exchange) {
     const auto reply = co_await handler_.on_auth(peer_, claim);
     if (reply.code == 235) {
       peer_.login = claim.user();
       if (record_ != nullptr) record_->logged_in(peer_.login);
+    }
+    if (const auto last = reply.code == 535 ? exchange.refused() : std::nullopt) {
+      say(Reply(334, "", last->text));
+      const auto line = co_await next_response();
+      if (!line) co_return;
     }
     co_await answer_auth(reply);
   }
@@ -500,11 +506,11 @@ class Session {
 
 }  // namespace
 
-async::Task<Reply> Handler::on_auth(const Peer&, const sasl::Claim&) {
-  co_return Reply(502, "5.5.1", "AUTH is not offered");
-}
+async::Task<Reply> Handler::on_auth(const Peer&, sasl::Claim&) { co_return Reply(502, "5.5.1", "AUTH is not offered"); }
 
 sasl::Verifiers Handler::verifiers() { return {}; }
+
+std::string Handler::token_refusal() { return {}; }
 
 async::Task<Reply> Handler::on_etrn(const Peer&, const std::string&) {
   co_return Reply(502, "5.5.1", "ETRN is not offered");

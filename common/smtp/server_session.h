@@ -49,11 +49,13 @@ class Handler {
   virtual async::Task<Reply> on_rcpt(const Peer& peer, const Transaction& transaction, const RcptParameters& rcpt) = 0;
   virtual async::Task<std::expected<std::unique_ptr<MessageSink>, Reply>> on_message(
       const Peer& peer, const Transaction& transaction) = 0;
-  /// 235 lets in (the session then sets Peer::login), 535 does not, 454 is a failure of ours. EXTERNAL is offered to
-  /// whom the server's context asks for a certificate and who has shown one.
-  virtual async::Task<Reply> on_auth(const Peer& peer, const sasl::Claim& claim);
+  /// 235 lets in as claim.user(), which the handler sets where a token alone says who it is; 535 does not, 454 is a
+  /// failure of ours. EXTERNAL is offered to whom the server's context asks for a certificate and who has shown one.
+  virtual async::Task<Reply> on_auth(const Peer& peer, sasl::Claim& claim);
   /// For the mechanisms that need them (SCRAM).
   virtual sasl::Verifiers verifiers();
+  /// For the mechanisms by token: see sasl::Means.
+  virtual std::string token_refusal();
   virtual async::Task<Reply> on_etrn(const Peer& peer, const std::string& argument);
   /// ATRN of a client that is authenticated; no domains: all it may have (RFC 2645). A positive reply turns the
   /// connection around: when it was sent on_turned() gets the stream, and the session ends with it.

@@ -12,7 +12,7 @@ LAYERS = [
     {"base"},
     {"log", "metrics", "config", "async", "crypto"},
     {"net"},
-    {"tls", "dns", "mime", "sasl", "journal", "https"},
+    {"tls", "dns", "mime", "sasl", "journal", "https", "oauth"},
     {"smtp", "directory", "spool", "store", "sts", "tlsrpt", "sieve"},
     {"relay"},
     {"control"},

@@ -23,7 +23,12 @@ ScramVerifier verifier(crypto::Digest digest, std::string_view) {
 std::string channel(std::string_view type) { return type == "tls-exporter" ? "channel" : ""; }
 
 void check(const std::string& name, const Claim& claim, std::string_view response) {
-  QUARTET_CHECK(acceptable(claim.authentication) && claim.authorization.size() <= kMostOctets);
+  const auto* const token = std::get_if<BearerToken>(&claim.evidence);
+  QUARTET_CHECK((acceptable(claim.authentication) || token != nullptr) && claim.authorization.size() <= kMostOctets);
+  if (token != nullptr) {
+    QUARTET_CHECK(!token->text.empty() && token->text.size() <= kMostToken && response.contains(token->text));
+    return;
+  }
   if (const auto* const password = std::get_if<Password>(&claim.evidence)) {
     QUARTET_CHECK(acceptable(password->text));
     if (name == "PLAIN" && claim.authorization.empty())
@@ -38,7 +43,7 @@ void check(const std::string& name, const Claim& claim, std::string_view respons
 }
 
 void serve(const std::string& name, std::string_view text) {
-  const auto server = make_server(name, {verifier, channel, {"ann"}});
+  const auto server = make_server(name, {verifier, channel, {"ann"}, "{}"});
   std::optional<std::string_view> response;
   for (const auto line : ascii::split(text, '\n')) {
     if (line != "?") response = line;
@@ -56,6 +61,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   auto names = password_mechanisms();
   names.emplace_back(kCramMd5);
   names.emplace_back(kExternal);
+  names.insert(names.end(), token_mechanisms().begin(), token_mechanisms().end());
   for (const auto digest : {crypto::Digest::kSha1, crypto::Digest::kSha256})
     for (auto& name : scram_mechanisms(digest)) names.push_back(std::move(name));
   for (const auto& name : names) serve(name, text);

@@ -55,7 +55,7 @@ class Agent final : public Handler {
     co_return std::make_unique<Sink>(messages_, lmtp_ ? transaction.recipients.size() : 1,
                                      transaction.mail.body == Body::kBinaryMime);
   }
-  async::Task<Reply> on_auth(const Peer&, const sasl::Claim& claim) override {
+  async::Task<Reply> on_auth(const Peer&, sasl::Claim& claim) override {
     co_return claim.authentication == "a" ? Reply(235, "2.7.0", "ok") : Reply(535, "5.7.8", "no");
   }
 

@@ -76,7 +76,7 @@ async::Task<void> TestHandler::on_turned(const Peer&, std::unique_ptr<net::Strea
   co_await (*session)->quit();
 }
 
-async::Task<Reply> TestHandler::on_auth(const Peer&, const sasl::Claim& claim) {
+async::Task<Reply> TestHandler::on_auth(const Peer&, sasl::Claim& claim) {
   const auto* const password = std::get_if<sasl::Password>(&claim.evidence);
   if (claim.authentication == "tim" && password != nullptr && password->text == "tanstaaftanstaaf")
     co_return Reply(235, "2.7.0", "welcome");

@@ -22,7 +22,7 @@ class TestHandler final : public Handler {
   async::Task<Reply> on_rcpt(const Peer& peer, const Transaction& transaction, const RcptParameters& rcpt) override;
   async::Task<std::expected<std::unique_ptr<MessageSink>, Reply>> on_message(const Peer& peer,
                                                                              const Transaction& transaction) override;
-  async::Task<Reply> on_auth(const Peer& peer, const sasl::Claim& claim) override;
+  async::Task<Reply> on_auth(const Peer& peer, sasl::Claim& claim) override;
   sasl::Verifiers verifiers() override;
   async::Task<Reply> on_etrn(const Peer& peer, const std::string& argument) override;
   async::Task<Reply> on_atrn(const Peer& peer, const std::vector<std::string>& domains) override;
