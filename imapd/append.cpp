@@ -1,11 +1,12 @@
 // APPEND: RFC 3501 section 6.3.11, several messages at once (RFC 3502), APPENDUID (RFC 4315), binary messages (RFC 3516
-// section 4.4), REPLACE (RFC 8508).
+// section 4.4), CATENATE (RFC 4469), REPLACE (RFC 8508).
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "common/mime/seven_bit.h"
 #include "imapd/access.h"
+#include "imapd/catenate.h"
 #include "imapd/commands.h"
 #include "imapd/flags.h"
 #include "imapd/numbers.h"
@@ -23,11 +24,13 @@ std::optional<Reply> encode_binary(AppendItem& item) {
   return std::nullopt;
 }
 
-std::optional<Reply> prepare(AppendItem& item) {
+async::Task<std::optional<Reply>> prepare(Catenator& catenator, AppendItem& item) {
+  if (item.utf8) co_return Reply::bad("UTF8 was not enabled");
+  auto refusal = co_await catenator.put_together(item);
+  if (refusal) co_return refusal;
   // RFC 3502 section 6: an empty literal takes the APPEND back.
-  if (item.message.empty()) return Reply::no("An empty message: nothing was appended");
-  if (item.utf8) return Reply::bad("UTF8 was not enabled");
-  return encode_binary(item);
+  if (item.message.empty()) co_return Reply::no("An empty message: nothing was appended");
+  co_return encode_binary(item);
 }
 
 /// Flags that the client may not set there are left out (RFC 4314 section 4).
@@ -59,8 +62,10 @@ Answer append(Context& context, Append& command) {
   const auto target = co_await locate(context, command.mailbox, "i", Wanted::kAsTarget);
   if (!target) co_return target.error();
   std::vector<store::AppendMessage> messages;
+  Catenator catenator(context);
   for (auto& item : command.items) {
-    if (auto refusal = prepare(item)) co_return *std::move(refusal);
+    auto refusal = co_await prepare(catenator, item);
+    if (refusal) co_return *std::move(refusal);
     messages.push_back(to_message(item, target->rights));
   }
   context.changed = context.selected && context.selected->ref() == target->info.ref;
@@ -83,7 +88,9 @@ Answer replace(Context& context, Replace& command, bool uid) {
   const auto old = (*selected.view())[positions->front().first].uid;
   const auto target = co_await locate(context, command.mailbox, "i", Wanted::kAsTarget);
   if (!target) co_return target.error();
-  if (auto refusal = prepare(command.item)) co_return *std::move(refusal);
+  Catenator catenator(context);
+  auto refusal = co_await prepare(catenator, command.item);
+  if (refusal) co_return *std::move(refusal);
   std::vector<store::AppendMessage> messages;
   messages.push_back(to_message(command.item, target->rights));
   const auto appended = co_await context.store().append(target->info.ref, std::move(messages));

@@ -14,7 +14,8 @@
 
 namespace quartet::imapd {
 
-/// The tagged response to a command. Text and code are ours alone: nothing a client sent is put in them.
+/// The tagged response to a command. Text and code are ours alone: nothing a client sent is put in them, save
+/// the URL of BADURL.
 struct Reply {
   enum class Kind { kOk, kNo, kBad };
   Kind kind = Kind::kOk;

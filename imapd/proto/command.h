@@ -112,12 +112,19 @@ struct Status {
   std::vector<StatusItem> items;
 };
 
+/// What a message of APPEND or REPLACE is made of (RFC 4469).
+struct CatenatePart {
+  std::string text;                // of TEXT and UTF8
+  std::optional<std::string> url;  // as sent, instead of the text
+};
+
 struct AppendItem {
   std::vector<std::string> flags;  // as in Store
   std::optional<mime::Date> date;
   std::string message;
-  bool binary = false;  // literal8
-  bool utf8 = false;    // UTF8 (~{n}), RFC 6855 section 4
+  bool binary = false;              // literal8
+  bool utf8 = false;                // UTF8 (~{n}), RFC 9755 section 4; also of a part
+  std::vector<CatenatePart> parts;  // CATENATE: what to put into `message`
 };
 struct Append {
   std::string mailbox;

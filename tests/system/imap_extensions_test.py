@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Extensions of IMAP between several sessions and the delivery of mail: CONDSTORE and QRESYNC (RFC 7162), SORT and THREAD
-(RFC 5256), IMAP4rev2 (RFC 9051), OBJECTID (RFC 8474), COMPRESS (RFC 4978), UNAUTHENTICATE (RFC 8437)."""
+(RFC 5256), IMAP4rev2 (RFC 9051), OBJECTID (RFC 8474), COMPRESS (RFC 4978), UNAUTHENTICATE (RFC 8437), CATENATE (RFC 4469)."""
 import re
 import unittest
 import zlib
@@ -154,6 +154,24 @@ class Extensions(SitesTestCase):
         self.say(reader, f"SELECT {self.box}", "BAD")
         self.say(reader, f"LOGIN {other.address} {other.password}")
         self.say(reader, f"SELECT {self.box}", "NO")
+
+    def test_a_reply_is_put_together_on_the_server(self):
+        """Forwarding the attachment of a delivered message costs its URL and not the attachment."""
+        reader = self.reader_
+        message = letter.write(self.account.address, self.account.address)
+        self.send(self.pair.a, self.pair.a.users[0], self.account.address, message)
+        self.wait_for_message(self.site, self.account, message["Message-ID"])
+        self.say(reader, "SELECT INBOX")
+        uid = self.number(self.say(reader, f"UID SEARCH HEADER Message-ID {message['Message-ID']}"), r"SEARCH (\d+)$")
+        head = "Subject: Fwd\r\nContent-Type: message/rfc822\r\n\r\n"
+        self.say(reader, f"APPEND {self.box} CATENATE (TEXT {{{len(head)}+}}\r\n{head} URL /INBOX/;UID={uid})")
+        size = self.number(self.say(reader, f"UID FETCH {uid} (RFC822.SIZE)"), r"RFC822.SIZE (\d+)")
+        self.say(reader, f"SELECT {self.box}")
+        self.assertEqual(self.number(self.say(reader, "FETCH 1 (RFC822.SIZE)"), r"RFC822.SIZE (\d+)"), size + len(head))
+        inside = self.say(reader, "FETCH 1 (BODY.PEEK[1.HEADER.FIELDS (Message-ID)])")
+        self.assertIn(message["Message-ID"], "".join(inside))
+        self.say(reader, f"APPEND {self.box} CATENATE (URL /INBOX/;UID=4294967295)",
+                 "NO [BADURL /INBOX/;UID=4294967295] ")
 
     def test_new_mail_is_newer_than_all_before(self):
         """A message delivered by the mda, which is another process, has a mod-sequence of its own."""
