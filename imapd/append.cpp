@@ -1,9 +1,10 @@
 // APPEND: RFC 3501 section 6.3.11, several messages at once (RFC 3502), APPENDUID (RFC 4315), binary messages (RFC 3516
-// section 4.4), CATENATE (RFC 4469), REPLACE (RFC 8508).
+// section 4.4), CATENATE (RFC 4469), UTF-8 (RFC 9755 section 4), REPLACE (RFC 8508).
 #include <fmt/format.h>
 
 #include <algorithm>
 
+#include "common/mime/header.h"
 #include "common/mime/seven_bit.h"
 #include "imapd/access.h"
 #include "imapd/catenate.h"
@@ -24,12 +25,26 @@ std::optional<Reply> encode_binary(AppendItem& item) {
   return std::nullopt;
 }
 
-async::Task<std::optional<Reply>> prepare(Catenator& catenator, AppendItem& item) {
-  if (item.utf8) co_return Reply::bad("UTF8 was not enabled");
+bool has_eight_bit_header(const std::string& message) {
+  const auto header = std::string_view(message).substr(0, mime::Header(message).size());
+  return std::ranges::any_of(header, [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
+}
+
+/// Of a client that has not said that it knows what to do with them, header fields are ASCII (RFC 9755 section 4).
+std::optional<Reply> refuse_utf8(const Enabled& enabled, const AppendItem& item) {
+  if (enabled.utf8) return std::nullopt;
+  if (item.utf8) return Reply::bad("Enable UTF8=ACCEPT first");
+  if (has_eight_bit_header(item.message)) return Reply::no("UTF-8 in the header: enable UTF8=ACCEPT first", "CANNOT");
+  return std::nullopt;
+}
+
+async::Task<std::optional<Reply>> prepare(Context& context, Catenator& catenator, AppendItem& item) {
   auto refusal = co_await catenator.put_together(item);
   if (refusal) co_return refusal;
   // RFC 3502 section 6: an empty literal takes the APPEND back.
   if (item.message.empty()) co_return Reply::no("An empty message: nothing was appended");
+  refusal = refuse_utf8(context.enabled, item);
+  if (refusal) co_return refusal;
   co_return encode_binary(item);
 }
 
@@ -64,7 +79,7 @@ Answer append(Context& context, Append& command) {
   std::vector<store::AppendMessage> messages;
   Catenator catenator(context);
   for (auto& item : command.items) {
-    auto refusal = co_await prepare(catenator, item);
+    auto refusal = co_await prepare(context, catenator, item);
     if (refusal) co_return *std::move(refusal);
     messages.push_back(to_message(item, target->rights));
   }
@@ -89,7 +104,7 @@ Answer replace(Context& context, Replace& command, bool uid) {
   const auto target = co_await locate(context, command.mailbox, "i", Wanted::kAsTarget);
   if (!target) co_return target.error();
   Catenator catenator(context);
-  auto refusal = co_await prepare(catenator, command.item);
+  auto refusal = co_await prepare(context, catenator, command.item);
   if (refusal) co_return *std::move(refusal);
   std::vector<store::AppendMessage> messages;
   messages.push_back(to_message(command.item, target->rights));

@@ -19,6 +19,8 @@ Answer authenticate(Context& context, Input& input, const Authenticate& command)
 
 // enable.cpp
 Reply enable(Context& context, const Enable& command);
+/// The reply to a command that the client may not give after what it has enabled.
+std::optional<Reply> ruled_out(const Enabled& enabled, const Command& command);
 /// For a command of RFC 7162 that is used without ENABLE: from now on the client is told mod-sequences.
 void enable_condstore(Context& context);
 

@@ -1,4 +1,5 @@
-// ENABLE (RFC 5161), and the commands that enable CONDSTORE by being used (RFC 7162 section 3.1).
+// ENABLE (RFC 5161), the commands that enable CONDSTORE by being used (RFC 7162 section 3.1), and those that what is
+// enabled rules out.
 #include <fmt/format.h>
 
 #include "imapd/commands.h"
@@ -15,10 +16,24 @@ bool enable_one(Context& context, const std::string& capability) {
     return true;
   }
   if (capability == "IMAP4REV2") return enabled.rev2 = enabled.utf8 = true;
+  if (capability == "UTF8=ACCEPT") return enabled.utf8_accept = enabled.utf8 = true;
+  return false;
+}
+
+/// Strings are UTF-8 from ENABLE UTF8=ACCEPT on, another label would contradict it (RFC 9755 section 3).
+bool names_charset(const Command& command) {
+  if (const auto* search = std::get_if<Search>(&command.arguments)) return !search->charset.empty();
+  if (const auto* sort = std::get_if<Sort>(&command.arguments)) return sort->charset != "UTF-8";
+  if (const auto* thread = std::get_if<Thread>(&command.arguments)) return thread->charset != "UTF-8";
   return false;
 }
 
 }  // namespace
+
+std::optional<Reply> ruled_out(const Enabled& enabled, const Command& command) {
+  if (enabled.utf8_accept && names_charset(command)) return Reply::bad("Strings are UTF-8 after ENABLE UTF8=ACCEPT");
+  return std::nullopt;
+}
 
 void enable_condstore(Context& context) {
   if (std::exchange(context.enabled.condstore, true) || !context.selected) return;

@@ -227,7 +227,9 @@ class Session {
     auto command = parse_command(std::move(raw), {.utf8 = context_.enabled.utf8});
     if (!command) co_return on_parse_error(command.error());
     note(*command);
-    if (const auto wrong = wrong_state(*command)) co_return answer(command->tag, *wrong);
+    auto wrong = wrong_state(*command);
+    if (!wrong) wrong = ruled_out(context_.enabled, *command);
+    if (wrong) co_return answer(command->tag, *wrong);
     if (command->name == "STARTTLS") co_return co_await on_starttls(command->tag);
     if (command->name == "LOGOUT") {
       bye("Logging out");

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Extensions of IMAP between several sessions and the delivery of mail: CONDSTORE and QRESYNC (RFC 7162), SORT and THREAD
-(RFC 5256), IMAP4rev2 (RFC 9051), OBJECTID (RFC 8474), COMPRESS (RFC 4978), UNAUTHENTICATE (RFC 8437), CATENATE (RFC 4469)."""
+(RFC 5256), IMAP4rev2 (RFC 9051), OBJECTID (RFC 8474), COMPRESS (RFC 4978), UNAUTHENTICATE (RFC 8437), CATENATE (RFC 4469), UTF8=ACCEPT (RFC 9755)."""
 import re
 import unittest
 import zlib
@@ -119,6 +119,19 @@ class Extensions(SitesTestCase):
         self.assertTrue(self.say(reader, "SEARCH ALL")[0].endswith(" ALL 1"))
         self.say(reader, f'STATUS "Entwürfe{self.box}" (MESSAGES DELETED SIZE)')
         self.assertEqual(self.say(reader, "FETCH 1 (FLAGS)")[0], "* 1 FETCH (FLAGS ())")
+
+    def test_utf8_in_headers_and_names(self):
+        reader, other = self.reader_, self.reader(self.site, self.account, None)
+        text = "Subject: Grüße\r\n\r\nText\r\n"
+        literal = f"{{{len(text.encode())}+}}\r\n{text}"
+        self.say(reader, f"APPEND {self.box} {literal}", "NO")
+        self.assertIn("* ENABLED UTF8=ACCEPT", self.say(reader, "ENABLE UTF8=ACCEPT"))
+        self.say(reader, f'CREATE "Grüße{self.box}"')
+        self.say(reader, f'APPEND "Grüße{self.box}" UTF8 (~{literal})')
+        self.say(reader, "SEARCH CHARSET UTF-8 ALL", "BAD")
+        self.assertIn(f"&APwA3w-e{self.box}", "".join(self.say(other, f'LIST "" "Gr*{self.box}"')))
+        self.say(other, f'SELECT "Gr&APwA3w-e{self.box}"')
+        self.assertIn(text, "\r\n".join(self.say(other, "FETCH 1 (BODY.PEEK[])")))
 
     def test_a_moved_message_keeps_its_identifier(self):
         reader = self.reader_
