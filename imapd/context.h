@@ -32,6 +32,12 @@ Reply failure(const store::StoreError& error);
 /// The same where messages go to another mailbox: NO [TRYCREATE] if there is none.
 Reply no_target(const store::StoreError& error);
 
+/// How far a command is.
+struct Progress {
+  std::uint64_t done = 0;  // messages
+  std::uint64_t goal = 0;  // 0: not known, and `done` says nothing
+};
+
 struct Context {
   const SessionOptions& options;
   Services& services;
@@ -54,6 +60,7 @@ struct Context {
   /// that could not tell it from VANISHED (RFC 7162 section 3.2.7).
   bool expunged = false;
 
+  Progress progress{};     // of the command under way
   std::string farewell{};  // why the session must end after this command; "" if it need not
 
   store::Store& store() const { return services.store; }

@@ -46,6 +46,7 @@ class Searcher {
   async::Task<void> ask_store() {
     auto candidates = std::exchange(undecided_, {});
     if (candidates.empty()) co_return;
+    context_.progress = {candidates.front().position, view_->size()};
     std::vector<store::MessageDetails> details;
     if (matcher_.uses_details()) {
       co_await fetch_details(candidates, details);
@@ -94,6 +95,7 @@ class Searcher {
         bytes += unread[next].entry->size;
         batch.push_back(unread[next]);
       }
+      context_.progress.done = batch.front().position;
       const auto read = co_await context_.store().read_many(view_->mailbox(), objects(batch));
       if (!read) co_return fail(read.error());
       for (std::size_t n = 0; n < batch.size(); ++n) {

@@ -15,6 +15,7 @@
 #include "imapd/access.h"
 #include "imapd/commands.h"
 #include "imapd/login.h"
+#include "imapd/progress.h"
 #include "imapd/proto/parser.h"
 #include "imapd/proto/writer.h"
 
@@ -257,6 +258,7 @@ class Session {
     context_.told.clear();
     context_.changed = false;
     context_.expunged = false;
+    context_.progress = {};
   }
 
   /// Whether the client may still read what it has selected; if not, the session ends.
@@ -421,7 +423,8 @@ class Session {
 
   Answer perform(Command& command) {
     if (command.name == "CLOSE") return close(context_);
-    return std::visit(Performer{context_, input_, command}, command.arguments);
+    auto work = std::visit(Performer{context_, input_, command}, command.arguments);
+    return takes_long(command) ? with_progress(context_, command.tag, std::move(work)) : std::move(work);
   }
 
   async::Task<void> on_starttls(std::string tag) {

@@ -35,11 +35,12 @@ struct SessionOptions {
   std::chrono::seconds idle_timeout{1800};        // for each command after it; RFC 3501 section 5.4 wants 30 minutes
   std::chrono::seconds transfer_timeout{300};     // for the client to take what is sent, or to send what it announced
   std::chrono::seconds tls_timeout{60};
-  std::string hostname;                         // in the greeting
-  service::LoginGuard* guard = nullptr;         // against guessing of passwords; null: this client may guess
-  std::function<void()> on_logged_in{};         // called once, by the session that has logged in; may be empty
-  async::Event* drain_begun = nullptr;          // set when the server begins to close; of the session's loop
-  net::SessionRecord* record = nullptr;         // kept up to date; ends the session with BYE when it is to end
+  std::chrono::milliseconds progress_interval{10'000};  // from one word on how far a command is to the next
+  std::string hostname;                                 // in the greeting
+  service::LoginGuard* guard = nullptr;                 // against guessing of passwords; null: this client may guess
+  std::function<void()> on_logged_in{};                 // called once, by the session that has logged in; may be empty
+  async::Event* drain_begun = nullptr;                  // set when the server begins to close; of the session's loop
+  net::SessionRecord* record = nullptr;                 // kept up to date; ends the session with BYE when it is to end
   const std::atomic<bool>* draining = nullptr;  // true: sessions say BYE at their next command; IDLE looks at it too
 };
 

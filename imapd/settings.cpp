@@ -63,6 +63,8 @@ std::expected<SettingsPtr, std::vector<config::Error>> load_settings(const confi
   if (config.idle_seconds() != 0) settings->session.idle_timeout = std::chrono::seconds(config.idle_seconds());
   if (config.idle_seconds() != 0 && config.idle_seconds() < kLeastIdle)
     checker.fault(config, "idle_seconds", fmt::format("at least {} (RFC 3501 section 5.4)", kLeastIdle));
+  if (config.progress_seconds() != 0)
+    settings->session.progress_interval = std::chrono::seconds(config.progress_seconds());
   if (config.sessions_per_account() != 0) settings->sessions_per_account = config.sessions_per_account();
   if (config.connections_per_client() != 0) settings->connections_per_client = config.connections_per_client();
   if (config.unauthenticated_per_client() != 0)

@@ -48,6 +48,7 @@ TEST_CASE("what is not said has its default", "[imapd]") {
   REQUIRE(settings.has_value());
   CHECK((*settings)->session.idle_timeout == std::chrono::minutes(30));
   CHECK((*settings)->session.message_size == 50u << 20);
+  CHECK((*settings)->session.progress_interval == std::chrono::seconds(10));
   CHECK((*settings)->sessions_per_account == 100);
 }
 
