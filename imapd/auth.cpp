@@ -40,6 +40,7 @@ std::string capabilities(const Context& context) {
     out += kAfterLogin;
     if (!context.compressed) out += " COMPRESS=DEFLATE";
     if (context.namespaces() != nullptr) out += " ACL RIGHTS=texk LIST-MYRIGHTS";
+    if (const auto limit = context.options.message_limit; limit != 0) out += " MESSAGELIMIT=" + std::to_string(limit);
     out += " APPENDLIMIT=" + std::to_string(context.options.message_size);
     return out;
   }

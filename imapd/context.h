@@ -60,7 +60,9 @@ struct Context {
   /// that could not tell it from VANISHED (RFC 7162 section 3.2.7).
   bool expunged = false;
 
-  Progress progress{};     // of the command under way
+  Progress progress{};  // of the command under way
+  /// The response code for a command that was done in part, with the limit and the lowest UID (RFC 9738); "" for none.
+  std::string limited{};
   std::string farewell{};  // why the session must end after this command; "" if it need not
 
   store::Store& store() const { return services.store; }

@@ -15,6 +15,7 @@
 #include "imapd/access.h"
 #include "imapd/commands.h"
 #include "imapd/login.h"
+#include "imapd/message_limit.h"
 #include "imapd/progress.h"
 #include "imapd/proto/parser.h"
 #include "imapd/proto/writer.h"
@@ -250,6 +251,7 @@ class Session {
     co_await update(*command);
     if (context_.expunged && context_.enabled.qresync && context_.selected)
       reply.code = fmt::format("HIGHESTMODSEQ {}", context_.selected->view()->highest_modseq());
+    tell_limit(context_.limited, reply, context_.output.text());
     answer(command->tag, reply);
     co_await end_command();
   }
@@ -259,6 +261,7 @@ class Session {
     context_.changed = false;
     context_.expunged = false;
     context_.progress = {};
+    context_.limited.clear();
   }
 
   /// Whether the client may still read what it has selected; if not, the session ends.
@@ -289,8 +292,14 @@ class Session {
       if (!next) break;
       run.push_back(*std::move(next));
     }
-    const auto answers = co_await store_flags(context_, run);
+    std::vector<std::string> limited;
+    for (auto& command : run) {
+      (void)keep_to_limit(context_, command);  // no STORE is refused
+      limited.push_back(std::exchange(context_.limited, {}));
+    }
+    auto answers = co_await store_flags(context_, run);
     for (std::size_t n = 0; n < run.size() && !over_; ++n) {
+      tell_limit(limited[n], answers[n].reply, answers[n].untagged);
       context_.output.text() += answers[n].untagged;
       if (n + 1 == run.size()) co_await update(run[n]);
       answer(run[n].tag, answers[n].reply);
@@ -423,6 +432,7 @@ class Session {
 
   Answer perform(Command& command) {
     if (command.name == "CLOSE") return close(context_);
+    if (auto refusal = keep_to_limit(context_, command)) return Performer::now(*std::move(refusal));
     auto work = std::visit(Performer{context_, input_, command}, command.arguments);
     return takes_long(command) ? with_progress(context_, command.tag, std::move(work)) : std::move(work);
   }

@@ -35,6 +35,7 @@ struct SessionOptions {
   std::chrono::seconds idle_timeout{1800};        // for each command after it; RFC 3501 section 5.4 wants 30 minutes
   std::chrono::seconds transfer_timeout{300};     // for the client to take what is sent, or to send what it announced
   std::chrono::seconds tls_timeout{60};
+  std::size_t message_limit = 0;                        // messages that one command may work on (RFC 9738); 0: no limit
   std::chrono::milliseconds progress_interval{10'000};  // from one word on how far a command is to the next
   std::string hostname;                                 // in the greeting
   service::LoginGuard* guard = nullptr;                 // against guessing of passwords; null: this client may guess

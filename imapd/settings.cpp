@@ -63,6 +63,7 @@ std::expected<SettingsPtr, std::vector<config::Error>> load_settings(const confi
   if (config.idle_seconds() != 0) settings->session.idle_timeout = std::chrono::seconds(config.idle_seconds());
   if (config.idle_seconds() != 0 && config.idle_seconds() < kLeastIdle)
     checker.fault(config, "idle_seconds", fmt::format("at least {} (RFC 3501 section 5.4)", kLeastIdle));
+  settings->session.message_limit = config.message_limit();
   if (config.progress_seconds() != 0)
     settings->session.progress_interval = std::chrono::seconds(config.progress_seconds());
   if (config.sessions_per_account() != 0) settings->sessions_per_account = config.sessions_per_account();

@@ -108,6 +108,18 @@ class KeyParser {
     return key;
   }
 
+  /// RFC 9738 section 3.2.
+  std::optional<SearchKey> uid_bound(std::string_view word) {
+    if (!in_.space()) return std::nullopt;
+    const auto uid = in_.nz_number();
+    if (!uid) return std::nullopt;
+    const bool after = word == "UIDAFTER";
+    if (after ? *uid >= SequenceSet::kStar - 1 : *uid == 1) return inverse(simple(Kind::kAll));
+    SearchKey key = simple(Kind::kUid);
+    key.set = SequenceSet({after ? SequenceRange{*uid + 1, SequenceSet::kStar - 1} : SequenceRange{1, *uid - 1}});
+    return key;
+  }
+
   std::optional<SearchKey> operation(std::string_view word, int depth) {
     if (!in_.space()) return std::nullopt;
     auto first = key(depth + 1);
@@ -124,6 +136,7 @@ class KeyParser {
 
   std::optional<SearchKey> named(std::string_view word) {
     if (word == "UID") return in_.space() ? set_key(Kind::kUid) : std::nullopt;
+    if (word == "UIDAFTER" || word == "UIDBEFORE") return uid_bound(word);
     if (word == "HEADER") return header();
     if (word == "MODSEQ") return mod_sequence();
     if (word == "OLD") return inverse(simple(Kind::kRecent));

@@ -1,6 +1,6 @@
 // What SEARCH looks for: search-key of RFC 9051 section 9, with the keys that RFC 3501 had besides (RECENT, NEW, OLD),
-// MODSEQ (RFC 7162), OLDER and YOUNGER (RFC 5032), SAVEDBEFORE and its like (RFC 8514), EMAILID and THREADID (RFC
-// 8474).
+// MODSEQ (RFC 7162), UIDAFTER and UIDBEFORE (RFC 9738), OLDER and YOUNGER (RFC 5032), SAVEDBEFORE and its like (RFC
+// 8514), EMAILID and THREADID (RFC 8474).
 #pragma once
 #include <cstdint>
 #include <string>

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Extensions of IMAP between several sessions and the delivery of mail: CONDSTORE and QRESYNC (RFC 7162), SORT and THREAD
-(RFC 5256), IMAP4rev2 (RFC 9051), OBJECTID (RFC 8474), COMPRESS (RFC 4978), UNAUTHENTICATE (RFC 8437), CATENATE (RFC 4469), UTF8=ACCEPT (RFC 9755)."""
+(RFC 5256), IMAP4rev2 (RFC 9051), OBJECTID (RFC 8474), COMPRESS (RFC 4978), UNAUTHENTICATE (RFC 8437), CATENATE (RFC 4469),
+UTF8=ACCEPT (RFC 9755), INPROGRESS (RFC 9585), MESSAGELIMIT (RFC 9738)."""
 import re
 import unittest
 import zlib
@@ -9,7 +10,7 @@ from harness import SitesTestCase
 from sites import letter
 
 
-class Extensions(SitesTestCase):
+class Sessions(SitesTestCase):
     def setUp(self):
         self.site, self.account = self.pair.b, self.pair.b.users[0]
         self.box = f"box{self.id().rsplit('.', 1)[1]}"
@@ -41,6 +42,8 @@ class Extensions(SitesTestCase):
         text = f"From: {sender}\r\nSubject: {subject}\r\n{fields}\r\nText\r\n".encode()
         self.assertEqual(reader.append(self.box, "", None, text)[0], "OK")
 
+
+class Extensions(Sessions):
     def test_a_client_that_comes_back_learns_what_it_missed(self):
         first, second = self.reader_, self.reader(self.site, self.account, None)
         for subject in ("one", "two", "three", "four"):
@@ -196,6 +199,50 @@ class Extensions(SitesTestCase):
         self.assertIn("EXISTS", "".join(self.say(reader, "NOOP")))
         found = self.say(reader, f"UID SEARCH MODSEQ {before + 1} HEADER Message-ID {message['Message-ID']}")
         self.assertEqual(len([line for line in found if line.startswith("* SEARCH ")]), 1, found)
+
+
+class Limits(Sessions):
+    """The same imapd with a limit on messages of one command, which tells of its progress soon."""
+    options = {"overrides": {"b": {"imapd": "message_limit: 100\nprogress_seconds: 1\n"}}}
+
+    def test_a_long_command_tells_how_far_it_is(self):
+        reader = self.reader_
+        text = b"Subject: long\r\n\r\n" + b"Words that are looked through one by one.\r\n" * 50_000
+        self.assertEqual(reader.append(self.box, "", None, text)[0], "OK")
+        self.say(reader, f"SELECT {self.box}")
+        for count in (1, 2, 4, 8, 16, 32):
+            self.say(reader, f"COPY 1:{count} {self.box}")
+        keys, told = 1, []
+        while not told and keys < 2000:
+            lines = self.say(reader, "SEARCH" + "".join(f" NOT TEXT nowhere{n}" for n in range(keys)))
+            told = [int(match[1]) for line in lines
+                    if (match := re.match(r'\* OK \[INPROGRESS \("\w+" (\d+) 64\)\] ', line))]
+            keys *= 4  # until it takes longer than a second
+        self.assertTrue(told, lines)
+        self.assertEqual(told, sorted(told))
+
+    def test_many_messages_are_worked_on_bit_by_bit(self):
+        reader = self.reader_
+        self.assertIn(" MESSAGELIMIT=100", self.say(reader, "CAPABILITY")[0])
+        self.append(reader, "one")
+        self.say(reader, f"SELECT {self.box}")
+        for count in (1, 2, 4, 8, 16, 32, 64, 100, 22):
+            self.say(reader, f"COPY 1:{count} {self.box}")
+        self.say(reader, f"COPY 1:* {self.box}", "NO [MESSAGELIMIT 100 151] ")
+        seen, last = [], "*"
+        while last:
+            lines = self.say(reader, f"UID FETCH 1:{last} (UID)")
+            seen += [int(match[1]) for line in lines if (match := re.search(r"FETCH \(UID (\d+)\)", line))]
+            rest = re.match(r"OK \[MESSAGELIMIT 100 (\d+)\]", lines[-1])
+            last = int(rest[1]) - 1 if rest else 0
+        self.assertEqual(sorted(seen), list(range(1, 251)))
+        moved = 0
+        while True:
+            lines = self.say(reader, "UID MOVE 1:* Trash")
+            moved += len([line for line in lines if line.endswith(" EXPUNGE")])
+            if "MESSAGELIMIT" not in lines[-1]:
+                break
+        self.assertEqual(moved, 250)
 
 
 if __name__ == "__main__":

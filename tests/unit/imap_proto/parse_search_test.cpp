@@ -101,6 +101,20 @@ TEST_CASE("the tree of keys is bounded", "[imap]") {
   CHECK(error_of("a SEARCH ALL" + repeat(most, " ALL")).kind == Error::kLimit);
 }
 
+TEST_CASE("UIDs after and before another", "[imap]") {
+  const auto words = [](std::string_view keys) {
+    return to_string(parsed<Search>("a SEARCH " + std::string(keys)).key);
+  };
+  CHECK(words("UIDAFTER 25") == words("UID 26:4294967294"));
+  CHECK(words("uidbefore 25") == words("UID 1:24"));
+  CHECK(words("UIDBEFORE 1") == words("NOT ALL"));
+  CHECK(words("UIDAFTER 4294967295") == words("NOT ALL"));
+  CHECK(words("UIDAFTER 4294967293") == words("UID 4294967294"));
+  static constexpr const char* kWrong[] = {"UIDAFTER", "UIDAFTER 0", "UIDBEFORE *", "UIDBEFORE 1:2",
+                                           "UIDAFTER 4294967296"};
+  for (const auto* keys : kWrong) error_of("a SEARCH " + std::string(keys));
+}
+
 TEST_CASE("kinds are found anywhere in a tree", "[imap]") {
   const auto tree = parsed<Search>("a SEARCH OR SEEN (NOT MODSEQ 5)").key;
   CHECK(uses(tree, Kind::kModSeq));
