@@ -2,6 +2,8 @@
 // enabled rules out.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "imapd/commands.h"
 
 namespace quartet::imapd {
@@ -17,6 +19,7 @@ bool enable_one(Context& context, const std::string& capability) {
   }
   if (capability == "IMAP4REV2") return enabled.rev2 = enabled.utf8 = true;
   if (capability == "UTF8=ACCEPT") return enabled.utf8_accept = enabled.utf8 = true;
+  if (capability == "UIDONLY") return enabled.uidonly = true;
   return false;
 }
 
@@ -28,9 +31,28 @@ bool names_charset(const Command& command) {
   return false;
 }
 
+bool names_numbers(const SearchKey& key) {
+  if (key.kind == SearchKey::Kind::kSequence) return !key.set.saved_result();
+  return std::ranges::any_of(key.children, names_numbers);
+}
+
+/// Whether messages are named by sequence number (RFC 9586 section 3).
+bool names_numbers(const Command& command) {
+  static constexpr std::string_view kByNumber[] = {"FETCH", "STORE",  "COPY",   "MOVE",
+                                                   "SORT",  "SEARCH", "THREAD", "REPLACE"};
+  if (!command.uid && std::ranges::find(kByNumber, command.name) != std::end(kByNumber)) return true;
+  if (const auto* search = std::get_if<Search>(&command.arguments)) return names_numbers(search->key);
+  if (const auto* sort = std::get_if<Sort>(&command.arguments)) return names_numbers(sort->key);
+  if (const auto* thread = std::get_if<Thread>(&command.arguments)) return names_numbers(thread->key);
+  const auto* select = std::get_if<Select>(&command.arguments);
+  return select != nullptr && select->qresync && select->qresync->known_pairs;
+}
+
 }  // namespace
 
 std::optional<Reply> ruled_out(const Enabled& enabled, const Command& command) {
+  if (enabled.uidonly && names_numbers(command))
+    return Reply::bad("Messages are named by UID after ENABLE UIDONLY", "UIDREQUIRED");
   if (enabled.utf8_accept && names_charset(command)) return Reply::bad("Strings are UTF-8 after ENABLE UTF8=ACCEPT");
   return std::nullopt;
 }

@@ -8,6 +8,7 @@ struct Enabled {
   bool utf8 = false;         // names of mailboxes and quoted strings go out in UTF-8: IMAP4rev2 or UTF8=ACCEPT
   bool utf8_accept = false;  // UTF8=ACCEPT (RFC 9755)
   bool condstore = false;    // every FETCH response that tells of flags has MODSEQ too (RFC 7162 section 3.1)
+  bool uidonly = false;      // messages have no numbers any more, only UIDs (RFC 9586)
   bool qresync = false;      // VANISHED instead of EXPUNGE (RFC 7162 section 3.2); condstore as well
 };
 

@@ -216,7 +216,8 @@ Answer fetch(Context& context, const Fetch& command, bool uid) {
   if (command.vanished && !context.enabled.qresync) co_return Reply::bad("Enable QRESYNC first");
   auto positions = find_messages(*context.selected, command.set, uid);
   if (!positions) co_return positions.error();
-  auto plan = make_plan(command.items, uid, context.selected->read_only() || !context.selected->rights().has("s"));
+  auto plan = make_plan(command.items, uid && !context.enabled.uidonly,
+                        context.selected->read_only() || !context.selected->rights().has("s"));
   plan.modseq = plan.modseq || command.changed_since;
   if (plan.modseq) enable_condstore(context);
   if (command.vanished) {

@@ -193,7 +193,7 @@ std::string_view FetchSource::bytes(mime::ByteRange range) const {
 async::Task<bool> render(Context& context, const FetchPlan& plan, const FetchSource& source) {
   bool decoded = true;
   auto& out = context.output.text();
-  fmt::format_to(std::back_inserter(out), "* {} FETCH (", source.number);
+  append_fetch(out, source.number, source.entry->uid, context.enabled.uidonly);
   bool first = true;
   const auto separate = [&out, &first] {
     if (!std::exchange(first, false)) out += ' ';

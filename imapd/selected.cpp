@@ -106,7 +106,7 @@ void Selected::append_opening(std::string& out) const {
   append_keywords(out);
   append_exists(out);
   const auto into = std::back_inserter(out);
-  const auto unseen = enabled_.rev2 ? view_->size() : first_unseen(*view_);
+  const auto unseen = enabled_.rev2 || enabled_.uidonly ? view_->size() : first_unseen(*view_);
   if (unseen < view_->size()) fmt::format_to(into, "* OK [UNSEEN {}] The first unseen message\r\n", unseen + 1);
   fmt::format_to(into, "* OK [UIDVALIDITY {}] UIDs are valid\r\n", view_->uidvalidity());
   fmt::format_to(into, "* OK [UIDNEXT {}] The next UID\r\n", view_->uidnext());
@@ -144,7 +144,9 @@ async::Task<store::Result<void>> Selected::refresh(Refresh how, std::string& out
 
 void Selected::append_flags_of(std::string& out, std::size_t number, const store::Entry& entry) const {
   const auto into = std::back_inserter(out);
-  fmt::format_to(into, "* {} FETCH (UID {} FLAGS (", number, entry.uid);
+  append_fetch(out, number, entry.uid, enabled_.uidonly);
+  if (!enabled_.uidonly) fmt::format_to(into, "UID {} ", entry.uid);
+  out += "FLAGS (";
   append_flags(out, entry.flags, view_->keywords(), is_recent(entry.uid));
   out += ')';
   if (enabled_.condstore) fmt::format_to(into, " MODSEQ ({})", entry.modseq);
@@ -154,7 +156,7 @@ void Selected::append_flags_of(std::string& out, std::size_t number, const store
 void Selected::append_expunged(const store::Snapshot& older, const std::vector<std::size_t>& positions,
                                std::string& out) const {
   if (positions.empty()) return;
-  if (!enabled_.qresync) {
+  if (!enabled_.qresync && !enabled_.uidonly) {
     for (auto n = positions.rbegin(); n != positions.rend(); ++n)
       fmt::format_to(std::back_inserter(out), "* {} EXPUNGE\r\n", *n + 1);
     return;

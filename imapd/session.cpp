@@ -314,7 +314,8 @@ class Session {
     if (std::holds_alternative<NeedMore>(event)) return std::nullopt;
     if (const auto* raw = std::get_if<RawCommand>(&event); raw != nullptr && is_store(*raw)) {
       auto command = parse_command(*raw, {.utf8 = context_.enabled.utf8});
-      if (command && (context_.enabled.condstore || !std::get<Store>(command->arguments).unchanged_since)) {
+      const bool allowed = command && !ruled_out(context_.enabled, *command);
+      if (allowed && (context_.enabled.condstore || !std::get<Store>(command->arguments).unchanged_since)) {
         note(*command);
         return *std::move(command);
       }

@@ -12,6 +12,7 @@
 #include "imapd/flags.h"
 #include "imapd/numbers.h"
 #include "imapd/proto/sequence_set.h"
+#include "imapd/proto/writer.h"
 
 namespace quartet::imapd {
 namespace {
@@ -129,8 +130,9 @@ class Teller {
   void append(std::string& out, const store::FlagState& state, std::size_t number, bool uid, bool known) const {
     const auto& selected = *context_.selected;
     const auto into = std::back_inserter(out);
-    fmt::format_to(into, "* {} FETCH (", number);
-    if (uid || context_.enabled.qresync) fmt::format_to(into, "UID {} ", state.uid);
+    const bool uidonly = context_.enabled.uidonly;
+    append_fetch(out, number, state.uid, uidonly);
+    if (!uidonly && (uid || context_.enabled.qresync)) fmt::format_to(into, "UID {} ", state.uid);
     if (!known) {
       out += "FLAGS (";
       append_flags(out, state.flags, selected.view()->keywords(), selected.is_recent(state.uid));

@@ -96,6 +96,10 @@ void append_flags(std::string& out, std::span<const std::string> flags) {
   out.push_back(')');
 }
 
+void append_fetch(std::string& out, std::size_t number, std::uint32_t uid, bool uidonly) {
+  out.append("* ").append(std::to_string(uidonly ? uid : number)).append(uidonly ? " UIDFETCH (" : " FETCH (");
+}
+
 void append_text(std::string& out, std::string_view text) {
   for (const char c : text) out.push_back(c >= ' ' && c < '\x7F' ? c : '?');
 }

@@ -34,6 +34,9 @@ void append_date_time(std::string& out, WallTime time);
 /// "(\\Seen $Forwarded)".
 void append_flags(std::string& out, std::span<const std::string> flags);
 
+/// The begin of a FETCH response: "* 3 FETCH (", for a client that has enabled UIDONLY "* 825 UIDFETCH (" (RFC 9586).
+void append_fetch(std::string& out, std::size_t number, std::uint32_t uid, bool uidonly);
+
 /// Text of a response for people: control characters and bytes above 127 become '?'.
 void append_text(std::string& out, std::string_view text);
 

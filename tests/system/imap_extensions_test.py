@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Extensions of IMAP between several sessions and the delivery of mail: CONDSTORE and QRESYNC (RFC 7162), SORT and THREAD
 (RFC 5256), IMAP4rev2 (RFC 9051), OBJECTID (RFC 8474), COMPRESS (RFC 4978), UNAUTHENTICATE (RFC 8437), CATENATE (RFC 4469),
-UTF8=ACCEPT (RFC 9755), INPROGRESS (RFC 9585), MESSAGELIMIT (RFC 9738)."""
+UTF8=ACCEPT (RFC 9755), INPROGRESS (RFC 9585), MESSAGELIMIT (RFC 9738), UIDONLY (RFC 9586)."""
 import re
 import unittest
 import zlib
@@ -144,6 +144,23 @@ class Extensions(Sessions):
         self.say(reader, "MOVE 1 Trash")
         self.assertIn("[MAILBOXID (", "".join(self.say(reader, "EXAMINE Trash")))
         self.assertRegex(self.say(reader, f"UID SEARCH EMAILID {identifier}")[0], r"^\* SEARCH \d+$")
+
+    def test_two_clients_one_of_which_knows_no_numbers(self):
+        first, second = self.reader_, self.reader(self.site, self.account, None)
+        for subject in ("one", "two", "three"):
+            self.append(first, subject)
+        self.assertIn("* ENABLED UIDONLY", self.say(first, "ENABLE UIDONLY"))
+        self.say(first, f"SELECT {self.box}")
+        self.say(second, f"SELECT {self.box}")
+        self.say(first, r"UID STORE 1 +FLAGS.SILENT (\Deleted)")
+        self.assertIn("* 1 EXPUNGE", self.say(second, "EXPUNGE"))
+        self.assertIn("* VANISHED 1", self.say(first, "NOOP"))
+        first.idle()
+        self.say(second, r"STORE 1 +FLAGS (\Flagged)")
+        self.assertRegex(first.wait_for(rb"FETCH"), rb"^\* 2 UIDFETCH \(FLAGS \(\\Flagged \\Recent\)\)")
+        first.done()
+        self.assertEqual(self.say(first, "UID FETCH 3 (UID INTERNALDATE)")[0][:33], "* 3 UIDFETCH (UID 3 INTERNALDATE ")
+        self.say(first, "FETCH 1 (FLAGS)", "BAD [UIDREQUIRED]")
 
     def test_compressed(self):
         reader = self.reader_

@@ -47,6 +47,11 @@ TEST_CASE("names of mailboxes as the client has enabled", "[imap]") {
   CHECK(put(append_mailbox_name, std::string_view("R&D"), true) == "R&D");
 }
 
+TEST_CASE("a FETCH response begins with what names the message", "[imap]") {
+  CHECK(put(append_fetch, std::size_t{3}, std::uint32_t{825}, false) == "* 3 FETCH (");
+  CHECK(put(append_fetch, std::size_t{3}, std::uint32_t{825}, true) == "* 825 UIDFETCH (");
+}
+
 TEST_CASE("dates, flags, text", "[imap]") {
   CHECK(put(append_date_time, from_micros(1'796'000'000'000'000)) == "\"30-Nov-2026 00:53:20 +0000\"");
   CHECK(put(append_date_time, from_micros(0)) == "\" 1-Jan-1970 00:00:00 +0000\"");
