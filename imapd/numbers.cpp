@@ -11,6 +11,19 @@ void add_uids(Positions& positions, const store::Snapshot& view, std::uint32_t f
   if (begin < end) positions.push_back({begin, end});
 }
 
+Positions by_uid(const store::Snapshot& view, const store::UidSet& uids) {
+  Positions positions;
+  for (const auto& range : uids) add_uids(positions, view, range.first, range.last);
+  return positions;
+}
+
+Positions by_uid(const store::Snapshot& view, const SequenceSet& set) {
+  Positions positions;
+  const auto resolved = set.resolve(view.empty() ? 0 : view[view.size() - 1].uid);
+  for (const auto& range : resolved.ranges()) add_uids(positions, view, range.first, range.last);
+  return positions;
+}
+
 std::expected<Positions, Reply> by_number(const store::Snapshot& view, const SequenceSet& set) {
   Positions positions;
   const auto resolved = set.resolve(static_cast<std::uint32_t>(view.size()));
@@ -23,9 +36,9 @@ std::expected<Positions, Reply> by_number(const store::Snapshot& view, const Seq
 
 }  // namespace
 
-Positions match_messages(const Selected& selected, const SequenceSet& set, bool uid) {
-  const auto& view = *selected.view();
-  if (uid || set.saved_result()) return *find_messages(selected, set, uid);
+Positions match_messages(const store::Snapshot& view, const store::UidSet& saved, const SequenceSet& set, bool uid) {
+  if (set.saved_result()) return by_uid(view, saved);
+  if (uid) return by_uid(view, set);
   Positions positions;
   const auto resolved = set.resolve(static_cast<std::uint32_t>(view.size()));
   for (const auto& range : resolved.ranges()) {
@@ -37,15 +50,9 @@ Positions match_messages(const Selected& selected, const SequenceSet& set, bool 
 
 std::expected<Positions, Reply> find_messages(const Selected& selected, const SequenceSet& set, bool uid) {
   const auto& view = *selected.view();
-  Positions positions;
-  if (set.saved_result()) {
-    for (const auto& range : selected.saved()) add_uids(positions, view, range.first, range.last);
-    return positions;
-  }
-  if (!uid) return by_number(view, set);
-  const auto resolved = set.resolve(view.empty() ? 0 : view[view.size() - 1].uid);
-  for (const auto& range : resolved.ranges()) add_uids(positions, view, range.first, range.last);
-  return positions;
+  if (set.saved_result()) return by_uid(view, selected.saved());
+  if (uid) return by_uid(view, set);
+  return by_number(view, set);
 }
 
 Positions changed_since(const store::Snapshot& view, const Positions& positions, std::uint64_t modseq) {

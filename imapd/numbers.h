@@ -22,8 +22,8 @@ using Positions = std::vector<PositionRange>;  // ascending, none empty
 /// BAD (RFC 9051 section 9, seq-number), save "*" in an empty mailbox, which many clients send.
 std::expected<Positions, Reply> find_messages(const Selected& selected, const SequenceSet& set, bool uid);
 
-/// For SEARCH, where a number without a message is a condition that nothing fulfils.
-Positions match_messages(const Selected& selected, const SequenceSet& set, bool uid);
+/// For SEARCH, where a number without a message is a condition that nothing fulfils. `saved`: what "$" stands for.
+Positions match_messages(const store::Snapshot& view, const store::UidSet& saved, const SequenceSet& set, bool uid);
 
 /// Those of the positions whose messages have changed after `modseq` (RFC 7162 section 3.1.4.1).
 Positions changed_since(const store::Snapshot& view, const Positions& positions, std::uint64_t modseq);

@@ -1,22 +1,29 @@
 // SEARCH: RFC 3501 section 6.4.4, RFC 9051 section 6.4.4.
 #include "imapd/commands.h"
 #include "imapd/search_result.h"
-#include "imapd/searcher.h"
+#include "imapd/search_terms.h"
 
 namespace quartet::imapd {
+namespace {
+
+async::Task<Reply> find_and_tell(Context& context, const Search& command, const std::string& tag, bool uid) {
+  const auto terms = co_await search_terms(context, command.key, command.results, {});
+  if (!terms) co_return terms.error();
+  const auto mailbox = searched(*context.selected);
+  const auto found = co_await find_matching(context, mailbox, terms->key, terms->scores);
+  if (!found) co_return found.error();
+  tell_results(context, command.results,
+               {.found = *found, .name = "SEARCH", .tag = tag, .uid = uid, .modseq = terms->modseq});
+  co_return Reply::ok("Searched");
+}
+
+}  // namespace
 
 Answer search(Context& context, const Search& command, const std::string& tag, bool uid) {
-  const bool modseq = uses(command.key, SearchKey::Kind::kModSeq);
-  if (modseq) enable_condstore(context);
-  const auto found = co_await find_matching(context, command.key);
-  if (!found) {
-    // RFC 5182 section 2.1: what a failed SEARCH would have saved is nothing.
-    if (command.results.save) context.selected->save({});
-    co_return found.error();
-  }
-  tell_results(context, command.results,
-               {.positions = *found, .name = "SEARCH", .tag = tag, .uid = uid, .modseq = modseq});
-  co_return Reply::ok("Searched");
+  auto reply = co_await find_and_tell(context, command, tag, uid);
+  // RFC 5182 section 2.1: what a failed SEARCH would have saved is nothing.
+  if (reply.kind != Reply::Kind::kOk && command.results.save) context.selected->save({});
+  co_return reply;
 }
 
 }  // namespace quartet::imapd

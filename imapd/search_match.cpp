@@ -4,6 +4,7 @@
 
 #include "common/base/ascii.h"
 #include "imapd/flags.h"
+#include "imapd/search_evidence.h"
 
 namespace quartet::imapd {
 namespace {
@@ -29,57 +30,10 @@ std::uint64_t flag_of(Kind kind) {
   }
 }
 
-/// The name of the header field that a key looks at; "" for other keys.
-std::string_view field_of(const SearchKey& key) {
-  switch (key.kind) {
-    case Kind::kFrom:
-      return "from";
-    case Kind::kTo:
-      return "to";
-    case Kind::kCc:
-      return "cc";
-    case Kind::kBcc:
-      return "bcc";
-    case Kind::kSubject:
-      return "subject";
-    case Kind::kHeader:
-      return key.name;
-    default:
-      return {};
-  }
-}
-
-using Stored = std::string_view mime::StoredHeaders::*;
-constexpr std::pair<std::string_view, Stored> kStored[] = {
-    {"from", &mime::StoredHeaders::from},
-    {"to", &mime::StoredHeaders::to},
-    {"cc", &mime::StoredHeaders::cc},
-    {"bcc", &mime::StoredHeaders::bcc},
-    {"sender", &mime::StoredHeaders::sender},
-    {"reply-to", &mime::StoredHeaders::reply_to},
-    {"subject", &mime::StoredHeaders::subject},
-    {"list-id", &mime::StoredHeaders::list_id},
-    {"message-id", &mime::StoredHeaders::message_id},
-    {"in-reply-to", &mime::StoredHeaders::in_reply_to},
-    {"references", &mime::StoredHeaders::references},
-};
-
-Stored stored_field(std::string_view name) {
-  for (const auto& [known, member] : kStored)
-    if (ascii::iequals(known, name)) return member;
-  return nullptr;
-}
-
 bool contains(const Positions& positions, std::size_t position) {
   const auto after =
       std::ranges::upper_bound(positions, position, {}, [](const PositionRange& range) { return range.first; });
   return after != positions.begin() && position < std::prev(after)->end;
-}
-
-/// Days since 1970-01-01, in UTC.
-std::int64_t day_of(std::int64_t micros) {
-  constexpr std::int64_t kDay = 86'400'000'000;
-  return micros >= 0 ? micros / kDay : -((-micros + kDay - 1) / kDay);
 }
 
 bool needs_details(Kind kind) {
@@ -88,31 +42,26 @@ bool needs_details(Kind kind) {
 
 }  // namespace
 
-std::expected<Matcher, Reply> Matcher::make(const Selected& selected, const SearchKey& key) {
-  Matcher matcher;
-  auto root = matcher.compile(selected, key);
-  if (!root) return std::unexpected(std::move(root.error()));
-  matcher.root_ = *std::move(root);
-  matcher.recent_ = selected.recent();
-  return matcher;
+Searched searched(const Selected& selected) { return {selected.view(), selected.recent(), selected.saved()}; }
+
+Matcher::Matcher(const Searched& mailbox, const SearchKey& key) : recent_(mailbox.recent) {
+  root_ = compile(mailbox, key, false);
 }
 
-std::expected<Matcher::Node, Reply> Matcher::compile(const Selected& selected, const SearchKey& key) {
+Matcher::Node Matcher::compile(const Searched& mailbox, const SearchKey& key, bool fuzzy) {
   Node node;
   node.key = &key;
+  node.fuzzy = fuzzy;
   node.needle = Needle(key.text);
-  node.bits = key.kind == Kind::kKeyword ? keyword_bits({key.text}, selected.view()->keywords()) : flag_of(key.kind);
+  if (fuzzy) node.fuzzy_needle = FuzzyNeedle(casemap(key.text));
+  node.bits = key.kind == Kind::kKeyword ? keyword_bits({key.text}, mailbox.view->keywords()) : flag_of(key.kind);
   if (key.kind == Kind::kSequence || key.kind == Kind::kUid)
-    node.positions = match_messages(selected, key.set, key.kind == Kind::kUid);
-  const bool sent = key.kind == Kind::kSentBefore || key.kind == Kind::kSentOn || key.kind == Kind::kSentSince;
+    node.positions = match_messages(*mailbox.view, mailbox.saved, key.set, key.kind == Kind::kUid);
   const auto field = field_of(key);
   if (needs_details(key.kind)) uses_details_ = true;
-  if (sent || (!field.empty() && stored_field(field) != nullptr)) uses_headers_ = true;
-  for (const auto& child : key.children) {
-    auto compiled = compile(selected, child);
-    if (!compiled) return std::unexpected(std::move(compiled.error()));
-    node.children.push_back(*std::move(compiled));
-  }
+  if (is_sent(key.kind) || (!field.empty() && stored_field(field) != nullptr)) uses_headers_ = true;
+  const bool fuzzy_below = key.kind == Kind::kFuzzy || (fuzzy && key.kind != Kind::kNot);
+  for (const auto& child : key.children) node.children.push_back(compile(mailbox, child, fuzzy_below));
   return node;
 }
 
@@ -139,8 +88,7 @@ Truth Matcher::match_any(const Node& node, const Candidate& candidate) const {
 Truth Matcher::match_header(const Node& node, const Candidate& candidate) const {
   const auto name = field_of(*node.key);
   const auto stored = stored_field(name);
-  const auto* headers = candidate.headers;
-  if (stored != nullptr && headers == nullptr && candidate.text != nullptr) headers = &candidate.text->headers();
+  const auto* const headers = headers_of(candidate);
   if (stored != nullptr && headers != nullptr) {
     const auto value = headers->*stored;
     if (!node.needle.empty()) return truth(node.needle.in(value));
@@ -152,19 +100,9 @@ Truth Matcher::match_header(const Node& node, const Candidate& candidate) const 
 }
 
 Truth Matcher::match_date(const Node& node, const Candidate& candidate) const {
-  const auto& key = *node.key;
-  const bool sent = key.kind == Kind::kSentBefore || key.kind == Kind::kSentOn || key.kind == Kind::kSentSince;
-  auto day = day_of(candidate.entry->internaldate);
-  if (sent) {
-    const auto* headers = candidate.headers;
-    if (headers == nullptr && candidate.text != nullptr) headers = &candidate.text->headers();
-    if (headers == nullptr) return Truth::kUnknown;
-    if (!headers->sent) return Truth::kNo;
-    day = headers->sent->local_day();
-  }
-  if (key.kind == Kind::kBefore || key.kind == Kind::kSentBefore) return truth(day < key.day);
-  if (key.kind == Kind::kOn || key.kind == Kind::kSentOn) return truth(day == key.day);
-  return truth(day >= key.day);
+  const auto day = looked_at_day(*node.key, candidate);
+  if (!day) return Truth::kUnknown;
+  return truth(*day && days_off(*node.key, **day) == 0);
 }
 
 Truth Matcher::match_details(const Node& node, const Candidate& candidate) {
@@ -188,6 +126,10 @@ Truth Matcher::match(const Node& node, const Candidate& candidate) const {
   const auto& entry = *candidate.entry;
   // RFC 5032: a message that came exactly `number` seconds ago is both older and younger.
   const auto age = (to_micros(now_) - entry.internaldate) / 1'000'000;
+  if (node.fuzzy && is_rated(key.kind)) {
+    const auto rating = rate(node, candidate);
+    return rating ? truth(*rating > 0) : Truth::kUnknown;
+  }
   switch (key.kind) {
     case Kind::kAll:
       return Truth::kYes;
@@ -195,6 +137,8 @@ Truth Matcher::match(const Node& node, const Candidate& candidate) const {
       return match_all(node, candidate);
     case Kind::kOr:
       return match_any(node, candidate);
+    case Kind::kFuzzy:
+      return match(node.children.front(), candidate);
     case Kind::kNot: {
       const auto inner = match(node.children.front(), candidate);
       return inner == Truth::kUnknown ? inner : truth(inner == Truth::kNo);

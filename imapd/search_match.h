@@ -1,7 +1,7 @@
 // Whether a message is what a SEARCH looks for. Asked first with what the view knows, then with the cached header, then
 // with the whole message, so that only those messages are read that nothing cheaper decides.
 #pragma once
-#include <expected>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +16,14 @@ namespace quartet::imapd {
 
 enum class Truth { kNo, kYes, kUnknown };
 
+/// A mailbox as SEARCH looks at it.
+struct Searched {
+  store::SnapshotPtr view;
+  store::UidSet recent;  // what is \Recent to the session
+  store::UidSet saved;   // what "$" stands for
+};
+Searched searched(const Selected& selected);
+
 struct Candidate {
   std::size_t position = 0;
   const store::Entry* entry = nullptr;
@@ -26,11 +34,14 @@ struct Candidate {
 
 class Matcher {
  public:
-  /// The error is the reply to the SEARCH. `key` outlives the matcher.
-  static std::expected<Matcher, Reply> make(const Selected& selected, const SearchKey& key);
+  /// `key` outlives the matcher.
+  Matcher(const Searched& mailbox, const SearchKey& key);
 
   /// Never kUnknown once the text is given, and the details where they are used. Any thread.
   Truth match(const Candidate& candidate) const { return match(root_, candidate); }
+  /// How relevant a message is that matches, 1 to 100, by what of the key is FUZZY (RFC 6203 section 4); nullopt where
+  /// match() may be kUnknown.
+  std::optional<int> relevancy(const Candidate& candidate) const;
   /// Whether details are needed to decide.
   bool uses_details() const { return uses_details_; }
   /// Whether cached headers can decide anything.
@@ -42,16 +53,24 @@ class Matcher {
     const SearchKey* key = nullptr;
     std::vector<Node> children;
     Needle needle;
+    FuzzyNeedle fuzzy_needle;
+    bool fuzzy = false;      // below FUZZY, and below no NOT in it
     Positions positions;     // of kSequence and kUid
     std::uint64_t bits = 0;  // of flags
   };
 
-  std::expected<Node, Reply> compile(const Selected& selected, const SearchKey& key);
+  Node compile(const Searched& mailbox, const SearchKey& key, bool fuzzy);
   Truth match(const Node& node, const Candidate& candidate) const;
   Truth match_all(const Node& node, const Candidate& candidate) const;
   Truth match_any(const Node& node, const Candidate& candidate) const;
   Truth match_header(const Node& node, const Candidate& candidate) const;
   Truth match_date(const Node& node, const Candidate& candidate) const;
+  /// Of keys that FUZZY changes: how well the message fits, 1 to 100, 0 if it does not match; nullopt: not known yet.
+  static std::optional<int> rate(const Node& node, const Candidate& candidate);
+  static bool is_rated(SearchKey::Kind kind);
+  /// The same of any key that is FUZZY, or has FUZZY keys below; 0 of others, which say nothing of how relevant it is.
+  std::optional<int> score(const Node& node, const Candidate& candidate) const;
+  std::optional<int> score_of_children(const Node& node, const Candidate& candidate) const;
   static Truth match_details(const Node& node, const Candidate& candidate);
 
   Node root_;

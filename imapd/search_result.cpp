@@ -11,9 +11,9 @@
 namespace quartet::imapd {
 namespace {
 
-using Positions = std::span<const std::size_t>;
+using Places = std::span<const std::size_t>;  // positions of the view
 
-std::vector<std::uint32_t> numbers_of(const store::Snapshot& view, Positions positions, bool uid) {
+std::vector<std::uint32_t> numbers_of(const store::Snapshot& view, Places positions, bool uid) {
   std::vector<std::uint32_t> numbers;
   numbers.reserve(positions.size());
   for (const auto position : positions)
@@ -21,13 +21,13 @@ std::vector<std::uint32_t> numbers_of(const store::Snapshot& view, Positions pos
   return numbers;
 }
 
-Positions part_of(Positions positions, const PartialRange& range) {
+Places part_of(Places positions, const PartialRange& range) {
   const auto slice = slice_of(range, positions.size());
   return positions.subspan(slice.first, slice.end - slice.first);
 }
 
 /// What of the result the options speak of: RFC 4731 section 3.2, RFC 5182 section 2.4, RFC 9394 section 3.1.
-std::vector<std::size_t> spoken_of(const ResultOptions& options, Positions positions) {
+std::vector<std::size_t> spoken_of(const ResultOptions& options, Places positions) {
   if (options.all || options.count || !(options.min || options.max || options.partial))
     return {positions.begin(), positions.end()};
   std::vector<std::size_t> some;
@@ -50,11 +50,21 @@ std::string to_text(const PartialRange& range) {
 
 void append_plain(std::string& out, const store::Snapshot& view, const Results& results) {
   out.append("* ").append(results.name);
-  for (const auto number : numbers_of(view, results.positions, results.uid))
+  const auto& positions = results.found.positions;
+  for (const auto number : numbers_of(view, positions, results.uid))
     fmt::format_to(std::back_inserter(out), " {}", number);
-  if (results.modseq && !results.positions.empty())
-    fmt::format_to(std::back_inserter(out), " (MODSEQ {})", highest_modseq(view, results.positions));
+  if (results.modseq && !positions.empty())
+    fmt::format_to(std::back_inserter(out), " (MODSEQ {})", highest_modseq(view, positions));
   out += "\r\n";
+}
+
+/// Of all results, or of the part that is told of (RFC 6203 section 4).
+void append_scores(std::string& out, const ResultOptions& options, std::span<const int> scores) {
+  if (options.partial) {
+    const auto slice = slice_of(*options.partial, scores.size());
+    scores = scores.subspan(slice.first, slice.end - slice.first);
+  }
+  fmt::format_to(std::back_inserter(out), " RELEVANCY ({})", fmt::join(scores, " "));
 }
 
 /// RFC 4731 section 3.1: MIN, MAX and ALL are left out when nothing was found.
@@ -64,8 +74,8 @@ void append_extended(std::string& out, const store::Snapshot& view, const Result
   const auto number = [&](std::size_t position) {
     return results.uid ? view[position].uid : static_cast<std::uint32_t>(position + 1);
   };
-  const auto set = [&](Positions positions) { return to_ordered_text(numbers_of(view, positions, results.uid)); };
-  const Positions positions = results.positions;
+  const auto set = [&](Places positions) { return to_ordered_text(numbers_of(view, positions, results.uid)); };
+  const Places positions = results.found.positions;
   out += "* ESEARCH (TAG ";
   append_quoted(out, results.tag);
   out += results.uid ? ") UID" : ")";
@@ -79,12 +89,13 @@ void append_extended(std::string& out, const store::Snapshot& view, const Result
     const auto part = part_of(positions, *options.partial);
     fmt::format_to(into, " PARTIAL ({} {})", to_text(*options.partial), part.empty() ? "NIL" : set(part));
   }
+  if (options.relevancy) append_scores(out, options, results.found.scores);
   const auto told = results.modseq ? spoken_of(options, positions) : std::vector<std::size_t>{};
   if (!told.empty()) fmt::format_to(into, " MODSEQ {}", highest_modseq(view, told));
   out += "\r\n";
 }
 
-store::UidSet to_save(const store::Snapshot& view, const ResultOptions& options, Positions positions) {
+store::UidSet to_save(const store::Snapshot& view, const ResultOptions& options, Places positions) {
   auto kept = spoken_of(options, positions);
   std::ranges::sort(kept);
   kept.erase(std::ranges::unique(kept).begin(), kept.end());
@@ -117,13 +128,13 @@ std::string to_ordered_text(const std::vector<std::uint32_t>& numbers) {
 void tell_results(Context& context, const ResultOptions& options, const Results& results) {
   auto& selected = *context.selected;
   const auto& view = *selected.view();
-  if (options.save) selected.save(to_save(view, options, results.positions));
+  if (options.save) selected.save(to_save(view, options, results.found.positions));
   auto& out = context.output.text();
   if (!options.given && (!context.enabled.rev2 || results.name != "SEARCH")) return append_plain(out, view, results);
   auto told = options;
   // IMAP4rev2 has no other response to SEARCH (RFC 9051 section 6.4.4).
   if (!options.given) told.all = true;
-  const bool speaks = told.min || told.max || told.all || told.count || told.partial;
+  const bool speaks = told.min || told.max || told.all || told.count || told.partial || told.relevancy;
   if (speaks || !told.save) append_extended(out, view, told, results);
 }
 

@@ -1,5 +1,5 @@
-// The responses to SEARCH and SORT: RFC 3501 section 7.2.5, ESEARCH (RFC 4731), its PARTIAL (RFC 9394, RFC 5267) and
-// MODSEQ (RFC 7162 section 3.1.10), and what "$" keeps (RFC 5182).
+// The responses to SEARCH and SORT: RFC 3501 section 7.2.5, ESEARCH (RFC 4731), its PARTIAL (RFC 9394, RFC 5267),
+// RELEVANCY (RFC 6203) and MODSEQ (RFC 7162 section 3.1.10), and what "$" keeps (RFC 5182).
 #pragma once
 #include <cstddef>
 #include <string>
@@ -7,12 +7,13 @@
 
 #include "imapd/context.h"
 #include "imapd/proto/command.h"
+#include "imapd/searcher.h"
 
 namespace quartet::imapd {
 
-/// What was found, as positions of the view in the order of the result.
+/// What was found, in the order of the result.
 struct Results {
-  const std::vector<std::size_t>& positions;
+  const Found& found;
   std::string name;     // of the response: "SEARCH" or "SORT"
   std::string tag;      // of the command
   bool uid = false;     // the client wants UIDs

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "common/async/thread_pool.h"
-#include "imapd/search_match.h"
 
 namespace quartet::imapd {
 namespace {
@@ -16,10 +15,10 @@ constexpr std::size_t kLong = 64 * 1024;
 /// One search on its way through the view.
 class Searcher {
  public:
-  Searcher(Context& context, const Matcher& matcher)
-      : context_(context), matcher_(matcher), view_(context.selected->view()) {}
+  Searcher(Context& context, const Matcher& matcher, store::SnapshotPtr view, bool scores)
+      : context_(context), matcher_(matcher), view_(std::move(view)), scores_(scores) {}
 
-  /// The positions that match, or why the store could not be asked.
+  /// What matches, or why the store could not be asked.
   async::Task<std::expected<Found, Reply>> run() {
     for (std::size_t position = 0; position < view_->size(); ++position) {
       Candidate candidate;
@@ -32,15 +31,33 @@ class Searcher {
     }
     co_await ask_store();
     if (failed_) co_return std::unexpected(*failed_);
-    std::sort(found_.begin(), found_.end());
-    co_return std::move(found_);
+    std::ranges::sort(found_, {}, &Match::position);
+    Found found;
+    for (const auto& [position, score] : found_) {
+      found.positions.push_back(position);
+      if (scores_) found.scores.push_back(score);
+    }
+    co_return found;
   }
 
  private:
+  struct Match {
+    std::size_t position = 0;
+    int score = 0;
+  };
+
   void decide(const Candidate& candidate, std::vector<Candidate>& undecided) {
     const auto result = matcher_.match(candidate);
-    if (result == Truth::kYes) found_.push_back(candidate.position);
-    if (result == Truth::kUnknown) undecided.push_back(candidate);
+    if (result == Truth::kNo) return;
+    const auto score = result == Truth::kYes ? score_of(candidate) : std::nullopt;
+    if (score)
+      found_.push_back({candidate.position, *score});
+    else
+      undecided.push_back(candidate);
+  }
+
+  std::optional<int> score_of(const Candidate& candidate) const {
+    return scores_ ? matcher_.relevancy(candidate) : std::optional(0);
   }
 
   async::Task<void> ask_store() {
@@ -100,17 +117,18 @@ class Searcher {
       if (!read) co_return fail(read.error());
       for (std::size_t n = 0; n < batch.size(); ++n) {
         if ((*read)[n] == nullptr) continue;
-        const bool matches = co_await look_through(batch[n], (*read)[n]);
-        if (matches) found_.push_back(batch[n].position);
+        const auto score = co_await look_through(batch[n], (*read)[n]);
+        if (score) found_.push_back({batch[n].position, *score});
       }
     }
   }
 
-  async::Task<bool> look_through(Candidate candidate, store::Bytes message) {
+  /// The score of a message that matches.
+  async::Task<std::optional<int>> look_through(Candidate candidate, store::Bytes message) {
     const auto look = [this, &candidate, &message] {
       MessageText text(*message);
       candidate.text = &text;
-      return matcher_.match(candidate) == Truth::kYes;
+      return matcher_.match(candidate) == Truth::kYes ? score_of(candidate) : std::nullopt;
     };
     if (context_.services.workers == nullptr || message->size() < kLong) co_return look();
     co_return co_await async::offload(*context_.services.workers, look);
@@ -127,15 +145,17 @@ class Searcher {
   Context& context_;
   const Matcher& matcher_;
   const store::SnapshotPtr view_;
+  const bool scores_;
   std::vector<Candidate> undecided_;
-  Found found_;
+  std::vector<Match> found_;
   std::optional<Reply> failed_;
 };
 
 /// Reads the headers of messages of which the store kept none that can be read.
-async::Task<std::optional<Reply>> read_headers(Context& context, store::ObjectId object, mime::StoredHeaders& headers,
-                                               std::optional<MessageText>& text, store::Bytes& bytes) {
-  auto read = co_await context.store().read(context.selected->ref(), object);
+async::Task<std::optional<Reply>> read_headers(Context& context, store::MailboxRef mailbox, store::ObjectId object,
+                                               mime::StoredHeaders& headers, std::optional<MessageText>& text,
+                                               store::Bytes& bytes) {
+  auto read = co_await context.store().read(mailbox, object);
   if (!read && read.error().code == store::ErrorCode::kNoMessage) co_return std::nullopt;
   if (!read) co_return failure(read.error());
   bytes = *std::move(read);
@@ -145,15 +165,15 @@ async::Task<std::optional<Reply>> read_headers(Context& context, store::ObjectId
 
 }  // namespace
 
-async::Task<std::expected<Found, Reply>> find_matching(Context& context, const SearchKey& key) {
-  const auto matcher = Matcher::make(*context.selected, key);
-  if (!matcher) co_return std::unexpected(matcher.error());
-  Searcher searcher(context, *matcher);
+async::Task<std::expected<Found, Reply>> find_matching(Context& context, const Searched& mailbox, const SearchKey& key,
+                                                       bool scores) {
+  const Matcher matcher(mailbox, key);
+  Searcher searcher(context, matcher, mailbox.view, scores);
   co_return co_await searcher.run();
 }
 
-async::Task<std::optional<Reply>> each_header(Context& context, const Found& positions, UseHeaders use) {
-  const auto view = context.selected->view();
+async::Task<std::optional<Reply>> each_header(Context& context, store::SnapshotPtr view,
+                                              const std::vector<std::size_t>& positions, UseHeaders use) {
   for (std::size_t from = 0; from < positions.size(); from += kHeaderBatch) {
     const auto end = std::min(from + kHeaderBatch, positions.size());
     std::vector<store::ObjectId> objects;
@@ -167,7 +187,7 @@ async::Task<std::optional<Reply>> each_header(Context& context, const Found& pos
       std::optional<MessageText> text;
       store::Bytes bytes;
       if (item.found && !decoded) {
-        auto failed = co_await read_headers(context, item.object, headers, text, bytes);
+        auto failed = co_await read_headers(context, view->mailbox(), item.object, headers, text, bytes);
         if (failed) co_return failed;
       }
       use(row, headers);

@@ -1,4 +1,4 @@
-// Looks for messages of the selected mailbox, for SEARCH, SORT and THREAD.
+// Looks for messages of a mailbox, for SEARCH, SORT and THREAD.
 #pragma once
 #include <cstddef>
 #include <expected>
@@ -9,17 +9,24 @@
 #include "common/mime/digest.h"
 #include "imapd/context.h"
 #include "imapd/proto/search_key.h"
+#include "imapd/search_match.h"
 
 namespace quartet::imapd {
 
-using Found = std::vector<std::size_t>;  // positions of the view, ascending
+struct Found {
+  std::vector<std::size_t> positions;  // of the view, ascending; SORT puts them in another order
+  std::vector<int> scores;             // of each, 1 to 100 (RFC 6203); empty if they were not asked for
+};
 
-/// The messages that a key matches, or the reply that says why they cannot be found. `key` outlives the task.
-async::Task<std::expected<Found, Reply>> find_matching(Context& context, const SearchKey& key);
+/// The messages that a key matches, or the reply that says why they cannot be found. `mailbox` and `key` outlive the
+/// task. `scores`: whether it matters how relevant each is, which may take reading more of it.
+async::Task<std::expected<Found, Reply>> find_matching(Context& context, const Searched& mailbox, const SearchKey& key,
+                                                       bool scores = false);
 
-/// Called for each of the positions with its row, that is its place among them.
+/// Called for each of the positions of the view with its row, that is its place among them.
 using UseHeaders = std::function<void(std::size_t row, const mime::StoredHeaders& headers)>;
 /// What the store keeps of the messages' headers; of a message that is gone, nothing. A reply: they cannot be read.
-async::Task<std::optional<Reply>> each_header(Context& context, const Found& positions, UseHeaders use);
+async::Task<std::optional<Reply>> each_header(Context& context, store::SnapshotPtr view,
+                                              const std::vector<std::size_t>& positions, UseHeaders use);
 
 }  // namespace quartet::imapd

@@ -10,7 +10,7 @@ namespace {
 
 using Kind = SortCriterion::Kind;
 
-bool of_view(Kind kind) { return kind == Kind::kArrival || kind == Kind::kSize; }
+bool without_headers(Kind kind) { return kind == Kind::kArrival || kind == Kind::kSize || kind == Kind::kRelevancy; }
 
 std::string_view text_of(Kind kind, const mime::StoredHeaders& headers) {
   switch (kind) {
@@ -40,7 +40,7 @@ std::int64_t sent_date(const mime::StoredHeaders& headers, std::int64_t arrived)
 SortRows::SortRows(const std::vector<SortCriterion>& criteria, std::size_t size) : size_(size) {
   for (const auto& criterion : criteria) {
     Column column{criterion, {}};
-    if (of_view(criterion.kind) || criterion.kind == Kind::kDate)
+    if (without_headers(criterion.kind) || criterion.kind == Kind::kDate)
       column.values = std::vector<std::int64_t>(size);
     else
       column.values = std::vector<std::string>(size);
@@ -49,7 +49,7 @@ SortRows::SortRows(const std::vector<SortCriterion>& criteria, std::size_t size)
 }
 
 bool SortRows::uses_headers() const {
-  return std::ranges::any_of(columns_, [](const Column& column) { return !of_view(column.criterion.kind); });
+  return std::ranges::any_of(columns_, [](const Column& column) { return !without_headers(column.criterion.kind); });
 }
 
 void SortRows::set(std::size_t row, const store::Entry& entry) {
@@ -72,6 +72,13 @@ void SortRows::set(std::size_t row, const mime::StoredHeaders& headers) {
       date = sent_date(headers, date);
     }
   }
+}
+
+void SortRows::set_score(std::size_t row, int score) {
+  // The most relevant message comes first.
+  for (auto& column : columns_)
+    if (column.criterion.kind == Kind::kRelevancy)
+      std::get<std::vector<std::int64_t>>(column.values)[row] = -static_cast<std::int64_t>(score);
 }
 
 int SortRows::compare(std::size_t a, std::size_t b) const {

@@ -1,4 +1,4 @@
-// The order of SORT (RFC 5256 section 3): one column for each criterion, and rows compared by them.
+// The order of SORT (RFC 5256 section 3, RFC 6203 section 6): one column for each criterion, and rows compared by them.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -22,6 +22,8 @@ class SortRows {
   /// Sets what the view knows, and what the header says, of one row. Texts are kept in the form they are compared in.
   void set(std::size_t row, const store::Entry& entry);
   void set(std::size_t row, const mime::StoredHeaders& headers);
+  /// How relevant it is, 1 to 100.
+  void set_score(std::size_t row, int score);
 
   /// The rows in order. Equal ones keep their order, also under REVERSE.
   std::vector<std::size_t> sorted() const;

@@ -99,14 +99,29 @@ const mime::Header& MessageText::header() {
   return *header_;
 }
 
+void MessageText::open_header_text() {
+  if (header_text_) return;
+  std::string text;
+  for (const auto& field : header().fields())
+    text.append(field.name).append(": ").append(mime::decode_words(field.value)).append("\n");
+  header_text_ = casemap(text);
+}
+
 bool MessageText::header_has(const Needle& needle) {
-  if (!header_text_) {
-    std::string text;
-    for (const auto& field : header().fields())
-      text.append(field.name).append(": ").append(mime::decode_words(field.value)).append("\n");
-    header_text_ = casemap(text);
-  }
+  open_header_text();
   return needle.in_mapped(*header_text_);
+}
+
+int MessageText::header_score(const FuzzyNeedle& needle) {
+  open_header_text();
+  return needle.score(*header_text_);
+}
+
+int MessageText::field_score(std::string_view name, const FuzzyNeedle& needle) {
+  int best = 0;
+  for (const auto& field : header().fields())
+    if (field.is(name)) best = std::max(best, needle.score(casemap(mime::decode_words(field.value))));
+  return best;
 }
 
 bool MessageText::field_has(std::string_view name, const Needle& needle) {
@@ -144,6 +159,13 @@ void MessageText::open_body() {
 bool MessageText::body_has(const Needle& needle) {
   open_body();
   return std::ranges::any_of(*body_, [&](const std::string& text) { return needle.in_mapped(text); });
+}
+
+int MessageText::body_score(const FuzzyNeedle& needle) {
+  open_body();
+  int best = 0;
+  for (const auto& text : *body_) best = std::max(best, needle.score(text));
+  return best;
 }
 
 }  // namespace quartet::imapd

@@ -8,6 +8,7 @@
 
 #include "common/mime/digest.h"
 #include "common/mime/structure.h"
+#include "imapd/fuzzy_match.h"
 
 namespace quartet::imapd {
 
@@ -42,11 +43,16 @@ class MessageText {
   bool header_has(const Needle& needle);
   /// In a field of that name; an empty needle: there is one.
   bool field_has(std::string_view name, const Needle& needle);
+  /// How relevant these are, see FuzzyNeedle::score(): of several parts or fields, the most relevant one.
+  int body_score(const FuzzyNeedle& needle);
+  int header_score(const FuzzyNeedle& needle);
+  int field_score(std::string_view name, const FuzzyNeedle& needle);
   /// What the store keeps of the header, when what it kept cannot be read.
   const mime::StoredHeaders& headers();
 
  private:
   const mime::Header& header();
+  void open_header_text();
   void open_body();
   void add_part(const mime::Part& part);
 

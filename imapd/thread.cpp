@@ -2,6 +2,7 @@
 #include "common/async/thread_pool.h"
 #include "imapd/commands.h"
 #include "imapd/proto/thread_tree.h"
+#include "imapd/search_terms.h"
 #include "imapd/searcher.h"
 #include "imapd/sort_rows.h"
 #include "imapd/text_match.h"
@@ -28,19 +29,23 @@ void take_headers(ThreadMessage& message, const mime::StoredHeaders& headers, Th
 }  // namespace
 
 Answer thread(Context& context, const Thread& command, bool uid) {
-  const auto found = co_await find_matching(context, command.key);
+  const auto terms = co_await search_terms(context, command.key, {}, {});
+  if (!terms) co_return terms.error();
+  const auto mailbox = searched(*context.selected);
+  const auto found = co_await find_matching(context, mailbox, terms->key);
   if (!found) co_return found.error();
-  const auto view = context.selected->view();
-  std::vector<ThreadMessage> messages(found->size());
+  const auto& view = mailbox.view;
+  std::vector<ThreadMessage> messages(found->positions.size());
   for (std::size_t row = 0; row < messages.size(); ++row) {
-    const auto& entry = (*view)[(*found)[row]];
-    messages[row].number = uid ? entry.uid : static_cast<std::uint32_t>((*found)[row] + 1);
+    const auto position = found->positions[row];
+    const auto& entry = (*view)[position];
+    messages[row].number = uid ? entry.uid : static_cast<std::uint32_t>(position + 1);
     messages[row].sent = entry.internaldate / 1'000'000;
   }
-  const auto failed =
-      co_await each_header(context, *found, [&messages, &command](std::size_t row, const mime::StoredHeaders& headers) {
-        take_headers(messages[row], headers, command.algorithm);
-      });
+  const auto use = [&messages, &command](std::size_t row, const mime::StoredHeaders& headers) {
+    take_headers(messages[row], headers, command.algorithm);
+  };
+  const auto failed = co_await each_header(context, view, found->positions, use);
   if (failed) co_return *failed;
   const auto run = [&messages, &command] {
     return command.algorithm == Thread::Algorithm::kReferences ? thread_by_references(messages)

@@ -171,7 +171,7 @@ struct Move {  // RFC 6851
   std::string mailbox;
 };
 
-/// RETURN of SEARCH and SORT: RFC 4731, RFC 5182 (SAVE), RFC 9394 (PARTIAL).
+/// RETURN of SEARCH and SORT: RFC 4731, RFC 5182 (SAVE), RFC 9394 (PARTIAL), RFC 6203 (RELEVANCY).
 struct ResultOptions {
   bool given = false;  // the answer is ESEARCH
   bool min = false;
@@ -179,6 +179,7 @@ struct ResultOptions {
   bool all = false;  // also for "RETURN ()"
   bool count = false;
   bool save = false;
+  bool relevancy = false;
   std::optional<PartialRange> partial;  // never with `all`
 };
 
@@ -188,7 +189,7 @@ struct Search {
   ResultOptions results;
 };
 
-struct SortCriterion {  // RFC 5256 section 3, RFC 5957
+struct SortCriterion {  // RFC 5256 section 3, RFC 5957, RFC 6203
   enum class Kind : std::uint8_t {
     kArrival,
     kCc,
@@ -196,6 +197,7 @@ struct SortCriterion {  // RFC 5256 section 3, RFC 5957
     kDisplayFrom,
     kDisplayTo,
     kFrom,
+    kRelevancy,
     kSize,
     kSubject,
     kTo,

@@ -1,5 +1,5 @@
 // SEARCH: RFC 9051 section 6.4.4; search_key.h names the extensions. SORT and THREAD: RFC 5256, with RETURN of RFC
-// 5267.
+// 5267, RELEVANCY: RFC 6203.
 #include <algorithm>
 
 #include "common/base/ascii.h"
@@ -52,12 +52,14 @@ constexpr Word kWords[] = {{"ALL", Kind::kAll, Takes::kNothing},
 /// The keys with UN in front that are words of the grammar.
 constexpr std::string_view kNegated[] = {"UNANSWERED", "UNDELETED", "UNDRAFT", "UNFLAGGED", "UNSEEN", "UNKEYWORD"};
 
-SearchKey inverse(SearchKey key) {
+SearchKey around(Kind kind, SearchKey key) {
   SearchKey out;
-  out.kind = Kind::kNot;
+  out.kind = kind;
   out.children.push_back(std::move(key));
   return out;
 }
+
+SearchKey inverse(SearchKey key) { return around(Kind::kNot, std::move(key)); }
 
 SearchKey simple(Kind kind) {
   SearchKey key;
@@ -96,7 +98,7 @@ class KeyParser {
     const char next = in_.peek();
     if (ascii::is_digit(next) || next == '*' || next == '$') return set_key(Kind::kSequence);
     const auto word = in_.word();
-    if (word == "NOT" || word == "OR") return operation(word, depth);
+    if (word == "NOT" || word == "OR" || word == "FUZZY") return operation(word, depth);
     return named(word);
   }
 
@@ -124,7 +126,7 @@ class KeyParser {
     if (!in_.space()) return std::nullopt;
     auto first = key(depth + 1);
     if (!first) return std::nullopt;
-    if (word == "NOT") return inverse(std::move(*first));
+    if (word != "OR") return around(word == "NOT" ? Kind::kNot : Kind::kFuzzy, std::move(*first));
     if (!in_.space()) return std::nullopt;
     auto second = key(depth + 1);
     if (!second) return std::nullopt;
@@ -247,6 +249,7 @@ bool parse_return_options(Lexer& in, ResultOptions& results) {
     if (name == "ALL") return results.all = true;
     if (name == "COUNT") return results.count = true;
     if (name == "SAVE") return results.save = true;
+    if (name == "RELEVANCY") return results.relevancy = true;
     if (name == "PARTIAL" && !results.partial) {
       if (!in.space()) return false;
       results.partial = parse_partial_range(in);
@@ -257,7 +260,8 @@ bool parse_return_options(Lexer& in, ResultOptions& results) {
   });
   if (!listed) return false;
   if (results.partial && results.all) return in.fail("Either PARTIAL or ALL");
-  results.all = results.all || !(results.min || results.max || results.count || results.save || results.partial);
+  results.all = results.all ||
+                !(results.min || results.max || results.count || results.save || results.partial || results.relevancy);
   return true;
 }
 
@@ -281,7 +285,7 @@ constexpr std::pair<std::string_view, Criterion> kCriteria[] = {
     {"DATE", Criterion::kDate},       {"DISPLAYFROM", Criterion::kDisplayFrom},
     {"FROM", Criterion::kFrom},       {"DISPLAYTO", Criterion::kDisplayTo},
     {"SIZE", Criterion::kSize},       {"TO", Criterion::kTo},
-    {"SUBJECT", Criterion::kSubject},
+    {"SUBJECT", Criterion::kSubject}, {"RELEVANCY", Criterion::kRelevancy},
 };
 
 bool parse_criterion(Lexer& in, std::vector<SortCriterion>& criteria) {

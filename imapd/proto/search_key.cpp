@@ -18,6 +18,7 @@ struct Word {
 constexpr Word kWords[] = {{Kind::kAll, "ALL"},
                            {Kind::kOr, "OR"},
                            {Kind::kNot, "NOT"},
+                           {Kind::kFuzzy, "FUZZY"},
                            {Kind::kUid, "UID"},
                            {Kind::kAnswered, "ANSWERED"},
                            {Kind::kDeleted, "DELETED"},

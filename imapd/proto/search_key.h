@@ -1,6 +1,6 @@
 // What SEARCH looks for: search-key of RFC 9051 section 9, with the keys that RFC 3501 had besides (RECENT, NEW, OLD),
 // MODSEQ (RFC 7162), UIDAFTER and UIDBEFORE (RFC 9738), OLDER and YOUNGER (RFC 5032), SAVEDBEFORE and its like (RFC
-// 8514), EMAILID and THREADID (RFC 8474).
+// 8514), EMAILID and THREADID (RFC 8474), FUZZY (RFC 6203).
 #pragma once
 #include <cstdint>
 #include <string>
@@ -13,9 +13,10 @@ namespace quartet::imapd {
 struct SearchKey {
   enum class Kind : std::uint8_t {
     kAll,
-    kAnd,  // children, at least two
-    kOr,   // two children
-    kNot,  // one child; UNSEEN and its like are kNot of kSeen
+    kAnd,    // children, at least two
+    kOr,     // two children
+    kNot,    // one child; UNSEEN and its like are kNot of kSeen
+    kFuzzy,  // one child
     kSequence,
     kUid,
     kAnswered,

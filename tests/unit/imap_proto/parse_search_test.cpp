@@ -37,6 +37,7 @@ TEST_CASE("keys of SEARCH", "[imap]") {
       {"$", "$"},
       {"UID $", "(UID $)"},
       {"NOT SEEN OR FROM a (TO b UNSEEN)", "((NOT (SEEN)) (OR (FROM \"a\") ((TO \"b\") (NOT (SEEN)))))"},
+      {"FUZZY (SUBJECT x) FUZZY NOT SEEN", "((FUZZY (SUBJECT \"x\")) (FUZZY (NOT (SEEN))))"},
       {"(SEEN)", "(SEEN)"},
       {"((SEEN ALL) DRAFT)", "(((SEEN) (ALL)) (DRAFT))"},
   }));
@@ -45,15 +46,16 @@ TEST_CASE("keys of SEARCH", "[imap]") {
 }
 
 TEST_CASE("what SEARCH refuses", "[imap]") {
-  const auto* wrong = GENERATE(
-      "a SEARCH", "a SEARCH ", "a SEARCH FOO", "a SEARCH ()", "a SEARCH (SEEN", "a SEARCH SEEN)", "a SEARCH NOT",
-      "a SEARCH OR SEEN", "a SEARCH SEEN  DRAFT", "a SEARCH FROM", "a SEARCH FROM (x)", "a SEARCH KEYWORD \\Seen",
-      "a SEARCH KEYWORD \"x\"", "a SEARCH HEADER x", "a SEARCH HEADER \"\" x", "a SEARCH HEADER a:b x",
-      "a SEARCH HEADER \"a b\" x", "a SEARCH SINCE 1994", "a SEARCH SINCE 30-Feb-1994", "a SEARCH LARGER x",
-      "a SEARCH LARGER -1", "a SEARCH OLDER 0", "a SEARCH OLDER 4294967296", "a SEARCH UID", "a SEARCH UID x",
-      "a SEARCH 0", "a SEARCH MODSEQ", "a SEARCH MODSEQ \"/flags/x\" 1", "a SEARCH MODSEQ \"x\" foo 1",
-      "a SEARCH EMAILID a.b", "a SEARCH RETURN (FOO) ALL", "a SEARCH RETURN () ", "a SEARCH RETURN ALL",
-      "a SEARCH CHARSET UTF-8", "a SEARCH SEEN{1+}\r\nx", "a SEARCH UNFROM x", "a SEARCH UNSEENX");
+  const auto* wrong =
+      GENERATE("a SEARCH", "a SEARCH ", "a SEARCH FOO", "a SEARCH ()", "a SEARCH (SEEN", "a SEARCH SEEN)",
+               "a SEARCH NOT", "a SEARCH FUZZY", "a SEARCH OR SEEN", "a SEARCH SEEN  DRAFT", "a SEARCH FROM",
+               "a SEARCH FROM (x)", "a SEARCH KEYWORD \\Seen", "a SEARCH KEYWORD \"x\"", "a SEARCH HEADER x",
+               "a SEARCH HEADER \"\" x", "a SEARCH HEADER a:b x", "a SEARCH HEADER \"a b\" x", "a SEARCH SINCE 1994",
+               "a SEARCH SINCE 30-Feb-1994", "a SEARCH LARGER x", "a SEARCH LARGER -1", "a SEARCH OLDER 0",
+               "a SEARCH OLDER 4294967296", "a SEARCH UID", "a SEARCH UID x", "a SEARCH 0", "a SEARCH MODSEQ",
+               "a SEARCH MODSEQ \"/flags/x\" 1", "a SEARCH MODSEQ \"x\" foo 1", "a SEARCH EMAILID a.b",
+               "a SEARCH RETURN (FOO) ALL", "a SEARCH RETURN () ", "a SEARCH RETURN ALL", "a SEARCH CHARSET UTF-8",
+               "a SEARCH SEEN{1+}\r\nx", "a SEARCH UNFROM x", "a SEARCH UNSEENX");
   CHECK(error_of(wrong).kind == Error::kSyntax);
 }
 

@@ -14,6 +14,10 @@ TEST_CASE("SORT", "[imap]") {
   CHECK(sort.results.count);
   CHECK_FALSE(sort.results.all);
   CHECK_FALSE(parsed<Sort>("a SORT (TO) US-ASCII ALL").results.given);
+  const auto relevant = parsed<Sort>("a SORT RETURN (RELEVANCY) (REVERSE RELEVANCY) UTF-8 FUZZY TEXT x");
+  CHECK(relevant.criteria == std::vector<SortCriterion>{{Kind::kRelevancy, true}});
+  CHECK(relevant.results.relevancy);
+  CHECK_FALSE(relevant.results.all);
   const auto* wrong = GENERATE("a SORT", "a SORT () UTF-8 ALL", "a SORT (FOO) UTF-8 ALL", "a SORT (REVERSE) UTF-8 ALL",
                                "a SORT (DATE) UTF-8", "a SORT DATE UTF-8 ALL", "a SORT RETURN (X) (DATE) UTF-8 ALL");
   CHECK(error_of(wrong).kind == Error::kSyntax);
