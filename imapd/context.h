@@ -14,8 +14,8 @@
 
 namespace quartet::imapd {
 
-/// The tagged response to a command. Text and code are ours alone: nothing a client sent is put in them, save
-/// the URL of BADURL.
+/// The tagged response to a command. Text and code are ours alone: of what a client sent, only atoms and the URL of
+/// BADURL are put in them.
 struct Reply {
   enum class Kind { kOk, kNo, kBad };
   Kind kind = Kind::kOk;

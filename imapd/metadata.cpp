@@ -1,4 +1,4 @@
-// Annotations of mailboxes and of the server: RFC 5464, with LIST: RFC 9590. Those of the server are each user's own.
+// Annotations of mailboxes and of the server: RFC 5464, with LIST: RFC 9590; filters among them: RFC 5466.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -6,7 +6,9 @@
 #include "common/base/ascii.h"
 #include "imapd/access.h"
 #include "imapd/commands.h"
+#include "imapd/proto/parser.h"
 #include "imapd/proto/writer.h"
+#include "imapd/server_annotations.h"
 
 namespace quartet::imapd {
 namespace {
@@ -37,21 +39,34 @@ std::optional<Entry> to_entry(const std::string& text) {
   return entry;
 }
 
-/// What annotations belong to, and what the client may do with it.
+/// What annotations belong to: one mailbox, or the server, which has them in two places.
 struct Subject {
-  store::MailboxRef ref;
-  store::Rights rights = store::Rights::all();
+  store::MailboxRef own;                    // of this user's
+  std::optional<store::MailboxRef> of_all;  // of those that all see; nullopt: there can be none
+  bool may_set_all = false;
 };
 
 async::Task<std::expected<Subject, Reply>> find_subject(Context& context, const std::string& mailbox) {
-  if (!mailbox.empty()) {
-    const auto found = co_await locate(context, mailbox, "r");
-    if (!found) co_return std::unexpected(found.error());
-    co_return Subject{found->info.ref, found->rights};
+  if (mailbox.empty()) {
+    const auto places = co_await annotated_accounts(context);
+    if (!places) co_return std::unexpected(failure(places.error()));
+    co_return Subject{places->own, places->of_all, places->may_set_all};
   }
-  const auto inbox = co_await context.store().find(context.account, "INBOX");
-  if (!inbox) co_return std::unexpected(failure(inbox.error()));
-  co_return Subject{{inbox->ref.shard, inbox->ref.account, 0}};
+  const auto found = co_await locate(context, mailbox, "r");
+  if (!found) co_return std::unexpected(found.error());
+  // What all see of a mailbox is changed by who may change its flags.
+  co_return Subject{found->info.ref, found->info.ref, found->rights.has("w")};
+}
+
+async::Task<store::Result<std::vector<store::Annotation>>> annotations_of(Context& context, const std::string& mailbox,
+                                                                          const Subject& subject) {
+  if (mailbox.empty()) co_return co_await server_annotations(context);
+  co_return co_await context.store().annotations(subject.own, context.account);
+}
+
+/// Where a filter must be a search criterion to be set (RFC 5466 section 3.2).
+bool is_broken_filter(const std::string& mailbox, const Entry& entry, const std::optional<std::string>& value) {
+  return mailbox.empty() && value && entry.name.starts_with(kFilterValues) && !parse_search_criteria(*value);
 }
 
 /// How many levels `name` is below `root`; nullopt if it is not.
@@ -128,6 +143,10 @@ std::expected<std::vector<Entry>, Reply> to_entries(const std::vector<std::strin
   return entries;
 }
 
+Reply not_set(const store::StoreError& error) {
+  return error.code == store::ErrorCode::kCannot ? Reply::no("Too many entries", "METADATA TOOMANY") : failure(error);
+}
+
 }  // namespace
 
 Answer get_metadata(Context& context, const GetMetadata& command) {
@@ -135,7 +154,7 @@ Answer get_metadata(Context& context, const GetMetadata& command) {
   if (!entries) co_return entries.error();
   const auto subject = co_await find_subject(context, command.mailbox);
   if (!subject) co_return subject.error();
-  const auto annotations = co_await context.store().annotations(subject->ref, context.account);
+  const auto annotations = co_await annotations_of(context, command.mailbox, *subject);
   if (!annotations) co_return failure(annotations.error());
   Told told(context, command.mailbox);
   const auto longest = tell(told, {*std::move(entries), command.depth, command.max_size}, *annotations);
@@ -148,19 +167,23 @@ Answer set_metadata(Context& context, const SetMetadata& command) {
   const auto subject = co_await find_subject(context, command.mailbox);
   if (!subject) co_return subject.error();
   std::vector<store::AnnotationChange> changes;
+  std::vector<store::AnnotationChange> for_all;  // where these are kept elsewhere
   for (const auto& [text, value] : command.entries) {
     auto entry = to_entry(text);
     if (!entry || entry->name.empty()) co_return Reply::bad("No such entry is possible");
-    // What all see of a mailbox is changed by who may change its flags; of the server, by nobody here.
-    if (entry->shared && (command.mailbox.empty() || !subject->rights.has("w"))) co_return not_permitted();
+    if (entry->shared && !(subject->may_set_all && subject->of_all)) co_return not_permitted();
     if (value && value->size() > kMaxValue)
       co_return Reply::no("The value is too long", fmt::format("METADATA MAXSIZE {}", kMaxValue));
-    changes.push_back({entry->shared ? "" : context.account, std::move(entry->name), value});
+    if (is_broken_filter(command.mailbox, *entry, value)) co_return Reply::no("The filter is no search criterion");
+    auto& place = entry->shared && *subject->of_all != subject->own ? for_all : changes;
+    place.push_back({entry->shared ? "" : context.account, std::move(entry->name), value});
   }
-  const auto done = co_await context.store().annotate(subject->ref, std::move(changes));
-  if (done) co_return Reply::ok("Set");
-  if (done.error().code == store::ErrorCode::kCannot) co_return Reply::no("Too many entries", "METADATA TOOMANY");
-  co_return failure(done.error());
+  if (!for_all.empty()) {
+    const auto done = co_await context.store().annotate(*subject->of_all, std::move(for_all));
+    if (!done) co_return not_set(done.error());
+  }
+  const auto done = co_await context.store().annotate(subject->own, std::move(changes));
+  co_return done ? Reply::ok("Set") : not_set(done.error());
 }
 
 async::Task<std::optional<Reply>> append_metadata(Context& context, const store::MailboxInfo& mailbox,

@@ -7,7 +7,7 @@ namespace quartet::imapd {
 namespace {
 
 async::Task<Reply> find_and_tell(Context& context, const Search& command, const std::string& tag, bool uid) {
-  const auto terms = co_await search_terms(context, command.key, command.results, {});
+  const auto terms = co_await search_terms(context, {command.key, command.charset, command.results.relevancy});
   if (!terms) co_return terms.error();
   const auto mailbox = searched(*context.selected);
   const auto found = co_await find_matching(context, mailbox, terms->key, terms->scores);

@@ -186,6 +186,8 @@ Truth Matcher::match(const Node& node, const Candidate& candidate) const {
       return Truth::kYes;
     case Kind::kThreadId:
       return Truth::kNo;  // no message has one
+    case Kind::kFilter:
+      return Truth::kNo;  // search_terms() has put its keys in its place
     case Kind::kModSeq:
       return truth(entry.modseq >= key.number);
     case Kind::kLarger:

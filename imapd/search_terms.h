@@ -2,10 +2,9 @@
 #pragma once
 #include <expected>
 #include <string>
-#include <vector>
 
 #include "imapd/context.h"
-#include "imapd/proto/command.h"
+#include "imapd/proto/search_key.h"
 
 namespace quartet::imapd {
 
@@ -15,9 +14,14 @@ struct SearchTerms {
   bool scores = false;  // RELEVANCY was asked for (RFC 6203)
 };
 
-/// The error is the reply to the command. The parameters outlive the task.
-async::Task<std::expected<SearchTerms, Reply>> search_terms(Context& context, const SearchKey& key,
-                                                            const ResultOptions& results,
-                                                            const std::vector<SortCriterion>& criteria);
+/// What the command says of them. All of it outlives the task.
+struct AskedTerms {
+  const SearchKey& key;
+  const std::string& charset;
+  bool scores = false;  // as in SearchTerms
+};
+
+/// The error is the reply to the command.
+async::Task<std::expected<SearchTerms, Reply>> search_terms(Context& context, AskedTerms asked);
 
 }  // namespace quartet::imapd

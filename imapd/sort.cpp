@@ -1,4 +1,6 @@
 // SORT: RFC 5256, SORT=DISPLAY (RFC 5957), ESORT (RFC 5267), by RELEVANCY (RFC 6203).
+#include <algorithm>
+
 #include "common/async/thread_pool.h"
 #include "imapd/commands.h"
 #include "imapd/search_result.h"
@@ -36,7 +38,10 @@ async::Task<std::expected<Found, Reply>> sorted(Context& context, const Sort& co
 }
 
 async::Task<Reply> sort_and_tell(Context& context, const Sort& command, const std::string& tag, bool uid) {
-  const auto terms = co_await search_terms(context, command.key, command.results, command.criteria);
+  const bool by_relevancy = std::ranges::find(command.criteria, SortCriterion::Kind::kRelevancy,
+                                              &SortCriterion::kind) != command.criteria.end();
+  const bool scores = command.results.relevancy || by_relevancy;
+  const auto terms = co_await search_terms(context, {command.key, command.charset, scores});
   if (!terms) co_return terms.error();
   const auto mailbox = searched(*context.selected);
   auto found = co_await find_matching(context, mailbox, terms->key, terms->scores);

@@ -29,7 +29,7 @@ void take_headers(ThreadMessage& message, const mime::StoredHeaders& headers, Th
 }  // namespace
 
 Answer thread(Context& context, const Thread& command, bool uid) {
-  const auto terms = co_await search_terms(context, command.key, {}, {});
+  const auto terms = co_await search_terms(context, {command.key, command.charset});
   if (!terms) co_return terms.error();
   const auto mailbox = searched(*context.selected);
   const auto found = co_await find_matching(context, mailbox, terms->key);

@@ -12,7 +12,7 @@ namespace {
 
 using Kind = SearchKey::Kind;
 
-enum class Takes : std::uint8_t { kNothing, kText, kAtom, kDate, kNumber, kSeconds, kObjectId };
+enum class Takes : std::uint8_t { kNothing, kText, kAtom, kDate, kNumber, kSeconds, kObjectId, kFilterName };
 struct Word {
   std::string_view text;
   Kind kind;
@@ -48,7 +48,8 @@ constexpr Word kWords[] = {{"ALL", Kind::kAll, Takes::kNothing},
                            {"OLDER", Kind::kOlder, Takes::kSeconds},
                            {"YOUNGER", Kind::kYounger, Takes::kSeconds},
                            {"EMAILID", Kind::kEmailId, Takes::kObjectId},
-                           {"THREADID", Kind::kThreadId, Takes::kObjectId}};
+                           {"THREADID", Kind::kThreadId, Takes::kObjectId},
+                           {"FILTER", Kind::kFilter, Takes::kFilterName}};
 /// The keys with UN in front that are words of the grammar.
 constexpr std::string_view kNegated[] = {"UNANSWERED", "UNDELETED", "UNDRAFT", "UNFLAGGED", "UNSEEN", "UNKEYWORD"};
 
@@ -175,6 +176,8 @@ class KeyParser {
       case Takes::kObjectId:
         key.text = in_.run([](char c) { return ascii::is_alnum(c) || c == '_' || c == '-'; });
         return (!key.text.empty() && key.text.size() <= 255) || in_.fail("Object identifier expected");
+      case Takes::kFilterName:
+        return assign(key.text, in_.atom()) && (!key.text.contains('/') || in_.fail("Name of a filter expected"));
       case Takes::kNothing:
         break;
     }
@@ -339,6 +342,24 @@ bool parse_thread(Lexer& in, Command& command) {
   if (!parse_keys(in, thread.charset, thread.key)) return false;
   command.arguments = std::move(thread);
   return true;
+}
+
+std::expected<SearchKey, ParseError> parse_search_criteria(std::string_view text) {
+  CommandReader reader;
+  reader.feed(std::string("a SEARCH CHARSET UTF-8 ").append(text).append("\r\n"));
+  for (;;) {
+    auto event = reader.next();
+    if (std::holds_alternative<LiteralRequest>(event)) {
+      reader.accept_literal();
+      continue;
+    }
+    auto* const raw = std::get_if<RawCommand>(&event);
+    if (raw == nullptr || !reader.unconsumed().empty())
+      return std::unexpected(ParseError{"", "More than one line", {}});
+    auto command = parse_command(std::move(*raw), {.utf8 = true});
+    if (!command) return std::unexpected(std::move(command.error()));
+    return std::get<Search>(std::move(command->arguments)).key;
+  }
 }
 
 std::optional<PartialRange> parse_partial_range(Lexer& in) {

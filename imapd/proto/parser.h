@@ -30,6 +30,9 @@ struct ParseError {
 
 /// Whether the client may give the command in the session's state is not looked at here.
 std::expected<Command, ParseError> parse_command(RawCommand raw, ParseOptions options = {});
+/// search-key *(SP search-key) in UTF-8, as it would stand in a SEARCH: the value of a filter (RFC 5466). Literals in
+/// it are as on the wire.
+std::expected<SearchKey, ParseError> parse_search_criteria(std::string_view text);
 /// One line without CRLF and without literals.
 std::expected<Command, ParseError> parse_command(std::string_view line, ParseOptions options = {});
 

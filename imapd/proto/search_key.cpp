@@ -51,7 +51,8 @@ constexpr Word kWords[] = {{Kind::kAll, "ALL"},
                            {Kind::kYounger, "YOUNGER"},
                            {Kind::kModSeq, "MODSEQ"},
                            {Kind::kEmailId, "EMAILID"},
-                           {Kind::kThreadId, "THREADID"}};
+                           {Kind::kThreadId, "THREADID"},
+                           {Kind::kFilter, "FILTER"}};
 
 std::string_view word_of(Kind kind) {
   const auto* word = std::ranges::find(kWords, kind, &Word::kind);
@@ -72,6 +73,7 @@ void append_argument(std::string& out, const SearchKey& key) {
     case Kind::kKeyword:
     case Kind::kEmailId:
     case Kind::kThreadId:
+    case Kind::kFilter:
       out.append(" ").append(key.text);
       return;
     case Kind::kHeader:

@@ -1,6 +1,6 @@
 // What SEARCH looks for: search-key of RFC 9051 section 9, with the keys that RFC 3501 had besides (RECENT, NEW, OLD),
 // MODSEQ (RFC 7162), UIDAFTER and UIDBEFORE (RFC 9738), OLDER and YOUNGER (RFC 5032), SAVEDBEFORE and its like (RFC
-// 8514), EMAILID and THREADID (RFC 8474), FUZZY (RFC 6203).
+// 8514), EMAILID and THREADID (RFC 8474), FUZZY (RFC 6203), FILTER (RFC 5466).
 #pragma once
 #include <cstdint>
 #include <string>
@@ -51,6 +51,7 @@ struct SearchKey {
     kModSeq,    // number; entry name and type are parsed and dropped: all flags share one mod-sequence
     kEmailId,   // text
     kThreadId,  // text
+    kFilter,    // text: its name
   };
   static constexpr int kMaxDepth = 32;
   static constexpr std::size_t kMaxKeys = 1024;  // in one command

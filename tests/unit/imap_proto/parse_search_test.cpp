@@ -38,6 +38,7 @@ TEST_CASE("keys of SEARCH", "[imap]") {
       {"UID $", "(UID $)"},
       {"NOT SEEN OR FROM a (TO b UNSEEN)", "((NOT (SEEN)) (OR (FROM \"a\") ((TO \"b\") (NOT (SEEN)))))"},
       {"FUZZY (SUBJECT x) FUZZY NOT SEEN", "((FUZZY (SUBJECT \"x\")) (FUZZY (NOT (SEEN))))"},
+      {"FILTER on-the-road UNSEEN", "((FILTER on-the-road) (NOT (SEEN)))"},
       {"(SEEN)", "(SEEN)"},
       {"((SEEN ALL) DRAFT)", "(((SEEN) (ALL)) (DRAFT))"},
   }));
@@ -46,16 +47,16 @@ TEST_CASE("keys of SEARCH", "[imap]") {
 }
 
 TEST_CASE("what SEARCH refuses", "[imap]") {
-  const auto* wrong =
-      GENERATE("a SEARCH", "a SEARCH ", "a SEARCH FOO", "a SEARCH ()", "a SEARCH (SEEN", "a SEARCH SEEN)",
-               "a SEARCH NOT", "a SEARCH FUZZY", "a SEARCH OR SEEN", "a SEARCH SEEN  DRAFT", "a SEARCH FROM",
-               "a SEARCH FROM (x)", "a SEARCH KEYWORD \\Seen", "a SEARCH KEYWORD \"x\"", "a SEARCH HEADER x",
-               "a SEARCH HEADER \"\" x", "a SEARCH HEADER a:b x", "a SEARCH HEADER \"a b\" x", "a SEARCH SINCE 1994",
-               "a SEARCH SINCE 30-Feb-1994", "a SEARCH LARGER x", "a SEARCH LARGER -1", "a SEARCH OLDER 0",
-               "a SEARCH OLDER 4294967296", "a SEARCH UID", "a SEARCH UID x", "a SEARCH 0", "a SEARCH MODSEQ",
-               "a SEARCH MODSEQ \"/flags/x\" 1", "a SEARCH MODSEQ \"x\" foo 1", "a SEARCH EMAILID a.b",
-               "a SEARCH RETURN (FOO) ALL", "a SEARCH RETURN () ", "a SEARCH RETURN ALL", "a SEARCH CHARSET UTF-8",
-               "a SEARCH SEEN{1+}\r\nx", "a SEARCH UNFROM x", "a SEARCH UNSEENX");
+  const auto* wrong = GENERATE(
+      "a SEARCH", "a SEARCH ", "a SEARCH FOO", "a SEARCH ()", "a SEARCH (SEEN", "a SEARCH SEEN)", "a SEARCH NOT",
+      "a SEARCH FUZZY", "a SEARCH FILTER", "a SEARCH FILTER a/b", "a SEARCH FILTER \"a\"", "a SEARCH OR SEEN",
+      "a SEARCH SEEN  DRAFT", "a SEARCH FROM", "a SEARCH FROM (x)", "a SEARCH KEYWORD \\Seen", "a SEARCH KEYWORD \"x\"",
+      "a SEARCH HEADER x", "a SEARCH HEADER \"\" x", "a SEARCH HEADER a:b x", "a SEARCH HEADER \"a b\" x",
+      "a SEARCH SINCE 1994", "a SEARCH SINCE 30-Feb-1994", "a SEARCH LARGER x", "a SEARCH LARGER -1",
+      "a SEARCH OLDER 0", "a SEARCH OLDER 4294967296", "a SEARCH UID", "a SEARCH UID x", "a SEARCH 0",
+      "a SEARCH MODSEQ", "a SEARCH MODSEQ \"/flags/x\" 1", "a SEARCH MODSEQ \"x\" foo 1", "a SEARCH EMAILID a.b",
+      "a SEARCH RETURN (FOO) ALL", "a SEARCH RETURN () ", "a SEARCH RETURN ALL", "a SEARCH CHARSET UTF-8",
+      "a SEARCH SEEN{1+}\r\nx", "a SEARCH UNFROM x", "a SEARCH UNSEENX");
   CHECK(error_of(wrong).kind == Error::kSyntax);
 }
 
@@ -115,6 +116,18 @@ TEST_CASE("UIDs after and before another", "[imap]") {
   static constexpr const char* kWrong[] = {"UIDAFTER", "UIDAFTER 0", "UIDBEFORE *", "UIDBEFORE 1:2",
                                            "UIDAFTER 4294967296"};
   for (const auto* keys : kWrong) error_of("a SEARCH " + std::string(keys));
+}
+
+TEST_CASE("search criteria without a command", "[imap]") {
+  CHECK(to_string(*parse_search_criteria("OR SMALLER 5000 FROM \"boss\"")) == "(OR (SMALLER 5000) (FROM \"boss\"))");
+  CHECK(to_string(*parse_search_criteria("SEEN SUBJECT {2}\r\nab FROM {1+}\r\nc")) ==
+        "((SEEN) (SUBJECT \"ab\") (FROM \"c\"))");
+  CHECK(to_string(*parse_search_criteria("FROM \"\xC3\xA9\"")) == "(FROM \"\xC3\xA9\")");
+  for (const auto* wrong : {"", "OR SMALLER", "SEEN\r\nb NOOP", "SEEN\r\n", "CHARSET UTF-8 SEEN", "RETURN () SEEN",
+                            "SUBJECT {9}\r\nab", "SEEN\nSEEN"}) {
+    INFO(wrong);
+    CHECK_FALSE(parse_search_criteria(wrong).has_value());
+  }
 }
 
 TEST_CASE("kinds are found anywhere in a tree", "[imap]") {
