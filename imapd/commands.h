@@ -83,6 +83,9 @@ Answer search(Context& context, const Search& command, const std::string& tag, b
 // sort.cpp
 Answer sort(Context& context, const Sort& command, const std::string& tag, bool uid);
 
+// search_update.cpp
+Reply cancel_update(Context& context, const CancelUpdate& command);
+
 // thread.cpp
 Answer thread(Context& context, const Thread& command, bool uid);
 

@@ -6,6 +6,7 @@
 #include "common/base/scope.h"
 #include "common/metrics/metrics.h"
 #include "imapd/access.h"
+#include "imapd/changes.h"
 #include "imapd/commands.h"
 
 namespace quartet::imapd {
@@ -52,7 +53,7 @@ async::Task<void> tell_changes(Context& context, Idling& idling) {
     if (!context.selected) continue;
     co_await look_at_rights(context);
     if (!context.farewell.empty()) co_return;
-    const auto refreshed = co_await context.selected->refresh({}, context.output.text());
+    const auto refreshed = co_await tell_changes(context, {});
     if (refreshed || refreshed.error().code != store::ErrorCode::kNoMailbox) continue;
     context.farewell = "The selected mailbox was deleted";
     co_return;

@@ -126,9 +126,8 @@ std::string to_ordered_text(const std::vector<std::uint32_t>& numbers) {
 }
 
 void tell_results(Context& context, const ResultOptions& options, const Results& results) {
-  auto& selected = *context.selected;
-  const auto& view = *selected.view();
-  if (options.save) selected.save(to_save(view, options, results.found.positions));
+  const auto& view = *results.mailbox.view;
+  if (options.save) context.selected->save(to_save(view, options, results.found.positions));
   auto& out = context.output.text();
   if (!options.given && (!context.enabled.rev2 || results.name != "SEARCH")) return append_plain(out, view, results);
   auto told = options;

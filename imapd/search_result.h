@@ -13,6 +13,7 @@ namespace quartet::imapd {
 
 /// What was found, in the order of the result.
 struct Results {
+  const Searched& mailbox;
   const Found& found;
   std::string name;     // of the response: "SEARCH" or "SORT"
   std::string tag;      // of the command

@@ -15,15 +15,16 @@ constexpr std::size_t kLong = 64 * 1024;
 /// One search on its way through the view.
 class Searcher {
  public:
-  Searcher(Context& context, const Matcher& matcher, store::SnapshotPtr view, bool scores)
-      : context_(context), matcher_(matcher), view_(std::move(view)), scores_(scores) {}
+  Searcher(Context& context, const Matcher& matcher, store::SnapshotPtr view, LookFor what)
+      : context_(context), matcher_(matcher), view_(std::move(view)), scores_(what.scores), among_(what.among) {}
 
   /// What matches, or why the store could not be asked.
   async::Task<std::expected<Found, Reply>> run() {
-    for (std::size_t position = 0; position < view_->size(); ++position) {
+    const auto count = among_ == nullptr ? view_->size() : among_->size();
+    for (std::size_t n = 0; n < count; ++n) {
       Candidate candidate;
-      candidate.position = position;
-      candidate.entry = &(*view_)[position];
+      candidate.position = among_ == nullptr ? n : (*among_)[n];
+      candidate.entry = &(*view_)[candidate.position];
       decide(candidate, undecided_);
       if (undecided_.size() < kHeaderBatch) continue;
       co_await ask_store();
@@ -146,6 +147,7 @@ class Searcher {
   const Matcher& matcher_;
   const store::SnapshotPtr view_;
   const bool scores_;
+  const std::vector<std::size_t>* const among_;
   std::vector<Candidate> undecided_;
   std::vector<Match> found_;
   std::optional<Reply> failed_;
@@ -165,10 +167,17 @@ async::Task<std::optional<Reply>> read_headers(Context& context, store::MailboxR
 
 }  // namespace
 
+std::vector<std::uint32_t> uids_at(const store::Snapshot& view, const std::vector<std::size_t>& positions) {
+  std::vector<std::uint32_t> uids;
+  uids.reserve(positions.size());
+  for (const auto position : positions) uids.push_back(view[position].uid);
+  return uids;
+}
+
 async::Task<std::expected<Found, Reply>> find_matching(Context& context, const Searched& mailbox, const SearchKey& key,
-                                                       bool scores) {
+                                                       LookFor what) {
   const Matcher matcher(mailbox, key);
-  Searcher searcher(context, matcher, mailbox.view, scores);
+  Searcher searcher(context, matcher, mailbox.view, what);
   co_return co_await searcher.run();
 }
 

@@ -18,10 +18,16 @@ struct Found {
   std::vector<int> scores;             // of each, 1 to 100 (RFC 6203); empty if they were not asked for
 };
 
-/// The messages that a key matches, or the reply that says why they cannot be found. `mailbox` and `key` outlive the
-/// task. `scores`: whether it matters how relevant each is, which may take reading more of it.
+std::vector<std::uint32_t> uids_at(const store::Snapshot& view, const std::vector<std::size_t>& positions);
+
+struct LookFor {
+  bool scores = false;                              // how relevant each is, which may take reading more of it
+  const std::vector<std::size_t>* among = nullptr;  // positions to look at; null: all
+};
+/// The messages that a key matches, or the reply that says why they cannot be found. Everything given outlives the
+/// task.
 async::Task<std::expected<Found, Reply>> find_matching(Context& context, const Searched& mailbox, const SearchKey& key,
-                                                       bool scores = false);
+                                                       LookFor what = {});
 
 /// Called for each of the positions of the view with its row, that is its place among them.
 using UseHeaders = std::function<void(std::size_t row, const mime::StoredHeaders& headers)>;

@@ -166,8 +166,10 @@ void Selected::append_expunged(const store::Snapshot& older, const std::vector<s
   out.append("* VANISHED ").append(uids.to_string()).append("\r\n");
 }
 
-void Selected::append_changes(const store::Snapshot& older, const Refresh& how, std::string& out) const {
+void Selected::append_changes(const store::Snapshot& older, const Refresh& how, std::string& out) {
   const auto delta = store::compare(older, *view_);
+  contexts_.on_expunged(older, delta.expunged, out);
+  contexts_.on_moved(*view_, delta);
   append_expunged(older, delta.expunged, out);
   if (delta.first_new < view_->size()) append_exists(out);
   if (view_->keywords().size() != older.keywords().size()) append_keywords(out);

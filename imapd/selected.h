@@ -11,6 +11,7 @@
 #include "common/store/namespaces.h"
 #include "common/store/store.h"
 #include "imapd/enabled.h"
+#include "imapd/search_contexts.h"
 
 namespace quartet::imapd {
 
@@ -42,6 +43,7 @@ class Selected {
   const store::UidSet& saved() const { return saved_; }
   void save(store::UidSet uids) { saved_ = std::move(uids); }
   async::Event& changed() { return watcher_->event(); }
+  SearchContexts& contexts() { return contexts_; }
 
   /// The FETCH response that tells of a message's flags without having been asked.
   void append_flags_of(std::string& out, std::size_t number, const store::Entry& entry) const;
@@ -65,7 +67,7 @@ class Selected {
   void append_keywords(std::string& out) const;
   void append_expunged(const store::Snapshot& older, const std::vector<std::size_t>& positions, std::string& out) const;
   void append_exists(std::string& out) const;
-  void append_changes(const store::Snapshot& older, const Refresh& how, std::string& out) const;
+  void append_changes(const store::Snapshot& older, const Refresh& how, std::string& out);
 
   store::Store& store_;
   const Enabled& enabled_;
@@ -78,6 +80,7 @@ class Selected {
   std::unique_ptr<store::Watcher> watcher_;
   store::UidSet recent_;  // ascending; one range for each claim that got something
   store::UidSet saved_;
+  SearchContexts contexts_;
   bool stale_ = false;  // expunges were kept, or the store could not be asked
 };
 

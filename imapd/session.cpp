@@ -13,6 +13,7 @@
 #include "common/net/deflate_stream.h"
 #include "common/tls/stream.h"
 #include "imapd/access.h"
+#include "imapd/changes.h"
 #include "imapd/commands.h"
 #include "imapd/login.h"
 #include "imapd/message_limit.h"
@@ -48,8 +49,9 @@ enum class State { kAny, kNotAuthenticated, kAuthenticated, kSelected };
 State needed_state(const Command& command) {
   static constexpr std::string_view kAnywhere[] = {"CAPABILITY", "NOOP", "LOGOUT", "ID"};
   static constexpr std::string_view kBefore[] = {"STARTTLS", "LOGIN", "AUTHENTICATE"};
-  static constexpr std::string_view kOpen[] = {"CHECK",  "CLOSE", "UNSELECT", "EXPUNGE", "SEARCH", "SORT",
-                                               "THREAD", "FETCH", "STORE",    "COPY",    "MOVE",   "REPLACE"};
+  static constexpr std::string_view kOpen[] = {"CHECK", "CLOSE",   "UNSELECT",    "EXPUNGE", "SEARCH",
+                                               "SORT",  "THREAD",  "FETCH",       "STORE",   "COPY",
+                                               "MOVE",  "REPLACE", "CANCELUPDATE"};
   if (std::ranges::find(kAnywhere, command.name) != std::end(kAnywhere)) return State::kAny;
   if (std::ranges::find(kBefore, command.name) != std::end(kBefore)) return State::kNotAuthenticated;
   if (std::ranges::find(kOpen, command.name) != std::end(kOpen)) return State::kSelected;
@@ -375,7 +377,7 @@ class Session {
     how.expunges = tells_expunges(command) ? Selected::Expunges::kTold : Selected::Expunges::kKept;
     how.always = context_.changed || command.name == "NOOP" || command.name == "CHECK";
     how.told = std::move(context_.told);
-    const auto refreshed = co_await context_.selected->refresh(std::move(how), context_.output.text());
+    const auto refreshed = co_await tell_changes(context_, std::move(how));
     if (refreshed) co_return;
     if (refreshed.error().code == store::ErrorCode::kNoMailbox)
       context_.farewell = "The selected mailbox was deleted";
@@ -415,6 +417,7 @@ class Session {
     Answer operator()(const Move& a) const { return imapd::move(context, a, command.uid); }
     Answer operator()(const Search& a) const { return search(context, a, command.tag, command.uid); }
     Answer operator()(const Sort& a) const { return imapd::sort(context, a, command.tag, command.uid); }
+    Answer operator()(const CancelUpdate& a) const { return now(cancel_update(context, a)); }
     Answer operator()(const Thread& a) const { return imapd::thread(context, a, command.uid); }
     Answer operator()(const Expunge& a) const { return expunge(context, a); }
     Answer operator()(const GetQuota& a) const { return get_quota(context, a); }

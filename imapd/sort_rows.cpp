@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <numeric>
+#include <type_traits>
+#include <utility>
 
 #include "imapd/text_match.h"
 
@@ -46,6 +48,22 @@ SortRows::SortRows(const std::vector<SortCriterion>& criteria, std::size_t size)
       column.values = std::vector<std::string>(size);
     columns_.push_back(std::move(column));
   }
+}
+
+void SortRows::resize(std::size_t size) {
+  size_ = size;
+  for (auto& column : columns_) std::visit([size](auto& values) { values.resize(size); }, column.values);
+}
+
+void SortRows::keep(const std::vector<std::size_t>& rows) {
+  size_ = rows.size();
+  const auto keep_in = [&rows](auto& values) {
+    std::remove_reference_t<decltype(values)> kept;
+    kept.reserve(rows.size());
+    for (const auto row : rows) kept.push_back(std::move(values[row]));
+    values = std::move(kept);
+  };
+  for (auto& column : columns_) std::visit(keep_in, column.values);
 }
 
 bool SortRows::uses_headers() const {

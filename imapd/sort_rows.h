@@ -17,6 +17,12 @@ class SortRows {
   /// `size`: how many messages there are to sort.
   SortRows(const std::vector<SortCriterion>& criteria, std::size_t size);
 
+  std::size_t size() const { return size_; }
+  /// New rows come at the end and are to be set.
+  void resize(std::size_t size);
+  /// Leaves these rows, in this order, and takes away all others.
+  void keep(const std::vector<std::size_t>& rows);
+
   /// Whether some criterion is about the header.
   bool uses_headers() const;
   /// Sets what the view knows, and what the header says, of one row. Texts are kept in the form they are compared in.
@@ -25,6 +31,8 @@ class SortRows {
   /// How relevant it is, 1 to 100.
   void set_score(std::size_t row, int score);
 
+  /// Below 0: the first goes before the second; 0: they are equal.
+  int compare(std::size_t a, std::size_t b) const;
   /// The rows in order. Equal ones keep their order, also under REVERSE.
   std::vector<std::size_t> sorted() const;
 
@@ -33,7 +41,6 @@ class SortRows {
     SortCriterion criterion;
     std::variant<std::vector<std::int64_t>, std::vector<std::string>> values;
   };
-  int compare(std::size_t a, std::size_t b) const;
 
   std::size_t size_;
   std::vector<Column> columns_;

@@ -171,7 +171,8 @@ struct Move {  // RFC 6851
   std::string mailbox;
 };
 
-/// RETURN of SEARCH and SORT: RFC 4731, RFC 5182 (SAVE), RFC 9394 (PARTIAL), RFC 6203 (RELEVANCY).
+/// RETURN of SEARCH and SORT: RFC 4731, RFC 5182 (SAVE), RFC 9394 (PARTIAL), RFC 6203 (RELEVANCY), RFC 5267 (UPDATE;
+/// CONTEXT is parsed and dropped: it is a hint).
 struct ResultOptions {
   bool given = false;  // the answer is ESEARCH
   bool min = false;
@@ -180,6 +181,7 @@ struct ResultOptions {
   bool count = false;
   bool save = false;
   bool relevancy = false;
+  bool update = false;
   std::optional<PartialRange> partial;  // never with `all`
 };
 
@@ -219,6 +221,10 @@ struct Thread {
   Algorithm algorithm = Algorithm::kReferences;
   SearchKey key;
   std::string charset;
+};
+
+struct CancelUpdate {  // RFC 5267
+  std::vector<std::string> tags;
 };
 
 struct Expunge {
@@ -266,10 +272,10 @@ struct SetMetadata {
   std::vector<std::pair<std::string, std::optional<std::string>>> entries;
 };
 
-using Arguments =
-    std::variant<NoArguments, Login, Authenticate, Id, Compress, Enable, Select, Create, Delete, Rename, Subscribe,
-                 Unsubscribe, List, Status, Append, Fetch, Store, Copy, Move, Search, Sort, Thread, Expunge, GetQuota,
-                 GetQuotaRoot, SetAcl, DeleteAcl, GetAcl, ListRights, MyRights, GetMetadata, SetMetadata, Replace>;
+using Arguments = std::variant<NoArguments, Login, Authenticate, Id, Compress, Enable, Select, Create, Delete, Rename,
+                               Subscribe, Unsubscribe, List, Status, Append, Fetch, Store, Copy, Move, Search, Sort,
+                               Thread, Expunge, GetQuota, GetQuotaRoot, SetAcl, DeleteAcl, GetAcl, ListRights, MyRights,
+                               GetMetadata, SetMetadata, Replace, CancelUpdate>;
 
 struct Command {
   std::string tag;

@@ -45,6 +45,7 @@ bool parse_expunge(Lexer& in, Command& command);
 bool parse_search(Lexer& in, Command& command);
 bool parse_sort(Lexer& in, Command& command);
 bool parse_thread(Lexer& in, Command& command);
+bool parse_cancel_update(Lexer& in, Command& command);
 
 /// "1:100" or "-1:-100" of PARTIAL (RFC 9394).
 std::optional<PartialRange> parse_partial_range(Lexer& in);

@@ -253,6 +253,8 @@ bool parse_return_options(Lexer& in, ResultOptions& results) {
     if (name == "COUNT") return results.count = true;
     if (name == "SAVE") return results.save = true;
     if (name == "RELEVANCY") return results.relevancy = true;
+    if (name == "UPDATE") return results.update = true;
+    if (name == "CONTEXT") return true;
     if (name == "PARTIAL" && !results.partial) {
       if (!in.space()) return false;
       results.partial = parse_partial_range(in);
@@ -263,8 +265,9 @@ bool parse_return_options(Lexer& in, ResultOptions& results) {
   });
   if (!listed) return false;
   if (results.partial && results.all) return in.fail("Either PARTIAL or ALL");
-  results.all = results.all ||
-                !(results.min || results.max || results.count || results.save || results.partial || results.relevancy);
+  const bool some = results.min || results.max || results.count || results.save || results.partial ||
+                    results.relevancy || results.update;
+  results.all = results.all || !some;
   return true;
 }
 
@@ -327,6 +330,20 @@ bool parse_sort(Lexer& in, Command& command) {
   if (!parse_charset(in, sort.charset) || !in.space()) return false;
   if (!parse_keys(in, sort.charset, sort.key)) return false;
   command.arguments = std::move(sort);
+  return true;
+}
+
+bool parse_cancel_update(Lexer& in, Command& command) {
+  constexpr std::size_t kMostTags = 100;
+  CancelUpdate cancel;
+  do {
+    if (!in.space()) return false;
+    auto tag = in.quoted();
+    if (!tag) return false;
+    if (cancel.tags.size() == kMostTags) return in.fail("Too many tags", ParseError::Kind::kLimit);
+    cancel.tags.push_back(std::move(*tag));
+  } while (in.peek() == ' ');
+  command.arguments = std::move(cancel);
   return true;
 }
 

@@ -63,6 +63,7 @@ constexpr Entry kCommands[] = {
     {"SORT", parse_sort, true},
     {"THREAD", parse_thread, true},
     {"EXPUNGE", parse_expunge, true},
+    {"CANCELUPDATE", parse_cancel_update},
 };
 
 /// Up to the end of the command.

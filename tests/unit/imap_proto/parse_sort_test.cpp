@@ -23,6 +23,19 @@ TEST_CASE("SORT", "[imap]") {
   CHECK(error_of(wrong).kind == Error::kSyntax);
 }
 
+TEST_CASE("results that are kept up to date", "[imap]") {
+  const auto updated = parsed<Search>("a SEARCH RETURN (UPDATE CONTEXT COUNT) ALL").results;
+  CHECK(updated.update);
+  CHECK(updated.count);
+  CHECK_FALSE(updated.all);
+  CHECK_FALSE(parsed<Search>("a SEARCH RETURN (UPDATE) ALL").results.all);
+  CHECK(parsed<Search>("a SEARCH RETURN (CONTEXT) ALL").results.all);
+  CHECK(parsed<CancelUpdate>("a CANCELUPDATE \"B01\" \"x\"").tags == std::vector<std::string>{"B01", "x"});
+  const auto* wrong = GENERATE("a CANCELUPDATE", "a CANCELUPDATE ", "a CANCELUPDATE B01", "a UID CANCELUPDATE \"x\"",
+                               "a CANCELUPDATE \"x\"y");
+  CHECK(error_of(wrong).tag == "a");
+}
+
 TEST_CASE("THREAD", "[imap]") {
   CHECK(parsed<Thread>("a THREAD references UTF-8 ALL").algorithm == Thread::Algorithm::kReferences);
   CHECK(parsed<Thread>("a UID THREAD ORDEREDSUBJECT UTF-8 ALL").algorithm == Thread::Algorithm::kOrderedSubject);

@@ -60,6 +60,28 @@ TEST_CASE("a message without a Date was sent when it arrived", "[sort]") {
   CHECK(sorted({{Kind::kArrival}}, {{.arrived = 5}, {.arrived = 9, .sent = 3}}) == Order{0, 1});
 }
 
+TEST_CASE("rows come and go", "[sort]") {
+  SortRows rows({{Kind::kRelevancy}, {Kind::kSubject}}, 1);
+  CHECK(rows.uses_headers());
+  const auto set = [&rows](std::size_t row, int score, std::string_view subject) {
+    mime::StoredHeaders headers;
+    headers.base_subject = subject;
+    rows.set(row, headers);
+    rows.set_score(row, score);
+  };
+  set(0, 5, "a");
+  rows.resize(4);
+  set(1, 9, "b");
+  set(2, 5, "A");
+  set(3, 9, "a");
+  CHECK(rows.sorted() == Order{3, 1, 0, 2});
+  CHECK(rows.compare(0, 2) == 0);
+  CHECK(rows.compare(3, 1) < 0);
+  rows.keep({2, 1});
+  CHECK(rows.size() == 2);
+  CHECK(rows.sorted() == Order{1, 0});
+}
+
 TEST_CASE("what the view knows needs no header", "[sort]") {
   CHECK_FALSE(SortRows({{Kind::kArrival}, {Kind::kSize}}, 0).uses_headers());
   CHECK(SortRows({{Kind::kArrival}, {Kind::kDate}}, 0).uses_headers());
