@@ -1,73 +1,15 @@
 // LIST and LSUB: RFC 3501 sections 6.3.8 and 6.3.9, RFC 5258 (LIST-EXTENDED), RFC 6154 (SPECIAL-USE), RFC 5819
 // (LIST-STATUS), RFC 8440 (LIST-MYRIGHTS), RFC 9590 (LIST-METADATA).
 #include <algorithm>
-#include <set>
 
 #include "imapd/commands.h"
+#include "imapd/known_mailboxes.h"
 #include "imapd/pattern.h"
 #include "imapd/proto/writer.h"
 #include "imapd/status.h"
 
 namespace quartet::imapd {
 namespace {
-
-using Names = std::set<std::string, std::less<>>;
-
-void add_parents(Names& names, std::string_view name) {
-  for (auto slash = name.rfind('/'); slash != std::string_view::npos; slash = name.rfind('/', slash - 1)) {
-    names.emplace(name.substr(0, slash));
-    if (slash == 0) break;
-  }
-}
-
-/// A mailbox, or a name without one, and what the client may do with it.
-struct Known {
-  store::MailboxInfo info;
-  store::Rights rights = store::Rights::all();
-};
-
-Known parent_of(std::string name) {
-  Known parent;
-  parent.info.name = std::move(name);
-  parent.info.exists = false;
-  parent.info.noselect = true;
-  return parent;
-}
-
-/// All that the client may know of: its own mailboxes in the order of the store, then those of others.
-async::Task<store::Result<std::vector<Known>>> known_mailboxes(Context& context) {
-  auto own = co_await context.store().list(context.account);
-  if (!own) co_return std::unexpected(own.error());
-  const auto namespaces = context.namespaces();
-  std::vector<Known> known;
-  Names subscribed;  // to mailboxes of others
-  for (auto& info : *own) {
-    const auto place = store::resolve(namespaces.get(), context.account, info.name);
-    if (place && place->prefix.empty())
-      known.push_back({std::move(info)});
-    else if (info.subscribed)
-      subscribed.insert(std::move(info.name));
-  }
-  auto shared = co_await store::list_shared(context.store(), namespaces, context.account);
-  if (!shared) co_return std::unexpected(shared.error());
-  Names parents;
-  Names there;
-  for (auto& mailbox : *shared) {
-    mailbox.info.subscribed = subscribed.erase(mailbox.info.name) != 0;
-    add_parents(parents, mailbox.info.name);
-    there.insert(mailbox.info.name);
-    known.push_back({std::move(mailbox.info), mailbox.rights});
-  }
-  for (const auto& name : subscribed) {
-    auto missing = parent_of(name);
-    missing.info.subscribed = true;
-    there.insert(name);
-    known.push_back(std::move(missing));
-  }
-  for (const auto& name : parents)
-    if (!there.contains(name)) known.push_back(parent_of(name));
-  co_return known;
-}
 
 /// What one LIST or LSUB looks at, beside one mailbox.
 struct Listing {
@@ -93,12 +35,12 @@ struct Listing {
 Listing prepare(const List& command, const std::vector<Known>& mailboxes) {
   Listing listing{command, {}, {}, {}};
   for (const auto& pattern : command.patterns) listing.patterns.emplace_back(command.reference + pattern);
-  for (const auto& [mailbox, rights] : mailboxes)
-    if (mailbox.exists) add_parents(listing.with_children, mailbox.name);
+  for (const auto& known : mailboxes)
+    if (known.info.exists) add_parents(listing.with_children, known.info.name);
   // A child that is listed itself says enough (RFC 5258 section 3.5).
-  for (const auto& [mailbox, rights] : mailboxes) {
-    if (listing.selective() && listing.chosen(mailbox) && !listing.matches(mailbox.name))
-      add_parents(listing.with_chosen, mailbox.name);
+  for (const auto& known : mailboxes) {
+    if (listing.selective() && listing.chosen(known.info) && !listing.matches(known.info.name))
+      add_parents(listing.with_chosen, known.info.name);
   }
   return listing;
 }
@@ -135,11 +77,11 @@ void append_line(Context& context, const Listing& listing, const Known& known) {
 
 /// What the client wants to know of each mailbox in the same breath.
 async::Task<std::optional<Reply>> append_details(Context& context, const Listing& listing, const Known& known) {
-  const auto& [mailbox, rights] = known;
+  const auto& mailbox = known.info;
   const auto& command = listing.command;
   if (!mailbox.exists || mailbox.noselect) co_return std::nullopt;
-  if (command.return_my_rights) append_my_rights(context, mailbox.name, rights);
-  if (!rights.has("r")) co_return std::nullopt;
+  if (command.return_my_rights) append_my_rights(context, mailbox.name, known.rights);
+  if (!known.rights.has("r")) co_return std::nullopt;
   std::optional<Reply> failed;
   if (!command.return_status.empty()) failed = co_await append_status(context, mailbox, command.return_status);
   if (!failed && !command.return_metadata.empty())

@@ -105,7 +105,7 @@ void append_change(std::string& out, std::string_view name, const SearchContext&
 void append_begin(std::string& out, const SearchContext& context) {
   out += "* ESEARCH (TAG ";
   append_quoted(out, context.tag);
-  out += context.uid ? ") UID" : ")";
+  out.append(context.place).append(context.uid ? ") UID" : ")");
 }
 
 void take_out(SearchContext& context, const std::vector<std::size_t>& places) {

@@ -23,15 +23,16 @@ SearchKey frozen(const SearchKey& key, const Searched& mailbox);
 
 /// One result.
 struct SearchContext {
-  std::string tag;                  // of the command
-  bool uid = false;                 // the client wants UIDs
-  SearchKey key;                    // frozen
-  bool scores = false;              // it is in the order of scores (RFC 6203), or partly
-  std::vector<std::uint32_t> uids;  // in the order of the result
+  std::string tag;                    // of the command
+  std::string place{};                // more of where it is (RFC 7377), as in Results; "" for SEARCH and SORT
+  bool uid = false;                   // the client wants UIDs
+  SearchKey key;                      // frozen
+  bool scores = false;                // it is in the order of scores (RFC 6203), or partly
+  std::vector<std::uint32_t> uids{};  // in the order of the result
   // Of SORT:
   bool sorted = false;
   SortRows rows{{}, 0};
-  std::vector<std::size_t> row_of;  // the row of each of `uids`
+  std::vector<std::size_t> row_of{};  // the row of each of `uids`
 };
 
 /// Those of one selected mailbox.

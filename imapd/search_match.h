@@ -19,8 +19,8 @@ enum class Truth { kNo, kYes, kUnknown };
 /// A mailbox as SEARCH looks at it.
 struct Searched {
   store::SnapshotPtr view;
-  store::UidSet recent;  // what is \Recent to the session
-  store::UidSet saved;   // what "$" stands for
+  store::UidSet recent{};  // what is \Recent to the session
+  store::UidSet saved{};   // what "$" stands for
 };
 Searched searched(const Selected& selected);
 

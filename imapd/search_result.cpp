@@ -78,7 +78,7 @@ void append_extended(std::string& out, const store::Snapshot& view, const Result
   const Places positions = results.found.positions;
   out += "* ESEARCH (TAG ";
   append_quoted(out, results.tag);
-  out += results.uid ? ") UID" : ")";
+  out.append(results.place).append(results.uid ? ") UID" : ")");
   if (!positions.empty()) {
     if (options.min) fmt::format_to(into, " MIN {}", number(positions.front()));
     if (options.max) fmt::format_to(into, " MAX {}", number(positions.back()));
@@ -128,10 +128,12 @@ std::string to_ordered_text(const std::vector<std::uint32_t>& numbers) {
 void tell_results(Context& context, const ResultOptions& options, const Results& results) {
   const auto& view = *results.mailbox.view;
   if (options.save) context.selected->save(to_save(view, options, results.found.positions));
+  if (!results.place.empty() && results.found.positions.empty()) return;
   auto& out = context.output.text();
-  if (!options.given && (!context.enabled.rev2 || results.name != "SEARCH")) return append_plain(out, view, results);
+  const bool extended = options.given || !results.place.empty() || (context.enabled.rev2 && results.name == "SEARCH");
+  if (!extended) return append_plain(out, view, results);
   auto told = options;
-  // IMAP4rev2 has no other response to SEARCH (RFC 9051 section 6.4.4).
+  // IMAP4rev2 has no other response to SEARCH (RFC 9051 section 6.4.4), nor has ESEARCH.
   if (!options.given) told.all = true;
   const bool speaks = told.min || told.max || told.all || told.count || told.partial || told.relevancy;
   if (speaks || !told.save) append_extended(out, view, told, results);

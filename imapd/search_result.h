@@ -17,11 +17,13 @@ struct Results {
   const Found& found;
   std::string name;     // of the response: "SEARCH" or "SORT"
   std::string tag;      // of the command
+  std::string place{};  // of ESEARCH: " MAILBOX x UIDVALIDITY 1" (RFC 7377 section 2.1)
   bool uid = false;     // the client wants UIDs
   bool modseq = false;  // the client searched for MODSEQ: it is told the highest of the result
 };
 
-/// Appends the response, if the options ask for one, and saves what they say.
+/// Appends the response, if the options ask for one, and saves what they say. With a place, no response to a result of
+/// nothing.
 void tell_results(Context& context, const ResultOptions& options, const Results& results);
 
 /// "5,3:4,2": numbers in this order; those that follow each other upwards as a range. For the result of SORT.

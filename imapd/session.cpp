@@ -417,6 +417,7 @@ class Session {
     Answer operator()(const Move& a) const { return imapd::move(context, a, command.uid); }
     Answer operator()(const Search& a) const { return search(context, a, command.tag, command.uid); }
     Answer operator()(const Sort& a) const { return imapd::sort(context, a, command.tag, command.uid); }
+    Answer operator()(const MultiSearch& a) const { return multi_search(context, a, command.tag); }
     Answer operator()(const CancelUpdate& a) const { return now(cancel_update(context, a)); }
     Answer operator()(const Thread& a) const { return imapd::thread(context, a, command.uid); }
     Answer operator()(const Expunge& a) const { return expunge(context, a); }

@@ -191,6 +191,27 @@ struct Search {
   ResultOptions results;
 };
 
+/// Which mailboxes a command is about: filter-mailboxes of RFC 5465 section 6, with subtree-one of RFC 7377.
+struct MailboxFilter {
+  enum class Kind : std::uint8_t {
+    kSelected,
+    kSelectedDelayed,
+    kInboxes,  // where mail is delivered to
+    kPersonal,
+    kSubscribed,
+    kSubtree,     // of `mailboxes`, themselves included
+    kSubtreeOne,  // the same, one level down only
+    kMailboxes,   // `mailboxes`
+  };
+  Kind kind = Kind::kSelected;
+  std::vector<std::string> mailboxes;
+};
+
+struct MultiSearch {                   // ESEARCH, RFC 7377
+  std::vector<MailboxFilter> sources;  // empty: the selected mailbox
+  Search search;
+};
+
 struct SortCriterion {  // RFC 5256 section 3, RFC 5957, RFC 6203
   enum class Kind : std::uint8_t {
     kArrival,
@@ -275,7 +296,7 @@ struct SetMetadata {
 using Arguments = std::variant<NoArguments, Login, Authenticate, Id, Compress, Enable, Select, Create, Delete, Rename,
                                Subscribe, Unsubscribe, List, Status, Append, Fetch, Store, Copy, Move, Search, Sort,
                                Thread, Expunge, GetQuota, GetQuotaRoot, SetAcl, DeleteAcl, GetAcl, ListRights, MyRights,
-                               GetMetadata, SetMetadata, Replace, CancelUpdate>;
+                               GetMetadata, SetMetadata, Replace, CancelUpdate, MultiSearch>;
 
 struct Command {
   std::string tag;

@@ -46,6 +46,9 @@ bool parse_search(Lexer& in, Command& command);
 bool parse_sort(Lexer& in, Command& command);
 bool parse_thread(Lexer& in, Command& command);
 bool parse_cancel_update(Lexer& in, Command& command);
+bool parse_multi_search(Lexer& in, Command& command);
+/// "subtree (a b)" and its like.
+bool parse_mailbox_filter(Lexer& in, MailboxFilter& filter);
 
 /// "1:100" or "-1:-100" of PARTIAL (RFC 9394).
 std::optional<PartialRange> parse_partial_range(Lexer& in);

@@ -1,5 +1,5 @@
 // SEARCH: RFC 9051 section 6.4.4; search_key.h names the extensions. SORT and THREAD: RFC 5256, with RETURN of RFC
-// 5267, RELEVANCY: RFC 6203.
+// 5267, RELEVANCY: RFC 6203, ESEARCH: RFC 7377.
 #include <algorithm>
 
 #include "common/base/ascii.h"
@@ -285,6 +285,25 @@ bool parse_keys(Lexer& in, std::string_view charset, SearchKey& out) {
   return key.has_value();
 }
 
+/// What SEARCH and ESEARCH have in common.
+bool parse_program(Lexer& in, Search& search) {
+  if (in.take_text("RETURN ") && (!parse_return_options(in, search.results) || !in.space())) return false;
+  if (in.take_text("CHARSET ") && (!parse_charset(in, search.charset) || !in.space())) return false;
+  return parse_keys(in, search.charset, search.key);
+}
+
+/// "(mailboxes a subtree (b c))". Scope options could follow, but none have been defined.
+bool parse_sources(Lexer& in, std::vector<MailboxFilter>& sources) {
+  constexpr std::size_t kMostSources = 100;
+  return in_parentheses(in, false, [&]() -> bool {
+    if (in.peek() == '(') return in.fail("No such scope option");
+    if (sources.size() == kMostSources) return in.fail("Too many sources", ParseError::Kind::kLimit);
+    auto& source = sources.emplace_back();
+    if (!parse_mailbox_filter(in, source)) return false;
+    return source.kind != MailboxFilter::Kind::kSelectedDelayed || in.fail("Not a source");
+  });
+}
+
 using Criterion = SortCriterion::Kind;
 constexpr std::pair<std::string_view, Criterion> kCriteria[] = {
     {"ARRIVAL", Criterion::kArrival}, {"CC", Criterion::kCc},
@@ -313,12 +332,18 @@ bool parse_criterion(Lexer& in, std::vector<SortCriterion>& criteria) {
 }  // namespace
 
 bool parse_search(Lexer& in, Command& command) {
-  if (!in.space()) return false;
   Search search;
-  if (in.take_text("RETURN ") && (!parse_return_options(in, search.results) || !in.space())) return false;
-  if (in.take_text("CHARSET ") && (!parse_charset(in, search.charset) || !in.space())) return false;
-  if (!parse_keys(in, search.charset, search.key)) return false;
+  if (!in.space() || !parse_program(in, search)) return false;
   command.arguments = std::move(search);
+  return true;
+}
+
+bool parse_multi_search(Lexer& in, Command& command) {
+  MultiSearch arguments;
+  if (!in.space()) return false;
+  if (in.take_text("IN ") && (!parse_sources(in, arguments.sources) || !in.space())) return false;
+  if (!parse_program(in, arguments.search)) return false;
+  command.arguments = std::move(arguments);
   return true;
 }
 

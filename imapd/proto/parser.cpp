@@ -64,6 +64,7 @@ constexpr Entry kCommands[] = {
     {"THREAD", parse_thread, true},
     {"EXPUNGE", parse_expunge, true},
     {"CANCELUPDATE", parse_cancel_update},
+    {"ESEARCH", parse_multi_search, true},
 };
 
 /// Up to the end of the command.

@@ -118,6 +118,28 @@ TEST_CASE("UIDs after and before another", "[imap]") {
   for (const auto* keys : kWrong) error_of("a SEARCH " + std::string(keys));
 }
 
+TEST_CASE("ESEARCH: RFC 7377", "[imap]") {
+  using FilterKind = MailboxFilter::Kind;
+  const auto command = parsed<MultiSearch>(
+      "a ESEARCH IN (mailboxes folder1 subtree (\"folder 2\" inbox) subtree-one x SELECTED personal) RETURN (COUNT) "
+      "CHARSET UTF-8 UNSEEN");
+  std::vector<FilterKind> kinds;
+  for (const auto& source : command.sources) kinds.push_back(source.kind);
+  CHECK(kinds == std::vector{FilterKind::kMailboxes, FilterKind::kSubtree, FilterKind::kSubtreeOne,
+                             FilterKind::kSelected, FilterKind::kPersonal});
+  CHECK(command.sources[1].mailboxes == std::vector<std::string>{"folder 2", "INBOX"});
+  CHECK(command.search.results.count);
+  CHECK(to_string(command.search.key) == "(NOT (SEEN))");
+  CHECK(parsed<MultiSearch>("a UID ESEARCH FROM frobozz 1:100").sources.empty());
+  CHECK(parsed<MultiSearch>("a ESEARCH IN (inboxes subscribed) ALL").sources.size() == 2);
+  const auto* wrong =
+      GENERATE("a ESEARCH", "a ESEARCH IN () ALL", "a ESEARCH IN personal ALL", "a ESEARCH IN (all) ALL",
+               "a ESEARCH IN (selected-delayed) ALL", "a ESEARCH IN (subtree) ALL", "a ESEARCH IN (subtree ()) ALL",
+               "a ESEARCH IN (personal)", "a ESEARCH IN (personal (x y)) ALL",
+               "a ESEARCH RETURN (COUNT) IN (personal) ALL", "a ESEARCH IN (mailboxes a b) ALL");
+  CHECK(error_of(wrong).kind == Error::kSyntax);
+}
+
 TEST_CASE("search criteria without a command", "[imap]") {
   CHECK(to_string(*parse_search_criteria("OR SMALLER 5000 FROM \"boss\"")) == "(OR (SMALLER 5000) (FROM \"boss\"))");
   CHECK(to_string(*parse_search_criteria("SEEN SUBJECT {2}\r\nab FROM {1+}\r\nc")) ==

@@ -48,7 +48,8 @@ TEST_CASE("UPDATE tells what a SEARCH would find otherwise by now", "[imapd]") {
     auto told = co_await client.say("NOOP");
     CHECK(has(told, R"(* ESEARCH (TAG "A") UID REMOVEFROM (0 2:3))"));
     CHECK(has(told, R"(* ESEARCH (TAG "B") ADDTO (0 2:3))"));
-    CHECK(place_of(told, R"(* 3 FETCH (UID 3 FLAGS (\Flagged \Seen \Recent)))") == told.size());
+    CHECK(place_of(told, R"(* 3 FETCH (UID 3 FLAGS (\Flagged \Seen \Recent)))") <
+          place_of(told, R"(* ESEARCH (TAG "A") UID REMOVEFROM (0 2:3))"));
     co_await here.deliver(letter("four"));
     told = co_await client.say("NOOP");
     const auto added = place_of(told, R"(* ESEARCH (TAG "A") UID ADDTO (0 4))");
