@@ -228,7 +228,8 @@ TEST_CASE("Nothing is collected while somebody reads the store", "[store][files]
   CHECK(checked(store.path).healthy());
 }
 
-TEST_CASE("A store whose shard is missing is not opened, and all its messages come back into one account", "[store][files]") {
+TEST_CASE("A store whose shard is missing is not opened, and all its messages come back into one account",
+          "[store][files]") {
   Filled store;
   CHECK(recover(store.path, "root@a.test").error().code == ErrorCode::kBusy);
   auto expected = texts(store);

@@ -1,6 +1,6 @@
 #include "common/mime/digest.h"
-#include "common/store/sqlite_database.h"
 #include "common/store/layout.h"
+#include "common/store/sqlite_database.h"
 #include "helpers.h"
 
 using namespace quartet::store;
@@ -77,7 +77,8 @@ TEST_CASE("headers that an older version kept are made anew once their fields ar
   const auto fields = quartet::mime::kept_fields_of(now);
   REQUIRE(fields);
   REQUIRE(fields->size() < 128);  // its length is one octet
-  auto database = *SqliteDatabase::open(Layout::open(test_options(f.directory).directory, 1)->shard_path(inbox.shard), {});
+  auto database =
+      *SqliteDatabase::open(Layout::open(test_options(f.directory).directory, 1)->shard_path(inbox.shard), {});
   const auto older = "\x02" + now.substr(2 + fields->size());
   database->prepare("UPDATE cache SET headers=?,version=2").bind_blob(older).run();
   CHECK(headers(cached::kHeaders) == older);

@@ -1,8 +1,8 @@
 // Access control lists (RFC 4314), names that lead to other accounts, and messages that go from one to the other.
 #include <algorithm>
 
-#include "common/store/sqlite_database.h"
 #include "common/store/namespaces.h"
+#include "common/store/sqlite_database.h"
 #include "helpers.h"
 
 using namespace quartet;
