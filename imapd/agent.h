@@ -29,6 +29,7 @@ class Agent : public service::Agent {
   service::Reloaded reload(const std::string& path) override;
   service::Preview preview(const config::Input& input) const override;
   void drain(std::chrono::seconds grace) override;
+  store::Store* shared_store() override { return first_->config.store_database().empty() ? nullptr : store_.get(); }
   net::Sessions* sessions() override { return &connected_; }
 
  private:

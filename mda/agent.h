@@ -34,6 +34,7 @@ class Agent : public service::Agent {
   std::string trouble() const override;
   spool::Spool* spool() override { return queue_ ? &queue_->spool() : nullptr; }
   relay::Relay* relay() override { return queue_ ? &queue_->relay() : nullptr; }
+  store::Store* shared_store() override { return first_->config.store_database().empty() ? nullptr : store_.get(); }
   net::Sessions* sessions() override { return &sessions_; }
 
  private:

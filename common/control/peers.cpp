@@ -2,15 +2,12 @@
 
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
-#include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 
 #include "common/base/ascii.h"
 #include "common/control/convert.h"
+#include "common/control/peer_channel.h"
 #include "quartet/control/v1/destination.grpc.pb.h"
 #include "quartet/control/v1/node.grpc.pb.h"
 #include "quartet/control/v1/queue.grpc.pb.h"
@@ -29,12 +26,6 @@ constexpr int kBehind = 16;               // agents behind a peer for which its 
 constexpr std::chrono::seconds kPatience{5}, kMostPatience{60};
 constexpr std::chrono::minutes kForMessage{5};
 constexpr std::size_t kPiece = 256u << 10;
-constexpr int kLargestResponse = 64 << 20;
-
-std::string read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 /// The kind of agent in "mta@mx.b.example".
 std::string_view kind_of(std::string_view name) { return name.substr(0, name.find('@')); }
@@ -80,12 +71,7 @@ Response failed(const std::string& name, const grpc::Status& status) {
 }  // namespace
 
 Peers::Peers(const Options& options, std::function<std::string()> self)
-    : peers_(options.peers),
-      certificate_(options.certificate),
-      key_(options.key),
-      ca_(options.peer_ca),
-      self_(std::move(self)),
-      pool_("peers", kThreads) {}
+    : options_(options), self_(std::move(self)), pool_("peers", kThreads) {}
 
 class Peers::Call {
  public:
@@ -116,16 +102,6 @@ void Peers::stop() {
   for (auto* context : calls_) context->TryCancel();
 }
 
-std::shared_ptr<grpc::Channel> Peers::connect(const PeerOptions& peer) const {
-  grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(kLargestResponse);
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  if (peer.address.starts_with("unix:"))
-    return grpc::CreateCustomChannel(peer.address, grpc::InsecureChannelCredentials(), arguments);
-  const grpc::SslCredentialsOptions tls{read_file(ca_), read_file(key_), read_file(certificate_)};
-  return grpc::CreateCustomChannel(peer.address, grpc::SslCredentials(tls), arguments);
-}
-
 void Peers::ask(v1::AskPeersRequest request, Take take, Done done) {
   Question question{std::move(request), kPatience, {}, std::move(take)};
   for (const auto& name : question.request.visited()) question.visited.insert(ascii::lower(name));
@@ -142,8 +118,9 @@ void Peers::ask(v1::AskPeersRequest request, Take take, Done done) {
 }
 
 const PeerOptions* Peers::find(std::string_view name) const {
-  const auto found = std::ranges::find_if(peers_, [&](const auto& peer) { return ascii::iequals(peer.name, name); });
-  return found == peers_.end() ? nullptr : &*found;
+  const auto found =
+      std::ranges::find_if(options_.peers, [&](const auto& peer) { return ascii::iequals(peer.name, name); });
+  return found == options_.peers.end() ? nullptr : &*found;
 }
 
 bool Peers::knows(std::string_view peer) const { return find(peer) != nullptr; }
@@ -154,7 +131,7 @@ grpc::Status Peers::import_message(std::string_view name, const v1::GetMessageRe
   if (peer == nullptr) return {grpc::StatusCode::NOT_FOUND, "no peer has this name"};
   Call call(*this, kForMessage);
   v1::ImportMessageResponse response;
-  const auto stub = v1::QueueService::NewStub(connect(*peer));
+  const auto stub = v1::QueueService::NewStub(peer_channel(options_, *peer));
   const auto stream = stub->ImportMessage(&call.context(), &response);
   v1::ImportMessageRequest request;
   *request.mutable_message() = message;
@@ -178,10 +155,10 @@ bool Peers::wanted(const Question& question, const PeerOptions& peer) const {
 void Peers::run(Question& question) const {
   // We are the end of a loop, or of a chain that is longer than any should be.
   if (!question.visited.insert(ascii::lower(self())).second || question.visited.size() > kMostAgents) return;
-  for (const auto& peer : peers_) {
+  for (const auto& peer : options_.peers) {
     if (!wanted(question, peer)) continue;
     question.visited.insert(ascii::lower(peer.name));
-    const auto channel = connect(peer);
+    const auto channel = peer_channel(options_, peer);
     if (!ask_itself(question, peer, *channel)) return;
     if (question.request.scope() != Request::SCOPE_ROLE && !ask_behind(question, peer, channel)) return;
   }

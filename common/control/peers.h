@@ -22,7 +22,7 @@ class Peers {
   Peers(const Options& options, std::function<std::string()> self);
 
   std::string self() const { return self_(); }
-  const std::vector<PeerOptions>& all() const { return peers_; }
+  const std::vector<PeerOptions>& all() const { return options_.peers; }
 
   /// False: there is no use in more answers.
   using Take = std::function<bool(v1::AskPeersResponse)>;
@@ -50,13 +50,11 @@ class Peers {
   /// Whether more is wanted.
   bool ask_itself(Question& question, const PeerOptions& peer, grpc::Channel& channel) const;
   bool ask_behind(Question& question, const PeerOptions& peer, const std::shared_ptr<grpc::Channel>& channel) const;
-  std::shared_ptr<grpc::Channel> connect(const PeerOptions& peer) const;
 
   /// The context of a call to a peer, which stop() cancels.
   class Call;
 
-  const std::vector<PeerOptions> peers_;
-  const std::string certificate_, key_, ca_;  // PEM files
+  const Options options_;
   const std::function<std::string()> self_;
   mutable std::mutex mutex_;
   mutable std::set<grpc::ClientContext*> calls_;  // under way

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "common/control/calls.h"
+#include "common/control/hints.h"
 #include "common/control/operations.h"
 #include "common/control/peers.h"
 #include "common/control/services.h"
@@ -44,6 +45,7 @@ constexpr const char* kSessionService = "quartet.control.v1.SessionService";
 constexpr const char* kTraceService = "quartet.control.v1.TraceService";
 constexpr const char* kNodeService = "quartet.control.v1.NodeService";
 constexpr const char* kPeerService = "quartet.control.v1.PeerService";
+constexpr const char* kHintService = "quartet.control.v1.HintService";
 constexpr const char* kConfigService = "quartet.control.v1.ConfigService";
 
 void log_grpc(gpr_log_func_args* line) {
@@ -116,6 +118,7 @@ class Server::Impl {
       operations_;  // null: there is no queue. Outlives the calls, which may be in the midst of one
   Calls calls_;
   std::unique_ptr<Peers> peers_;
+  std::unique_ptr<HintFollower> followed_;
   std::vector<std::shared_ptr<grpc::Service>> services_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<UnixSocket> socket_;
@@ -145,6 +148,7 @@ void Server::Impl::add_services(grpc::ServerBuilder& builder) {
   if (subject_.relay != nullptr) add(kRemoteQueueService, make_remote_queue_service(subject_, calls_));
   if (subject_.relay != nullptr) add(kDestinationService, make_destination_service(subject_, calls_));
   if (subject_.sessions != nullptr) add(kSessionService, make_session_service(subject_, calls_));
+  if (subject_.follow_hints) add(kHintService, make_hint_service(subject_, calls_));
   services_.push_back(make_health_service(subject_, calls_, std::move(names)));
   builder.RegisterService(services_.back().get());
 }
@@ -175,6 +179,7 @@ std::expected<void, std::string> Server::Impl::start(const Options& options) {
     address_ = options.address.substr(0, options.address.rfind(':') + 1) + std::to_string(port);
   if (socket_) socket_->start([this](int descriptor) { grpc::AddInsecureChannelFromFd(server_.get(), descriptor); });
   ticker_ = std::thread([this] { run_ticks(); });
+  if (subject_.take_hints) followed_ = std::make_unique<HintFollower>(options, subject_.take_hints);
   return {};
 }
 
@@ -212,6 +217,7 @@ void Server::Impl::stop(std::chrono::milliseconds grace) {
   if (!server_) return;
   if (operations_) operations_->stop();
   peers_->stop();
+  if (followed_) followed_->stop();
   calls_.close(grace);
   server_->Shutdown(std::chrono::system_clock::now() + kForOthers);
   server_->Wait();

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,14 @@ struct Options {
   std::vector<PeerOptions> peers = {};
   std::string peer_ca = {};  // PEM file
 };
+
+/// That a store has changed: as it numbers accounts and mailboxes; mailbox 0 is the tree of them.
+struct StoreHint {
+  std::uint32_t shard = 0;
+  std::int64_t account = 0;
+  std::int64_t mailbox = 0;
+};
+using TakeHints = std::function<void(std::span<const StoreHint>)>;
 
 /// What became of a reload, in words for people.
 struct ReloadResult {
@@ -92,6 +101,11 @@ struct Subject {
   std::function<void(std::string setting, ShownDone done)> shown = {};
   /// nullopt: the agent takes no mail.
   std::function<std::optional<RecipientAnswer>(const RecipientQuestion&)> explain = {};
+
+  /// Both null: the agent has no store that several hosts share. The first is called with each change of its own from
+  /// any thread, until what it gives ends; the second gets those of other hosts.
+  std::function<std::shared_ptr<void>(TakeHints)> follow_hints = {};
+  TakeHints take_hints = {};
 };
 
 class Server {

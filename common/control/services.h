@@ -30,6 +30,7 @@ std::shared_ptr<grpc::Service> make_health_service(const Subject& subject, Calls
                                                    std::vector<std::string> names);
 std::shared_ptr<grpc::Service> make_config_service(const Subject& subject, Calls& calls);
 std::shared_ptr<grpc::Service> make_node_service(const Subject& subject, Calls& calls);
+std::shared_ptr<grpc::Service> make_hint_service(const Subject& subject, Calls& calls);  // wants subject.follow_hints
 std::shared_ptr<grpc::Service> make_peer_service(Peers& peers, Calls& calls);
 std::shared_ptr<grpc::Service> make_trace_service(const Subject& subject, Calls& calls);
 

@@ -21,6 +21,9 @@ class Sessions;
 namespace quartet::spool {
 class Spool;
 }
+namespace quartet::store {
+class Store;
+}
 namespace quartet::relay {
 class Relay;
 class Upstreams;
@@ -76,6 +79,8 @@ class Agent {
   virtual relay::Relay* relay() { return nullptr; }
   virtual relay::Upstreams* upstreams() { return nullptr; }
   virtual net::Sessions* sessions() { return nullptr; }
+  /// One that several hosts share; null if the agent has none. Valid between start() and drain().
+  virtual store::Store* shared_store() { return nullptr; }
   /// What recipients of a queued message lead to now, by rewriting and aliases. Any thread.
   virtual spool::Replacement rewrite(const spool::Message&, const std::vector<spool::Claim>&) { return {}; }
 };

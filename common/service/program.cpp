@@ -25,6 +25,7 @@
 #include "common/service/settings.h"
 #include "common/service/site_depths.h"
 #include "common/service/status_server.h"
+#include "common/store/store.h"
 
 namespace quartet::service {
 namespace {
@@ -250,6 +251,26 @@ struct Running {
   }
 };
 
+control::TakeHints taking_hints(store::Store* store) {
+  if (store == nullptr) return {};
+  return [store](std::span<const control::StoreHint> hints) {
+    std::vector<store::MailboxRef> refs;
+    for (const auto& hint : hints) refs.push_back({hint.shard, hint.account, hint.mailbox});
+    store->take_hints(refs);
+  };
+}
+
+std::function<std::shared_ptr<void>(control::TakeHints)> following_hints(store::Store* store) {
+  if (store == nullptr) return {};
+  return [store](control::TakeHints take) {
+    return store->follow_hints([take = std::move(take)](std::span<const store::MailboxRef> refs) {
+      std::vector<control::StoreHint> hints;
+      for (const auto& ref : refs) hints.push_back({ref.shard, ref.account, ref.mailbox});
+      take(hints);
+    });
+  };
+}
+
 control::Subject subject_of(const Running& running) {
   auto& agent = running.agent;
   return {.agent = running.program.name,
@@ -277,7 +298,9 @@ control::Subject subject_of(const Running& running) {
                   done(config::shown(running.agent.configuration(), setting, config::Lines::kMany));
                 });
               },
-          .explain = [&agent](const control::RecipientQuestion& question) { return agent.explain(question); }};
+          .explain = [&agent](const control::RecipientQuestion& question) { return agent.explain(question); },
+          .follow_hints = following_hints(agent.shared_store()),
+          .take_hints = taking_hints(agent.shared_store())};
 }
 
 std::expected<std::unique_ptr<control::Server>, std::string> start_control(const Running& running) {

@@ -126,6 +126,14 @@ Store::Done Engine::check_quota(std::string account, std::uint64_t bytes) {
   co_return Result<void>();
 }
 
+std::shared_ptr<void> Engine::follow_hints(std::function<void(std::span<const MailboxRef>)> take) {
+  return options_.postgres.empty() ? nullptr : hub_->follow(std::move(take));
+}
+
+void Engine::take_hints(std::span<const MailboxRef> hints) {
+  for (const MailboxRef& hint : hints) hub_->notify(hint.shard, {hint.account, hint.mailbox});
+}
+
 std::unique_ptr<Watcher> Engine::watch(MailboxRef mailbox) { return hub_->watch(mailbox); }
 
 Store::Async<std::unique_ptr<Watcher>> Engine::watch_account(std::string account) {

@@ -73,6 +73,9 @@ class Engine final : public Store {
   std::unique_ptr<Watcher> watch(MailboxRef mailbox) override;
   Async<std::unique_ptr<Watcher>> watch_account(std::string account) override;
 
+  std::shared_ptr<void> follow_hints(std::function<void(std::span<const MailboxRef>)> take) override;
+  void take_hints(std::span<const MailboxRef> hints) override;
+
   Async<GcReport> gc() override;
 
  private:

@@ -167,6 +167,7 @@ void Hub::wake(const std::shared_ptr<Watcher::Target>& target) {
 
 void Hub::publish(std::uint32_t shard, const std::vector<Hint>& hints) {
   for (const Hint& hint : hints) notify(shard, hint);
+  tell_followers(shard, hints);
   refresh_peers();
   std::string datagram;
   const auto flush = [&] {
@@ -183,6 +184,27 @@ void Hub::publish(std::uint32_t shard, const std::vector<Hint>& hints) {
     put_le(datagram, hint.mailbox);
   }
   flush();
+}
+
+std::shared_ptr<void> Hub::follow(Take take) {
+  auto follower = std::make_shared<const Take>(std::move(take));
+  const std::lock_guard lock(followers_mutex_);
+  std::erase_if(followers_, [](const auto& known) { return known.expired(); });
+  followers_.push_back(follower);
+  return std::const_pointer_cast<Take>(follower);
+}
+
+void Hub::tell_followers(std::uint32_t shard, const std::vector<Hint>& hints) {
+  std::vector<std::shared_ptr<const Take>> followers;
+  {
+    const std::lock_guard lock(followers_mutex_);
+    for (const auto& known : followers_)
+      if (auto follower = known.lock()) followers.push_back(std::move(follower));
+  }
+  if (followers.empty()) return;
+  std::vector<MailboxRef> refs;
+  for (const Hint& hint : hints) refs.push_back({shard, hint.account, hint.mailbox});
+  for (const auto& follower : followers) (*follower)(refs);
 }
 
 void Hub::refresh_peers() {

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -49,6 +50,12 @@ class Hub : public std::enable_shared_from_this<Hub> {
 
   /// After a commit, from any thread. Never blocks.
   void publish(std::uint32_t shard, const std::vector<Hint>& hints);
+  /// Wakes the watchers of this process.
+  void notify(std::uint32_t shard, Hint hint);
+
+  /// Gets what publish() gets, until what it gives ends.
+  using Take = std::function<void(std::span<const MailboxRef>)>;
+  std::shared_ptr<void> follow(Take take);
 
  private:
   struct Account {
@@ -61,7 +68,7 @@ class Hub : public std::enable_shared_from_this<Hub> {
   void run();
   void receive();
   void poll_accounts();
-  void notify(std::uint32_t shard, Hint hint);
+  void tell_followers(std::uint32_t shard, const std::vector<Hint>& hints);
   static void wake(const std::shared_ptr<Watcher::Target>& target);
   void refresh_peers();
   void send(std::string_view datagram);
@@ -79,6 +86,9 @@ class Hub : public std::enable_shared_from_this<Hub> {
   int wake_fd_ = -1;
   bool stopping_ = false;
   std::thread thread_;
+
+  std::mutex followers_mutex_;
+  std::vector<std::weak_ptr<const Take>> followers_;
 
   std::mutex peers_mutex_;
   std::vector<std::string> peers_;

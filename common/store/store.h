@@ -174,6 +174,13 @@ class Store {
   /// Wakes for any change in the account: mailboxes made or removed, messages and flags in each.
   virtual Async<std::unique_ptr<Watcher>> watch_account(std::string account) = 0;
 
+  // --- hints between hosts: nothing from an engine that one host has for itself ---
+
+  /// Tells of each change that this process makes, from any thread, until what it gives ends.
+  virtual std::shared_ptr<void> follow_hints(std::function<void(std::span<const MailboxRef>)>) { return nullptr; }
+  /// Such changes by processes of other hosts. Mailbox 0: the tree of mailboxes. Any thread.
+  virtual void take_hints(std::span<const MailboxRef>) {}
+
   // --- upkeep ---
 
   /// Releases the bytes of messages that were expunged long enough ago, and segments nothing refers to. Also runs by

@@ -2,7 +2,9 @@
 """A store in PostgreSQL that several hosts share: what one delivers another shows, also when the server goes and comes back."""
 import functools
 import pathlib
+import smtplib
 import sys
+import time
 import unittest
 
 import harness
@@ -36,6 +38,9 @@ class Postgres(harness.SitesTestCase):
             text = text.replace(f'"{site.endpoint(service)}"', f'"{site.address}:{port}"')
         text = text.replace("imapd.control", "imapd2.control").replace('/store"', '/store2"')
         text = text.replace(f'"{site.endpoint("imapd_metrics")}"', f'"{site.address}:10184"')
+        peers = "".join(f' peer {{ name: "{agent}@{site.host_name}" address: "{site.endpoint(agent + "_control")}" }}'
+                        for agent in ("mda", "imapd"))
+        text = text.replace('imapd2.control" }', f'imapd2.control"{peers} }}')
         site.config_file("imapd2").write_text(text)
         process = Process("imapd2@a", [harness.BIN / "imapd", "--config", site.config_file("imapd2")],
                           site.directory / "log" / "imapd2.log")
@@ -76,6 +81,22 @@ class Postgres(harness.SitesTestCase):
         self.assertIn(b"Archive/2026", b" ".join(other.list()[1]))
         self.assertEqual(other.select("Archive/2026")[1], [b"1"])
         self.assertEqual(other.fetch("1", "(BODY.PEEK[])")[1][0][1], first)
+
+    def test_a_session_of_the_other_host_is_woken(self):
+        """By a hint: it looks by itself only every ten seconds."""
+        a = self.pair.a
+        other = self.second_reader(a.users[1])
+        other.idle()
+        waits = []
+        for _ in range(5):
+            begun = time.monotonic()
+            with smtplib.LMTP(a.address, a.port("lmtp"), local_hostname="client.example") as lmtp:
+                lmtp.sendmail(a.users[0].address, [a.users[1].address], b"Subject: hint\r\n\r\ntext\r\n")
+                begun = time.monotonic()
+            other.wait_for(rb"\* \d+ EXISTS")
+            waits.append(time.monotonic() - begun)
+        other.done()
+        self.assertLess(sorted(waits)[2], 2, waits)
 
     def test_the_server_goes_and_comes_back(self):
         site = self.pair.a
