@@ -17,12 +17,13 @@ async::Task<std::expected<std::string, Refusal>> log_in(Services& services, Appl
     const bool admitted = co_await applicant.guard->admit(applicant.protocol, applicant.address, who);
     if (!admitted) co_return std::unexpected(Refusal::kLater);
   }
+  const bool guess = service::can_be_guessed(claim);
   auto account = co_await services.authenticate(std::move(claim));
   service::count_login(applicant.protocol, !account.empty());
   if (account.empty()) {
     log::warn("imap.login_refused",
               {{"login", who}, {"peer", peer}, {"protocol", applicant.protocol}, {"reason", "wrong user or password"}});
-    if (applicant.guard != nullptr) applicant.guard->failed(applicant.address, who, wall_now());
+    if (applicant.guard != nullptr && guess) applicant.guard->failed(applicant.address, who, wall_now());
     if (++failed > 1) co_await async::sleep_for(service::kLoginPause);
     co_return std::unexpected(Refusal::kWrong);
   }

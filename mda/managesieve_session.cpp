@@ -358,11 +358,12 @@ class Session {
     const auto client = stream_->peer();
     const bool admitted = co_await services_.guard.admit("managesieve", client, user);
     if (!admitted) co_return Answer{Answer::Kind::kBye, "Too many failed logins, come later", "TRYLATER"};
+    const bool guess = service::can_be_guessed(claim);
     auto login = co_await services_.authenticate(std::move(claim));
     service::count_login("managesieve", !login.empty());
     if (login.empty()) {
       log::warn("managesieve.login_refused", {{"login", user}, {"peer", peer_}});
-      services_.guard.failed(client, user, wall_now());
+      if (guess) services_.guard.failed(client, user, wall_now());
       if (++failed_logins_ > 1) co_await async::sleep_for(service::kLoginPause);
       if (failed_logins_ >= kMostFailedLogins) co_return Answer{Answer::Kind::kBye, "Too many failed logins"};
       co_return no("Wrong user or password");

@@ -86,7 +86,7 @@ async::Task<smtp::Reply> Session::on_auth(const smtp::Peer& peer, sasl::Claim& c
   if (account != nullptr && claim.user().empty()) claim.authorization = account->login;
   report_login(peer, claim.authentication.empty() ? claim.user() : claim.authentication, account != nullptr);
   if (account != nullptr) co_return smtp::Reply(235, "2.7.0", "authenticated");
-  guard_.failed(peer.address, claim.authentication, wall_now());
+  if (service::can_be_guessed(claim)) guard_.failed(peer.address, claim.authentication, wall_now());
   if (++failed_logins_ > 1) co_await async::sleep_for(passwords_.pause());
   if (failed_logins_ >= kMostFailedLogins) co_return smtp::Reply(421, "4.7.0", "too many failed logins");
   co_return smtp::Reply(535, "5.7.8", "user or password is wrong");

@@ -60,7 +60,7 @@ LoginGuard::Admission LoginGuard::admission(const net::Address& client, const st
   else if (!client.is_unix() && table_->score(network_key_of(client), now) >= limits_.network)
     out.refused_for = "network";
   const auto over = table_->score(login_key_of(login), now) - limits_.login;
-  if (login.empty() || over < 0) return out;
+  if (over < 0) return out;
   const auto delay = static_cast<double>(kFirstDelay.count()) * std::exp2(std::min(over, 30.0));
   out.delay = std::min(std::chrono::milliseconds(static_cast<std::int64_t>(delay)), limits_.longest_delay);
   return out;
@@ -85,7 +85,7 @@ void LoginGuard::failed(const net::Address& client, const std::string& login, Wa
     table_->add(client_key_of(client), now);
     table_->add(network_key_of(client), now);
   }
-  if (!login.empty()) table_->add(login_key_of(login), now);
+  table_->add(login_key_of(login), now);
 }
 
 }  // namespace quartet::service

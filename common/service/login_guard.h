@@ -39,7 +39,7 @@ class LoginGuard {
     const char* refused_for = nullptr;  // "client" or "network"; null: it may be tried
     std::chrono::milliseconds delay{0};
   };
-  /// UNIX sockets have no limit but that of the login, and an empty login (a token says whose it is) has none.
+  /// UNIX sockets have no limit but that of the login.
   Admission admission(const net::Address& client, const std::string& login, WallTime now) const;
   /// The same, with the wait, and counted and logged if it is refused: whether the login may be tried. Stopping the
   /// task's group ends the wait.

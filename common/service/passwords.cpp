@@ -85,6 +85,8 @@ sasl::Verifiers verifiers(directory::DirectoryPtr directory) {
   };
 }
 
+bool can_be_guessed(const sasl::Claim& claim) { return !std::holds_alternative<sasl::BearerToken>(claim.evidence); }
+
 void count_login(const std::string& protocol, bool good) {
   metrics::counter("quartet_logins_total", "Logins by their result",
                    {{"protocol", protocol}, {"result", good ? "ok" : "failed"}})

@@ -48,6 +48,9 @@ std::vector<std::string> mechanisms(const directory::Directory& directory, const
 /// For the mechanisms among them that need them.
 sasl::Verifiers verifiers(directory::DirectoryPtr directory);
 
+/// Whether a claim that is false may be a guess. A token cannot be guessed; it is false when it has ended.
+bool can_be_guessed(const sasl::Claim& claim);
+
 /// quartet_logins_total, by protocol ("smtp", "imap", "pop3", "odmr") and result. Any thread.
 void count_login(const std::string& protocol, bool good);
 

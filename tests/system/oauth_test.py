@@ -22,7 +22,6 @@ from sites.process import wait_until
 
 ISSUER = "https://id.example"
 CLIENT = ("mail", "a secret: 100%")
-NO_LIMITS = "login_limits { client_failures: 1000 network_failures: 1000 login_failures: 1000 }"
 TOLD = f'scope: "mail" configuration: "{ISSUER}/.well-known/openid-configuration"'
 
 
@@ -74,17 +73,17 @@ class OAuth(SitesTestCase):
     def imapd(cls, text):
         base, authority = cls.here(text)
         return text + (f'oauth {{ keys: "{base}/keys" fetch_seconds: 1 issuer: "{ISSUER}" audience: "mail" audience: "imap" '
-                       f'ca: "{authority}" {TOLD} }}\n{NO_LIMITS}\n')
+                       f'ca: "{authority}" {TOLD} }}\n')
 
     @classmethod
     def msa(cls, text):
         base, authority = cls.here(text)
         return text + (f'oauth {{ introspection: "{base}/introspect" client_id: "{CLIENT[0]}" '
-                       f'client_secret: "{CLIENT[1]}" ca: "{authority}" {TOLD} }}\n{NO_LIMITS}\n')
+                       f'client_secret: "{CLIENT[1]}" ca: "{authority}" {TOLD} }}\n')
 
     @classmethod
     def mda(cls, text):
-        more = f'oauth {{ keys: "{cls.files}/keys.json" issuer: "{ISSUER}" audience: "mail" }} {NO_LIMITS}'
+        more = f'oauth {{ keys: "{cls.files}/keys.json" issuer: "{ISSUER}" audience: "mail" }}'
         return managing(text).replace("redirects: 3", "redirects: 3 " + more, 1)
 
     def setUp(self):
@@ -237,6 +236,12 @@ class OAuth(SitesTestCase):
         for _ in range(5):
             self.assertIsNone(self.imap("XOAUTH2", token))
         self.assertEqual(len(self.server.requests), before)
+
+    def test_tokens_that_have_ended_are_no_guesses(self):
+        token = self.keys["EdDSA"].token(self.claims(exp=time.time() - 100))
+        for _ in range(25):  # of passwords 20 are too many from one client
+            self.assertIsNotNone(self.imap("OAUTHBEARER", token))
+        self.reader(self.site, self.site.users[0]).logout()
 
     def test_introspection(self):
         self.server.opaque.update({
