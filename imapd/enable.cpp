@@ -23,9 +23,15 @@ bool enable_one(Context& context, const std::string& capability) {
   return false;
 }
 
+/// Of SEARCH and ESEARCH; null for other commands.
+const Search* search_of(const Command& command) {
+  if (const auto* many = std::get_if<MultiSearch>(&command.arguments)) return &many->search;
+  return std::get_if<Search>(&command.arguments);
+}
+
 /// Strings are UTF-8 from ENABLE UTF8=ACCEPT on, another label would contradict it (RFC 9755 section 3).
 bool names_charset(const Command& command) {
-  if (const auto* search = std::get_if<Search>(&command.arguments)) return !search->charset.empty();
+  if (const auto* search = search_of(command)) return !search->charset.empty();
   if (const auto* sort = std::get_if<Sort>(&command.arguments)) return sort->charset != "UTF-8";
   if (const auto* thread = std::get_if<Thread>(&command.arguments)) return thread->charset != "UTF-8";
   return false;
@@ -41,7 +47,7 @@ bool names_numbers(const Command& command) {
   static constexpr std::string_view kByNumber[] = {"FETCH", "STORE",  "COPY",   "MOVE",
                                                    "SORT",  "SEARCH", "THREAD", "REPLACE"};
   if (!command.uid && std::ranges::find(kByNumber, command.name) != std::end(kByNumber)) return true;
-  if (const auto* search = std::get_if<Search>(&command.arguments)) return names_numbers(search->key);
+  if (const auto* search = search_of(command)) return names_numbers(search->key);
   if (const auto* sort = std::get_if<Sort>(&command.arguments)) return names_numbers(sort->key);
   if (const auto* thread = std::get_if<Thread>(&command.arguments)) return names_numbers(thread->key);
   const auto* select = std::get_if<Select>(&command.arguments);

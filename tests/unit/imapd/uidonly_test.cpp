@@ -70,6 +70,7 @@ TEST_CASE("after ENABLE UIDONLY nobody speaks of messages by number", "[imapd]")
         "THREAD REFERENCES UTF-8 ALL",
         "REPLACE 1 Drafts {1+}\r\nx",
         "UID SEARCH 1",
+        "ESEARCH IN (SELECTED) 1",
         "UID SEARCH OR SEEN NOT (DELETED 1:*)",
         "UID SORT (DATE) UTF-8 1:*",
         "UID THREAD REFERENCES UTF-8 1:*",

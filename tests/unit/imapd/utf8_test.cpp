@@ -68,7 +68,8 @@ TEST_CASE("UTF8=ACCEPT leaves no choice of charsets, IMAP4rev2 does", "[imapd]")
     CHECK(done.back().starts_with("OK "));
     co_await client.say("ENABLE UTF8=ACCEPT");
     static constexpr const char* kWrong[] = {"SEARCH CHARSET UTF-8 ALL", "UID SEARCH CHARSET US-ASCII ALL",
-                                             "SORT (DATE) US-ASCII ALL", "THREAD REFERENCES US-ASCII ALL"};
+                                             "ESEARCH IN (PERSONAL) CHARSET UTF-8 ALL", "SORT (DATE) US-ASCII ALL",
+                                             "THREAD REFERENCES US-ASCII ALL"};
     for (const auto* command : kWrong) {
       done = co_await client.say(command);
       CHECK(done.back().starts_with("BAD "));
