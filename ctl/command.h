@@ -66,6 +66,8 @@ std::vector<Command> dest_commands();
 std::vector<Command> session_commands();
 std::vector<Command> sieve_commands();
 std::vector<Command> store_commands();
+/// Also those of quartet-transfer, which runs them.
+std::vector<Command> transfer_commands();
 std::vector<Command> config_commands();
 std::vector<Command> node_commands();
 std::vector<Command> trace_commands();

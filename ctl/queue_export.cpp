@@ -5,9 +5,9 @@
 #include <functional>
 #include <ostream>
 
+#include "common/mime/mbox.h"
 #include "ctl/calls.h"
 #include "ctl/json.h"
-#include "ctl/mbox.h"
 #include "ctl/new_file.h"
 #include "ctl/progress.h"
 #include "ctl/queue.h"
@@ -56,7 +56,7 @@ class Mbox final : public Destination {
   /// `file` takes what `write` writes, if it is one.
   Mbox(Write write, std::unique_ptr<NewFile> file) : write_(std::move(write)), file_(std::move(file)) {}
   Written add(const v1::GetMessageResponse& message, const Read& read) override {
-    MboxMessage mbox;
+    mime::MboxWriter mbox;
     const auto received = from_micros(message.received().seconds() * 1'000'000 + message.received().nanos() / 1000);
     // What has gone meanwhile leaves no separator behind: that is written with the first octets.
     auto head = mbox.begin(message.sender(), received);

@@ -1,9 +1,9 @@
 // What a failure of a target means to the sender: a reply (RFC 5321) with a status (RFC 3463). What is not known is
 // transient.
 #pragma once
+#include "common/base/files.h"
 #include "common/smtp/reply.h"
 #include "common/store/types.h"
-#include "mda/files.h"
 
 namespace quartet::mda {
 

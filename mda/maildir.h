@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "mda/files.h"
+#include "common/base/files.h"
 
 namespace quartet::mda {
 

@@ -4,13 +4,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <optional>
 #include <thread>
 
 #include "common/base/scope.h"
-#include "common/mime/trace.h"
+#include "common/mime/mbox.h"
 
 namespace quartet::mda {
 namespace {
@@ -108,26 +107,7 @@ FileResult<void> write_entry(const File& file, const std::string& path, std::str
   return written;
 }
 
-bool looks_like_from(std::string_view line) {
-  return line.substr(std::min(line.find_first_not_of('>'), line.size())).starts_with("From ");
-}
-
 }  // namespace
-
-std::string mbox_entry(std::string_view message, std::string_view reverse_path, WallTime now) {
-  std::string out = mime::postmark_line(reverse_path, now) + "\n";
-  out.reserve(out.size() + message.size() + message.size() / 64);
-  while (!message.empty()) {
-    const auto end = message.find('\n');
-    auto line = message.substr(0, end);
-    message.remove_prefix(end == std::string_view::npos ? message.size() : end + 1);
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    if (looks_like_from(line)) out += '>';
-    out += line;
-    out += '\n';
-  }
-  return out + "\n";
-}
 
 FileResult<void> append_mbox(const std::string& path, std::string_view message, std::string_view reverse_path,
                              WallTime now, const MboxOptions& options) {
@@ -139,7 +119,7 @@ FileResult<void> append_mbox(const std::string& path, std::string_view message, 
   const auto locked = until(deadline, path, [&] { return try_dotlock(lock, options.stale_lock); });
   if (!locked) return locked;
   const ScopeExit unlock([&lock] { ::unlink(lock.c_str()); });
-  auto written = write_entry(*file, path, mbox_entry(message, reverse_path, now));
+  auto written = write_entry(*file, path, mime::mbox_entry(message, reverse_path, now));
   if (written && !existed) written = sync_directory(parent_of(path));
   return written;
 }

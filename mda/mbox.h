@@ -1,5 +1,4 @@
-// Delivery to an mbox file (RFC 4155 tells its history): messages one after another, each behind a line "From ". Lines
-// of the message that look like it, quoted or not, get one more '>', so that a reader can undo it.
+// Delivery to an mbox file, as common/mime/mbox.h writes it.
 //
 // The file is locked in the order Debian's policy gives: fcntl first, then a file of the same name with ".lock". What
 // cannot be written in full is cut off again.
@@ -8,8 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "common/base/files.h"
 #include "common/base/time.h"
-#include "mda/files.h"
 
 namespace quartet::mda {
 
@@ -22,8 +21,5 @@ struct MboxOptions {
 /// empty: MAILER-DAEMON. Number EAGAIN: somebody else held the lock all the time. Blocks.
 FileResult<void> append_mbox(const std::string& path, std::string_view message, std::string_view reverse_path,
                              WallTime now, const MboxOptions& options = {});
-
-/// What append_mbox writes: LF line ends, an empty line at the end. Exposed for tests.
-std::string mbox_entry(std::string_view message, std::string_view reverse_path, WallTime now);
 
 }  // namespace quartet::mda

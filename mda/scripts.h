@@ -11,8 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "common/base/files.h"
 #include "common/sieve/compile.h"
-#include "mda/files.h"
 
 namespace quartet::mda {
 

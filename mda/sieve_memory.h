@@ -7,8 +7,8 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "common/base/files.h"
 #include "common/base/time.h"
-#include "mda/files.h"
 
 namespace quartet::mda {
 

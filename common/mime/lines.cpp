@@ -40,4 +40,15 @@ void append_crlf(std::string& out, std::string_view bytes) {
   out += bytes;
 }
 
+void append_lf(std::string& out, std::string_view bytes) {
+  for (;;) {
+    const std::size_t end = bytes.find("\r\n");
+    if (end == std::string_view::npos) break;
+    out += bytes.substr(0, end);
+    out += '\n';
+    bytes.remove_prefix(end + 2);
+  }
+  out += bytes;
+}
+
 }  // namespace quartet::mime

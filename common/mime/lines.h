@@ -22,5 +22,7 @@ LineScan scan_lines(std::string_view bytes);
 
 /// Appends `bytes` with each lone LF made CRLF. Nothing else changes.
 void append_crlf(std::string& out, std::string_view bytes);
+/// Appends `bytes` with each CRLF made LF, as files on disk have it. Nothing else changes.
+void append_lf(std::string& out, std::string_view bytes);
 
 }  // namespace quartet::mime

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <span>
 
-#include "common/smtp/client_auth.h"
+#include "common/sasl/client.h"
 #include "common/smtp/data_decoder.h"
 #include "common/smtp/outbound.h"
 #include "common/smtp/wire.h"
@@ -211,9 +211,9 @@ class Session final : public ClientSession {
       return std::unexpected(ClientError{Kind::kLogin, std::move(detail), std::nullopt});
     };
     if (stream_->tls() == nullptr) co_return fail("a password is configured, but the session is not encrypted");
-    auto auth = ClientAuth::choose(*options_.login, offered_.mechanisms, *stream_);
+    auto auth = sasl::Client::choose(options_.login->user, options_.login->password, offered_.mechanisms, *stream_);
     if (!auth) co_return fail(std::move(auth.error()));
-    auto line = auth->command();
+    auto line = fmt::format("AUTH {} {}\r\n", auth->mechanism(), auth->initial());
     wire_.commands(*stream_, options_.server_name, line);
     for (;;) {
       const auto reply = co_await round_trip(std::move(line), "AUTH");
@@ -225,7 +225,7 @@ class Session final : public ClientSession {
             ClientError{Kind::kLogin, fmt::format("AUTH: {} {}", reply->code, reply->text()), *reply});
       auto response = auth->respond(reply->text());
       if (!response) co_return fail("AUTH: " + response.error());
-      line = *std::move(response);
+      line = *response + "\r\n";
     }
   }
 

@@ -6,8 +6,8 @@
 
 #include "common/base/ascii.h"
 #include "common/mime/charset.h"
+#include "common/mime/mutf7.h"
 #include "imapd/proto/grammar.h"
-#include "imapd/proto/mutf7.h"
 
 namespace quartet::imapd {
 namespace {
@@ -151,7 +151,7 @@ std::optional<SequenceSet> Lexer::known_set() {
 /// From what the client has enabled to UTF-8.
 std::optional<std::string> Lexer::decode_name(std::string text) {
   if (!options_.utf8) {
-    auto name = from_mutf7(text);
+    auto name = mime::from_mutf7(text);
     if (!name) return fail("Mailbox name is not modified UTF-7", ParseError::Kind::kBadName);
     return name;
   }
@@ -177,7 +177,7 @@ std::optional<std::string> Lexer::list_mailbox() {
   }
   // A pattern that is no name asks for nothing that exists: it stands for itself, and that is no error.
   if (options_.utf8) return text;
-  return from_mutf7(*text).value_or(*text);
+  return mime::from_mutf7(*text).value_or(*text);
 }
 
 std::optional<std::vector<std::string>> Lexer::flag_list() {

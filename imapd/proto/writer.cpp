@@ -5,8 +5,8 @@
 #include "common/base/ascii.h"
 #include "common/mime/charset.h"
 #include "common/mime/date.h"
+#include "common/mime/mutf7.h"
 #include "imapd/proto/grammar.h"
-#include "imapd/proto/mutf7.h"
 
 namespace quartet::imapd {
 namespace {
@@ -79,7 +79,7 @@ void append_mailbox_name(std::string& out, std::string_view name, bool utf8) {
   if (utf8) {
     append_astring(out, name, true);
   } else {
-    append_astring(out, to_mutf7(name));
+    append_astring(out, mime::to_mutf7(name));
   }
 }
 

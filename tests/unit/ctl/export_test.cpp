@@ -3,7 +3,6 @@
 #include <fstream>
 #include <sstream>
 
-#include "ctl/mbox.h"
 #include "ctl/new_file.h"
 #include "ctl/run.h"
 #include "tests/unit/control/helpers.h"
@@ -16,14 +15,6 @@ namespace {
 std::string content_of(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
-}
-
-std::string as_mbox(std::string_view content, std::size_t piece) {
-  ctl::MboxMessage mbox;
-  auto out = mbox.begin("a@b.test", from_micros(1'800'000'000'000'000));
-  for (; !content.empty(); content.remove_prefix(std::min(piece, content.size())))
-    out += mbox.add(content.substr(0, piece));
-  return out + mbox.end();
 }
 
 struct Exporting : Running {
@@ -44,16 +35,6 @@ struct Exporting : Running {
 };
 
 }  // namespace
-
-TEST_CASE("an mbox does not depend on how the message was split, and can be taken apart again", "[ctl]") {
-  const std::size_t piece = GENERATE(1, 2, 3, 7, 1000);
-  CHECK(as_mbox("Subject: x\r\n\r\nFrom here\r\n>From there\r\nnot From\r\n", piece) ==
-        "From a@b.test Fri Jan 15 08:00:00 2027\n"
-        "Subject: x\n\n>From here\n>>From there\nnot From\n\n");
-  CHECK(as_mbox("no end\rof line", piece) == "From a@b.test Fri Jan 15 08:00:00 2027\nno end\rof line\n\n");
-  CHECK(ctl::MboxMessage().begin("", {}) == "From MAILER-DAEMON Thu Jan  1 00:00:00 1970\n");
-  CHECK(ctl::MboxMessage().begin("\"a\n b\"@c.test", {}).starts_with("From \"a__b\"@c.test Thu"));
-}
 
 TEST_CASE("a new file is there whole or not at all", "[ctl]") {
   const TemporaryDirectory directory;

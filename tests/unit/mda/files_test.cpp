@@ -33,15 +33,6 @@ std::vector<std::string> files_in(const std::string& path) {
 
 }  // namespace
 
-TEST_CASE("an mbox entry can be read back", "[mda]") {
-  const auto entry =
-      mbox_entry("Subject: x\r\n\r\nFrom me\r\n>From you\r\n>>From all\r\nFrome\r\n", "bob@b.test", kThen);
-  CHECK(entry ==
-        "From bob@b.test Tue Nov 24 13:05:09 2026\nSubject: x\n\n>From me\n>>From you\n>>>From all\nFrome\n\n");
-  CHECK(mbox_entry("x", "", kThen) == "From MAILER-DAEMON Tue Nov 24 13:05:09 2026\nx\n\n");
-  CHECK(mbox_entry("x", "\"a b\"@c.test", kThen).starts_with("From \"a?b\"@c.test Tue"));
-}
-
 TEST_CASE("messages follow one another in an mbox", "[mda]") {
   const Directory directory;
   const auto path = directory.file("box");

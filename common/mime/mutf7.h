@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace quartet::imapd {
+namespace quartet::mime {
 
 /// `name` is valid UTF-8 without NUL.
 std::string to_mutf7(std::string_view name);
@@ -14,4 +14,4 @@ std::string to_mutf7(std::string_view name);
 /// surrogates that are not in pairs.
 std::optional<std::string> from_mutf7(std::string_view text);
 
-}  // namespace quartet::imapd
+}  // namespace quartet::mime

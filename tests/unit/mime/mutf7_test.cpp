@@ -1,11 +1,11 @@
 // RFC 3501 section 5.1.3.
-#include "imapd/proto/mutf7.h"
+#include "common/mime/mutf7.h"
 
 #include <catch2/catch.hpp>
 
-using namespace quartet::imapd;
+using namespace quartet::mime;
 
-TEST_CASE("names there and back", "[imap]") {
+TEST_CASE("names there and back", "[mime]") {
   const auto [name, wire] = GENERATE(table<std::string, std::string>({
       {"", ""},
       {"INBOX", "INBOX"},
@@ -24,7 +24,7 @@ TEST_CASE("names there and back", "[imap]") {
   CHECK(from_mutf7(wire) == name);
 }
 
-TEST_CASE("every code point survives", "[imap]") {
+TEST_CASE("every code point survives", "[mime]") {
   for (char32_t c = 1; c < 0x110000; c += c < 0x1000 ? 1 : 97) {
     if (c >= 0xD800 && c <= 0xDFFF) continue;
     std::string name;
@@ -43,7 +43,7 @@ TEST_CASE("every code point survives", "[imap]") {
   }
 }
 
-TEST_CASE("a name has one spelling", "[imap]") {
+TEST_CASE("a name has one spelling", "[mime]") {
   const std::string wire = GENERATE(values<std::string>({
       "a&b",            // no end
       "&AGE-",          // "a" in base64

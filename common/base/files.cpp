@@ -1,4 +1,4 @@
-#include "mda/files.h"
+#include "common/base/files.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -7,7 +7,7 @@
 #include <cstring>
 #include <utility>
 
-namespace quartet::mda {
+namespace quartet {
 
 std::unexpected<FileError> file_error(std::string_view what, std::string_view path) {
   const int number = errno;
@@ -60,4 +60,4 @@ std::string parent_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-}  // namespace quartet::mda
+}  // namespace quartet

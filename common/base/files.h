@@ -1,10 +1,10 @@
-// Files for delivery: what mbox and Maildir have in common. All of it blocks.
+// Files that are still there after a power failure, and errors that say which. All of it blocks.
 #pragma once
 #include <expected>
 #include <string>
 #include <string_view>
 
-namespace quartet::mda {
+namespace quartet {
 
 struct FileError {
   int number = 0;      // errno
@@ -40,4 +40,4 @@ FileResult<void> sync_directory(const std::string& path);
 /// "." for a name without a directory.
 std::string parent_of(const std::string& path);
 
-}  // namespace quartet::mda
+}  // namespace quartet

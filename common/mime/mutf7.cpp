@@ -1,9 +1,9 @@
-#include "imapd/proto/mutf7.h"
+#include "common/mime/mutf7.h"
 
 #include <algorithm>
 #include <cstdint>
 
-namespace quartet::imapd {
+namespace quartet::mime {
 namespace {
 
 constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,";
@@ -145,4 +145,4 @@ std::optional<std::string> from_mutf7(std::string_view text) {
   return out;
 }
 
-}  // namespace quartet::imapd
+}  // namespace quartet::mime

@@ -1,0 +1,177 @@
+#include "common/mime/mbox.h"
+
+#include <algorithm>
+#include <array>
+#include <span>
+#include <vector>
+
+#include "common/base/ascii.h"
+#include "common/mime/date.h"
+#include "common/mime/header.h"
+#include "common/mime/lines.h"
+#include "common/mime/trace.h"
+
+namespace quartet::mime {
+namespace {
+
+constexpr std::string_view kFrom = "From ";
+
+std::string_view line_at(std::string_view text, std::size_t offset) {
+  auto line = text.substr(offset, text.find('\n', offset) - offset);
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  return line;
+}
+
+bool is_weekday(std::string_view word) {
+  constexpr std::array<std::string_view, 7> kDays = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
+  return std::ranges::find(kDays, word) != kDays.end();
+}
+
+/// A year of four digits.
+bool is_year(std::string_view word) { return word.size() == 4 && std::ranges::all_of(word, ascii::is_digit); }
+
+std::vector<std::string_view> words_of(std::string_view line) {
+  std::vector<std::string_view> words;
+  for (const auto word : ascii::split(line, ' '))
+    if (!word.empty()) words.push_back(word);
+  return words;
+}
+
+/// "Nov 26 14:00:00 +0100 2026" and the like: the words behind the weekday.
+std::optional<WallTime> parse_words(std::span<const std::string_view> words) {
+  if (words.size() < 4) return std::nullopt;
+  std::string_view year = words[3];
+  std::string_view zone = "+0000";
+  if (is_year(year)) {
+    if (words.size() > 4 && words[4].size() == 5 && (words[4][0] == '+' || words[4][0] == '-')) zone = words[4];
+  } else {
+    if (words.size() < 5 || !is_year(words[4])) return std::nullopt;
+    zone = year;
+    year = words[4];
+  }
+  std::string text;
+  for (const auto word : {words[1], words[0], year, words[2], zone}) text.append(word).append(" ");
+  const auto date = parse_date(text);
+  if (!date) return std::nullopt;
+  return date->time();
+}
+
+/// How many octets of an empty line `text` ends in.
+std::size_t empty_line_at_end(std::string_view text) {
+  if (text.ends_with("\r\n")) return text.size() == 2 || text[text.size() - 3] == '\n' ? 2 : 0;
+  if (text.ends_with('\n')) return text.size() == 1 || text[text.size() - 2] == '\n' ? 1 : 0;
+  return 0;
+}
+
+}  // namespace
+
+std::string MboxWriter::begin(std::string_view sender, WallTime received) {
+  line_.clear();
+  return postmark_line(sender, received) + "\n";
+}
+
+void MboxWriter::add_line(std::string& out) {
+  if (line_.ends_with('\r')) line_.pop_back();
+  const auto from = std::min(line_.find_first_not_of('>'), line_.size());
+  if (std::string_view(line_).substr(from).starts_with(kFrom)) out += '>';
+  out += line_;
+  out += '\n';
+  line_.clear();
+}
+
+std::string MboxWriter::add(std::string_view bytes) {
+  std::string out;
+  out.reserve(bytes.size() + bytes.size() / 64);
+  for (;;) {
+    const auto end = bytes.find('\n');
+    line_ += bytes.substr(0, end);
+    if (end == std::string_view::npos) return out;
+    add_line(out);
+    bytes.remove_prefix(end + 1);
+  }
+}
+
+std::string MboxWriter::end() {
+  std::string out;
+  if (!line_.empty()) add_line(out);
+  return out + '\n';
+}
+
+std::string mbox_entry(std::string_view message, std::string_view sender, WallTime received) {
+  MboxWriter writer;
+  auto out = writer.begin(sender, received);
+  out += writer.add(message);
+  return out += writer.end();
+}
+
+std::optional<Postmark> parse_postmark_line(std::string_view line) {
+  if (!line.starts_with(kFrom)) return std::nullopt;
+  line.remove_prefix(kFrom.size());
+  const auto words = words_of(line);
+  for (std::size_t n = 0; n < words.size(); ++n) {
+    if (!is_weekday(words[n])) continue;
+    const auto time = parse_words(std::span(words).subspan(n + 1));
+    if (!time) continue;
+    return Postmark{ascii::trim(line.substr(0, static_cast<std::size_t>(words[n].data() - line.data()))), *time};
+  }
+  return std::nullopt;
+}
+
+bool MboxReader::message_begins_at(std::size_t offset) const {
+  return file_.substr(offset).starts_with(kFrom) && parse_postmark_line(line_at(file_, offset)).has_value();
+}
+
+bool MboxReader::is_mbox() const {
+  const auto first = file_.find_first_not_of("\r\n");
+  return first == std::string_view::npos || message_begins_at(first);
+}
+
+std::size_t MboxReader::end_of_message(std::size_t begin) const {
+  const auto rest = file_.substr(begin);
+  const Header header(rest);
+  if (const auto length = ascii::to_number<std::size_t>(header.text("Content-Length"));
+      length && *length <= rest.size() - header.size()) {
+    auto end = begin + header.size() + *length;
+    for (const auto line_end : {"", "\n", "\r\n"}) {
+      if (!file_.substr(end).starts_with(line_end)) continue;
+      const auto next = end + std::string_view(line_end).size();
+      if (next == file_.size() || message_begins_at(next)) return next;
+    }
+  }
+  // An empty header: the message may end at once.
+  if (message_begins_at(begin)) return begin;
+  for (auto at = file_.find("\nFrom ", begin); at != std::string_view::npos; at = file_.find("\nFrom ", at + 1))
+    if (message_begins_at(at + 1)) return at + 1;
+  return file_.size();
+}
+
+std::optional<MboxReader::Item> MboxReader::next() {
+  if (at_ == 0) at_ = std::min(file_.find_first_not_of("\r\n"), file_.size());
+  const auto line = line_at(file_, at_);
+  const auto postmark = parse_postmark_line(line);
+  if (!postmark) return std::nullopt;
+  const auto begin = std::min(file_.find('\n', at_), file_.size() - 1) + 1;
+  const auto end = end_of_message(begin);
+  Item item{*postmark, at_, file_.substr(begin, end - begin)};
+  item.content.remove_suffix(empty_line_at_end(item.content));
+  at_ = end;
+  return item;
+}
+
+std::string mbox_message(std::string_view content) {
+  constexpr std::string_view kQuoted = ">From ";
+  std::string out;
+  out.reserve(content.size() + content.size() / 32);
+  std::size_t from = 0;
+  for (auto at = content.find(kQuoted); at != std::string_view::npos; at = content.find(kQuoted, at + 1)) {
+    const auto before = content.substr(0, at).find_last_not_of('>');
+    const auto line = before == std::string_view::npos ? 0 : before + 1;
+    if (line != 0 && content[line - 1] != '\n') continue;
+    append_crlf(out, content.substr(from, line - from));
+    from = line + 1;
+  }
+  append_crlf(out, content.substr(from));
+  return out;
+}
+
+}  // namespace quartet::mime

@@ -1,0 +1,50 @@
+// Reading what is in files and directories of others. All of it blocks; errors are texts for people.
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/files.h"
+#include "common/base/time.h"
+#include "ctl/transfer/source.h"
+
+namespace quartet::transfer {
+
+struct Content {
+  std::string bytes;
+  WallTime modified{};
+};
+/// A whole file; `missing` (if given) tells whether there is none.
+Outcome<Content> read_content(const std::string& path, bool* missing = nullptr);
+/// Its lines without their ends; none if there is no such file.
+Outcome<std::vector<std::string>> read_lines(const std::string& path);
+
+struct DirectoryEntry {
+  std::string name;
+  bool is_directory = false;  // or a link to one
+};
+/// By name, without "." and "..".
+Outcome<std::vector<DirectoryEntry>> list_directory(const std::string& path);
+bool is_directory(const std::string& path);
+
+/// The text of an errno, with what was tried.
+std::unexpected<std::string> system_error(std::string_view what, std::string_view path);
+
+/// A file that is mapped into memory, and locked against writers that ask for a lock by fcntl.
+class MappedFile {
+ public:
+  /// Waits up to half a minute for the lock.
+  static Outcome<MappedFile> open(const std::string& path);
+  ~MappedFile();
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&&) = delete;
+  std::string_view bytes() const { return {static_cast<const char*>(address_), size_}; }
+
+ private:
+  MappedFile(File file, void* address, std::size_t size) : file_(std::move(file)), address_(address), size_(size) {}
+  File file_;
+  void* address_;
+  std::size_t size_;
+};
+
+}  // namespace quartet::transfer

@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""Mail that moves between Dovecot and us: by IMAP, and by handing over a Maildir in both directions."""
+import imaplib
+import os
+import shutil
+import ssl
+import unittest
+
+from dovecot import PASSWORD, Dovecot
+from transfers import MANY, TransferTestCase, expected, fill_maildir, read_mailbox, text_of
+
+
+@unittest.skipIf(os.geteuid() != 0, "only root can start Dovecot with a user of its own for the mail")
+class ImapTransfer(TransferTestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.directory.chmod(0o755)
+        site = cls.pair.b
+        cls.dovecot = Dovecot(cls.directory / "dovecot", site.certificate, site.key)
+        cls.addClassCleanup(cls.dovecot.stop)
+
+    def setUp(self):
+        super().setUp()
+        self.password = self.home / "password"
+        self.password.write_text(PASSWORD + "\n")
+
+    def dovecot_session(self, user, server=None):
+        session = imaplib.IMAP4("localhost", (server or self.dovecot).port, timeout=60)
+        self.addCleanup(session.shutdown)
+        session.starttls(ssl.create_default_context(cafile=self.pair.authority.file))
+        session.login(user, PASSWORD)
+        return session
+
+    def imap_words(self, user, *more, server=None):
+        return ("import", "imap", f"localhost:{(server or self.dovecot).port}", "--user", user, "--password-file",
+                self.password, "--ca", self.pair.authority.file, *more)
+
+    def fill(self, session):
+        session.append("INBOX", "(\\Seen $Forwarded)", imaplib.Time2Internaldate(1_600_000_000),
+                       text_of(0).replace("\n", "\r\n").encode())
+        session.append('"Sent Items"', "(\\Seen \\Answered)", imaplib.Time2Internaldate(1_600_000_001),
+                       text_of(1).replace("\n", "\r\n").encode())
+        session.create("Work/Entw&APw-rfe")
+        session.append("Work/Entw&APw-rfe", "(\\Draft work)", imaplib.Time2Internaldate(1_600_000_002),
+                       text_of(2).replace("\n", "\r\n").encode())
+        session.subscribe("Work/Entw&APw-rfe")
+        session.create("Unwanted")
+
+    def test_everything_moves_and_later_what_is_new(self):
+        session = self.dovecot_session("one")
+        self.fill(session)
+        words = self.imap_words("one", "--resume", self.home / "state", "--exclude", "Unwanted")
+        report = self.transfer(*words)
+        self.assertEqual((report["messages"], report["mailboxes"]), (3, 3))
+        self.assertEqual(self.far("INBOX"), {"<0@many>": ("S", ["$Forwarded"], 1_600_000_000)})
+        self.assertEqual(self.far("Sent"), {"<1@many>": ("RS", [], 1_600_000_001)})  # by its use, not its name
+        self.assertEqual(self.far("Work/Entw&APw-rfe"), {"<2@many>": ("D", ["work"], 1_600_000_002)})
+        reader = self.reader(self.site, self.account)
+        names = [row.decode() for row in reader.lsub()[1] if row]
+        self.assertTrue(any("Work/Entw&APw-rfe" in name for name in names), names)
+        self.assertEqual(reader.fetch("1", "(BODY.PEEK[])")[1][0][1], text_of(0).replace("\n", "\r\n").encode())
+        # It was only looked at there.
+        session.select("Work/Entw&APw-rfe")
+        self.assertEqual(read_mailbox(session)["<2@many>"][0], "D")
+
+        session.store("1", "-FLAGS", "(\\Draft)")
+        session.store("1", "+FLAGS", "(\\Seen far)")
+        session.append("INBOX", "", imaplib.Time2Internaldate(1_600_000_003),
+                       text_of(3).replace("\n", "\r\n").encode())
+        reader.store("1", "+FLAGS", "(\\Flagged)")  # here, and stays
+        reader.expunge()
+        report = self.transfer(*words)
+        self.assertEqual((report["messages"], report["known"], report["flags_changed"]), (1, 3, 1))
+        self.assertEqual(self.far("Work/Entw&APw-rfe"), {"<2@many>": ("S", ["far", "work"], 1_600_000_002)})
+        self.assertEqual(self.far("INBOX"), {"<0@many>": ("FS", ["$Forwarded"], 1_600_000_000),
+                                             "<3@many>": ("", [], 1_600_000_003)})
+        # A mailbox that was made anew has other UIDs.
+        session.select("INBOX")
+        session.delete("Work/Entw&APw-rfe")
+        session.create("Work/Entw&APw-rfe")
+        self.transfer(*words, code=1)
+
+    def test_import_is_killed(self):
+        box = self.dovecot.mail / "many"
+        fill_maildir(box, MANY)
+        self.dovecot.give(box)
+        state = self.home / "state"
+        words = self.imap_words("many", "--into", "Far", "--resume", state)
+        batches = lambda: state.read_text(errors="replace").count("\nbatch ") if state.exists() else 0
+        killed = 0
+        for _ in range(3):
+            so_far = batches()
+            killed += self.kill_when(lambda: batches() > so_far, *words)
+        self.assertGreater(killed, 1)
+        self.transfer(*words)
+        self.assertEqual(self.far("Far"), expected(MANY))
+        self.assertEqual(self.transfer(*words)["messages"], 0)
+        self.check_store()
+
+    def test_logins(self):
+        self.dovecot_session("two").append("INBOX", "", None, text_of(0).replace("\n", "\r\n").encode())
+        for number, mechanisms in enumerate(["scram-sha-256", "scram-sha-1 plain", "plain", "login"]):
+            with self.subTest(mechanisms):
+                server = Dovecot(self.home / f"dovecot{number}", self.site.certificate, self.site.key, mechanisms)
+                self.addCleanup(server.stop)
+                self.home.chmod(0o755)
+                box = server.mail / "two"
+                fill_maildir(box, 1)
+                server.give(box)
+                report = self.transfer(*self.imap_words("two", "--into", f"Login{number}", server=server))
+                self.assertEqual(report["messages"], 1)
+        wrong = self.home / "wrong"
+        wrong.write_text("wrong\n")
+        said = self.transfer("import", "imap", f"localhost:{self.dovecot.port}", "--user", "two", "--password-file",
+                             wrong, "--ca", self.pair.authority.file, code=1)
+        self.assertIn("login refused", said)
+        said = self.transfer("import", "imap", f"localhost:{self.dovecot.port}", "--user", "two", "--password-file",
+                             self.password, code=1)
+        self.assertIn("certificate", said)  # of an authority that the system does not know
+
+    def test_maildir_of_dovecot_there_and_back(self):
+        session = self.dovecot_session("three")
+        self.fill(session)
+        session.logout()
+        self.transfer("import", "maildir", self.dovecot.mail / "three", account=self.other)
+        inbox = {"<0@many>": ("S", ["$Forwarded"], 1_600_000_000)}
+        work = {"<2@many>": ("D", ["work"], 1_600_000_002)}
+        self.assertEqual(self.far("INBOX", self.other), inbox)
+        self.assertEqual(self.far("Work/Entw&APw-rfe", self.other), work)
+
+        out = self.home / "out"
+        self.home.chmod(0o755)
+        self.transfer("export", "maildir", out, account=self.other)
+        shutil.copytree(out, self.dovecot.mail / "four")
+        self.dovecot.give(self.dovecot.mail / "four")
+        session = self.dovecot_session("four")
+        for name, there in {"INBOX": inbox, "Work/Entw&APw-rfe": work}.items():
+            self.assertEqual(session.select(name)[0], "OK")
+            self.assertEqual(read_mailbox(session), there)
+        self.assertTrue(any(b"Work/Entw&APw-rfe" in row for row in session.lsub()[1]), session.lsub())
+
+
+if __name__ == "__main__":
+    unittest.main()
