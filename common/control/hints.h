@@ -1,7 +1,7 @@
 // Hints that a store which several hosts share has changed: given to who follows this agent, and taken from those it
 // follows.
 #pragma once
-#include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>

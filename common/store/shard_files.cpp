@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "common/journal/journal.h"
+#include "common/store/sqlite_database.h"
 
 namespace quartet::store {
 
