@@ -36,7 +36,7 @@ Positions deleted_of(const store::Snapshot& view, const Positions& positions) {
 /// Those that a search looks at: keys that name messages leave out the others (RFC 9738 section 3.1).
 Positions looked_at(const Selected& selected, const SearchKey& key) {
   if (key.kind == SearchKey::Kind::kSequence || key.kind == SearchKey::Kind::kUid)
-    return match_messages(selected, key.set, key.kind == SearchKey::Kind::kUid);
+    return match_messages(*selected.view(), selected.saved(), key.set, key.kind == SearchKey::Kind::kUid);
   Positions positions;
   if (!selected.view()->empty()) positions.push_back({0, selected.view()->size()});
   if (key.kind != SearchKey::Kind::kAnd) return positions;

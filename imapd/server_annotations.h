@@ -14,8 +14,8 @@ namespace quartet::imapd {
 inline constexpr std::string_view kFilterValues = "/filters/values/";
 
 struct AnnotatedAccounts {
-  store::MailboxRef own;                    // mailbox 0, as Store::annotations() wants it
-  std::optional<store::MailboxRef> of_all;  // nullopt: there are no mailboxes of nobody
+  store::MailboxRef own;                      // mailbox 0, as Store::annotations() wants it
+  std::optional<store::MailboxRef> of_all{};  // nullopt: there are no mailboxes of nobody
   bool may_set_all = false;
 };
 async::Task<store::Result<AnnotatedAccounts>> annotated_accounts(Context& context);
