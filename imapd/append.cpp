@@ -88,6 +88,7 @@ Answer append(Context& context, Append& command) {
   const auto appended = co_await context.store().append(target->info.ref, std::move(messages), claims);
   if (!appended) co_return no_target(appended.error());
   if (claims) context.selected->add_recent(appended->recent);
+  if (context.changed) context.created = appended->uids;
   co_return Reply::ok("Appended",
                       fmt::format("APPENDUID {} {}", appended->uidvalidity, to_sequence_text(appended->uids)));
 }
@@ -111,6 +112,7 @@ Answer replace(Context& context, Replace& command, bool uid) {
   const auto appended = co_await context.store().append(target->info.ref, std::move(messages));
   if (!appended) co_return no_target(appended.error());
   context.changed = true;
+  if (target->info.ref == selected.ref()) context.created = appended->uids;
   // RFC 8508 section 3.3: before the EXPUNGE, which the tagged response follows.
   context.output.line(fmt::format("* OK [APPENDUID {} {}] Appended", appended->uidvalidity, appended->uids.front()));
   const auto gone = co_await take_away(context, old);

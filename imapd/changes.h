@@ -4,8 +4,13 @@
 
 namespace quartet::imapd {
 
-/// Moves the view of the selected mailbox on, and tells of it and of what it changes in results that are kept up to
-/// date. Errors as those of Selected::refresh().
+/// Whether the client wants to be told of the selected mailbox at all (RFC 5465 section 3.1).
+bool wants_changes(const Context& context);
+/// The same of flags that others change.
+bool wants_flags(const Context& context);
+
+/// Moves the view of the selected mailbox on, and tells of it, of what it changes in results that are kept up to date,
+/// and of new messages what the client has asked for. Errors as those of Selected::refresh().
 async::Task<store::Result<void>> tell_changes(Context& context, Selected::Refresh how);
 
 }  // namespace quartet::imapd

@@ -80,6 +80,9 @@ Answer fetch(Context& context, const Fetch& command, bool uid);
 // search.cpp
 Answer search(Context& context, const Search& command, const std::string& tag, bool uid);
 
+// notify.cpp
+Answer notify(Context& context, const Notify& command);
+
 // multi_search.cpp
 Answer multi_search(Context& context, const MultiSearch& command, const std::string& tag);
 

@@ -38,6 +38,8 @@ struct Progress {
   std::uint64_t goal = 0;  // 0: not known, and `done` says nothing
 };
 
+class Notifier;
+
 struct Context {
   const SessionOptions& options;
   Services& services;
@@ -52,8 +54,11 @@ struct Context {
   std::string account{};  // its name in the store; "" until authenticated
   Enabled enabled{};
   std::unique_ptr<Selected> selected{};  // null: none; refers to `enabled`
+  std::shared_ptr<Notifier> notifier{};  // null: the client has not used NOTIFY
   /// What the client knows already from the command under way, for the refresh at its end; ascending UIDs.
   std::vector<store::FlagState> told{};
+  /// UIDs of messages that the command put into the selected mailbox: the client is told that they exist, no more.
+  std::vector<std::uint32_t> created{};
   /// The command changed the selected mailbox: look at it at the end, whether or not a hint has come.
   bool changed = false;
   /// The command expunged messages: its tagged response says what mod-sequence the mailbox has after them, to a client

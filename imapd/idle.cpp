@@ -5,9 +5,8 @@
 #include "common/base/ascii.h"
 #include "common/base/scope.h"
 #include "common/metrics/metrics.h"
-#include "imapd/access.h"
-#include "imapd/changes.h"
 #include "imapd/commands.h"
+#include "imapd/live.h"
 
 namespace quartet::imapd {
 namespace {
@@ -16,10 +15,8 @@ constexpr std::chrono::seconds kStillHere{120};
 
 /// What the reader and the teller of changes share.
 struct Idling {
-  async::Event own;              // used while no mailbox is selected
-  async::Event* wake = nullptr;  // set for a change, and when the reader has ended
+  async::Event ended;  // the reader has ended, or the server is to close
   std::optional<std::string> line;
-  bool ended = false;
 };
 
 async::Task<void> read_done(Input& input, Idling& idling, std::chrono::seconds timeout) {
@@ -31,32 +28,23 @@ async::Task<void> read_done(Input& input, Idling& idling, std::chrono::seconds t
     const bool more = co_await input.read(timeout);
     if (!more) break;
   }
-  idling.ended = true;
-  idling.wake->set();
+  idling.ended.set();
 }
 
-async::Task<void> wake_at(async::Event& ending, Idling& idling) {
+async::Task<void> end_at(async::Event& ending, Idling& idling) {
   const auto waited = co_await ending.wait(async::Deadline::never());
-  if (waited == async::Wait::kReady) idling.wake->set();
+  if (waited == async::Wait::kReady) idling.ended.set();
 }
 
 /// Tells of changes until the reader has ended, or there is nothing more to tell.
-async::Task<void> tell_changes(Context& context, Idling& idling) {
-  while (!idling.ended && !context.output.failed()) {
+async::Task<void> tell_until_ended(Context& context, Idling& idling) {
+  while (!idling.ended.is_set() && !context.output.failed()) {
     co_await context.output.flush();
-    const auto woken = co_await idling.wake->wait(async::Deadline::after(kStillHere));
-    if (woken == async::Wait::kCancelled || idling.ended) co_return;
-    const auto* draining = context.options.draining;
-    if (draining != nullptr && draining->load(std::memory_order_relaxed)) co_return;
-    if (context.options.record != nullptr && context.options.record->is_to_end()) co_return;
+    const auto woken = co_await wait_for_changes(context, idling.ended, async::Deadline::after(kStillHere));
+    if (woken == async::Wait::kCancelled || idling.ended.is_set()) co_return;
     if (woken == async::Wait::kTimedOut) context.output.line("* OK Still here");
-    if (!context.selected) continue;
-    co_await look_at_rights(context);
+    co_await tell_live(context, Selected::Expunges::kTold);
     if (!context.farewell.empty()) co_return;
-    const auto refreshed = co_await tell_changes(context, {});
-    if (refreshed || refreshed.error().code != store::ErrorCode::kNoMailbox) continue;
-    context.farewell = "The selected mailbox was deleted";
-    co_return;
   }
 }
 
@@ -68,11 +56,10 @@ Answer idle(Context& context, Input& input) {
   const ScopeExit ended([] { idlers.add(-1); });
   context.output.line("+ Idling");
   Idling idling;
-  idling.wake = context.selected ? &context.selected->changed() : &idling.own;
   async::TaskGroup group;
   group.spawn(read_done(input, idling, context.options.idle_timeout));
-  for (auto* ending : endings(context.options)) group.spawn(wake_at(*ending, idling));
-  co_await tell_changes(context, idling);
+  for (auto* ending : endings(context.options)) group.spawn(end_at(*ending, idling));
+  co_await tell_until_ended(context, idling);
   co_await group.close();
   if (!idling.line) co_return Reply::no("Not idling any more");
   if (!ascii::iequals(*idling.line, "DONE")) co_return Reply::bad("Expected DONE");

@@ -4,6 +4,7 @@
 
 #include "imapd/commands.h"
 #include "imapd/known_mailboxes.h"
+#include "imapd/list_line.h"
 #include "imapd/pattern.h"
 #include "imapd/proto/writer.h"
 #include "imapd/status.h"
@@ -45,34 +46,16 @@ Listing prepare(const List& command, const std::vector<Known>& mailboxes) {
   return listing;
 }
 
-void append_attributes(std::string& out, const Listing& listing, const store::MailboxInfo& mailbox) {
-  const auto& command = listing.command;
-  std::string words;
-  const auto add = [&words](std::string_view word) {
-    if (!words.empty()) words += ' ';
-    words += word;
-  };
-  // RFC 5258 section 3: \NonExistent implies \Noselect; only clients that speak LIST-EXTENDED know it.
-  if (!mailbox.exists && command.extended)
-    add("\\NonExistent");
-  else if (mailbox.noselect || !mailbox.exists)
-    add("\\Noselect");
-  add(listing.with_children.contains(mailbox.name) ? "\\HasChildren" : "\\HasNoChildren");
-  if (mailbox.subscribed && (command.select_subscribed || command.return_subscribed)) add("\\Subscribed");
-  if (!mailbox.special_use.empty()) add(mailbox.special_use);
-  out += words;
-}
-
 void append_line(Context& context, const Listing& listing, const Known& known) {
+  const auto& command = listing.command;
   const auto& mailbox = known.info;
-  auto& out = context.output.text();
-  out += listing.command.lsub ? "* LSUB (" : "* LIST (";
-  append_attributes(out, listing, mailbox);
-  out += ") \"/\" ";
-  append_mailbox_name(out, mailbox.name, context.enabled.utf8);
-  if (listing.command.select_recursive_match && listing.with_chosen.contains(mailbox.name))
-    out += R"( ("CHILDINFO" ("SUBSCRIBED")))";
-  out += "\r\n";
+  const bool child_info = command.select_recursive_match && listing.with_chosen.contains(mailbox.name);
+  append_list_line(context, mailbox,
+                   {.lsub = command.lsub,
+                    .extended = command.extended,
+                    .has_children = listing.with_children.contains(mailbox.name),
+                    .subscriptions = command.select_subscribed || command.return_subscribed,
+                    .item = child_info ? R"(("CHILDINFO" ("SUBSCRIBED")))" : ""});
 }
 
 /// What the client wants to know of each mailbox in the same breath.

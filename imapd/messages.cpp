@@ -28,6 +28,10 @@ async::Task<void> drop_flags(Context& context, const store::Located& target, con
   if (!dropped) (void)failure(dropped.error());  // the messages are there, that counts
 }
 
+void note_created(Context& context, const store::Copied& copied) {
+  for (const auto& [source, made] : copied.uids) context.created.push_back(made);
+}
+
 std::string copy_code(const store::Copied& copied) {
   if (copied.uids.empty()) return {};
   std::vector<std::uint32_t> from;
@@ -58,6 +62,7 @@ Answer copy(Context& context, const Copy& command, bool uid) {
   if (!copied) co_return no_target(copied.error());
   co_await drop_flags(context, *target, *copied);
   context.changed = target->info.ref == selected.ref();
+  if (context.changed) note_created(context, *copied);
   co_return Reply::ok("Copied", copy_code(*copied));
 }
 
@@ -74,6 +79,7 @@ Answer move(Context& context, const Move& command, bool uid) {
   if (!moved) co_return no_target(moved.error());
   co_await drop_flags(context, *target, *moved);
   context.changed = context.expunged = true;
+  if (target->info.ref == selected.ref()) note_created(context, *moved);
   // RFC 6851 section 4.3: COPYUID goes before the EXPUNGEs that follow at the end.
   if (const auto code = copy_code(*moved); !code.empty()) context.output.line(fmt::format("* OK [{}] Moved", code));
   co_return Reply::ok("Moved");

@@ -103,6 +103,7 @@ async::Task<std::optional<Reply>> search_one(Context& context, const ResultOptio
                            .place = std::move(place),
                            .uid = true,
                            .key = frozen(terms.key, **mailbox),
+                           .items = options.update_items,
                            .uids = uids_at(*(*mailbox)->view, found->positions)});
   co_await context.output.drain();
   co_return std::nullopt;

@@ -19,9 +19,11 @@ async::Task<Reply> find_and_tell(Context& context, const Search& command, const 
       context, command.results,
       {.mailbox = mailbox, .found = *found, .name = "SEARCH", .tag = tag, .uid = uid, .modseq = terms->modseq});
   if (command.results.update)
-    keep_updated(
-        context,
-        {.tag = tag, .uid = uid, .key = frozen(terms->key, mailbox), .uids = uids_at(*mailbox.view, found->positions)});
+    keep_updated(context, {.tag = tag,
+                           .uid = uid,
+                           .key = frozen(terms->key, mailbox),
+                           .items = command.results.update_items,
+                           .uids = uids_at(*mailbox.view, found->positions)});
   co_return Reply::ok("Searched");
 }
 

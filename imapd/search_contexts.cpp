@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <iterator>
 #include <numeric>
+#include <optional>
+#include <utility>
 
 #include "imapd/context.h"
 #include "imapd/numbers.h"
@@ -183,12 +185,14 @@ Found not_in(const SearchContext& context, const store::Snapshot& view, const Fo
   return added;
 }
 
-/// Looks at the candidates, positions of the view, again. False: the store could not be asked.
-async::Task<bool> look_again(Context& session, SearchContext& context, std::vector<std::size_t> candidates) {
+/// Looks at the candidates, positions of the view, again, and gives the UIDs that have come into the result. nullopt:
+/// the store could not be asked.
+async::Task<std::optional<std::vector<std::uint32_t>>> look_again(Context& session, SearchContext& context,
+                                                                  std::vector<std::size_t> candidates) {
   const auto mailbox = searched(*session.selected);
   const auto& view = *mailbox.view;
   const auto found = co_await find_matching(session, mailbox, context.key, {context.scores, &candidates});
-  if (!found) co_return false;
+  if (!found) co_return std::nullopt;
   const auto all = uids_at(view, candidates);
   const auto matching = uids_at(view, found->positions);
   std::vector<std::uint32_t> gone;
@@ -202,17 +206,22 @@ async::Task<bool> look_again(Context& session, SearchContext& context, std::vect
   const auto first_row = context.rows.size();
   if (context.sorted) {
     const bool read = co_await read_rows(session, context, mailbox.view, added, first_row);
-    if (!read) co_return false;
+    if (!read) co_return std::nullopt;
   }
   put_in(context, view, added, first_row);
   append_change(text, "ADDTO", context, view, places_of(context, added_uids), false);
-  if (text.empty()) co_return true;
+  if (text.empty()) co_return added_uids;
   append_begin(session.output.text(), context);
   session.output.text().append(text).append("\r\n");
-  co_return true;
+  co_return added_uids;
 }
 
 }  // namespace
+
+void add_items(std::vector<FetchItem>& items, const std::vector<FetchItem>& more) {
+  for (const auto& item : more)
+    if (std::ranges::find(items, item) == items.end()) items.push_back(item);
+}
 
 SearchKey frozen(const SearchKey& key, const Searched& mailbox) {
   auto out = key;
@@ -284,12 +293,16 @@ std::vector<std::size_t> SearchContexts::candidates(const SearchContext& context
   return positions;
 }
 
-async::Task<void> SearchContexts::tell(Context& session) {
-  if (changed_.empty() && first_new_ == store::kMaxUid) co_return;
+async::Task<SearchContexts::Wanted> SearchContexts::tell(Context& session) {
+  Wanted wanted;
+  if (changed_.empty() && first_new_ == store::kMaxUid) co_return wanted;
   for (std::size_t n = 0; n < contexts_.size();) {
     auto positions = candidates(contexts_[n], *session.selected->view());
-    const bool looked = positions.empty() || co_await look_again(session, contexts_[n], std::move(positions));
-    if (looked) {
+    std::optional<std::vector<std::uint32_t>> added(std::in_place);
+    if (!positions.empty()) added = co_await look_again(session, contexts_[n], std::move(positions));
+    if (added) {
+      for (const auto uid : *added)
+        if (uid >= first_new_ && !contexts_[n].items.empty()) add_items(wanted[uid], contexts_[n].items);
       ++n;
       continue;
     }
@@ -301,6 +314,7 @@ async::Task<void> SearchContexts::tell(Context& session) {
   }
   changed_.clear();
   first_new_ = store::kMaxUid;
+  co_return wanted;
 }
 
 }  // namespace quartet::imapd

@@ -2,12 +2,14 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "common/async/task.h"
 #include "common/store/snapshot.h"
+#include "imapd/proto/fetch_item.h"
 #include "imapd/proto/search_key.h"
 #include "imapd/sort_rows.h"
 
@@ -21,6 +23,9 @@ struct Searched;
 /// for, and "*" the highest UID there is; "5:*" takes in all that come.
 SearchKey frozen(const SearchKey& key, const Searched& mailbox);
 
+/// Adds those that are not there yet.
+void add_items(std::vector<FetchItem>& items, const std::vector<FetchItem>& more);
+
 /// One result.
 struct SearchContext {
   std::string tag;                    // of the command
@@ -28,6 +33,7 @@ struct SearchContext {
   bool uid = false;                   // the client wants UIDs
   SearchKey key;                      // frozen
   bool scores = false;                // it is in the order of scores (RFC 6203), or partly
+  std::vector<FetchItem> items{};     // to tell of messages that have come to the mailbox and into the result
   std::vector<std::uint32_t> uids{};  // in the order of the result
   // Of SORT:
   bool sorted = false;
@@ -54,8 +60,10 @@ class SearchContexts {
   void on_expunged(const store::Snapshot& older, const std::vector<std::size_t>& positions, std::string& out);
   /// Notes what tell() has to look at.
   void on_moved(const store::Snapshot& newer, const store::SnapshotDelta& delta);
+  /// What else the client wants to know of messages that have come into results, by their UIDs (RFC 5465 section 7).
+  using Wanted = std::map<std::uint32_t, std::vector<FetchItem>>;
   /// Appends what the noted messages change in the results, in the numbers of the view of now.
-  async::Task<void> tell(Context& context);
+  async::Task<Wanted> tell(Context& context);
 
  private:
   std::vector<std::size_t> candidates(const SearchContext& context, const store::Snapshot& view) const;

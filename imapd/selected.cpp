@@ -171,8 +171,12 @@ void Selected::append_changes(const store::Snapshot& older, const Refresh& how, 
   contexts_.on_expunged(older, delta.expunged, out);
   contexts_.on_moved(*view_, delta);
   append_expunged(older, delta.expunged, out);
-  if (delta.first_new < view_->size()) append_exists(out);
+  if (delta.first_new < view_->size()) {
+    append_exists(out);
+    first_new_ = std::min(first_new_, (*view_)[delta.first_new].uid);
+  }
   if (view_->keywords().size() != older.keywords().size()) append_keywords(out);
+  if (!how.flags) return;
   for (const auto position : delta.changed) {
     const auto& entry = (*view_)[position];
     if (was_told(how.told, entry)) continue;

@@ -44,6 +44,8 @@ class Selected {
   void save(store::UidSet uids) { saved_ = std::move(uids); }
   async::Event& changed() { return watcher_->event(); }
   SearchContexts& contexts() { return contexts_; }
+  /// The lowest UID of the messages that have come since this was last asked; kMaxUid: none have.
+  std::uint32_t take_first_new() { return std::exchange(first_new_, store::kMaxUid); }
 
   /// The FETCH response that tells of a message's flags without having been asked.
   void append_flags_of(std::string& out, std::size_t number, const store::Entry& entry) const;
@@ -55,6 +57,7 @@ class Selected {
   struct Refresh {
     Expunges expunges = Expunges::kTold;
     bool always = true;  // false: only if there was a hint of a change
+    bool flags = true;   // tell of changed flags
     /// What the client knows from the command itself; ascending UIDs.
     std::vector<store::FlagState> told = {};
   };
@@ -81,6 +84,7 @@ class Selected {
   store::UidSet recent_;  // ascending; one range for each claim that got something
   store::UidSet saved_;
   SearchContexts contexts_;
+  std::uint32_t first_new_ = store::kMaxUid;
   bool stale_ = false;  // expunges were kept, or the store could not be asked
 };
 

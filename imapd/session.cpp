@@ -15,8 +15,10 @@
 #include "imapd/access.h"
 #include "imapd/changes.h"
 #include "imapd/commands.h"
+#include "imapd/live.h"
 #include "imapd/login.h"
 #include "imapd/message_limit.h"
+#include "imapd/notifier.h"
 #include "imapd/progress.h"
 #include "imapd/proto/parser.h"
 #include "imapd/proto/writer.h"
@@ -63,6 +65,17 @@ State needed_state(const Command& command) {
 bool tells_expunges(const Command& command) {
   static constexpr std::string_view kByNumber[] = {"FETCH", "STORE", "SEARCH", "SORT", "THREAD"};
   return command.uid || std::ranges::find(kByNumber, command.name) == std::end(kByNumber);
+}
+
+/// The mailboxes that the command makes, removes, subscribes to or annotates.
+std::vector<const std::string*> changed_names(const Command& command) {
+  if (const auto* create = std::get_if<Create>(&command.arguments)) return {&create->mailbox};
+  if (const auto* gone = std::get_if<Delete>(&command.arguments)) return {&gone->mailbox};
+  if (const auto* rename = std::get_if<Rename>(&command.arguments)) return {&rename->from, &rename->to};
+  if (const auto* subscribe = std::get_if<Subscribe>(&command.arguments)) return {&subscribe->mailbox};
+  if (const auto* unsubscribe = std::get_if<Unsubscribe>(&command.arguments)) return {&unsubscribe->mailbox};
+  if (const auto* annotate = std::get_if<SetMetadata>(&command.arguments)) return {&annotate->mailbox};
+  return {};
 }
 
 metrics::Gauge& open_sessions() {
@@ -157,6 +170,8 @@ class Session {
 
   async::Task<bool> fill() {
     if (input_.reader().in_command()) co_return co_await input_.fill(timeout());
+    if (context_.notifier != nullptr)
+      co_return co_await fill_and_notify(context_, input_, timeout(), endings(context_.options));
     co_return co_await input_.fill_unless(timeout(), endings(context_.options));
   }
 
@@ -260,6 +275,7 @@ class Session {
 
   void begin_command() {
     context_.told.clear();
+    context_.created.clear();
     context_.changed = false;
     context_.expunged = false;
     context_.progress = {};
@@ -372,7 +388,13 @@ class Session {
 
   /// The untagged updates before the tagged response.
   async::Task<void> update(const Command& command) {
-    if (!context_.selected) co_return;
+    if (context_.selected && (context_.changed || wants_changes(context_))) co_await update_selected(command);
+    if (context_.notifier == nullptr) co_return;
+    for (const auto* name : changed_names(command)) context_.notifier->forgive(*name);
+    co_await context_.notifier->tell(context_);
+  }
+
+  async::Task<void> update_selected(const Command& command) {
     Selected::Refresh how;
     how.expunges = tells_expunges(command) ? Selected::Expunges::kTold : Selected::Expunges::kKept;
     how.always = context_.changed || command.name == "NOOP" || command.name == "CHECK";
@@ -417,6 +439,7 @@ class Session {
     Answer operator()(const Move& a) const { return imapd::move(context, a, command.uid); }
     Answer operator()(const Search& a) const { return search(context, a, command.tag, command.uid); }
     Answer operator()(const Sort& a) const { return imapd::sort(context, a, command.tag, command.uid); }
+    Answer operator()(const Notify& a) const { return notify(context, a); }
     Answer operator()(const MultiSearch& a) const { return multi_search(context, a, command.tag); }
     Answer operator()(const CancelUpdate& a) const { return now(cancel_update(context, a)); }
     Answer operator()(const Thread& a) const { return imapd::thread(context, a, command.uid); }
@@ -483,6 +506,7 @@ class Session {
   void on_unauthenticate(const std::string& tag) {
     log::info("imap.unauthenticated", {{"account", context_.account}, {"peer", context_.peer}});
     context_.selected.reset();
+    context_.notifier.reset();
     context_.enabled = {};
     leave_account();
     if (context_.options.record != nullptr) context_.options.record->logged_in("");

@@ -37,6 +37,7 @@ struct SessionOptions {
   std::chrono::seconds tls_timeout{60};
   std::size_t message_limit = 0;                        // messages that one command may work on (RFC 9738); 0: no limit
   std::chrono::milliseconds progress_interval{10'000};  // from one word on how far a command is to the next
+  std::size_t most_notified = 10'000;                   // mailboxes that NOTIFY is given for, at most
   std::string hostname;                                 // in the greeting
   service::LoginGuard* guard = nullptr;                 // against guessing of passwords; null: this client may guess
   std::function<void()> on_logged_in{};                 // called once, by the session that has logged in; may be empty

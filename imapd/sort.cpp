@@ -73,6 +73,7 @@ async::Task<Reply> sort_and_tell(Context& context, const Sort& command, const st
                            .uid = uid,
                            .key = frozen(terms->key, mailbox),
                            .scores = terms->scores,
+                           .items = command.results.update_items,
                            .uids = uids_at(*mailbox.view, result->found.positions),
                            .sorted = true,
                            .rows = std::move(result->rows),

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "imapd/access.h"
+#include "imapd/changes.h"
 #include "imapd/commands.h"
 #include "imapd/flags.h"
 #include "imapd/numbers.h"
@@ -181,6 +182,7 @@ async::Task<void> commit(Context& context, const std::vector<Change>& changes, s
   Selected::Refresh how;
   how.expunges = Selected::Expunges::kKept;
   how.told = last;
+  how.flags = wants_flags(context);
   const auto refreshed = co_await selected.refresh(std::move(how), answers[changes.front().answer].untagged);
   if (!refreshed) co_return fail_all(answers, changes, refreshed.error());
   Teller teller(context, *before, last);

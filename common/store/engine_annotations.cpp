@@ -66,14 +66,19 @@ Store::Done Engine::annotate(MailboxRef mailbox, std::vector<AnnotationChange> c
   if (home == nullptr) co_return no_mailbox();
   const auto done = co_await write_to<bool>(*home, [&](Transaction& transaction) -> Result<bool> {
     Database& database = transaction.database();
-    if (mailbox.mailbox == 0 ? transaction.account(mailbox.account) == nullptr
-                             : transaction.mailbox(mailbox.mailbox) == nullptr)
-      return no_mailbox();
+    AccountRow* const account = transaction.account(mailbox.account);
+    MailboxRow* const row = mailbox.mailbox == 0 ? nullptr : transaction.mailbox(mailbox.mailbox);
+    if (account == nullptr || (mailbox.mailbox != 0 && row == nullptr)) return no_mailbox();
     std::size_t added = 0;
     for (const auto& change : changes) added += change.value && !has(database, mailbox, change) ? 1 : 0;
     if (added != 0 && count(database, mailbox) + added > kMaxAnnotations)
       return std::unexpected(StoreError{ErrorCode::kCannot, "too many annotations"});
     for (const auto& change : changes) write(database, mailbox, change);
+    // For those who watch it.
+    if (row != nullptr)
+      transaction.next_modseq(*account, *row);
+    else
+      transaction.next_modseq(*account);
     return true;
   });
   if (!done) co_return std::unexpected(done.error());

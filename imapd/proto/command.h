@@ -182,6 +182,7 @@ struct ResultOptions {
   bool save = false;
   bool relevancy = false;
   bool update = false;
+  std::vector<FetchItem> update_items;  // of messages that come into the result (RFC 5465 section 7)
   std::optional<PartialRange> partial;  // never with `all`
 };
 
@@ -210,6 +211,23 @@ struct MailboxFilter {
 struct MultiSearch {                   // ESEARCH, RFC 7377
   std::vector<MailboxFilter> sources;  // empty: the selected mailbox
   Search search;
+};
+
+struct Notify {  // RFC 5465
+  /// Which events of which mailboxes the client wants to be told of.
+  struct Group {
+    MailboxFilter filter;
+    bool messages = false;  // MessageNew and MessageExpunge, which go together
+    bool flags = false;     // FlagChange
+    bool names = false;     // MailboxName
+    bool subscriptions = false;
+    bool metadata = false;         // of the mailboxes
+    bool server_metadata = false;  // of the server
+    std::vector<FetchItem> items;  // of new messages in the selected mailbox
+  };
+  bool status = false;        // STATUS of each mailbox to begin with
+  bool unsupported = false;   // an event was named that there is not
+  std::vector<Group> groups;  // empty: NONE
 };
 
 struct SortCriterion {  // RFC 5256 section 3, RFC 5957, RFC 6203
@@ -296,7 +314,7 @@ struct SetMetadata {
 using Arguments = std::variant<NoArguments, Login, Authenticate, Id, Compress, Enable, Select, Create, Delete, Rename,
                                Subscribe, Unsubscribe, List, Status, Append, Fetch, Store, Copy, Move, Search, Sort,
                                Thread, Expunge, GetQuota, GetQuotaRoot, SetAcl, DeleteAcl, GetAcl, ListRights, MyRights,
-                               GetMetadata, SetMetadata, Replace, CancelUpdate, MultiSearch>;
+                               GetMetadata, SetMetadata, Replace, CancelUpdate, MultiSearch, Notify>;
 
 struct Command {
   std::string tag;

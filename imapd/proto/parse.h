@@ -38,6 +38,8 @@ bool parse_metadata_entries(Lexer& in, std::vector<std::string>& entries);
 bool parse_append(Lexer& in, Command& command);
 bool parse_replace(Lexer& in, Command& command);
 bool parse_fetch(Lexer& in, Command& command);
+/// "(UID FLAGS)".
+bool parse_fetch_items(Lexer& in, std::vector<FetchItem>& items);
 bool parse_store(Lexer& in, Command& command);
 bool parse_copy(Lexer& in, Command& command);
 bool parse_move(Lexer& in, Command& command);
@@ -49,6 +51,7 @@ bool parse_cancel_update(Lexer& in, Command& command);
 bool parse_multi_search(Lexer& in, Command& command);
 /// "subtree (a b)" and its like.
 bool parse_mailbox_filter(Lexer& in, MailboxFilter& filter);
+bool parse_notify(Lexer& in, Command& command);
 
 /// "1:100" or "-1:-100" of PARTIAL (RFC 9394).
 std::optional<PartialRange> parse_partial_range(Lexer& in);

@@ -151,6 +151,10 @@ bool parse_set_and_mailbox(Lexer& in, Command& command) {
 
 }  // namespace
 
+bool parse_fetch_items(Lexer& in, std::vector<FetchItem>& items) {
+  return in_parentheses(in, false, [&] { return add_item(in, in.word(), items); });
+}
+
 bool parse_fetch(Lexer& in, Command& command) {
   if (!in.space()) return false;
   auto set = in.sequence_set();
@@ -158,7 +162,7 @@ bool parse_fetch(Lexer& in, Command& command) {
   Fetch fetch;
   fetch.set = std::move(*set);
   if (in.peek() == '(') {
-    if (!in_parentheses(in, false, [&] { return add_item(in, in.word(), fetch.items); })) return false;
+    if (!parse_fetch_items(in, fetch.items)) return false;
   } else {
     const auto name = in.word();
     fetch.items = macro(name);

@@ -253,7 +253,11 @@ bool parse_return_options(Lexer& in, ResultOptions& results) {
     if (name == "COUNT") return results.count = true;
     if (name == "SAVE") return results.save = true;
     if (name == "RELEVANCY") return results.relevancy = true;
-    if (name == "UPDATE") return results.update = true;
+    if (name == "UPDATE") {
+      results.update = true;
+      (void)(in.looking_at(" (") && in.take(' '));  // the grammar has no space, the example has one
+      return in.peek() != '(' || parse_fetch_items(in, results.update_items);
+    }
     if (name == "CONTEXT") return true;
     if (name == "PARTIAL" && !results.partial) {
       if (!in.space()) return false;

@@ -65,6 +65,7 @@ constexpr Entry kCommands[] = {
     {"EXPUNGE", parse_expunge, true},
     {"CANCELUPDATE", parse_cancel_update},
     {"ESEARCH", parse_multi_search, true},
+    {"NOTIFY", parse_notify},
 };
 
 /// Up to the end of the command.

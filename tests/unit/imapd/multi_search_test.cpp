@@ -149,7 +149,7 @@ TEST_CASE("ESEARCH and the selected mailbox", "[imapd]") {
     CHECK(modseq.size() == 3);
     CHECK(modseq[1].starts_with(R"(* ESEARCH (TAG "x" MAILBOX other) UID ALL 1 MODSEQ )"));
     const auto fuzzy = co_await search(client, "IN (personal) RETURN (ALL RELEVANCY) FUZZY SUBJECT thre");
-    CHECK(has(fuzzy, R"(* ESEARCH (TAG "x" MAILBOX INBOX) UID ALL 2 RELEVANCY (71))"));
+    CHECK(has(fuzzy, R"(* ESEARCH (TAG "x" MAILBOX INBOX) UID ALL 2 RELEVANCY (90))"));
   });
 }
 

@@ -44,6 +44,22 @@ TEST_CASE("a session is woken by a delivery to its mailbox and to no other", "[s
   f.run(drop(std::move(account)));
 }
 
+TEST_CASE("annotations wake those who watch the account", "[store]") {
+  Fixture f;
+  const auto inbox = f.inbox();
+  auto account = f.must(f.store->watch_account(kAnn));
+  const auto before = f.must(f.store->status(inbox)).highest_modseq;
+  f.must(f.store->annotate(inbox, {{"", "/comment", "x"}}));
+  CHECK(f.run(woken(*account, kLong)));
+  const auto after = f.must(f.store->status(inbox)).highest_modseq;
+  CHECK(after > before);
+  account->reset();
+  f.must(f.store->annotate({inbox.shard, inbox.account, 0}, {{kAnn, "/comment", "y"}}));
+  CHECK(f.run(woken(*account, kLong)));
+  CHECK(f.must(f.store->status(inbox)).highest_modseq == after);
+  f.run(drop(std::move(account)));
+}
+
 TEST_CASE("a change by another process wakes too", "[store]") {
   Fixture f;
   const auto inbox = f.inbox();
