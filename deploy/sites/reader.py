@@ -32,6 +32,19 @@ class Reader(imaplib.IMAP4):
         self.transcript.append(f"S: [{len(data)} bytes]")
         return data
 
+    def say(self, text):
+        """Sends a command as it is; the lines of the answer, the last without its tag."""
+        tag = self._new_tag()
+        self.send(tag + b" " + text.encode() + b"\r\n")
+        lines = []
+        while not lines or not lines[-1].startswith(tag.decode() + " "):
+            line = self.readline()
+            if not line:
+                raise self.abort(f"the connection broke after {lines}")
+            lines.append(line.rstrip(b"\r\n").decode())
+        lines[-1] = lines[-1].split(" ", 1)[1]
+        return lines
+
     def idle(self):
         """RFC 2177: returns when the server listens and will tell about changes."""
         self._idle_tag = self._new_tag()
@@ -41,7 +54,7 @@ class Reader(imaplib.IMAP4):
                 raise self.error(f"IDLE refused: {line!r}")
 
     def wait_for(self, pattern, seconds=30):
-        """During idle(): the first line that matches, e.g. rb"EXISTS". TimeoutError when none comes."""
+        """During idle() or after NOTIFY: the first line that matches, e.g. rb"EXISTS". TimeoutError when none comes."""
         self.sock.settimeout(seconds)
         try:
             while not re.search(pattern, line := self.readline()):

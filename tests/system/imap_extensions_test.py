@@ -20,14 +20,7 @@ class Sessions(SitesTestCase):
 
     def say(self, reader, text, status="OK"):
         """The lines of the answer; the last without its tag."""
-        tag = reader._new_tag()
-        reader.send(tag + b" " + text.encode() + b"\r\n")
-        lines = []
-        while not lines or not lines[-1].startswith(tag.decode() + " "):
-            line = reader.readline()
-            self.assertTrue(line, f"the connection broke after {lines}")
-            lines.append(line.rstrip(b"\r\n").decode())
-        lines[-1] = lines[-1].split(" ", 1)[1]
+        lines = reader.say(text)
         self.assertTrue(lines[-1].startswith(status), (text, lines))
         return lines
 
