@@ -64,6 +64,9 @@ std::vector<Command> link_commands();
 std::vector<Command> upstream_commands();
 std::vector<Command> dest_commands();
 std::vector<Command> session_commands();
+std::vector<Command> account_commands();
+std::vector<Command> mailbox_commands();
+std::vector<Command> quota_commands();
 std::vector<Command> sieve_commands();
 std::vector<Command> store_commands();
 /// Also those of quartet-transfer, which runs them.

@@ -36,8 +36,9 @@ const std::vector<Command>& all_commands() {
     auto list = queue_commands();
     for (const auto& more :
          {operation_commands(), rule_commands(), link_commands(), upstream_commands(), dest_commands(),
-          session_commands(), sieve_commands(), store_commands(), transfer_commands(), config_commands(),
-          node_commands(), trace_commands(), tail_commands(), top_commands(), shell_commands()})
+          session_commands(), account_commands(), mailbox_commands(), quota_commands(), sieve_commands(),
+          store_commands(), transfer_commands(), config_commands(), node_commands(), trace_commands(), tail_commands(),
+          top_commands(), shell_commands()})
       list.insert(list.end(), more.begin(), more.end());
     return list;
   }();

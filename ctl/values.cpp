@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
+
+#include "common/base/ascii.h"
 
 namespace quartet::ctl {
 std::string format_duration(std::chrono::seconds duration) {
@@ -28,6 +31,25 @@ std::string format_size(std::uint64_t octets) {
     unit = larger;
   }
   return value < 9.95 ? fmt::format("{:.1f}{}", value, unit) : fmt::format("{:.0f}{}", value, unit);
+}
+
+std::optional<std::uint64_t> parse_size(std::string_view text) {
+  constexpr std::string_view kUnits = "KMGT";
+  std::uint64_t unit = 1;
+  if (const auto at = text.empty() ? kUnits.npos : kUnits.find(ascii::to_upper(text.back())); at != kUnits.npos) {
+    unit = std::uint64_t{1} << (10 * (at + 1));
+    text.remove_suffix(1);
+  }
+  const auto point = std::min(text.find('.'), text.size());
+  const auto whole = ascii::to_number(text.substr(0, point));
+  if (!whole || *whole > std::numeric_limits<std::int64_t>::max() / unit) return std::nullopt;
+  if (point == text.size()) return *whole * unit;
+  const auto digits = text.substr(point + 1);
+  const auto part = ascii::to_number(digits);
+  if (!part || unit == 1 || digits.size() > 3) return std::nullopt;
+  std::uint64_t scale = 1;
+  for (std::size_t n = 0; n < digits.size(); ++n) scale *= 10;
+  return *whole * unit + unit * *part / scale;
 }
 
 std::string plain(std::string_view text) {

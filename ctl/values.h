@@ -2,6 +2,7 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,9 @@ std::string format_duration(std::chrono::seconds duration);
 
 /// "812", "4.0K", "13M": at most four characters up to 9999 units of the largest.
 std::string format_size(std::uint64_t octets);
+
+/// "812", "10M", "1.5G": octets, with a unit of 1024 of the unit before. nullopt for anything else.
+std::optional<std::uint64_t> parse_size(std::string_view text);
 
 /// What may go to a terminal: control characters, which a remote host could send, become '?'.
 std::string plain(std::string_view text);

@@ -96,7 +96,9 @@ service::Status Agent::start() {
       .namespaces = [this] { return settings_.get()->namespaces; },
       .on_login =
           [this](const std::string& account) {
-            return sessions_.enter(account, settings_.get()->sessions_per_account);
+            if (!sessions_.enter(account, settings_.get()->sessions_per_account)) return false;
+            logins_.note(account);
+            return true;
           },
       .on_logout = [this](const std::string& account) { sessions_.leave(account); },
   });
@@ -143,8 +145,8 @@ service::Preview Agent::preview(const config::Input& input) const {
                           [](const Settings&) { return std::span(kAtStart); });
 }
 
-service::Reloaded Agent::reload(const std::string& path) {
-  auto settings = load_settings(path, first_.get());
+service::Reloaded Agent::reload(const config::Input& input) {
+  auto settings = load_settings(input, first_.get());
   if (!settings) return {.faults = std::move(settings.error())};
   auto reloaded = service::compare(first_->config, latest_->config, (*settings)->config, kAtStart);
   latest_ = *std::move(settings);

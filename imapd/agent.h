@@ -9,6 +9,7 @@
 #include "common/service/agent.h"
 #include "common/service/byte_budget.h"
 #include "common/service/current.h"
+#include "common/service/last_logins.h"
 #include "common/service/passwords.h"
 #include "common/service/tally.h"
 #include "common/store/store.h"
@@ -26,11 +27,15 @@ class Agent : public service::Agent {
   service::Status bind(async::LoopThreads& loops) override;
   service::Belongings belongings() const override;
   service::Status start() override;
-  service::Reloaded reload(const std::string& path) override;
+  service::Reloaded reload(const config::Input& input) override;
   service::Preview preview(const config::Input& input) const override;
   void drain(std::chrono::seconds grace) override;
   store::Store* shared_store() override { return first_->config.store_database().empty() ? nullptr : store_.get(); }
   net::Sessions* sessions() override { return &connected_; }
+  store::Store* store() override { return store_.get(); }
+  directory::DirectoryPtr directory() const override { return settings_.get()->directory; }
+  std::string directory_file() const override { return settings_.get()->config.directory(); }
+  std::optional<WallTime> last_login(const std::string& account) const override { return logins_.last(account); }
 
  private:
   enum class Protocol { kImap, kPop3 };
@@ -50,6 +55,7 @@ class Agent : public service::Agent {
   service::Tally strangers_;  // connections that have not logged in, by client address
   service::ByteBudget budget_;
   net::Sessions connected_;
+  service::LastLogins logins_;
   std::unique_ptr<async::ThreadPool> workers_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<Services> services_;

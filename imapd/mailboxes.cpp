@@ -29,7 +29,8 @@ std::string without_separator(std::string name) {
   return name;
 }
 
-void append_quota(Context& context, const store::QuotaUsage& quota) {
+/// The root is "" for that of the account, else the name of the mailbox that has a quota of its own.
+void append_quota(Context& context, std::string_view root, const store::QuotaUsage& quota) {
   constexpr std::uint64_t kUnit = 1024;  // RFC 9208 section 5.1: STORAGE counts 1024 octets
   std::string resources;
   const auto into = std::back_inserter(resources);
@@ -37,7 +38,10 @@ void append_quota(Context& context, const store::QuotaUsage& quota) {
     fmt::format_to(into, "STORAGE {} {}", (quota.bytes + kUnit - 1) / kUnit, quota.limit.bytes / kUnit);
   if (quota.limit.messages != 0)
     fmt::format_to(into, "{}MESSAGE {} {}", resources.empty() ? "" : " ", quota.messages, quota.limit.messages);
-  context.output.line(fmt::format("* QUOTA \"\" ({})", resources));
+  auto& out = context.output.text();
+  out += "* QUOTA ";
+  append_mailbox_name(out, root, context.enabled.utf8);
+  fmt::format_to(std::back_inserter(out), " ({})\r\n", resources);
 }
 
 /// Where a new mailbox goes. With others the client needs the right k on what will be above it.
@@ -130,10 +134,15 @@ Answer select(Context& context, const Select& command) {
 }
 
 Answer get_quota(Context& context, const GetQuota& command) {
-  if (!command.root.empty()) co_return Reply::no("No such quota root", "NONEXISTENT");
+  if (!command.root.empty()) {
+    const auto found = co_await context.store().find(context.account, command.root);
+    if (!found || !found->limit.any()) co_return Reply::no("No such quota root", "NONEXISTENT");
+    append_quota(context, found->name, {found->status.size, found->status.messages, found->limit});
+    co_return Reply::ok("Told");
+  }
   const auto quota = co_await context.store().quota(context.account);
   if (!quota) co_return failure(quota.error());
-  append_quota(context, *quota);
+  append_quota(context, "", *quota);
   co_return Reply::ok("Told");
 }
 
@@ -145,11 +154,18 @@ Answer get_quota_root(Context& context, const GetQuotaRoot& command) {
   auto& out = context.output.text();
   out += "* QUOTAROOT ";
   append_mailbox_name(out, command.mailbox, context.enabled.utf8);
-  out += own ? " \"\"\r\n" : "\r\n";
+  const auto& info = found->info;
+  if (own) out += " \"\"";
+  if (own && info.limit.any()) {
+    out += ' ';
+    append_mailbox_name(out, info.name, context.enabled.utf8);
+  }
+  out += "\r\n";
   if (!own) co_return Reply::ok("Told");
   const auto quota = co_await context.store().quota(context.account);
   if (!quota) co_return failure(quota.error());
-  append_quota(context, *quota);
+  append_quota(context, "", *quota);
+  if (info.limit.any()) append_quota(context, info.name, {info.status.size, info.status.messages, info.limit});
   co_return Reply::ok("Told");
 }
 

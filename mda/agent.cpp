@@ -89,7 +89,8 @@ service::Status Agent::start() {
   services_ = std::unique_ptr<SessionServices>(
       new SessionServices{.delivery = {.store = *store_, .files = *files_, .hostname = {}, .notices = {}, .mbox = {}},
                           .tables = [this] { return settings_.get()->tables; },
-                          .budget = budget_});
+                          .budget = budget_,
+                          .reservations = reservations_});
   auto& delivery = services_->delivery;
   delivery.spool = spool();
   delivery.store_fault = &store_fault_;
@@ -161,8 +162,8 @@ std::optional<control::RecipientAnswer> Agent::explain(const control::RecipientQ
   return explain_recipient(settings->tables, question, wall_now());
 }
 
-service::Reloaded Agent::reload(const std::string& path) {
-  auto settings = load_settings(path, first_.get());
+service::Reloaded Agent::reload(const config::Input& input) {
+  auto settings = load_settings(input, first_.get());
   if (!settings) return {.faults = std::move(settings.error())};
   auto reloaded = service::compare(first_->config, latest_->config, (*settings)->config, {});
   latest_ = *std::move(settings);

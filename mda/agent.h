@@ -27,7 +27,7 @@ class Agent : public service::Agent {
   service::Status bind(async::LoopThreads& loops) override;
   service::Belongings belongings() const override;
   service::Status start() override;
-  service::Reloaded reload(const std::string& path) override;
+  service::Reloaded reload(const config::Input& input) override;
   service::Preview preview(const config::Input& input) const override;
   std::optional<control::RecipientAnswer> explain(const control::RecipientQuestion& question) const override;
   void drain(std::chrono::seconds grace) override;
@@ -36,6 +36,9 @@ class Agent : public service::Agent {
   relay::Relay* relay() override { return queue_ ? &queue_->relay() : nullptr; }
   store::Store* shared_store() override { return first_->config.store_database().empty() ? nullptr : store_.get(); }
   net::Sessions* sessions() override { return &sessions_; }
+  store::Store* store() override { return store_.get(); }
+  directory::DirectoryPtr directory() const override { return settings_.get()->tables.directory; }
+  std::string directory_file() const override { return settings_.get()->config.directory(); }
 
  private:
   async::Task<void> serve(std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener);
@@ -53,6 +56,7 @@ class Agent : public service::Agent {
   std::unique_ptr<service::Queue> queue_;
   service::RecentFault store_fault_;
   std::unique_ptr<Filters> filters_;
+  Reservations reservations_;
   std::unique_ptr<SessionServices> services_;
   std::unique_ptr<service::Acceptor> acceptor_;
   service::Passwords passwords_;

@@ -17,6 +17,7 @@
 #include "common/store/store.h"
 #include "mda/mbox.h"
 #include "mda/plan.h"
+#include "mda/reservations.h"
 
 namespace quartet::mda {
 
@@ -24,6 +25,7 @@ struct Recipient {
   smtp::RcptParameters rcpt;
   Plan plan;
   std::optional<std::string> forwarded_from = std::nullopt;  // the sender of what goes outside, if it is another
+  std::vector<Reservations::HeldPtr> reserved{};             // until the message is delivered
 };
 
 /// A mail transaction with its message.

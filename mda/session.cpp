@@ -1,5 +1,6 @@
 #include "mda/session.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/base/id.h"
@@ -90,16 +91,18 @@ class Handler final : public smtp::Handler {
       if (!plan.targets.empty()) log::warn("mda.dead_target", {{"address", rcpt.forward_path}, {"target", unknown}});
     }
     auto reply = plan.targets.empty() ? plan.refusal : smtp::Reply(250, "2.1.5", "recipient ok");
+    std::vector<Reservations::HeldPtr> reserved;
     // Several places: those with room get the message, the others when there is room.
     if (plan.targets.size() == 1 && plan.targets.front().kind == Target::Kind::kStore) {
       const auto& login = plan.targets.front().address;
-      const auto room = co_await services_.delivery.store.check_quota(login, size_);
+      const auto room = co_await reserve(login, reserved);
       const auto* account = tables.directory->find_account(login);
       const bool never = account != nullptr && account->quota_bytes != 0 && size_ > account->quota_bytes;
       if (!room) reply = reply_to(room.error(), never);
     }
     if (reply.positive())
-      recipients_.push_back({rcpt, std::move(plan), forwarded_from(tables, transaction.mail.reverse_path, now)});
+      recipients_.push_back(
+          {rcpt, std::move(plan), forwarded_from(tables, transaction.mail.reverse_path, now), std::move(reserved)});
     else
       refused(peer, transaction, rcpt, reply);
     co_return reply;
@@ -114,6 +117,24 @@ class Handler final : public smtp::Handler {
   static std::optional<std::string> forwarded_from(const Tables& tables, const std::string& sender, WallTime now) {
     if (!tables.srs || tables.directory->is_local(relay::domain_of(sender))) return std::nullopt;
     return tables.srs->forward(sender, now);
+  }
+
+  /// Room in the account, and in its INBOX where no script may put the message elsewhere.
+  async::Task<std::expected<void, store::StoreError>> reserve(const std::string& login,
+                                                              std::vector<Reservations::HeldPtr>& reserved) {
+    auto& store = services_.delivery.store;
+    // Named twice, it gets the message once.
+    const bool again = std::ranges::any_of(recipients_, [&login](const Recipient& other) {
+      return !other.reserved.empty() && other.plan.targets.front().address == login;
+    });
+    if (again) co_return std::expected<void, store::StoreError>();
+    reserved.push_back(services_.reservations.hold(login, size_));
+    const auto before = reserved.back()->before();
+    auto room = co_await store.check_quota(login, before.bytes + size_, before.messages + 1);
+    if (!room || services_.delivery.filters != nullptr) co_return room;
+    reserved.push_back(services_.reservations.hold(login + "/INBOX", size_));
+    const auto there = reserved.back()->before();
+    co_return co_await store.check_mailbox_quota(login, "INBOX", there.bytes + size_, there.messages + 1);
   }
 
   static void refused(const smtp::Peer& peer, const smtp::Transaction& transaction, const smtp::RcptParameters& rcpt,

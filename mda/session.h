@@ -25,6 +25,7 @@ struct SessionServices {
   Services delivery;
   std::function<Tables()> tables;
   service::ByteBudget& budget;  // for messages that are being received
+  Reservations& reservations;
 };
 
 /// Peers are hops of our own or hosts that the operator lets in: their XTRACE is believed.

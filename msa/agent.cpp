@@ -110,8 +110,8 @@ std::optional<control::RecipientAnswer> Agent::explain(const control::RecipientQ
   return explain_recipient(*current_.get()->directory, question);
 }
 
-service::Reloaded Agent::reload(const std::string& path) {
-  auto loaded = load_settings(path);
+service::Reloaded Agent::reload(const config::Input& input) {
+  auto loaded = load_settings(input);
   if (!loaded) return {.faults = std::move(loaded.error())};
   auto reloaded =
       service::compare(first_->config, latest_->config, (*loaded)->config, at_start(first_->config, (*loaded)->config));

@@ -27,7 +27,7 @@ class Agent final : public service::Agent {
   service::Status bind(async::LoopThreads& loops) override;
   service::Belongings belongings() const override;
   service::Status start() override;
-  service::Reloaded reload(const std::string& path) override;
+  service::Reloaded reload(const config::Input& input) override;
   service::Preview preview(const config::Input& input) const override;
   std::optional<control::RecipientAnswer> explain(const control::RecipientQuestion& question) const override;
   void drain(std::chrono::seconds grace) override;
@@ -35,6 +35,8 @@ class Agent final : public service::Agent {
   spool::Spool* spool() override { return queue_ ? &queue_->spool() : nullptr; }
   relay::Relay* relay() override { return queue_ ? &queue_->relay() : nullptr; }
   net::Sessions* sessions() override { return &sessions_; }
+  directory::DirectoryPtr directory() const override { return current_.get()->directory; }
+  std::string directory_file() const override { return current_.get()->config.directory(); }
 
  private:
   service::Status open_queue();

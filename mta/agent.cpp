@@ -156,11 +156,11 @@ std::optional<control::RecipientAnswer> Agent::explain(const control::RecipientQ
   return explain_recipient(*current_.get(), question, wall_now());
 }
 
-service::Reloaded Agent::reload(const std::string& path) {
-  auto loaded = load_settings(path);
+service::Reloaded Agent::reload(const config::Input& input) {
+  auto loaded = load_settings(input);
   if (!loaded) return {.faults = std::move(loaded.error())};
   if (auto listening = odmr_->set(odmr_listeners(**loaded)); !listening)
-    return {.faults = {{path, 0, 0, "odmr: " + listening.error()}}};
+    return {.faults = {{input.path, 0, 0, "odmr: " + listening.error()}}};
   auto reloaded = service::compare(first_->config, latest_->config, (*loaded)->config, kAtStart);
   latest_ = *std::move(loaded);
   current_.set(latest_);

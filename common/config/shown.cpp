@@ -88,4 +88,14 @@ std::optional<std::string> shown(const Message& message, std::string_view settin
   return text;
 }
 
+std::string written(const Message& message) {
+  google::protobuf::TextFormat::Printer printer;
+  printer.SetUseUtf8StringEscaping(true);
+  std::string text;
+  printer.PrintToString(message, &text);
+  // It stands for itself, not for a variable of the environment.
+  for (auto at = text.find("${"); at != std::string::npos; at = text.find("${", at)) text.replace(at, 1, "\\044");
+  return text;
+}
+
 }  // namespace quartet::config

@@ -15,4 +15,7 @@ enum class Lines { kOne, kMany };
 /// settings of its own.
 std::optional<std::string> shown(const google::protobuf::Message& message, std::string_view setting, Lines lines);
 
+/// All of it, secrets included, as a text that load_into() makes the same message of.
+std::string written(const google::protobuf::Message& message);
+
 }  // namespace quartet::config

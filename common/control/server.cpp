@@ -47,6 +47,8 @@ constexpr const char* kNodeService = "quartet.control.v1.NodeService";
 constexpr const char* kPeerService = "quartet.control.v1.PeerService";
 constexpr const char* kHintService = "quartet.control.v1.HintService";
 constexpr const char* kConfigService = "quartet.control.v1.ConfigService";
+constexpr const char* kDirectoryService = "quartet.control.v1.DirectoryService";
+constexpr const char* kMailboxService = "quartet.control.v1.MailboxService";
 
 void log_grpc(gpr_log_func_args* line) {
   if (line->severity == GPR_LOG_SEVERITY_ERROR) log::warn("control.grpc", {{"text", line->message}});
@@ -149,6 +151,9 @@ void Server::Impl::add_services(grpc::ServerBuilder& builder) {
   if (subject_.relay != nullptr) add(kDestinationService, make_destination_service(subject_, calls_));
   if (subject_.sessions != nullptr) add(kSessionService, make_session_service(subject_, calls_));
   if (subject_.follow_hints) add(kHintService, make_hint_service(subject_, calls_));
+  if (subject_.directory && subject_.directory() != nullptr)
+    add(kDirectoryService, make_directory_service(subject_, calls_));
+  if (subject_.store != nullptr) add(kMailboxService, make_mailbox_service(subject_, calls_));
   services_.push_back(make_health_service(subject_, calls_, std::move(names)));
   builder.RegisterService(services_.back().get());
 }

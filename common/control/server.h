@@ -11,10 +11,14 @@
 #include <string>
 #include <vector>
 
+#include "common/base/time.h"
 #include "common/control/access.h"
 #include "common/control/recipient.h"
 #include "common/spool/edit.h"
 
+namespace quartet::directory {
+class Directory;
+}
 namespace quartet::net {
 class Sessions;
 }
@@ -25,6 +29,9 @@ namespace quartet::relay {
 class Relay;
 class Upstreams;
 }  // namespace quartet::relay
+namespace quartet::store {
+class Store;
+}
 
 namespace quartet::control {
 
@@ -106,6 +113,16 @@ struct Subject {
   /// any thread, until what it gives ends; the second gets those of other hosts.
   std::function<std::shared_ptr<void>(TakeHints)> follow_hints = {};
   TakeHints take_hints = {};
+
+  store::Store* store = nullptr;  // null: no MailboxService
+  /// Who has mail here. Null, or nothing at the start: no DirectoryService.
+  std::function<std::shared_ptr<const directory::Directory>()> directory = {};
+  /// Where it was read from.
+  std::function<std::string()> directory_file = {};
+  /// Reads it again; why it could not be, or "". As `reload` with `done`.
+  std::function<void(std::move_only_function<void(const std::string& fault)> done)> reread_directory = {};
+  /// Of an account, to this agent.
+  std::function<std::optional<WallTime>(const std::string& account)> last_login = {};
 };
 
 class Server {

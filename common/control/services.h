@@ -31,6 +31,8 @@ std::shared_ptr<grpc::Service> make_health_service(const Subject& subject, Calls
 std::shared_ptr<grpc::Service> make_config_service(const Subject& subject, Calls& calls);
 std::shared_ptr<grpc::Service> make_node_service(const Subject& subject, Calls& calls);
 std::shared_ptr<grpc::Service> make_hint_service(const Subject& subject, Calls& calls);  // wants subject.follow_hints
+std::shared_ptr<grpc::Service> make_directory_service(const Subject& subject, Calls& calls);  // wants subject.directory
+std::shared_ptr<grpc::Service> make_mailbox_service(const Subject& subject, Calls& calls);    // wants subject.store
 std::shared_ptr<grpc::Service> make_peer_service(Peers& peers, Calls& calls);
 std::shared_ptr<grpc::Service> make_trace_service(const Subject& subject, Calls& calls);
 

@@ -174,15 +174,18 @@ void rewrite_field(std::string& text, const Written& account, const FieldDescrip
 }
 
 /// The text is written only if it says what is meant: `account`, or none with this login.
-Edited write(const Place& place, const std::string& text, std::string_view login, const config::v1::Account* account) {
+Edited write(Opened& opened, const Place& place, const std::string& text, std::string_view login,
+             const config::v1::Account* account) {
   config::v1::Directory read;
   const auto parsed = config::parse_into(text, place.file, read);
   const int index = parsed ? index_of(read, login) : -1;
+  const bool there = index >= 0;
   const bool right =
-      parsed &&
-      (account == nullptr ? index < 0 : index >= 0 && MessageDifferencer::Equals(read.account(index), *account));
+      parsed && (account == nullptr ? !there : there && MessageDifferencer::Equals(read.account(index), *account));
   if (!right) return fail(Kind::kFile, place.file + ": the way in which the account is written cannot be changed");
-  if (auto written = replace_text(place.file, text); !written) return fail(Kind::kFile, std::move(written.error()));
+  auto done = replace_text(place.file, text);
+  if (done) done = opened.lock.announce();
+  if (!done) return fail(Kind::kFile, std::move(done.error()));
   return {};
 }
 
@@ -204,7 +207,7 @@ Edited add_account(const std::string& path, const config::v1::Account& account) 
   for (int n = 0; n < account.GetDescriptor()->field_count(); ++n)
     for (const auto& line : lines_of(account, *account.GetDescriptor()->field(n))) *text += "  " + line + "\n";
   *text += "}\n";
-  return write({path, {}, {}}, *text, account.login(), &account);
+  return write(**opened, {path, {}, {}}, *text, account.login(), &account);
 }
 
 Edited change_account(const std::string& path, std::string_view login,
@@ -230,7 +233,7 @@ Edited change_account(const std::string& path, std::string_view login,
     const auto found = std::ranges::find(*fields, place->account.begin, &Written::begin);
     rewrite_field(text, *found, field, account);
   }
-  return write(*place, text, account.login(), &account);
+  return write(**opened, *place, text, account.login(), &account);
 }
 
 Edited remove_account(const std::string& path, std::string_view login) {
@@ -245,7 +248,7 @@ Edited remove_account(const std::string& path, std::string_view login) {
   if (auto good = check(source, *(*opened)->positions); !good) return good;
   auto text = place->text;
   erase(text, place->account);
-  return write(*place, text, login, nullptr);
+  return write(**opened, *place, text, login, nullptr);
 }
 
 }  // namespace quartet::directory

@@ -10,6 +10,8 @@
 #include <cstring>
 #include <filesystem>
 
+#include "common/base/ascii.h"
+
 namespace quartet::directory {
 namespace {
 
@@ -42,21 +44,42 @@ std::expected<void, std::string> keep_access(const journal::Fd& fd, const struct
 
 }  // namespace
 
-std::expected<RewriteLock, std::string> RewriteLock::take(const std::string& path) {
+std::expected<std::string, std::string> lock_file(const std::string& path) {
   const auto file = behind_links(path);
   if (!file) return std::unexpected(file.error());
-  const auto name = file->string() + ".lock";
+  return file->string() + ".lock";
+}
+
+std::uint64_t announced(const std::string& path) {
+  const auto name = lock_file(path);
+  const auto text = name ? journal::read_whole(*name).value_or("") : "";
+  return ascii::to_number(text).value_or(0);
+}
+
+std::expected<RewriteLock, std::string> RewriteLock::take(const std::string& path) {
+  const auto name = lock_file(path);
+  if (!name) return std::unexpected(name.error());
   struct stat info{};
-  if (::stat(file->c_str(), &info) != 0) return fault(path);
-  journal::Fd fd(::open(name.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0640));
-  if (!fd) return fault(name);
+  if (::stat(path.c_str(), &info) != 0) return fault(path);
+  journal::Fd fd(::open(name->c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!fd) return fault(*name);
   // Agents that run as other users take it by their group.
   struct stat made{};
-  if (::fstat(fd.get(), &made) == 0 && made.st_gid != info.st_gid && made.st_uid == ::geteuid())
-    (void)!::fchown(fd.get(), static_cast<uid_t>(-1), info.st_gid);
+  if (::fstat(fd.get(), &made) == 0 && made.st_uid == ::geteuid()) {
+    if (made.st_gid != info.st_gid) (void)!::fchown(fd.get(), static_cast<uid_t>(-1), info.st_gid);
+    (void)::fchmod(fd.get(), 0660);
+  }
   while (::flock(fd.get(), LOCK_EX) != 0)
-    if (errno != EINTR) return fault(name);
-  return RewriteLock(std::move(fd));
+    if (errno != EINTR) return fault(*name);
+  return RewriteLock(std::move(fd), *name);
+}
+
+std::expected<void, std::string> RewriteLock::announce() {
+  const auto text = journal::read_whole(file_);
+  if (!text) return std::unexpected(text.error().detail);
+  const auto next = std::to_string(ascii::to_number(*text).value_or(0) + 1);
+  if (::pwrite(fd_.get(), next.data(), next.size(), 0) != static_cast<ssize_t>(next.size())) return fault(file_);
+  return {};
 }
 
 std::expected<void, std::string> replace_text(const std::string& path, std::string_view text) {

@@ -2,11 +2,13 @@
 #pragma once
 #include <chrono>
 #include <expected>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "common/async/loop_threads.h"
+#include "common/base/time.h"
 #include "common/config/config.h"
 #include "common/control/recipient.h"
 #include "common/service/reload.h"
@@ -15,19 +17,22 @@
 namespace quartet::config::v1 {
 class Agent;
 }
+namespace quartet::directory {
+class Directory;
+}
 namespace quartet::net {
 class Sessions;
 }
 namespace quartet::spool {
 class Spool;
 }
-namespace quartet::store {
-class Store;
-}
 namespace quartet::relay {
 class Relay;
 class Upstreams;
 }  // namespace quartet::relay
+namespace quartet::store {
+class Store;
+}
 
 namespace quartet::service {
 
@@ -57,7 +62,7 @@ class Agent {
   virtual Status start() = 0;
   /// Reads the configuration again; with faults everything stays as it was. Sessions go on. What can only change at a
   /// start is ignored, or a fault where going on with the rest would lose mail's way.
-  virtual Reloaded reload(const std::string& path) = 0;
+  virtual Reloaded reload(const config::Input& input) = 0;
   /// The same as a whole. Main thread.
   virtual const google::protobuf::Message& configuration() const = 0;
 
@@ -81,6 +86,13 @@ class Agent {
   virtual net::Sessions* sessions() { return nullptr; }
   /// One that several hosts share; null if the agent has none. Valid between start() and drain().
   virtual store::Store* shared_store() { return nullptr; }
+  virtual store::Store* store() { return nullptr; }
+  /// Who has mail here; null if the agent does not ask. Any thread.
+  virtual std::shared_ptr<const directory::Directory> directory() const { return nullptr; }
+  /// The file it was read from. Any thread.
+  virtual std::string directory_file() const { return {}; }
+  /// The last login of an account to this agent. Any thread.
+  virtual std::optional<WallTime> last_login(const std::string&) const { return std::nullopt; }
   /// What recipients of a queued message lead to now, by rewriting and aliases. Any thread.
   virtual spool::Replacement rewrite(const spool::Message&, const std::vector<spool::Claim>&) { return {}; }
 };

@@ -18,7 +18,9 @@
 #include "common/async/task_group.h"
 #include "common/config/shown.h"
 #include "common/control/server.h"
+#include "common/directory/rewrite.h"
 #include "common/log/log.h"
+#include "common/service/directory_watch.h"
 #include "common/service/figures.h"
 #include "common/service/grants.h"
 #include "common/service/process.h"
@@ -236,18 +238,52 @@ control::ConfigPreview preview(const Agent& agent, const config::Input& input) {
   return out;
 }
 
-/// What the control plane asks of a running agent.
+/// What the control plane asks of a running agent, on the main thread.
 struct Running {
   const Program& program;
   Agent& agent;
   const std::string& path;
   Health& health;
   MainTasks& tasks;
+  std::uint64_t announced = 0;  // changes of the directory that have been read
+  std::string watched{};        // its file
+  std::unique_ptr<DirectoryWatch> watch{};
 
-  control::ReloadResult reload() const {
+  control::ReloadResult reload() {
+    const auto now = directory::announced(agent.directory_file());
     auto result = service::reload(program, agent, path);
+    if (result.faults.empty()) announced = now;
     health.set_hostname(hostname(agent.settings()));
+    watch_directory();
     return result;
+  }
+  void watch_directory() {
+    const auto file = agent.directory_file();
+    if (file == watched) return;
+    watch.reset();
+    watched = file;
+    if (file.empty()) return;
+    auto begun = DirectoryWatch::start(file, [this] { tasks.add([this] { on_announcement(); }); });
+    if (begun)
+      watch = *std::move(begun);
+    else
+      log::warn("directory.not_watched", {{"file", file}, {"error", begun.error()}});
+  }
+  /// The first fault; then everything is as it was.
+  std::string reread_directory() {
+    const auto file = agent.directory_file();
+    const auto now = directory::announced(file);
+    // Not the configuration file: somebody may be in the midst of changing that.
+    const auto reloaded = agent.reload(config::Input(path, config::written(agent.configuration())));
+    for (const auto& fault : reloaded.faults) log::error("reload.fault", {{"at", config::to_string(fault)}});
+    if (!reloaded.faults.empty()) return config::to_string(reloaded.faults.front());
+    announced = now;
+    log::info("directory.read", {{"file", file}});
+    return {};
+  }
+  /// Another process has changed it, unless that was this one itself.
+  void on_announcement() {
+    if (directory::announced(agent.directory_file()) != announced) (void)reread_directory();
   }
 };
 
@@ -271,7 +307,7 @@ std::function<std::shared_ptr<void>(control::TakeHints)> following_hints(store::
   };
 }
 
-control::Subject subject_of(const Running& running) {
+control::Subject subject_of(Running& running) {
   auto& agent = running.agent;
   return {.agent = running.program.name,
           .hostname = [&running] { return running.health.hostname(); },
@@ -300,10 +336,18 @@ control::Subject subject_of(const Running& running) {
               },
           .explain = [&agent](const control::RecipientQuestion& question) { return agent.explain(question); },
           .follow_hints = following_hints(agent.shared_store()),
-          .take_hints = taking_hints(agent.shared_store())};
+          .take_hints = taking_hints(agent.shared_store()),
+          .store = agent.store(),
+          .directory = [&agent] { return agent.directory(); },
+          .directory_file = [&agent] { return agent.directory_file(); },
+          .reread_directory =
+              [&running](auto done) {
+                running.tasks.add([&running, done = std::move(done)]() mutable { done(running.reread_directory()); });
+              },
+          .last_login = [&agent](const std::string& account) { return agent.last_login(account); }};
 }
 
-std::expected<std::unique_ptr<control::Server>, std::string> start_control(const Running& running) {
+std::expected<std::unique_ptr<control::Server>, std::string> start_control(Running& running) {
   const auto& settings = running.agent.settings().control();
   if (settings.socket().empty() && settings.address().empty()) return nullptr;
   control::Options options;
@@ -350,7 +394,8 @@ int serve(const Program& program, Agent& agent, const std::string& path, const S
       return not_started(agent, started.error(), &health);
   }
   MainTasks tasks;
-  const Running running{program, agent, path, health, tasks};
+  Running running{program, agent, path, health, tasks};
+  running.watch_directory();
   auto control = start_control(running);
   if (!control) return not_started(agent, control.error(), &health);
 

@@ -1,4 +1,4 @@
-// Opening and closing, accounts, quota, watchers.
+// Opening and closing, accounts, watchers.
 #include "common/store/engine.h"
 
 #include <algorithm>
@@ -41,6 +41,7 @@ std::optional<StoreError> Engine::start() {
                                  const auto row = read_account(*reader, account);
                                  return row ? row->modseq : 0;
                                });
+  limits_known_ = std::vector<LimitsKnown>(backing->shards.size());
   for (auto& place : backing->shards) {
     const auto number = static_cast<std::uint32_t>(shards_.size());
     auto opened = Shard::open(std::move(place), number, options_, hub_);
@@ -100,30 +101,6 @@ Store::Async<std::int64_t> Engine::account_id(std::string account) {
     account_ids_.emplace(account, *id);
   }
   co_return id;
-}
-
-Store::Async<QuotaUsage> Engine::quota(std::string account) {
-  const auto id = co_await account_id(account);
-  if (!id) co_return std::unexpected(id.error());
-  auto usage =
-      co_await read_from<QuotaUsage>(*pool_, shard(shard_of(account)), [&id](Database& database) -> Result<QuotaUsage> {
-        const auto row = read_account(database, *id);
-        if (!row) return database_error(database);
-        return QuotaUsage{row->used_bytes, row->used_messages, {}};
-      });
-  if (usage && options_.quota) usage->limit = options_.quota(account);
-  co_return usage;
-}
-
-Store::Done Engine::check_quota(std::string account, std::uint64_t bytes) {
-  const auto limit = options_.quota ? options_.quota(account) : QuotaLimit{};
-  if (limit.bytes == 0 && limit.messages == 0) co_return Result<void>();
-  const auto usage = co_await quota(std::move(account));
-  if (!usage) co_return std::unexpected(usage.error());
-  if ((limit.bytes != 0 && usage->bytes + bytes > limit.bytes) ||
-      (limit.messages != 0 && usage->messages + 1 > limit.messages))
-    co_return std::unexpected(StoreError{ErrorCode::kOverQuota, ""});
-  co_return Result<void>();
 }
 
 std::shared_ptr<void> Engine::follow_hints(std::function<void(std::span<const MailboxRef>)> take) {

@@ -28,6 +28,12 @@ struct NewMessage {
   journal::Location location;
 };
 
+/// Whether a shard has limits of mailboxes: without, no message needs to ask for its own.
+struct LimitsKnown {
+  std::atomic<std::int64_t> looked{0};  // when that was seen, microseconds
+  std::atomic<bool> any{false};
+};
+
 class Engine final : public Store {
  public:
   static std::expected<std::unique_ptr<Store>, StoreError> open(Options options);
@@ -50,6 +56,7 @@ class Engine final : public Store {
   Async<FlagsStored> store_flags(MailboxRef mailbox, UidSet uids, FlagChange change) override;
   Async<std::vector<Result<FlagsStored>>> store_flags(MailboxRef mailbox, std::vector<FlagRequest> changes) override;
   Async<Expunged> expunge(MailboxRef mailbox, std::optional<UidSet> uids) override;
+  Async<Expunged> remove_messages(MailboxRef mailbox, UidSet uids) override;
 
   Async<SnapshotPtr> snapshot(MailboxRef mailbox) override;
   Async<Changes> changes(MailboxRef mailbox, std::uint64_t since_modseq) override;
@@ -68,7 +75,13 @@ class Engine final : public Store {
   Done annotate(MailboxRef mailbox, std::vector<AnnotationChange> changes) override;
 
   Async<QuotaUsage> quota(std::string account) override;
-  Done check_quota(std::string account, std::uint64_t bytes) override;
+  Async<std::optional<QuotaUsage>> usage(std::string account) override;
+  Async<QuotaUsage> quota(MailboxRef mailbox) override;
+  Done set_quota(MailboxRef mailbox, QuotaLimit limit) override;
+  Done check_quota(std::string account, std::uint64_t bytes, std::uint64_t messages) override;
+  Done check_mailbox_quota(std::string account, std::string mailbox, std::uint64_t bytes,
+                           std::uint64_t messages) override;
+  Async<std::uint64_t> recount(std::string account) override;
 
   std::unique_ptr<Watcher> watch(MailboxRef mailbox) override;
   Async<std::unique_ptr<Watcher>> watch_account(std::string account) override;
@@ -114,6 +127,7 @@ class Engine final : public Store {
   std::unique_ptr<Bodies> bodies_;
   std::shared_ptr<Hub> hub_;
   std::vector<std::unique_ptr<Shard>> shards_;
+  std::vector<LimitsKnown> limits_known_;  // of mailboxes, by shard
   SnapshotCache snapshots_;
 
   std::mutex accounts_mutex_;

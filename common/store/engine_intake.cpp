@@ -30,6 +30,7 @@ class DeliveryJob final : public Job {
 
   void run(Transaction& transaction) override {
     reserved_.clear();
+    reserved_here_.clear();
     std::vector<std::pair<std::size_t, Place>> places;
     for (const std::size_t n : mine_) {
       auto place = prepare(transaction, common_.targets[n]);
@@ -72,6 +73,9 @@ class DeliveryJob final : public Job {
     std::uint64_t& reserved = reserved_[account->id];
     if (!transaction.fits(*account, (reserved + 1) * common_.message.size, reserved + 1))
       return std::unexpected(StoreError{ErrorCode::kOverQuota, target.account});
+    const std::uint64_t here = mailbox == nullptr ? 0 : reserved_here_[mailbox->id];
+    if (mailbox != nullptr && !transaction.fits(*mailbox, (here + 1) * common_.message.size, here + 1))
+      return std::unexpected(StoreError{ErrorCode::kOverQuota, *name});
     if (mailbox != nullptr && mailbox->status.uidnext >= kLastUid)
       return std::unexpected(StoreError{ErrorCode::kTooLarge, "the mailbox has used up its UIDs"});
     const auto keywords = transaction.keyword_bits(*account, target.keywords, true);
@@ -79,6 +83,7 @@ class DeliveryJob final : public Job {
     if (mailbox == nullptr) mailbox = make(transaction, *account, *name);
     if (mailbox == nullptr) return database_error(transaction.database());
     ++reserved;
+    ++reserved_here_[mailbox->id];
     return Place{account, mailbox, (target.flags & flag::kSystem) | *keywords};
   }
 
@@ -106,7 +111,8 @@ class DeliveryJob final : public Job {
 
   Common& common_;
   std::vector<std::size_t> mine_;
-  std::map<std::int64_t, std::uint64_t> reserved_;  // copies of this message by account
+  std::map<std::int64_t, std::uint64_t> reserved_;       // copies of this message by account
+  std::map<std::int64_t, std::uint64_t> reserved_here_;  // and by mailbox
 };
 
 }  // namespace
@@ -173,7 +179,7 @@ Store::Async<Appended> Engine::append(MailboxRef mailbox, std::vector<AppendMess
     if (row == nullptr || row->account != mailbox.account) return no_mailbox();
     AccountRow* const account = transaction.account(row->account);
     if (account == nullptr) return database_error(transaction.database());
-    if (!transaction.fits(*account, total, messages.size()))
+    if (!transaction.fits(*account, total, messages.size()) || !transaction.fits(*row, total, messages.size()))
       return std::unexpected(StoreError{ErrorCode::kOverQuota, account->name});
     if (kLastUid - row->status.uidnext < messages.size())
       return std::unexpected(StoreError{ErrorCode::kTooLarge, "the mailbox has used up its UIDs"});

@@ -44,6 +44,8 @@ Result<Copied> copy_rows(Transaction& transaction, MailboxRef from, const UidSet
   // A move within the account takes no more room than it gives back.
   if ((!moves || source_account != target_account) && !transaction.fits(*target_account, bytes, messages.size()))
     return std::unexpected(StoreError{ErrorCode::kOverQuota, target_account->name});
+  if ((!moves || source != target) && !transaction.fits(*target, bytes, messages.size()))
+    return std::unexpected(StoreError{ErrorCode::kOverQuota, target->name});
   if (kMaxUid - 1 - target->status.uidnext < messages.size())
     return std::unexpected(StoreError{ErrorCode::kTooLarge, "the mailbox has used up its UIDs"});
   const auto flags = map_flags(transaction, *source_account, *target_account, messages);
@@ -100,6 +102,21 @@ Result<FlagsStored> change_flags(Transaction& transaction, MailboxRef ref, const
   return result;
 }
 
+/// Those of `uids` that have all of the `flags`.
+Result<Expunged> expunge_some(Transaction& transaction, MailboxRef ref, const UidSet& uids, std::uint64_t flags) {
+  MailboxRow* const row = transaction.mailbox(ref.mailbox);
+  if (row == nullptr || row->account != ref.account) return no_mailbox();
+  AccountRow* const account = transaction.account(row->account);
+  if (account == nullptr) return database_error(transaction.database());
+  Expunged result;
+  if (flags == flag::kDeleted && row->status.deleted == 0) return result;
+  auto messages = read_messages(transaction.database(), ref.mailbox, uids);
+  std::erase_if(messages, [flags](const MessageRow& message) { return (message.flags & flags) != flags; });
+  for (const MessageRow& message : messages) result.uids.push_back(message.uid);
+  result.modseq = transaction.expunge(*account, *row, messages);
+  return result;
+}
+
 }  // namespace
 
 Store::Async<Copied> Engine::transfer(MailboxRef from, UidSet uids, MailboxRef to, bool moves) {
@@ -141,19 +158,16 @@ Store::Async<std::vector<Result<FlagsStored>>> Engine::store_flags(MailboxRef ma
 Store::Async<Expunged> Engine::expunge(MailboxRef mailbox, std::optional<UidSet> uids) {
   Shard* const home = shard(mailbox);
   if (home == nullptr) co_return no_mailbox();
-  co_return co_await write_to<Expunged>(*home, [&](Transaction& transaction) -> Result<Expunged> {
-    MailboxRow* const row = transaction.mailbox(mailbox.mailbox);
-    if (row == nullptr || row->account != mailbox.account) return no_mailbox();
-    AccountRow* const account = transaction.account(row->account);
-    if (account == nullptr) return database_error(transaction.database());
-    Expunged result;
-    if (row->status.deleted == 0) return result;
-    auto messages = read_messages(transaction.database(), mailbox.mailbox, uids.value_or(UidSet{{1, kMaxUid - 1}}));
-    std::erase_if(messages, [](const MessageRow& message) { return (message.flags & flag::kDeleted) == 0; });
-    for (const MessageRow& message : messages) result.uids.push_back(message.uid);
-    result.modseq = transaction.expunge(*account, *row, messages);
-    return result;
-  });
+  if (!uids) uids = UidSet{{1, kMaxUid - 1}};
+  co_return co_await write_to<Expunged>(
+      *home, [&](Transaction& transaction) { return expunge_some(transaction, mailbox, *uids, flag::kDeleted); });
+}
+
+Store::Async<Expunged> Engine::remove_messages(MailboxRef mailbox, UidSet uids) {
+  Shard* const home = shard(mailbox);
+  if (home == nullptr) co_return no_mailbox();
+  co_return co_await write_to<Expunged>(
+      *home, [&](Transaction& transaction) { return expunge_some(transaction, mailbox, uids, 0); });
 }
 
 }  // namespace quartet::store

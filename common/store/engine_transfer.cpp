@@ -68,7 +68,7 @@ Result<Copied> insert_carried(Transaction& transaction, Database& source, Mailbo
   if (carried->empty()) return result;
   std::uint64_t bytes = 0;
   for (const auto& each : *carried) bytes += each.row.size;
-  if (!transaction.fits(*account, bytes, carried->size()))
+  if (!transaction.fits(*account, bytes, carried->size()) || !transaction.fits(*target, bytes, carried->size()))
     return std::unexpected(StoreError{ErrorCode::kOverQuota, account->name});
   if (kMaxUid - 1 - target->status.uidnext < carried->size())
     return std::unexpected(StoreError{ErrorCode::kTooLarge, "the mailbox has used up its UIDs"});

@@ -52,6 +52,10 @@ std::vector<MailboxInfo> build_list(Database& database, std::int64_t account, st
     return place->second;
   };
   for (const MailboxRow& row : read_mailboxes(database, account)) tree.emplace(row.name, to_info(row, shard));
+  auto limits = database.prepare(
+      "SELECT b.name,q.bytes,q.messages FROM mailbox_quota q JOIN mailbox b ON b.id=q.mailbox WHERE b.account=?");
+  limits.bind(account);
+  while (limits.step()) tree.at(limits.text(0)).limit = {limits.number(1), limits.number(2)};
   auto subscribed = database.prepare("SELECT name FROM subscription WHERE account=?");
   subscribed.bind(account);
   while (subscribed.step()) unreal(subscribed.text(0)).subscribed = true;
@@ -156,6 +160,7 @@ Store::Async<MailboxInfo> Engine::find(std::string account, std::string name) {
     if (!row) return std::unexpected(StoreError{parent ? ErrorCode::kNoSelect : ErrorCode::kNoMailbox, *canonical});
     MailboxInfo info = to_info(*row, home.number());
     info.has_children = parent;
+    info.limit = read_limit(database, row->id);
     auto subscribed = database.prepare("SELECT 1 FROM subscription WHERE account=? AND name=?");
     info.subscribed = subscribed.bind(*id).bind(*canonical).step();
     return info;

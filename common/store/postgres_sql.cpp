@@ -112,6 +112,7 @@ CREATE INDEX IF NOT EXISTS acl_identifier ON acl(identifier);
 CREATE TABLE IF NOT EXISTS annotation(account BIGINT NOT NULL, mailbox BIGINT NOT NULL,
   "user" TEXT COLLATE "C" NOT NULL, entry TEXT COLLATE "C" NOT NULL, value BYTEA NOT NULL);
 CREATE UNIQUE INDEX IF NOT EXISTS annotation_entry ON annotation(account, mailbox, "user", entry);
+CREATE TABLE IF NOT EXISTS mailbox_quota(mailbox BIGINT PRIMARY KEY, bytes BIGINT NOT NULL, messages BIGINT NOT NULL);
 )sql";
 
 const char* const kPostgresCommonTables = R"sql(

@@ -86,6 +86,12 @@ std::vector<MailboxRow> read_mailboxes(Database& database, std::int64_t account)
   return rows;
 }
 
+QuotaLimit read_limit(Database& database, std::int64_t mailbox) {
+  auto query = database.prepare("SELECT bytes,messages FROM mailbox_quota WHERE mailbox=?");
+  query.bind(mailbox);
+  return query.step() ? QuotaLimit{query.number(0), query.number(1)} : QuotaLimit{};
+}
+
 std::vector<std::string> read_keywords(Database& database, std::int64_t account) {
   auto query = database.prepare("SELECT name FROM keyword WHERE account=? ORDER BY id");
   query.bind(account);

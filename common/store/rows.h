@@ -33,7 +33,8 @@ struct MailboxRow {
   std::uint64_t created_modseq = 0;
   std::uint64_t expunge_floor = 0;  // the expunge log is complete from here on
   bool dirty = false;
-  bool gone = false;  // deleted in this transaction
+  bool gone = false;                // deleted in this transaction
+  std::optional<QuotaLimit> limit;  // looked up when first needed
 
   /// Gives the recent messages to one session.
   RecentRange claim_recent();
@@ -54,6 +55,8 @@ std::optional<MailboxRow> read_mailbox(Database& database, std::int64_t account,
 std::optional<MailboxRow> read_mailbox(Database& database, std::int64_t id);
 /// In the order of their names as bytes.
 std::vector<MailboxRow> read_mailboxes(Database& database, std::int64_t account);
+/// What a mailbox alone may hold.
+QuotaLimit read_limit(Database& database, std::int64_t mailbox);
 std::vector<std::string> read_keywords(Database& database, std::int64_t account);
 /// Ascending by UID. "*" (kMaxUid) is resolved as RFC 9051 section 9 (seq-range) says.
 std::vector<MessageRow> read_messages(Database& database, std::int64_t mailbox, const UidSet& uids);

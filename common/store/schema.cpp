@@ -62,12 +62,13 @@ CREATE INDEX IF NOT EXISTS acl_identifier ON acl(identifier);
 CREATE TABLE IF NOT EXISTS annotation(account INTEGER NOT NULL, mailbox INTEGER NOT NULL, user TEXT NOT NULL,
   entry TEXT NOT NULL, value BLOB NOT NULL);
 CREATE UNIQUE INDEX IF NOT EXISTS annotation_entry ON annotation(account, mailbox, user, entry);
+CREATE TABLE IF NOT EXISTS mailbox_quota(mailbox INTEGER PRIMARY KEY, bytes INTEGER NOT NULL, messages INTEGER NOT NULL);
 )sql";
 
 bool has_later_tables(Database& database) {
-  auto query =
-      database.prepare("SELECT count(*) FROM sqlite_master WHERE name IN ('acl_identifier','annotation_entry')");
-  return query.step() && query.integer(0) == 2;
+  auto query = database.prepare(
+      "SELECT count(*) FROM sqlite_master WHERE name IN ('acl_identifier','annotation_entry','mailbox_quota')");
+  return query.step() && query.integer(0) == 3;
 }
 
 std::int64_t version_of(Database& database) {

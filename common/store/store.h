@@ -122,6 +122,8 @@ class Store {
   virtual Async<std::vector<Result<FlagsStored>>> store_flags(MailboxRef mailbox, std::vector<FlagRequest> changes) = 0;
   /// Expunges those of `uids` that have \Deleted; nullopt: all that have it.
   virtual Async<Expunged> expunge(MailboxRef mailbox, std::optional<UidSet> uids) = 0;
+  /// Expunges all of `uids`, whatever their flags.
+  virtual Async<Expunged> remove_messages(MailboxRef mailbox, UidSet uids) = 0;
 
   // --- views ---
 
@@ -163,9 +165,22 @@ class Store {
   /// All or none. kCannot: more than kMaxAnnotations would be there.
   virtual Done annotate(MailboxRef mailbox, std::vector<AnnotationChange> changes);
 
+  // --- quota; messages count where they are, so those of a mailbox also count for its account ---
+
   virtual Async<QuotaUsage> quota(std::string account) = 0;
-  /// Whether `bytes` more would be refused now: for RCPT and for APPEND before its literal is taken.
-  virtual Done check_quota(std::string account, std::uint64_t bytes) = 0;
+  /// The same without making the account: nullopt if it was never used.
+  virtual Async<std::optional<QuotaUsage>> usage(std::string account) = 0;
+  virtual Async<QuotaUsage> quota(MailboxRef mailbox) = 0;
+  /// Replaces the limit of a mailbox; what is there may be more.
+  virtual Done set_quota(MailboxRef mailbox, QuotaLimit limit) = 0;
+  /// Whether so much more would be refused now: for RCPT and for APPEND before its literal is taken.
+  virtual Done check_quota(std::string account, std::uint64_t bytes, std::uint64_t messages = 1) = 0;
+  /// The same of a mailbox, which need not exist. A limit that is set while there is none in the store is seen after
+  /// some seconds.
+  virtual Done check_mailbox_quota(std::string account, std::string mailbox, std::uint64_t bytes,
+                                   std::uint64_t messages = 1) = 0;
+  /// Counts the messages of an account and its mailboxes anew; gives how many of these had been counted wrong.
+  virtual Async<std::uint64_t> recount(std::string account) = 0;
 
   // --- change notices; on the loop of the caller ---
 

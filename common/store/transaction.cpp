@@ -149,6 +149,7 @@ void Transaction::remove_mailbox(AccountRow& account, MailboxRow& mailbox) {
       .run();
   database_.prepare("DELETE FROM mailbox WHERE id=?").bind(mailbox.id).run();
   database_.prepare("DELETE FROM acl WHERE mailbox=?").bind(mailbox.id).run();
+  database_.prepare("DELETE FROM mailbox_quota WHERE mailbox=?").bind(mailbox.id).run();
   database_.prepare("DELETE FROM annotation WHERE account=? AND mailbox=?").bind(account.id).bind(mailbox.id).run();
   account.used_bytes -= std::min(account.used_bytes, mailbox.status.size);
   account.used_messages -= std::min<std::uint64_t>(account.used_messages, mailbox.status.messages);
@@ -168,9 +169,12 @@ void Transaction::rename_mailbox(MailboxRow& mailbox, std::string_view name) {
 
 bool Transaction::fits(AccountRow& account, std::uint64_t bytes, std::uint64_t messages) {
   if (!account.limit) account.limit = options_.quota ? options_.quota(account.name) : QuotaLimit{};
-  const QuotaLimit& limit = *account.limit;
-  return (limit.bytes == 0 || account.used_bytes + bytes <= limit.bytes) &&
-         (limit.messages == 0 || account.used_messages + messages <= limit.messages);
+  return QuotaUsage{account.used_bytes, account.used_messages, *account.limit}.fits(bytes, messages);
+}
+
+bool Transaction::fits(MailboxRow& mailbox, std::uint64_t bytes, std::uint64_t messages) {
+  if (!mailbox.limit) mailbox.limit = read_limit(database_, mailbox.id);
+  return QuotaUsage{mailbox.status.size, mailbox.status.messages, *mailbox.limit}.fits(bytes, messages);
 }
 
 std::optional<std::uint64_t> Transaction::keyword_bits(AccountRow& account, const std::vector<std::string>& names,

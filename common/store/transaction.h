@@ -45,8 +45,9 @@ class Transaction {
   void remove_mailbox(AccountRow& account, MailboxRow& mailbox);
   void rename_mailbox(MailboxRow& mailbox, std::string_view name);
 
-  /// Whether so much more fits into the account's quota.
+  /// Whether so much more fits into the quota of the account, or into that of the mailbox.
   bool fits(AccountRow& account, std::uint64_t bytes, std::uint64_t messages);
+  bool fits(MailboxRow& mailbox, std::uint64_t bytes, std::uint64_t messages);
 
   /// The bits of these keywords; new ones are made if `create`, else left out. nullopt: too many.
   std::optional<std::uint64_t> keyword_bits(AccountRow& account, const std::vector<std::string>& names, bool create);

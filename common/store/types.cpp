@@ -50,4 +50,9 @@ std::string_view to_string(ErrorCode code) {
   return "unknown error";
 }
 
+bool QuotaUsage::fits(std::uint64_t more_bytes, std::uint64_t more_messages) const {
+  return (limit.bytes == 0 || bytes + more_bytes <= limit.bytes) &&
+         (limit.messages == 0 || messages + more_messages <= limit.messages);
+}
+
 }  // namespace quartet::store

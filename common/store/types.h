@@ -91,6 +91,20 @@ struct Status {
   std::uint64_t size = 0;  // RFC 8438, bytes
 };
 
+struct QuotaLimit {
+  std::uint64_t bytes = 0;     // 0: no limit
+  std::uint64_t messages = 0;  // 0: no limit
+  bool any() const { return bytes != 0 || messages != 0; }
+};
+
+struct QuotaUsage {
+  std::uint64_t bytes = 0;
+  std::uint64_t messages = 0;
+  QuotaLimit limit;
+  /// Whether so much more is within the limit.
+  bool fits(std::uint64_t more_bytes, std::uint64_t more_messages) const;
+};
+
 struct MailboxInfo {
   std::string name;    // UTF-8 NFC, '/' between levels; the inbox is "INBOX"
   MailboxRef ref;      // of no meaning when `exists` is false
@@ -101,6 +115,7 @@ struct MailboxInfo {
   std::string special_use;  // "\\Sent", or several separated by one space; "" for none
   std::string id;           // RFC 8474 MAILBOXID, 26 characters
   Status status;            // of mailboxes that can be selected
+  QuotaLimit limit;         // of this mailbox alone, beside that of the account
 };
 
 /// Where and how to put a message that was received.
@@ -188,17 +203,6 @@ struct Changes {
   UidSet vanished;                 // expunged since, and maybe older ones
   bool complete = true;            // false: the expunge log no longer reaches back; `vanished` is then every UID that
                                    // is not in the mailbox, below uidnext
-};
-
-struct QuotaLimit {
-  std::uint64_t bytes = 0;     // 0: no limit
-  std::uint64_t messages = 0;  // 0: no limit
-};
-
-struct QuotaUsage {
-  std::uint64_t bytes = 0;
-  std::uint64_t messages = 0;
-  QuotaLimit limit;
 };
 
 /// What the store keeps of a message that no view holds.

@@ -11,20 +11,26 @@ constexpr std::size_t kSaltOctets = 16;
 
 }  // namespace
 
-std::expected<std::string, std::string> entry(std::string_view password, crypto::PasswordHash method) {
+std::expected<Entry, std::string> entry(std::string_view password, crypto::PasswordHash method) {
   if (password.empty()) return std::unexpected("the password is empty");
   if (!sasl::acceptable(password))
     return std::unexpected(fmt::format("a password has at most {} octets, and no NUL", sasl::kMostOctets));
-  const auto hash = crypto::hash_password(password, method);
-  if (!hash) return std::unexpected(hash.error());
-  // Neither form has a character that protobuf text would want escaped.
-  auto out = fmt::format("password_hash: \"{}\"\n", *hash);
+  auto hash = crypto::hash_password(password, method);
+  if (!hash) return std::unexpected(std::move(hash.error()));
+  Entry out{*std::move(hash), {}};
   for (const auto digest : {crypto::Digest::kSha256, crypto::Digest::kSha1}) {
     const auto verifier =
         sasl::make_scram_verifier(digest, password, crypto::random_octets(kSaltOctets), sasl::kScramIterations);
     if (!verifier) return std::unexpected("the password is not UTF-8, or has characters that RFC 4013 prohibits");
-    out += fmt::format("scram_verifier: \"{}\"\n", to_string(*verifier));
+    out.scram_verifiers.push_back(to_string(*verifier));
   }
+  return out;
+}
+
+std::string to_string(const Entry& entry) {
+  // Neither form has a character that protobuf text would want escaped.
+  auto out = fmt::format("password_hash: \"{}\"\n", entry.hash);
+  for (const auto& verifier : entry.scram_verifiers) out += fmt::format("scram_verifier: \"{}\"\n", verifier);
   return out;
 }
 

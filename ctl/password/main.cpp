@@ -1,10 +1,8 @@
-#include <termios.h>
-#include <unistd.h>
-
 #include <iostream>
 #include <string>
 
 #include "ctl/password/entry.h"
+#include "ctl/password/prompt.h"
 
 namespace {
 
@@ -14,25 +12,6 @@ constexpr const char* kHelp =
     "  quartet-password [--hash=METHOD] < file     takes the first line\n\n"
     "METHOD: yescrypt (the default), argon2id, bcrypt, sha512.\n"
     "The lines go into the account. Exit codes: 0 printed, 1 not possible, 2 options are wrong.\n";
-
-/// One line, not shown as it is typed.
-std::string ask(const char* prompt) {
-  termios before{};
-  const bool terminal = tcgetattr(STDIN_FILENO, &before) == 0;
-  if (terminal) {
-    std::cerr << prompt << std::flush;
-    auto silent = before;
-    silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-    tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
-  }
-  std::string line;
-  std::getline(std::cin, line);
-  if (terminal) {
-    tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-    std::cerr << '\n';
-  }
-  return line;
-}
 
 }  // namespace
 
@@ -49,16 +28,12 @@ int main(int argc, char** argv) {
     std::cerr << kHelp;
     return 2;
   }
-  const auto password = ask("Password: ");
-  if (isatty(STDIN_FILENO) != 0 && ask("Again: ") != password) {
-    std::cerr << "quartet-password: these are two different ones\n";
-    return 1;
-  }
-  const auto entry = quartet::password::entry(password, *method);
+  const auto password = quartet::password::read_new();
+  const auto entry = password ? quartet::password::entry(*password, *method) : std::unexpected(password.error());
   if (!entry) {
     std::cerr << "quartet-password: " << entry.error() << '\n';
     return 1;
   }
-  std::cout << *entry << std::flush;
+  std::cout << to_string(*entry) << std::flush;
   return std::cout ? 0 : 1;
 }

@@ -174,7 +174,7 @@ bool parse_get_quota_root(Lexer& in, Command& command) { return parse_name_only<
 
 bool parse_get_quota(Lexer& in, Command& command) {
   if (!in.space()) return false;
-  auto root = in.astring();
+  auto root = in.mailbox();  // those we name are names of mailboxes, and ""
   if (!root) return false;
   command.arguments = GetQuota{std::move(*root)};
   return true;

@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 #include <vector>
 
+#include "common/config/config.h"
 #include "quartet/config/v1/directory.pb.h"
 #include "quartet/config/v1/imapd.pb.h"
 #include "quartet/config/v1/mda.pb.h"
@@ -17,6 +18,7 @@
 using namespace quartet;
 using config::Lines;
 using config::shown;
+using config::written;
 
 namespace {
 
@@ -85,4 +87,15 @@ TEST_CASE("every setting that sounds secret is hidden", "[config]") {
     }
   }
   CHECK(hidden >= 6);
+}
+
+TEST_CASE("what is written is read as the same", "[config]") {
+  auto source = mta();
+  source.set_spool("/gr\u00FC\"\\n${HOME}$x");
+  const auto text = written(source);
+  CHECK(text.contains("sesame"));
+  CHECK_FALSE(text.contains("${"));
+  config::v1::Mta read;
+  REQUIRE(config::parse_into(text, "it", read));
+  CHECK(read.SerializeAsString() == source.SerializeAsString());
 }

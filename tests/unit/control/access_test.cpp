@@ -9,6 +9,7 @@
 
 #include "common/net/sessions.h"
 #include "common/relay/relay.h"
+#include "common/store/store.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "helpers.h"
 #include "quartet/control/v1/queue.grpc.pb.h"
@@ -49,10 +50,18 @@ struct Agent : Running {
   Authority authority{directory.path(), "ours"};
   relay::Relay relay{{}, std::make_shared<relay::Router>(relay::RoutingTable{}), *spool};
   net::Sessions all_sessions;
+  std::unique_ptr<store::Store> mailboxes;
 
   explicit Agent(std::vector<Grant> grants) {
     authority.issue("server", "IP:127.0.0.1");
     sessions = &all_sessions;
+    people = (directory.path() / "people").string();
+    std::ofstream(people) << "domain { name: \"a.test\" }\n";
+    store::Options store_options;
+    store_options.directory = (directory.path() / "store").string();
+    store_options.shards = 1;
+    mailboxes = *store::open_sqlite(std::move(store_options));
+    store = mailboxes.get();
     Options options;
     options.address = "127.0.0.1:0";
     options.certificate = authority.certificate("server");
@@ -129,8 +138,8 @@ TEST_CASE("whoever has no role is denied every call but health and reflection", 
   Agent agent({{Role::kAdmin, {"boss.test"}, {}, {}}});
   grpc::GenericStub stub(agent.channel("nobody.test"));
   int methods = 0;
-  for (const auto* file :
-       {"queue", "operation", "rule", "destination", "remote_queue", "session", "trace", "node", "config", "peer"}) {
+  for (const auto* file : {"queue", "operation", "rule", "destination", "remote_queue", "session", "trace", "node",
+                           "config", "peer", "directory", "mailbox"}) {
     const auto* proto = google::protobuf::DescriptorPool::generated_pool()->FindFileByName(
         std::string("quartet/control/v1/") + file + ".proto");
     INFO(file);

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "common/control/server.h"
+#include "common/directory/directory.h"
 #include "common/log/log.h"
 #include "tests/unit/spool/helpers.h"
 
@@ -49,10 +50,26 @@ struct Running {
   relay::Upstreams* upstreams = nullptr;
   net::Sessions* sessions = nullptr;
 
+  std::string people;  // file of the directory; empty: there is none
+  store::Store* store = nullptr;
+
   Subject subject(relay::Relay* relay = nullptr) {
-    return {"mta",   [] { return std::string("mx.a.test"); }, spool.get(),
-            relay,   [this] { return trouble.get(); },        upstreams,
-            sessions};
+    Subject out{"mta",   [] { return std::string("mx.a.test"); }, spool.get(),
+                relay,   [this] { return trouble.get(); },        upstreams,
+                sessions};
+    out.store = store;
+    if (people.empty()) return out;
+    out.directory_file = [this] { return people; };
+    out.directory = [this] {
+      const std::lock_guard lock(directory_mutex_);
+      return directory_;
+    };
+    out.reread_directory = [this](auto done) {
+      const auto fault = reread();
+      done(fault);
+    };
+    REQUIRE(reread().empty());
+    return out;
   }
   void start(Options options, relay::Relay* relay = nullptr) {
     auto started = Server::start(options, subject(relay));
@@ -65,6 +82,18 @@ struct Running {
     options.socket = socket();
     start(options, relay);
   }
+
+ private:
+  std::string reread() {
+    const auto read = directory::load(people);
+    if (!read) return to_string(read.error().front());
+    const std::lock_guard lock(directory_mutex_);
+    directory_ = *read;
+    return {};
+  }
+
+  std::mutex directory_mutex_;
+  directory::DirectoryPtr directory_;
 };
 
 /// What is written to the log while it lives.

@@ -31,6 +31,17 @@ TEST_CASE("durations and sizes are shown short", "[ctl]") {
   CHECK(format_size(3ull << 40) == "3.0T");
 }
 
+TEST_CASE("sizes are read as they are shown", "[ctl]") {
+  CHECK(parse_size("0") == 0);
+  CHECK(parse_size("812") == 812);
+  CHECK(parse_size("4K") == 4096);
+  CHECK(parse_size("10m") == 10U << 20);
+  CHECK(parse_size("1.5G") == 3ull << 29);
+  CHECK(parse_size("2T") == 2ull << 40);
+  for (const auto* bad : {"", "K", "x", "-1", "1.5", "1.G", ".5G", "1.5555G", "1 G", "10KB", "99999999T"})
+    CHECK_FALSE(parse_size(bad).has_value());
+}
+
 TEST_CASE("nothing that a remote host said commands the terminal", "[ctl]") {
   CHECK(plain("gr\xC3\xBC\xC3\x9F") == "gr\xC3\xBC\xC3\x9F");
   CHECK(plain("a\x1b[2Jb\r\n\x7F") == "a?[2Jb???");

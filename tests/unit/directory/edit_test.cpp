@@ -5,7 +5,6 @@
 
 #include <atomic>
 #include <catch2/catch.hpp>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -15,6 +14,7 @@
 #include "common/directory/directory.h"
 #include "common/directory/rewrite.h"
 #include "quartet/config/v1/directory.pb.h"
+#include "tests/support/temporary_directory.h"
 
 using namespace quartet::directory;
 using Entry = quartet::config::v1::Account;
@@ -22,26 +22,12 @@ using Kind = EditError::Kind;
 
 namespace {
 
-/// A directory of files that goes with the test.
-class Place {
- public:
-  Place() {
-    std::string name = (std::filesystem::temp_directory_path() / "edit.XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~Place() { std::filesystem::remove_all(path_); }
-  Place(const Place&) = delete;
-  Place& operator=(const Place&) = delete;
-
+struct Place : quartet::test::TemporaryDirectory {
   std::string write(const std::string& name, const std::string& text) const {
-    std::ofstream(path_ / name) << text;
-    return (path_ / name).string();
+    std::ofstream(path() / name) << text;
+    return file(name);
   }
-  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
-
- private:
-  std::filesystem::path path_;
+  std::filesystem::path operator/(const std::string& name) const { return path() / name; }
 };
 
 std::string read(const std::filesystem::path& file) {

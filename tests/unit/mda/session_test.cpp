@@ -41,6 +41,7 @@ struct Mda {
   std::unique_ptr<spool::Spool> spool;
   async::ThreadPool files{"files", 4};
   service::ByteBudget budget{1 << 20};
+  Reservations reservations;
   Tables tables;
   std::unique_ptr<SessionServices> services;
   smtp::ServerOptions options;
@@ -70,7 +71,8 @@ struct Mda {
     services = std::unique_ptr<SessionServices>(new SessionServices{
         .delivery = {.store = *store, .files = files, .hostname = "mda.test", .notices = {}, .mbox = {}},
         .tables = [this] { return tables; },
-        .budget = budget});
+        .budget = budget,
+        .reservations = reservations});
     services->delivery.spool = spool.get();
     services->delivery.redelivers = with_spool;
     services->delivery.notices.hostname = "mda.test";
@@ -257,6 +259,31 @@ TEST_CASE("a full mailbox: later at RCPT and at DATA, never for what cannot fit 
   CHECK(codes(too_much) == "250 552 250 221");
   const auto never = mda.say(transaction("bob@a.test", "Subject: 3\r\n\r\n" + half + "\r\n" + half + "\r\n"));
   CHECK(never.contains("552 5.2.3 "));
+}
+
+TEST_CASE("room that messages on their way will take is no room for others", "[mda]") {
+  Mda mda;
+  auto other = mda.services->reservations.hold("bob@a.test", 2000);
+  const std::string ask = "MAIL FROM:<b@b.test> SIZE=2000\r\nRCPT TO:<bob@a.test>\r\nRSET\r\n";
+  CHECK(mda.say(ask).contains("452 4.2.2 "));
+  other.reset();
+  CHECK(mda.say(ask).contains("250 2.1.5 "));
+  // What the session reserved ended with it.
+  CHECK(mda.reservations.held("bob@a.test").messages == 0);
+  // Named twice, it is one message.
+  const auto twice =
+      mda.say("MAIL FROM:<b@b.test> SIZE=2000\r\nRCPT TO:<bob@a.test>\r\nRCPT TO:<BOB@a.test>\r\nRSET\r\n");
+  CHECK_FALSE(twice.contains("452"));
+}
+
+TEST_CASE("a full INBOX refuses at RCPT, and other mailboxes do not count", "[mda]") {
+  Mda mda;
+  mda.say(transaction("ann@a.test", "Subject: 1\r\n\r\ntext\r\n"));
+  const auto inbox = mda.loop.block_on(mda.store->find("ann@a.test", "INBOX"));
+  REQUIRE(mda.loop.block_on(mda.store->set_quota(inbox->ref, {0, 1})));
+  CHECK(mda.say("MAIL FROM:<b@b.test>\r\nRCPT TO:<ann@a.test>\r\nRSET\r\n").contains("452 4.2.2 "));
+  REQUIRE(mda.loop.block_on(mda.store->set_quota(inbox->ref, {0, 2})));
+  CHECK(mda.say("MAIL FROM:<b@b.test>\r\nRCPT TO:<ann@a.test>\r\nRSET\r\n").contains("250 2.1.5 "));
 }
 
 TEST_CASE("where a part of an alias fails, the rest has the mail and the part waits in the spool", "[mda]") {

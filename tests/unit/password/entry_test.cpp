@@ -12,7 +12,8 @@ TEST_CASE("what is printed of a password fits it", "[password]") {
   const auto entry = password::entry("s3cret \"'\\");
   REQUIRE(entry.has_value());
   int fields = 0;
-  for (const auto line : ascii::split(*entry, '\n')) {
+  const auto text = to_string(*entry);
+  for (const auto line : ascii::split(text, '\n')) {
     if (line.empty()) continue;
     ++fields;
     REQUIRE(line.ends_with('"'));

@@ -17,7 +17,7 @@ class Idle final : public Agent {
   Status start() override { return {}; }
   const google::protobuf::Message& configuration() const override { return settings_; }
   Preview preview(const config::Input&) const override { return {}; }
-  Reloaded reload(const std::string&) override { return {}; }
+  Reloaded reload(const config::Input&) override { return {}; }
   void drain(std::chrono::seconds) override { ++drained; }
   static inline int drained = 0;
 
