@@ -60,7 +60,7 @@ struct Agent : Running {
     store::Options store_options;
     store_options.directory = (directory.path() / "store").string();
     store_options.shards = 1;
-    mailboxes = *store::open_sqlite(std::move(store_options));
+    mailboxes = *store::open_store(std::move(store_options));
     store = mailboxes.get();
     Options options;
     options.address = "127.0.0.1:0";

@@ -27,7 +27,7 @@ struct Served : Running {
     store::Options options;
     options.directory = (directory.path() / "store").string();
     options.shards = 2;
-    mailboxes = *store::open_sqlite(std::move(options));
+    mailboxes = *store::open_store(std::move(options));
     store = mailboxes.get();
     start();
     stub = v1::MailboxService::NewStub(grpc::CreateChannel(target(), grpc::InsecureChannelCredentials()));
