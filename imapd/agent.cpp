@@ -19,6 +19,8 @@ namespace {
 constexpr std::string_view kAtStart[] = {"memory", "login_limits"};
 
 constexpr std::size_t kSearchThreads = 2;
+// Of some 250,000 messages.
+constexpr std::size_t kKeptHeaders = 64 * 1024 * 1024;
 
 std::size_t processors() { return std::max(1U, std::thread::hardware_concurrency()); }
 
@@ -31,7 +33,12 @@ std::expected<std::unique_ptr<service::Agent>, std::vector<config::Error>> Agent
 }
 
 Agent::Agent(SettingsPtr settings)
-    : first_(settings), latest_(settings), settings_(settings), passwords_(processors()), budget_(settings->memory) {}
+    : first_(settings),
+      latest_(settings),
+      settings_(settings),
+      passwords_(processors()),
+      budget_(settings->memory),
+      headers_(kKeptHeaders) {}
 
 std::unique_ptr<service::Acceptor> Agent::make_acceptor(async::LoopThreads& loops, Protocol protocol) {
   service::Acceptor::Options options;
@@ -92,6 +99,7 @@ service::Status Agent::start() {
       .token_refusal = [this] { return service::token_refusal(settings_.get()->tokens); },
       .maildrops = &maildrops_,
       .workers = workers_.get(),
+      .headers = &headers_,
       .budget = &budget_,
       .namespaces = [this] { return settings_.get()->namespaces; },
       .on_login =

@@ -1,8 +1,11 @@
 #include "imapd/searcher.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "common/async/thread_pool.h"
+#include "common/async/wait.h"
+#include "imapd/header_cache.h"
 
 namespace quartet::imapd {
 namespace {
@@ -165,6 +168,49 @@ async::Task<std::optional<Reply>> read_headers(Context& context, store::MailboxR
   co_return std::nullopt;
 }
 
+std::vector<std::size_t> rows_of(std::size_t from, std::size_t end) {
+  std::vector<std::size_t> rows(end - from);
+  std::iota(rows.begin(), rows.end(), from);
+  return rows;
+}
+
+/// The rows that are not in memory.
+std::vector<std::size_t> use_kept(const MailboxHeaders& kept, const store::Snapshot& view,
+                                  const std::vector<std::size_t>& positions, std::size_t from, std::size_t end,
+                                  const UseHeaders& use) {
+  std::vector<std::uint32_t> uids;
+  for (auto row = from; row < end; ++row) uids.push_back(view[positions[row]].uid);
+  auto missing =
+      kept.use(uids, [&](std::size_t place, const mime::StoredHeaders& headers) { use(from + place, headers); });
+  for (auto& row : missing) row += from;
+  return missing;
+}
+
+/// From the store.
+async::Task<std::optional<Reply>> read_rows(Context& context, const store::Snapshot& view,
+                                            const std::vector<std::size_t>& positions,
+                                            const std::vector<std::size_t>& rows, const UseHeaders& use,
+                                            HeaderBatch& read) {
+  std::vector<store::ObjectId> objects;
+  for (const auto row : rows) objects.push_back(view[positions[row]].object);
+  const auto fetched = co_await context.store().fetch_cached(view.mailbox(), objects, store::cached::kHeaders);
+  if (!fetched) co_return failure(fetched.error());
+  for (std::size_t n = 0; n < rows.size(); ++n) {
+    const auto& item = fetched->items()[n];
+    const auto decoded = mime::decode_headers(item.headers);
+    mime::StoredHeaders headers = decoded.value_or(mime::StoredHeaders{});
+    std::optional<MessageText> text;
+    store::Bytes bytes;
+    if (item.found && !decoded) {
+      auto failed = co_await read_headers(context, view.mailbox(), item.object, headers, text, bytes);
+      if (failed) co_return failed;
+    }
+    use(rows[n], headers);
+    if (item.found) read.add(view[positions[rows[n]]].uid, headers);
+  }
+  co_return std::nullopt;
+}
+
 }  // namespace
 
 std::vector<std::uint32_t> uids_at(const store::Snapshot& view, const std::vector<std::size_t>& positions) {
@@ -183,24 +229,19 @@ async::Task<std::expected<Found, Reply>> find_matching(Context& context, const S
 
 async::Task<std::optional<Reply>> each_header(Context& context, store::SnapshotPtr view,
                                               const std::vector<std::size_t>& positions, UseHeaders use) {
+  constexpr std::size_t kAtOnce = 16 * kHeaderBatch;
+  auto* const cache = context.services.headers;
+  const auto kept = cache == nullptr ? nullptr : cache->of(*view);
   for (std::size_t from = 0; from < positions.size(); from += kHeaderBatch) {
     const auto end = std::min(from + kHeaderBatch, positions.size());
-    std::vector<store::ObjectId> objects;
-    for (auto row = from; row < end; ++row) objects.push_back((*view)[positions[row]].object);
-    const auto fetched = co_await context.store().fetch_cached(view->mailbox(), objects, store::cached::kHeaders);
-    if (!fetched) co_return failure(fetched.error());
-    for (auto row = from; row < end; ++row) {
-      const auto& item = fetched->items()[row - from];
-      const auto decoded = mime::decode_headers(item.headers);
-      mime::StoredHeaders headers = decoded.value_or(mime::StoredHeaders{});
-      std::optional<MessageText> text;
-      store::Bytes bytes;
-      if (item.found && !decoded) {
-        auto failed = co_await read_headers(context, view->mailbox(), item.object, headers, text, bytes);
-        if (failed) co_return failed;
-      }
-      use(row, headers);
-    }
+    const auto rows = kept == nullptr ? rows_of(from, end) : use_kept(*kept, *view, positions, from, end, use);
+    // What is in memory holds up the loop for as long as it takes.
+    if (rows.empty() && from % kAtOnce == 0) co_await async::yield();
+    if (rows.empty()) continue;
+    HeaderBatch read;
+    auto failed = co_await read_rows(context, *view, positions, rows, use, read);
+    if (failed) co_return failed;
+    if (kept != nullptr) cache->add(kept, std::move(read));
   }
   co_return std::nullopt;
 }

@@ -31,7 +31,7 @@ async::Task<std::expected<Found, Reply>> find_matching(Context& context, const S
 
 /// Called for each of the positions of the view with its row, that is its place among them.
 using UseHeaders = std::function<void(std::size_t row, const mime::StoredHeaders& headers)>;
-/// What the store keeps of the messages' headers; of a message that is gone, nothing. A reply: they cannot be read.
+/// What HeaderCache keeps of the messages' headers; of a message that is gone, nothing. A reply: they cannot be read.
 async::Task<std::optional<Reply>> each_header(Context& context, store::SnapshotPtr view,
                                               const std::vector<std::size_t>& positions, UseHeaders use);
 

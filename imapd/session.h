@@ -26,6 +26,8 @@
 
 namespace quartet::imapd {
 
+class HeaderCache;
+
 struct SessionOptions {
   std::shared_ptr<const tls::ServerContext> tls;  // null: no TLS
   bool implicit_tls = false;                      // TLS from the first byte (RFC 8314)
@@ -63,6 +65,8 @@ struct Services {
   service::Tally* maildrops = nullptr;
   /// Where SEARCH looks through long messages; null: on the loop.
   async::ThreadPool* workers = nullptr;
+  /// What SORT and THREAD need of headers; null: it is read each time.
+  HeaderCache* headers = nullptr;
   /// For messages that APPEND brings; null: no limit.
   service::ByteBudget* budget = nullptr;
   /// Which names lead to mailboxes of others, now; null or empty: none do.
