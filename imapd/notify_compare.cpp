@@ -98,13 +98,16 @@ class NameChanges {
 
   void tell(std::string_view name) { told_.emplace(name); }
 
-  /// Of a mailbox that came or went, and of the name above it.
-  void tell_with_parent(std::string_view name) {
+  /// Of a mailbox that came or went, and of the name above it, whether or not there is a mailbox.
+  void tell_with_parent(const Known& mailbox) {
+    const std::string_view name = mailbox.info.name;
     tell(name);
     const auto parent = split(name).first;
     if (parent.empty()) return;
     const auto* const known = find(compared_.now, parent);
-    if (compared_.events_of(known == nullptr ? missing(parent) : *known).names) tell(parent);
+    auto above = known == nullptr ? missing(parent) : *known;
+    above.own = mailbox.own;
+    if (compared_.events_of(above).names) tell(parent);
   }
 
   void look_at(const std::string& name, const Known& mailbox, const Known* before) {
@@ -114,9 +117,9 @@ class NameChanges {
       const auto* const source = find(compared_.before, old->second);
       if (!follows_parent(name) && events_of(mailbox, source).names) tell(name);
     } else if (events.names && mailbox.info.exists && !(exists(before) && before->info.ref == mailbox.info.ref)) {
-      tell_with_parent(name);
+      tell_with_parent(mailbox);
     } else if (events.names && !mailbox.info.exists && exists(before) && !gone_by_rename_.contains(name)) {
-      tell_with_parent(name);
+      tell_with_parent(mailbox);
     } else if (events.any() && mailbox.info.exists && exists(before) && is_readable(mailbox) != is_readable(*before)) {
       tell(name);
     }
@@ -126,7 +129,7 @@ class NameChanges {
   void look_at_gone(const std::string& name, const Known& before) {
     if (compared_.forgiven(name)) return;
     const auto events = compared_.events_of(before);
-    if (events.names && before.info.exists && !gone_by_rename_.contains(name)) tell_with_parent(name);
+    if (events.names && before.info.exists && !gone_by_rename_.contains(name)) tell_with_parent(before);
     if (events.subscriptions && before.info.subscribed) tell(name);
   }
 
@@ -183,9 +186,10 @@ async::Task<void> append_status_changes(Context& context, const Compared& compar
     const auto events = compared.events_of(*mailbox);
     if (!events.messages || (context.selected && context.selected->ref() == mailbox->info.ref)) continue;
     const auto known = before.find(mailbox->info.ref);
-    const auto status = known == before.end() ? store::Status() : known->second->info.status;
+    const bool is_new = known == before.end() || !is_readable(*known->second);
+    const auto status = is_new ? store::Status() : known->second->info.status;
     const auto items = status_items(status, mailbox->info.status, events, context.enabled.condstore);
-    if (items.empty() || (known == before.end() && mailbox->info.status.uidnext == 1)) continue;
+    if (items.empty() || (is_new && mailbox->info.status.uidnext == 1)) continue;
     (void)co_await append_status(context, mailbox->info, items);
   }
 }
