@@ -19,7 +19,7 @@ struct Site : Running {
     store::Options options;
     options.directory = (directory.path() / "store").string();
     options.shards = 1;
-    mailboxes = *store::open_sqlite(std::move(options));
+    mailboxes = *store::open_store(std::move(options));
     store = mailboxes.get();
     start();
   }
