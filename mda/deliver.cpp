@@ -208,7 +208,7 @@ class Carrier {
 
   /// Everything that one recipient sends on with the same sender, as one message in the spool.
   async::Task<void> send_on(std::size_t recipient, bool other_sender) {
-    const auto& [rcpt, plan, forwarded_from] = in_->recipients[recipient];
+    const auto& [rcpt, plan, forwarded_from, reserved] = in_->recipients[recipient];
     const auto is_wanted = [&](const Job& job) {
       return job.target.kind == Kind::kSend && job.open() && (job.target.outside && forwarded_from) == other_sender;
     };
@@ -322,7 +322,7 @@ class Carrier {
         {}, std::move(about.envelope), in_->message.size(), static_cast<std::uint32_t>(in_->recipients.size())};
     std::vector<relay::Notice> notices;
     for (std::size_t i = 0; i < replies.size(); ++i) {
-      const auto& [rcpt, plan, forwarded_from] = in_->recipients[i];
+      const auto& [rcpt, plan, forwarded_from, reserved] = in_->recipients[i];
       const bool passed_on = only_sent_on(i) && plan.targets.size() == 1;
       if (!replies[i].positive() || passed_on) continue;
       const auto action = only_sent_on(i) ? relay::Notice::Action::kRelayed : relay::Notice::Action::kDelivered;
