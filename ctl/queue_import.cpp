@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <ostream>
+#include <span>
 
 #include "ctl/client.h"
 #include "ctl/json.h"
@@ -20,7 +21,7 @@ namespace v1 = control::v1;
 constexpr std::size_t kPiece = 256u << 10;
 
 /// The envelopes that `queue export` wrote: files as they are named, those of directories in the order of their names.
-std::expected<std::vector<fs::path>, std::string> find_envelopes(const std::vector<std::string>& places) {
+std::expected<std::vector<fs::path>, std::string> find_envelopes(std::span<const std::string> places) {
   std::vector<fs::path> out;
   for (const auto& place : places) {
     std::error_code error;

@@ -238,7 +238,7 @@ TEST_CASE("guards against changing too much", "[control]") {
   auto request = everything();
   request.set_max_affected(2);
   client.call(&Stub::Drop, request, StatusCode::FAILED_PRECONDITION);
-  request.mutable_selector()->set_recipient("r@b.test");
+  request.mutable_selector()->set_all(true);
   client.call(&Stub::Drop, request, StatusCode::INVALID_ARGUMENT);  // all, and yet not all
   request = everything();
   request.set_reason(std::string(1001, 'x'));

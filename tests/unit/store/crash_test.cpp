@@ -96,7 +96,10 @@ TEST_CASE("every acknowledged delivery survives kill -9, and no UID or modseq co
       CHECK(added);
       CHECK(one.modseq > (round == 0 ? 0 : highest_modseq[one.mailbox]));
     }
-    Fixture f([&](Options& own) { own.directory = directory.path(); });
+    Fixture f([&](Options& own) {
+      own.directory = options.directory;
+      own.postgres = options.postgres;
+    });
     for (const auto& [mailbox, messages] : known) {
       const auto snapshot = f.must(f.store->snapshot(mailbox));
       highest_modseq[mailbox] = snapshot->highest_modseq();
@@ -124,7 +127,10 @@ TEST_CASE("collection by one process leaves what others use and takes what nobod
   const Directory directory;
   const Options options = test_options(directory);
   (void)run_and_kill(options, 60);
-  Fixture f([&](Options& own) { own.directory = directory.path(); });
+  Fixture f([&](Options& own) {
+    own.directory = options.directory;
+    own.postgres = options.postgres;
+  });
   for (int user = 0; user < 5; ++user) {
     const MailboxRef mailbox = f.inbox("user" + std::to_string(user) + "@a.test");
     f.must(f.store->store_flags(mailbox, {{1, kMaxUid}}, {FlagMode::kAdd, flag::kDeleted, {}, {}}));
@@ -132,6 +138,7 @@ TEST_CASE("collection by one process leaves what others use and takes what nobod
   }
   GcReport report = f.must(f.store->gc());
   CHECK(report.objects_released > 0);
+  if (!options.postgres.empty()) return;  // there are no segments
   // The new process took over the dead one's journal, whose segment is given up once a newer one is in use.
   for (int n = 0; n < 10 && report.segments_removed == 0; ++n) {
     f.deliver(message("next"));

@@ -106,7 +106,7 @@ TEST_CASE("whether a mailbox has room", "[store]") {
   f.must(f.store->check_mailbox_quota(kAnn, "INBOX", 1 << 30));
 }
 
-TEST_CASE("counting anew sets right what is wrong, and nothing else", "[store]") {
+TEST_CASE("counting anew sets right what is wrong, and nothing else", "[store][files]") {
   Fixture f;
   for (int n = 0; n < 3; ++n) f.deliver(message("m" + std::to_string(n)), kAnn, n == 0 ? flag::kSeen : flag::kDeleted);
   const auto before = f.must(f.store->find(kAnn, "INBOX")).status;
