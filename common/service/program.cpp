@@ -378,6 +378,7 @@ std::size_t thread_count(const v1::Agent& settings) {
 
 /// From a good configuration to the end of the process.
 int serve(const Program& program, Agent& agent, const std::string& path, const Signals& signals) {
+  const auto announced = directory::announced(agent.directory_file());
   async::LoopThreads loops(thread_count(agent.settings()));
   if (const auto bound = agent.bind(loops); !bound) return not_started(agent, bound.error());
   if (const auto handed = hand_over(agent.belongings(), agent.settings().user()); !handed)
@@ -395,7 +396,10 @@ int serve(const Program& program, Agent& agent, const std::string& path, const S
   }
   MainTasks tasks;
   Running running{program, agent, path, health, tasks};
+  running.announced = announced;
   running.watch_directory();
+  // What changed while the agent started.
+  running.on_announcement();
   auto control = start_control(running);
   if (!control) return not_started(agent, control.error(), &health);
 
