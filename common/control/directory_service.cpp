@@ -164,8 +164,10 @@ class DirectoryService final : public v1::DirectoryService::CallbackService {
     if (call->over()) return reactor;
     auto& shared = *call;
     shared.submit([=, this, call = std::move(call), peer = peer_of(*context)] {
+      // By its login: the address it was named by may be one that it loses.
+      const auto login = login_of(request.login());
       v1::Account before;
-      (void)find(request.login(), before);
+      (void)find(login, before);
       const auto status = write(request, edit);
       audit({.verb = verb,
              .peer = peer,
@@ -175,7 +177,7 @@ class DirectoryService final : public v1::DirectoryService::CallbackService {
              .changed = status.ok() ? 1U : 0U,
              .refused = status.error_message()});
       if (!status.ok()) return call->end(status);
-      subject_.reread_directory([=, this, login = request.login()](const std::string& fault) {
+      subject_.reread_directory([=, this](const std::string& fault) {
         call->finish([&](v1::ChangeAccountResponse& to) {
           to.set_not_in_use(utf8(fault));
           if (!find(login, *to.mutable_account())) *to.mutable_account() = before;
