@@ -44,7 +44,7 @@ class Accounts(SitesTestCase):
     def deliver(self, text="Subject: x\r\n\r\ntext\r\n", recipient=None):
         """The reply to RCPT if it is refused, else to the message."""
         with smtplib.LMTP(self.site.address, self.site.port("lmtp"), local_hostname="client.example") as client:
-            client.lhlo()
+            client.ehlo()
             client.mail("someone@far.example", [f"SIZE={len(text)}"])
             reply = client.rcpt(recipient or self.account.address)
             return reply if reply[0] != 250 else client.data(text)
@@ -117,7 +117,7 @@ class Accounts(SitesTestCase):
         text = file.read_text()
         try:
             file.write_text(text + "acount {}\n")
-            self.assertIn("acount", self.ctl("imapd", "account", "add", self.account.address, "--no-password", code=1))
+            self.assertIn("acount", self.ctl("imapd", "account", "add", self.account.address, "--no-password", code=3))
             self.assertEqual(file.read_text(), text + "acount {}\n")
         finally:
             file.write_text(text)
