@@ -33,7 +33,7 @@ std::string said(std::vector<std::string> words, int code = 0) {
 TEST_CASE("nouns, verbs and options are completed where they belong", "[ctl]") {
   using Texts = std::vector<std::string>;
   CHECK(has(completed({""}), "queue"));
-  CHECK(completed({"qu"}) == Texts{"queue"});
+  CHECK(completed({"qu"}) == Texts{"queue", "quota"});
   CHECK(completed({"queue", "re"}) == Texts{"retry", "release", "reschedule", "reroute", "requeue"});
   CHECK(completed({"--target", "unix:/x", "queue", "--json", "sho"}) == Texts{"show"});
   CHECK(completed({"queue", "show", "--h"}) == Texts{"--header", "--help"});

@@ -71,7 +71,8 @@ TEST_CASE("messages as JSON", "[ctl]") {
   CHECK(to_json(entry) ==
         "{\"message_id\":\"01\",\"ordinal\":0,\"state\":\"held\",\"sender\":\"\\\"a\\\\\\u0001\\\"@b.test\","
         "\"recipient\":\"\",\"size\":1152921504606846976,\"received\":\"2027-01-15T08:00:00.000Z\",\"attempts\":0,"
-        "\"auth_id\":\"\",\"client\":\"\",\"trace_id\":\"\",\"bounce\":false,\"next_hop\":\"\"}");
+        "\"auth_id\":\"\",\"client\":\"\",\"trace_id\":\"\",\"bounce\":false,\"next_hop\":\"\",\"notify\":\"\","
+        "\"orcpt\":\"\",\"delay_notified\":false}");
   v1::GetStatusResponse status;
   status.mutable_uptime()->set_seconds(2);
   status.mutable_uptime()->set_nanos(500'000'000);
