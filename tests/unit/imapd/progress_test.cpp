@@ -28,7 +28,6 @@ TEST_CASE("a client hears how far its command is", "[imapd]") {
     auto done = co_await client.say("CAPABILITY");
     CHECK(done[0].contains(" INPROGRESS "));
     done = co_await client.say("SEARCH BODY y");
-    CHECK(tells(done, "* OK [INPROGRESS (\"x\" 0 3)] "));
     CHECK(tells(done, "* OK [INPROGRESS (\"x\" 1 3)] "));
     CHECK_FALSE(tells(done, "* OK [INPROGRESS (\"x\" 3 3)] "));
     CHECK(has(done, "* SEARCH"));
@@ -37,7 +36,7 @@ TEST_CASE("a client hears how far its command is", "[imapd]") {
     CHECK(done.back().starts_with("OK [COPYUID "));
     co_await client.send("a] SEARCH BODY y\r\n");
     done = co_await client.until("a]");
-    CHECK(tells(done, "* OK [INPROGRESS (NIL 0 3)] "));
+    CHECK(tells(done, "* OK [INPROGRESS (NIL 1 3)] "));
     done = co_await client.say("FETCH 1:* BODY[]");
     CHECK_FALSE(tells(done, "* OK [INPROGRESS "));
   });
