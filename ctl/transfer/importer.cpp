@@ -248,8 +248,8 @@ async::Task<Outcome<void>> Importer::append(const store::MailboxInfo& mailbox, c
     const auto count = messages.size();
     const auto appended = co_await give(mailbox.ref, std::move(messages));
     if (!appended) {
-      // With a disk that fails nobody knows; else the store has said that it did not take them.
-      if (appended.error().code == store::ErrorCode::kIo) co_return trouble(mailbox.name, appended.error());
+      // After a disk or a database that failed nobody knows; else the store has said that it did not take them.
+      if (store::is_transient(appended.error().code)) co_return trouble(mailbox.name, appended.error());
       if (auto settled = state_.settle(std::nullopt); !settled) co_return settled;
       co_return trouble(mailbox.name, appended.error());
     }
