@@ -3,11 +3,57 @@
 import imaplib
 import os
 import shutil
+import socketserver
 import ssl
+import threading
 import unittest
 
 from dovecot import PASSWORD, Dovecot
 from transfers import MANY, TransferTestCase, expected, fill_maildir, read_mailbox, text_of
+
+
+class OldServer(socketserver.StreamRequestHandler):
+    """An IMAP server without all that came after RFC 2060 but namespaces, which loses its first connection while it sends
+    a message."""
+    lost = False
+
+    def say(self, *lines):
+        self.wfile.write("".join(line + "\r\n" for line in lines).encode())
+
+    def handle(self):
+        self.say("* OK [CAPABILITY IMAP4rev1] ready {5}")
+        for line in self.rfile:
+            tag, command = line.decode().rstrip("\r\n").split(" ", 1)
+            verb = command.upper()
+            if verb == "LOGIN \"OLD\" \"PA\\\"SS\"" or verb in ("CAPABILITY", "NAMESPACE", "LOGOUT"):
+                self.say({"CAP": "* CAPABILITY IMAP4rev1 NAMESPACE", "NAM": '* NAMESPACE (("INBOX." ".")) NIL (("Shared." "."))',
+                          "LOG": "* OK go on"}[verb[:3]])
+            elif verb.startswith("LIST"):
+                self.say('* LIST (\\Unmarked) "." INBOX', '* LIST () "." {8}', "INBOX.a/", '* LIST () "." "Shared.b"',
+                         '* LIST (\\Noselect) "." "INBOX.c"', '* LIST () "." "INBOX.c.d"')
+            elif verb.startswith("LSUB"):
+                self.say('* LSUB () "." "INBOX.c.d"')
+            elif verb.startswith("EXAMINE"):
+                self.box = command.split(" ", 1)[1]
+                self.say("* FLAGS (\\Seen)", "* 1 EXISTS", "* OK [UIDVALIDITY 7] yes")
+            elif "RFC822.SIZE" in verb and "INBOX.c.d" in self.box:
+                self.say(f"{tag} BAD there is nothing")
+                continue
+            elif "RFC822.SIZE" in verb:
+                self.say("* 1 FETCH (FLAGS (\\Seen) UID 5 RFC822.SIZE 17)")
+            elif "BODY.PEEK[]" not in verb:
+                self.say(f"{tag} BAD what is this?")
+                continue
+            elif not OldServer.lost:
+                OldServer.lost = True
+                self.say('* 1 FETCH (UID 5 INTERNALDATE "13-Sep-2020 12:26:40 +0000" BODY[] {50}', "Subject: ha")
+                return
+            else:
+                self.say('* 1 FETCH (BODY[] {36}', "Message-ID: <0@many>", "Subject: x", "", " INTERNALDATE \"13-Sep-2020 "
+                         "12:26:40 +0000\" UID 5)")
+            self.say(f"{tag} OK done")
+            if verb == "LOGOUT":
+                return
 
 
 @unittest.skipIf(os.geteuid() != 0, "only root can start Dovecot with a user of its own for the mail")
@@ -69,7 +115,6 @@ class ImapTransfer(TransferTestCase):
         session.append("INBOX", "", imaplib.Time2Internaldate(1_600_000_003),
                        text_of(3).replace("\n", "\r\n").encode())
         reader.store("1", "+FLAGS", "(\\Flagged)")  # here, and stays
-        reader.expunge()
         report = self.transfer(*words)
         self.assertEqual((report["messages"], report["known"], report["flags_changed"]), (1, 3, 1))
         self.assertEqual(self.far("Work/Entw&APw-rfe"), {"<2@many>": ("S", ["far", "work"], 1_600_000_002)})
@@ -100,7 +145,7 @@ class ImapTransfer(TransferTestCase):
 
     def test_logins(self):
         self.dovecot_session("two").append("INBOX", "", None, text_of(0).replace("\n", "\r\n").encode())
-        for number, mechanisms in enumerate(["scram-sha-256", "scram-sha-1 plain", "plain", "login"]):
+        for number, mechanisms in enumerate(["scram-sha-256", "scram-sha-1 plain", "plain"]):
             with self.subTest(mechanisms):
                 server = Dovecot(self.home / f"dovecot{number}", self.site.certificate, self.site.key, mechanisms)
                 self.addCleanup(server.stop)
@@ -118,6 +163,26 @@ class ImapTransfer(TransferTestCase):
         said = self.transfer("import", "imap", f"localhost:{self.dovecot.port}", "--user", "two", "--password-file",
                              self.password, code=1)
         self.assertIn("certificate", said)  # of an authority that the system does not know
+
+    def test_a_server_of_the_old_kind(self):
+        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), OldServer)
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        self.password.write_text('pa"ss\n')
+        report = self.transfer("import", "imap", f"127.0.0.1:{server.server_address[1]}", "--tls", "none", "--user", "old",
+                               "--password-file", self.password, "--into", "Aged")
+        self.assertEqual((report["mailboxes"], report["messages"]), (3, 2))
+        self.assertTrue(OldServer.lost)
+        there = {"<0@many>": ("S", [], 1_600_000_000)}
+        self.assertEqual(self.far("Aged"), there)
+        self.assertEqual(self.far("Aged/a_"), there)
+        self.assertEqual(self.reader(self.site, self.account, "Aged/c/d").untagged_responses["EXISTS"], [b"0"])
+        names = [row.decode().rpartition(" ")[2].strip('"') for row in self.reader(self.site, self.account).lsub()[1]]
+        self.assertEqual([name for name in names if "Aged/" in name], ["Aged/c/d"])
 
     def test_maildir_of_dovecot_there_and_back(self):
         session = self.dovecot_session("three")
