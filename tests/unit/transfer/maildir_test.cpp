@@ -63,7 +63,8 @@ TEST_CASE("folders as directories within directories", "[transfer]") {
   Site site;
   write_file(site.path("mail") / "INBOX/cur/1700000001.U1.h:2,S", "Subject: 1\n\n", 1'700'000'011);
   write_file(site.path("mail") / "A.b/C/new/1700000002.U2.h", "Subject: 2\n\n", 1'700'000'012);
-  REQUIRE(site.run({"import", "maildir", site.path("mail").string()}) == 0);
+  REQUIRE(site.run({"import", "maildir", site.path("mail").string(), "--progress"}) == 0);
+  CHECK(site.err.ends_with("2 of 2 messages, INBOX\n"));
   CHECK(site.messages("INBOX") == std::vector<std::string>{"1700000011 S|Subject: 1\r\n\r\n"});
   CHECK(site.messages("A.b/C") == std::vector<std::string>{"1700000012 -|Subject: 2\r\n\r\n"});
 }
