@@ -61,6 +61,7 @@ class Transfer(TransferTestCase):
         self.assertEqual(self.far("Box"), there)
         self.transfer("export", "mbox", self.home / "out", "--mailbox", "Box")
         back = mailbox.mbox(self.home / "out", create=False)
+        self.addCleanup(back.close)
         self.assertEqual([(m["Message-ID"], "".join(sorted(m.get_flags()))) for m in back],
                          [("<0@many>", "O"), ("<1@many>", "OR"), ("<2@many>", "AFO"), ("<3@many>", "DOR")])
         self.assertEqual(back[0].get_payload(), ">From here\n")
@@ -118,11 +119,7 @@ class Transfer(TransferTestCase):
             functools.partial(traffic.open_lmtp, (self.site.address, self.site.port("lmtp"))),
             functools.partial(traffic.deliver_by_lmtp, recipients=[self.account.address]))
         running = loop.start(senders.run(2))
-        batches = lambda: state.read_text(errors="replace").count("\nbatch ") if state.exists() else 0
-        killed = 0
-        for _ in range(4):
-            so_far = batches()
-            killed += self.kill_when(lambda: batches() > so_far, *words)
+        killed = self.kill_at(state, ["done", "batch", "batch", "done"], *words)
         self.assertGreater(killed, 1)
         report = self.transfer(*words)
         senders.stop()
@@ -158,7 +155,9 @@ class Transfer(TransferTestCase):
             killed += self.kill_when(lambda: size() > so_far, *words)
         self.assertGreater(killed, 0)
         self.transfer(*words)
-        self.assertEqual([m["Message-ID"] for m in mailbox.mbox(box, create=False)], list(expected(MANY)))
+        back = mailbox.mbox(box, create=False)
+        self.addCleanup(back.close)
+        self.assertEqual([m["Message-ID"] for m in back], list(expected(MANY)))
 
 
 if __name__ == "__main__":

@@ -31,17 +31,19 @@ def read_mailbox(reader):
     """{Message-ID: (flags, keywords, seconds of the internal date)} of the messages text_of() made in what is selected;
     none may be there twice."""
     found = {}
-    for row in reader.fetch("1:*", "(FLAGS INTERNALDATE BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])")[1]:
+    rows = reader.fetch("1:*", "(FLAGS INTERNALDATE BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])")[1]
+    for row, rest in zip(rows, [*rows[1:], b""]):
         if not isinstance(row, tuple):
             continue
+        about = row[0] + (b"" if isinstance(rest, tuple) else rest)  # some tell the flags behind the literal
         name = row[1].decode().partition(": ")[2].strip()
         if not name.endswith("@many>"):
             continue
         assert name not in found, f"{name} is there twice"
-        flags = [flag.decode() for flag in imaplib.ParseFlags(row[0])]
+        flags = [flag.decode() for flag in imaplib.ParseFlags(about)]
         found[name] = ("".join(sorted(LETTERS[flag] for flag in flags if flag in LETTERS)),
                        sorted(flag for flag in flags if not flag.startswith("\\")),
-                       int(time.mktime(imaplib.Internaldate2tuple(row[0]))))
+                       int(time.mktime(imaplib.Internaldate2tuple(about))))
     return found
 
 
@@ -81,3 +83,12 @@ class TransferTestCase(SitesTestCase):
         wait_until(lambda: condition() or process.poll() is not None, 120, "the transfer under way")
         process.kill()
         return process.wait() == -9
+
+    def kill_at(self, state, lines, *words):
+        """Kills a run as soon as the state file has one more line of the kind, for each of `lines`; how many were."""
+        killed = 0
+        for kind in lines:
+            count = lambda: state.read_text(errors="replace").count(f"\n{kind} ") if state.exists() else 0
+            so_far = count()
+            killed += self.kill_when(lambda: count() > so_far, *words)
+        return killed
