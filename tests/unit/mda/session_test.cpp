@@ -397,7 +397,7 @@ TEST_CASE("many sessions deliver to one mbox at the same time", "[mda]") {
   CHECK(mda.inbox("ann@a.test").size() == 20);
 }
 
-TEST_CASE("a disk that takes nothing is a reason to try again, and shows until it does", "[mda]") {
+TEST_CASE("a disk that takes nothing is a reason to try again, and shows until it does", "[mda][files]") {
   Mda mda(false);
   service::RecentFault fault;
   mda.services->delivery.store_fault = &fault;
