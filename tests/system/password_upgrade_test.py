@@ -104,7 +104,8 @@ class PasswordUpgrade(SitesTestCase):
         self.assertTrue(self.by_imap(self.site.users[0]))
         self.site.processes["imapd"].wait_for_event("login.hash_upgraded", start=start, account=self.site.users[0].address)
         self.assertEqual(self.hash_of(person), new)
-        self.assertTrue(self.by_imap(person))
+        # The upgrade of the other one made imapd read the file again.
+        wait_until(lambda: self.by_imap(person, "another"), 30, "the new password to count")
 
     def test_a_file_that_cannot_be_written(self):
         lock = self.file.with_name(self.file.name + ".lock")

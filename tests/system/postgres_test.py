@@ -25,14 +25,14 @@ class Postgres(harness.SitesTestCase):
         cls.server = context.__enter__()
         cls.addClassCleanup(context.__exit__, None, None, None)
         database = f'store_database: "{cls.server.conninfo} dbname=postgres"\n'
-        cls.options = {"overrides": {"a": {"mda": database, "imapd": database}}}
+        cls.options = {"overrides": {"b": {"mda": database, "imapd": database}}}
         super().setUpClass()
         cls.second = cls.start_second()
 
     @classmethod
     def start_second(cls):
         """As an imapd of another host: of the store it shares nothing but the database."""
-        site = cls.pair.a
+        site = cls.pair.b
         text = site.config_file("imapd").read_text()
         for service, port in SECOND.items():
             text = text.replace(f'"{site.endpoint(service)}"', f'"{site.address}:{port}"')
@@ -42,7 +42,7 @@ class Postgres(harness.SitesTestCase):
                         for agent in ("mda", "imapd"))
         text = text.replace('imapd2.control" }', f'imapd2.control"{peers} }}')
         site.config_file("imapd2").write_text(text)
-        process = Process("imapd2@a", [harness.BIN / "imapd", "--config", site.config_file("imapd2")],
+        process = Process("imapd2@b", [harness.BIN / "imapd", "--config", site.config_file("imapd2")],
                           site.directory / "log" / "imapd2.log")
         process.start()
         cls.addClassCleanup(process.stop)
@@ -50,7 +50,7 @@ class Postgres(harness.SitesTestCase):
         return process
 
     def second_reader(self, account):
-        reader = Reader(self.pair.a.address, SECOND["imap"], timeout=60)
+        reader = Reader(self.pair.b.address, SECOND["imap"], timeout=60)
         self.addCleanup(self._close, reader)
         reader.starttls(self.tls())
         reader.login(account.address, account.password)
@@ -58,11 +58,11 @@ class Postgres(harness.SitesTestCase):
         return reader
 
     def test_both_hosts_show_the_same(self):
-        a = self.pair.a
-        user = a.users[1]
+        b = self.pair.b
+        user = b.users[1]
         other = self.second_reader(user)
-        sent = self.send(a, a.users[0], user.address)
-        first = self.wait_for_message(a, user, sent["Message-ID"])
+        sent = self.send(b, b.users[0], user.address)
+        first = self.wait_for_message(b, user, sent["Message-ID"])
         self.assert_intact(sent, first)
 
         def find():
@@ -72,7 +72,7 @@ class Postgres(harness.SitesTestCase):
         number = wait_until(find, 30, "the message at the other host")[0]
         self.assertEqual(other.fetch(number, "(BODY.PEEK[])")[1][0][1], first)
         other.store(number, "+FLAGS", r"(\Flagged $Work)")
-        reader = self.reader(a, user)
+        reader = self.reader(b, user)
         flags = wait_until(lambda: reader.noop() and b"$Work" in reader.fetch(number, "(FLAGS)")[1][0] and
                            reader.fetch(number, "(FLAGS)")[1][0], 30, "the flags")
         self.assertIn(rb"\Flagged", flags)
@@ -84,14 +84,14 @@ class Postgres(harness.SitesTestCase):
 
     def test_a_session_of_the_other_host_is_woken(self):
         """By a hint: it looks by itself only every ten seconds."""
-        a = self.pair.a
-        other = self.second_reader(a.users[1])
+        b = self.pair.b
+        other = self.second_reader(b.users[1])
         other.idle()
         waits = []
         for _ in range(5):
             begun = time.monotonic()
-            with smtplib.LMTP(a.address, a.port("lmtp"), local_hostname="client.example") as lmtp:
-                lmtp.sendmail(a.users[0].address, [a.users[1].address], b"Subject: hint\r\n\r\ntext\r\n")
+            with smtplib.LMTP(b.address, b.port("lmtp"), local_hostname="client.example") as lmtp:
+                lmtp.sendmail(b.users[0].address, [b.users[1].address], b"Subject: hint\r\n\r\ntext\r\n")
                 begun = time.monotonic()
             other.wait_for(rb"\* \d+ EXISTS")
             waits.append(time.monotonic() - begun)
@@ -99,7 +99,7 @@ class Postgres(harness.SitesTestCase):
         self.assertLess(sorted(waits)[2], 2, waits)
 
     def test_the_server_goes_and_comes_back(self):
-        site = self.pair.a
+        site = self.pair.b
         users = [user.address for user in site.users]
         loop = traffic.Loop()
         self.addCleanup(loop.close)
