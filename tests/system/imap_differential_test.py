@@ -138,6 +138,15 @@ def without_children(entries):
             for entry in entries]
 
 
+def said_noselect(one, two):
+    """Whether they differ only in \\Noselect that `one` has, of leaves."""
+    def without(entries):
+        return sorted((entry[0], sorted(entry[1] - {"\\noselect"}), *entry[2:]) for entry in entries)
+
+    return ({entry[0] for entry in one + two} == {"LIST"} and without(one) == without(two)
+            and all("\\hasnochildren" in entry[1] for entry in one if "\\noselect" in entry[1]))
+
+
 def lost_date(difference):
     return (difference.item == "ENVELOPE" and difference.one[0] is None
             and repr(difference.one[1:]) == repr(difference.two[1:]).replace("folded  subject", "folded subject"))
@@ -186,6 +195,8 @@ EXPLAINED = {
         lambda d: d.verb in ("STORE", "EXPUNGE", "MOVE") and d.read_only and d.name in ("status", "code"),
     "RFC 5258 section 3: \\HasChildren and \\HasNoChildren may be told without being asked for":
         lambda d: d.verb in ("LIST", "LSUB") and d.name == "other" and without_children(d.one) == without_children(d.two),
+    "RFC 3501 section 7.2.2 (\\Noselect): Dovecot says it of a mailbox that is there, if another session works on it just then":
+        lambda d: d.verb == "LIST" and d.name == "other" and said_noselect(d.one, d.two),
 }
 
 
