@@ -1,6 +1,7 @@
 #include "common/control/confirm.h"
 
 #include "common/base/ascii.h"
+#include "common/base/encoding.h"
 #include "common/control/convert.h"
 #include "common/crypto/digest.h"
 
@@ -11,16 +12,6 @@ using Request = v1::ChangeQueueRequest;
 
 constexpr auto kValid = std::chrono::minutes(10);
 constexpr std::size_t kKeyOctets = 32, kShownOctets = 12;
-
-std::string hex(std::string_view octets) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string out;
-  for (const unsigned char octet : octets) {
-    out += kDigits[octet >> 4];
-    out += kDigits[octet & 15];
-  }
-  return out;
-}
 
 /// "seconds-mac".
 std::string token_of(ChangeVerb verb, const v1::ChangeRequest& request, std::int64_t seconds) {
@@ -34,7 +25,7 @@ std::string token_of(ChangeVerb verb, const v1::ChangeRequest& request, std::int
   what.clear_confirm_token();
   const auto issued = std::to_string(seconds);
   const auto mac = crypto::hmac(crypto::Digest::kSha256, key, issued + " " + change.SerializeAsString());
-  return issued + "-" + hex(std::string_view(mac).substr(0, kShownOctets));
+  return issued + "-" + hex_encode(std::string_view(mac).substr(0, kShownOctets));
 }
 
 }  // namespace
