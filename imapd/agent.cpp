@@ -115,10 +115,11 @@ service::Status Agent::start() {
   return {};
 }
 
-async::Task<std::string> Agent::authenticate(sasl::Claim claim) {
+async::Task<std::expected<std::string, service::LoginFailure>> Agent::authenticate(sasl::Claim claim) {
   const auto settings = settings_.get();
-  const auto* account = co_await passwords_.authenticate(settings->directory, std::move(claim), settings->tokens);
-  co_return account == nullptr ? std::string() : account->login;
+  const auto account = co_await passwords_.authenticate(settings->directory, std::move(claim), settings->tokens);
+  if (!account) co_return std::unexpected(account.error());
+  co_return (*account)->login;
 }
 
 async::Task<void> Agent::serve(std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener,

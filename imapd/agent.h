@@ -1,5 +1,6 @@
 // The imapd as the frame of a daemon runs it: settings, the store, listeners, and what all sessions share.
 #pragma once
+#include <expected>
 #include <memory>
 #include <string>
 #include <vector>
@@ -43,7 +44,7 @@ class Agent : public service::Agent {
   std::unique_ptr<service::Acceptor> make_acceptor(async::LoopThreads& loops, Protocol protocol);
   async::Task<void> serve(std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener,
                           Protocol protocol);
-  async::Task<std::string> authenticate(sasl::Claim claim);
+  async::Task<std::expected<std::string, service::LoginFailure>> authenticate(sasl::Claim claim);
   store::Options store_options() const;
 
   const SettingsPtr first_;  // as the agent was started; what a restart alone can change is taken from here

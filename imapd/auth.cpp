@@ -16,16 +16,20 @@ constexpr const char* kAfterLogin =
     "PARTIAL SORT SORT=DISPLAY ESORT I18NLEVEL=1 SEARCH=FUZZY FILTERS CONTEXT=SEARCH CONTEXT=SORT MULTISEARCH NOTIFY "
     "THREAD=REFERENCES THREAD=ORDEREDSUBJECT METADATA LIST-METADATA QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE";
 
+constexpr const char* kWrongLogin = "AUTHENTICATIONFAILED";  // RFC 5530
+
 async::Task<Reply> check(Context& context, sasl::Claim claim) {
   auto account = co_await log_in(context.services, {"imap", context.client, context.secure, context.options.guard},
                                  std::move(claim), context.failed_logins);
   if (!account && account.error() == Refusal::kTooMany)
     co_return Reply::no("Too many sessions of this account", "LIMIT");
+  if (!account && account.error() == Refusal::kUnknown)
+    co_return Reply::no("Nobody can tell now who you are, come later", "UNAVAILABLE");
   if (!account && account.error() == Refusal::kLater) {
     context.failed_logins = kMostFailedLogins;
     co_return Reply::no("Too many failed logins, come later", "UNAVAILABLE");
   }
-  if (!account) co_return Reply::no("Wrong user or password", "AUTHENTICATIONFAILED");
+  if (!account) co_return Reply::no("Wrong user or password", kWrongLogin);
   context.account = *std::move(account);
   co_return Reply::ok("Logged in", "CAPABILITY " + capabilities(context));
 }
@@ -65,7 +69,8 @@ Answer authenticate(Context& context, Input& input, const Authenticate& command)
   for (;;) {
     if (auto* claim = std::get_if<sasl::Claim>(&outcome)) {
       auto reply = co_await check(context, std::move(*claim));
-      const auto last = reply.kind == Reply::Kind::kNo ? exchange.refused() : std::nullopt;
+      const bool wrong = reply.kind == Reply::Kind::kNo && reply.code == kWrongLogin;
+      const auto last = wrong ? exchange.refused() : std::nullopt;
       if (!last) co_return reply;
       context.output.line("+ " + last->text);
       const auto line = co_await input.line(context.options.login_timeout);

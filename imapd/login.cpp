@@ -19,22 +19,29 @@ async::Task<std::expected<std::string, Refusal>> log_in(Services& services, Appl
   }
   const bool guess = service::can_be_guessed(claim);
   auto account = co_await services.authenticate(std::move(claim));
-  service::count_login(applicant.protocol, !account.empty());
-  if (account.empty()) {
+  service::count_login(applicant.protocol, account.has_value());
+  if (!account && account.error() == service::LoginFailure::kUnavailable) {
+    log::warn("imap.login_refused", {{"login", who},
+                                     {"peer", peer},
+                                     {"protocol", applicant.protocol},
+                                     {"reason", "the authorization server does not answer"}});
+    co_return std::unexpected(Refusal::kUnknown);
+  }
+  if (!account) {
     log::warn("imap.login_refused",
               {{"login", who}, {"peer", peer}, {"protocol", applicant.protocol}, {"reason", "wrong user or password"}});
     if (applicant.guard != nullptr && guess) applicant.guard->failed(applicant.address, who, wall_now());
     if (++failed > 1) co_await async::sleep_for(service::kLoginPause);
     co_return std::unexpected(Refusal::kWrong);
   }
-  if (services.on_login && !services.on_login(account)) {
+  if (services.on_login && !services.on_login(*account)) {
     log::warn("imap.login_refused",
-              {{"login", account}, {"peer", peer}, {"protocol", applicant.protocol}, {"reason", "too many sessions"}});
+              {{"login", *account}, {"peer", peer}, {"protocol", applicant.protocol}, {"reason", "too many sessions"}});
     co_return std::unexpected(Refusal::kTooMany);
   }
   log::info("imap.login",
-            {{"account", account}, {"peer", peer}, {"protocol", applicant.protocol}, {"tls", applicant.secure}});
-  co_return account;
+            {{"account", *account}, {"peer", peer}, {"protocol", applicant.protocol}, {"tls", applicant.secure}});
+  co_return *std::move(account);
 }
 
 std::vector<std::string> offered_mechanisms(const Services& services, bool secure,

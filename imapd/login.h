@@ -24,6 +24,7 @@ enum class Refusal {
   kLater,    // too many have failed; the session is to end
   kWrong,    // no such user, or a wrong password; answered late from the second time on
   kTooMany,  // sessions of the account
+  kUnknown,  // nobody can tell now: an authorization server does not answer
 };
 
 /// The account, which Services::on_login has let in. `failed` counts refusals of the first kind; `services` and

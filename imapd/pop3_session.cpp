@@ -190,6 +190,8 @@ class Pop3Session {
   async::Task<void> check(sasl::Claim claim, sasl::Exchange* exchange = nullptr) {
     auto account = co_await log_in(services_, applicant_, std::move(claim), failed_logins_);
     if (!account && account.error() == Refusal::kTooMany) co_return error("[SYS/TEMP] Too many sessions");
+    if (!account && account.error() == Refusal::kUnknown)
+      co_return error("[SYS/TEMP] Nobody can tell now who you are, come later");
     if (!account && account.error() == Refusal::kLater)
       co_return end_with("[SYS/TEMP] Too many failed logins, come later");
     if (!account) {

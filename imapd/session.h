@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <expected>
 #include <functional>
 #include <memory>
 #include <string>
@@ -18,6 +19,7 @@
 #include "common/net/stream.h"
 #include "common/sasl/server.h"
 #include "common/service/byte_budget.h"
+#include "common/service/login_failure.h"
 #include "common/service/login_guard.h"
 #include "common/service/tally.h"
 #include "common/store/namespaces.h"
@@ -56,7 +58,7 @@ struct Services {
   store::Store& store;
   /// The name in the store of the account that the claim leads to; "" if it leads to none, after as long as otherwise,
   /// so that time does not tell which users exist.
-  std::function<async::Task<std::string>(sasl::Claim claim)> authenticate;
+  std::function<async::Task<std::expected<std::string, service::LoginFailure>>(sasl::Claim claim)> authenticate;
   /// What AUTHENTICATE offers where passwords are taken, and what these mechanisms need.
   std::function<std::vector<std::string>()> mechanisms = sasl::password_mechanisms;
   std::function<sasl::Verifiers()> verifiers = [] { return sasl::Verifiers(); };

@@ -145,11 +145,12 @@ async::Task<void> Agent::serve_scripts(std::unique_ptr<net::Stream> stream, cons
   co_await serve_managesieve(std::move(stream), options, *managesieve_);
 }
 
-async::Task<std::string> Agent::authenticate(sasl::Claim claim) {
+async::Task<std::expected<std::string, service::LoginFailure>> Agent::authenticate(sasl::Claim claim) {
   const auto settings = settings_.get();
-  const auto* account =
+  const auto account =
       co_await passwords_.authenticate(settings->tables.directory, std::move(claim), settings->sieve_tokens);
-  co_return account == nullptr ? std::string() : account->login;
+  if (!account) co_return std::unexpected(account.error());
+  co_return (*account)->login;
 }
 
 service::Preview Agent::preview(const config::Input& input) const {

@@ -1,5 +1,6 @@
 // The mda as the frame of a daemon runs it: settings, the store, the queue of what is sent on, listeners.
 #pragma once
+#include <expected>
 #include <memory>
 #include <string>
 #include <vector>
@@ -43,7 +44,7 @@ class Agent : public service::Agent {
  private:
   async::Task<void> serve(std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener);
   async::Task<void> serve_scripts(std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener);
-  async::Task<std::string> authenticate(sasl::Claim claim);
+  async::Task<std::expected<std::string, service::LoginFailure>> authenticate(sasl::Claim claim);
   store::Options store_options() const;
 
   const SettingsPtr first_;  // as the agent was started

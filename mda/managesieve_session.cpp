@@ -321,7 +321,8 @@ class Session {
     for (;;) {
       if (auto* claim = std::get_if<sasl::Claim>(&outcome)) {
         auto answer = co_await check_login(std::move(*claim));
-        if (const auto last = answer.kind == Answer::Kind::kNo ? exchange.refused() : std::nullopt) {
+        if (const auto last =
+                answer.kind == Answer::Kind::kNo && answer.code.empty() ? exchange.refused() : std::nullopt) {
           out_ += managesieve_string(last->text) + "\r\n";
           auto reply = co_await read();
           if (!reply) co_return;
@@ -360,15 +361,17 @@ class Session {
     if (!admitted) co_return Answer{Answer::Kind::kBye, "Too many failed logins, come later", "TRYLATER"};
     const bool guess = service::can_be_guessed(claim);
     auto login = co_await services_.authenticate(std::move(claim));
-    service::count_login("managesieve", !login.empty());
-    if (login.empty()) {
+    service::count_login("managesieve", login.has_value());
+    if (!login && login.error() == service::LoginFailure::kUnavailable)
+      co_return no("Nobody can tell now who you are, come later", "TRYLATER");
+    if (!login) {
       log::warn("managesieve.login_refused", {{"login", user}, {"peer", peer_}});
       if (guess) services_.guard.failed(client, user, wall_now());
       if (++failed_logins_ > 1) co_await async::sleep_for(service::kLoginPause);
       if (failed_logins_ >= kMostFailedLogins) co_return Answer{Answer::Kind::kBye, "Too many failed logins"};
       co_return no("Wrong user or password");
     }
-    login_ = std::move(login);
+    login_ = *std::move(login);
     limit();
     if (options_.record != nullptr) options_.record->logged_in(login_);
     log::info("managesieve.login", {{"account", login_}, {"peer", peer_}});

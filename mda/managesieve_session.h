@@ -2,6 +2,7 @@
 #pragma once
 #include <atomic>
 #include <chrono>
+#include <expected>
 #include <functional>
 #include <memory>
 #include <string>
@@ -12,6 +13,7 @@
 #include "common/net/sessions.h"
 #include "common/net/stream.h"
 #include "common/sasl/server.h"
+#include "common/service/login_failure.h"
 #include "common/service/login_guard.h"
 #include "common/tls/server_context.h"
 #include "mda/scripts.h"
@@ -35,7 +37,7 @@ struct ManageSieveServices {
   Scripts& scripts;
   async::ThreadPool& files;
   /// The login of the account that the claim leads to, or "".
-  std::function<async::Task<std::string>(sasl::Claim claim)> authenticate;
+  std::function<async::Task<std::expected<std::string, service::LoginFailure>>(sasl::Claim claim)> authenticate;
   /// What AUTHENTICATE offers within TLS, and what these mechanisms need.
   std::function<std::vector<std::string>()> mechanisms;
   std::function<sasl::Verifiers()> verifiers;

@@ -34,9 +34,9 @@ async::Task<bool> OdmrSession::authenticate(SettingsPtr settings, const sasl::Cl
     co_return *own&& itself;
   }
   if (!settings->directory) co_return false;
-  const auto* account = co_await passwords_.authenticate(settings->directory, claim);
-  if (account == nullptr) co_return false;
-  login_ = account->login;
+  const auto account = co_await passwords_.authenticate(settings->directory, claim);
+  if (!account) co_return false;
+  login_ = (*account)->login;
   co_return true;
 }
 

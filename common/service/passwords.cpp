@@ -36,38 +36,49 @@ bool fits(const Secret& secret, const std::string& password) {
 
 }  // namespace
 
-async::Task<const directory::Account*> Passwords::authenticate(directory::DirectoryPtr directory, sasl::Claim claim,
-                                                               std::shared_ptr<Tokens> tokens) {
+async::Task<Login> Passwords::authenticate(directory::DirectoryPtr directory, sasl::Claim claim,
+                                           std::shared_ptr<Tokens> tokens) {
+  constexpr auto kRefused = std::unexpected(LoginFailure::kRefused);
   if (auto* const token = std::get_if<sasl::BearerToken>(&claim.evidence)) {
-    claim.evidence = co_await check_token(std::move(tokens), std::move(token->text), claim.authentication);
+    const auto checked = co_await check_token(std::move(tokens), std::move(token->text), claim.authentication);
+    if (!checked) co_return std::unexpected(checked.error());
+    claim.evidence = sasl::Verdict::kProven;
   }
   const auto* account = directory->find_account(claim.authentication);
   if (account != nullptr && !account->enabled) account = nullptr;
   if (account != nullptr && directory->find_account(claim.user()) != account) account = nullptr;
-  if (const auto* const verdict = std::get_if<sasl::Verdict>(&claim.evidence))
-    co_return *verdict == sasl::Verdict::kProven ? account : nullptr;
+  if (const auto* const verdict = std::get_if<sasl::Verdict>(&claim.evidence)) {
+    if (account == nullptr || *verdict != sasl::Verdict::kProven) co_return kRefused;
+    co_return account;
+  }
   if (account != nullptr && !account->can_log_in()) account = nullptr;
   auto* const password = std::get_if<sasl::Password>(&claim.evidence);
-  if (password == nullptr) co_return nullptr;  // hashes prove nothing of CRAM-MD5
+  if (password == nullptr) co_return kRefused;  // hashes prove nothing of CRAM-MD5
   auto secret = account != nullptr ? secret_of(*account) : decoy(*directory);
   const bool good = co_await async::offload(
       pool_, [&text = password->text, secret = std::move(secret)] { return fits(secret, text); });
-  if (!good) co_return nullptr;
-  if (account != nullptr && upgrades_.wants(*directory, *account)) {
+  if (!good || account == nullptr) co_return kRefused;
+  if (upgrades_.wants(*directory, *account)) {
     pool_.submit(
         [directory, account, text = std::move(password->text)] { HashUpgrades::run(*directory, *account, text); });
   }
   co_return account;
 }
 
-async::Task<sasl::Verdict> Passwords::check_token(std::shared_ptr<Tokens> tokens, std::string text,
-                                                  std::string& login) {
-  if (tokens == nullptr) co_return sasl::Verdict::kDisproven;
-  const auto found = co_await async::offload(token_pool_, [tokens, &text] { return tokens->check(text); });
-  if (found) login = *found;
-  if (found) co_return sasl::Verdict::kProven;
-  log::info("token.refused", {{"login", login}, {"reason", found.error()}});
-  co_return sasl::Verdict::kDisproven;
+async::Task<std::expected<void, LoginFailure>> Passwords::check_token(std::shared_ptr<Tokens> tokens, std::string text,
+                                                                      std::string& login) {
+  if (tokens == nullptr) co_return std::unexpected(LoginFailure::kRefused);
+  auto found = co_await async::offload(token_pool_, [tokens, &text] { return tokens->check(text); });
+  if (found) {
+    login = *std::move(found);
+    co_return std::expected<void, LoginFailure>();
+  }
+  if (found.error().unavailable) {
+    log::warn("token.not_checked", {{"login", login}, {"reason", found.error().reason}});
+    co_return std::unexpected(LoginFailure::kUnavailable);
+  }
+  log::info("token.refused", {{"login", login}, {"reason", found.error().reason}});
+  co_return std::unexpected(LoginFailure::kRefused);
 }
 
 std::vector<std::string> mechanisms(const directory::Directory& directory, const Tokens* tokens) {

@@ -2,6 +2,7 @@
 // thread.
 #pragma once
 #include <chrono>
+#include <expected>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "common/directory/directory.h"
 #include "common/sasl/server.h"
 #include "common/service/hash_upgrades.h"
+#include "common/service/login_failure.h"
 #include "common/service/tokens.h"
 
 namespace quartet::service {
@@ -19,22 +21,24 @@ inline constexpr std::chrono::seconds kLoginPause{2};
 /// Tokens that are checked at a time.
 inline constexpr std::size_t kTokenThreads = 4;
 
+/// The account, which the directory it was found in keeps alive.
+using Login = std::expected<const directory::Account*, LoginFailure>;
+
 class Passwords {
  public:
   explicit Passwords(std::size_t threads, std::chrono::milliseconds pause = kLoginPause)
       : pause_(pause), pool_("password", threads), token_pool_("token", kTokenThreads) {}
 
-  /// The account, which `directory` keeps alive, or null: no such user, wrong password, disabled, or the authorization
-  /// identity (RFC 4616 section 2) names somebody else. Takes as long for users who do not exist, so that time does not
-  /// tell which do. Resumes on the caller's loop. A hash that is to be upgraded is, after that.
-  /// `tokens` check tokens; null: none are taken.
-  async::Task<const directory::Account*> authenticate(directory::DirectoryPtr directory, sasl::Claim claim,
-                                                      std::shared_ptr<Tokens> tokens = nullptr);
+  /// Takes as long for users who do not exist, so that time does not tell which do. Resumes on the caller's loop. A
+  /// hash that is to be upgraded is, after that. `tokens` check tokens; null: none are taken.
+  async::Task<Login> authenticate(directory::DirectoryPtr directory, sasl::Claim claim,
+                                  std::shared_ptr<Tokens> tokens = nullptr);
   std::chrono::milliseconds pause() const { return pause_; }
 
  private:
   /// A token proves a login, which is then put in the place of the client's own word.
-  async::Task<sasl::Verdict> check_token(std::shared_ptr<Tokens> tokens, std::string text, std::string& login);
+  async::Task<std::expected<void, LoginFailure>> check_token(std::shared_ptr<Tokens> tokens, std::string text,
+                                                             std::string& login);
 
   HashUpgrades upgrades_;
   std::chrono::milliseconds pause_;

@@ -9,21 +9,33 @@ namespace {
 
 constexpr auto kKeysAge = std::chrono::hours(1);
 
+std::unexpected<TokenRefusal> refuse(std::string reason) { return std::unexpected(TokenRefusal{std::move(reason)}); }
+std::unexpected<TokenRefusal> cannot_tell(std::string reason) {
+  return std::unexpected(TokenRefusal{std::move(reason), true});
+}
+
 }  // namespace
 
-std::expected<std::string, std::string> Tokens::check(std::string_view text) {
+std::expected<std::string, TokenRefusal> Tokens::check(std::string_view text) {
   if (options_.introspection) return ask(text);
   const auto token = oauth::parse_token(text);
-  if (!token) return std::unexpected(token.error());
+  if (!token) return refuse(token.error());
   const auto known = keys();
   auto signature = known ? oauth::check_signature(*token, *known) : oauth::Signature::kUnknownKey;
   if (signature == oauth::Signature::kUnknownKey) {
     const auto newer = keys(known);
-    if (newer && newer != known) signature = oauth::check_signature(*token, *newer);
+    if (!newer) return cannot_tell("there are no keys to check it by");
+    if (newer != known) signature = oauth::check_signature(*token, *newer);
   }
-  if (signature == oauth::Signature::kUnknownKey) return std::unexpected("none of the keys has signed it");
-  if (signature == oauth::Signature::kBad) return std::unexpected("its signature is wrong");
-  return oauth::account_of(token->claims, options_.rules, wall_now());
+  if (signature == oauth::Signature::kUnknownKey) return refuse("none of the keys has signed it");
+  if (signature == oauth::Signature::kBad) return refuse("its signature is wrong");
+  return account_of(token->claims);
+}
+
+std::expected<std::string, TokenRefusal> Tokens::account_of(const oauth::Object& claims) const {
+  auto account = oauth::account_of(claims, options_.rules, wall_now());
+  if (!account) return refuse(std::move(account.error()));
+  return *std::move(account);
 }
 
 Tokens::Keys Tokens::keys(const Keys& outdated) {
@@ -50,19 +62,19 @@ void Tokens::fetch() {
   fetched_ = std::chrono::steady_clock::now();
 }
 
-std::expected<std::string, std::string> Tokens::ask(std::string_view text) const {
+std::expected<std::string, TokenRefusal> Tokens::ask(std::string_view text) const {
   const auto response = https::call({.url = *options_.introspection,
                                      .form = {{"token", std::string(text)}, {"token_type_hint", "access_token"}},
                                      .user = options_.client_id,
                                      .password = options_.client_secret},
                                     options_.https);
-  if (!response) return std::unexpected(response.error().text);
-  if (response->status != 200) return std::unexpected(fmt::format("the server answered {}", response->status));
+  if (!response) return cannot_tell(response.error().text);
+  if (response->status != 200) return cannot_tell(fmt::format("the server answered {}", response->status));
   const auto answer = oauth::parse_object(response->body);
-  if (!answer) return std::unexpected("the server's answer is no JSON object");
+  if (!answer) return cannot_tell("the server's answer is no JSON object");
   const auto* const active = oauth::member_of(*answer, "active");
-  if (active == nullptr || !active->bool_value()) return std::unexpected("it is not active");
-  return oauth::account_of(*answer, options_.rules, wall_now());
+  if (active == nullptr || !active->bool_value()) return refuse("it is not active");
+  return account_of(*answer);
 }
 
 std::string token_refusal(const std::shared_ptr<Tokens>& tokens) { return tokens ? tokens->refusal() : std::string(); }

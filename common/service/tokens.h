@@ -28,13 +28,19 @@ struct TokenOptions {
   std::string refusal;                   // see sasl::Means
 };
 
+/// Why a token lets nobody in.
+struct TokenRefusal {
+  std::string reason;
+  bool unavailable = false;  // nobody could tell: the authorization server does not answer
+};
+
 /// Any thread.
 class Tokens {
  public:
   explicit Tokens(TokenOptions options) : options_(std::move(options)), keys_(options_.keys) {}
 
-  /// The login that the token is for; the error says why it is for none. Blocks while the server is asked.
-  std::expected<std::string, std::string> check(std::string_view text);
+  /// The login that the token is for. Blocks while the server is asked.
+  std::expected<std::string, TokenRefusal> check(std::string_view text);
   const std::string& refusal() const { return options_.refusal; }
 
  private:
@@ -42,7 +48,8 @@ class Tokens {
   /// What is known; fetched if that is old, or is `outdated`. Null: nothing.
   Keys keys(const Keys& outdated = nullptr);
   void fetch();
-  std::expected<std::string, std::string> ask(std::string_view text) const;
+  std::expected<std::string, TokenRefusal> ask(std::string_view text) const;
+  std::expected<std::string, TokenRefusal> account_of(const oauth::Object& claims) const;
 
   const TokenOptions options_;
   std::mutex mutex_;  // held while keys are fetched: others want them, too

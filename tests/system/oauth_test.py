@@ -263,7 +263,13 @@ class OAuth(SitesTestCase):
         self.server.stop()
         try:
             self.server.opaque["good"] = {"active": True, "username": self.account, "scope": "mail"}
-            self.assertIsNotNone(self.smtp("OAUTHBEARER", "good"))
+            client = self.submission(self.site)
+            client.ehlo()
+            shower = Shower("OAUTHBEARER", "good", self.account)
+            with self.assertRaises(smtplib.SMTPAuthenticationError) as refused:
+                client.auth("OAUTHBEARER", shower)
+            self.assertEqual(refused.exception.smtp_code, 454)  # the token may be good: come later
+            self.assertIsNone(shower.told)
             # Passwords go on.
             self.submission(self.site, self.site.users[0]).quit()
         finally:

@@ -166,11 +166,13 @@ class Server {
   store::Store& store() { return *store_; }
 
  private:
-  static async::Task<std::string> authenticate(sasl::Claim claim) {
+  static async::Task<std::expected<std::string, service::LoginFailure>> authenticate(sasl::Claim claim) {
     const auto& user = claim.authentication;
     const auto* const password = std::get_if<sasl::Password>(&claim.evidence);
     const bool good = user == "ann@a.test" && password != nullptr && password->text == "secret";
-    co_return good&& claim.user() == user ? user : std::string();
+    if (user == "nobody-can-tell@a.test") co_return std::unexpected(service::LoginFailure::kUnavailable);
+    if (!good || claim.user() != user) co_return std::unexpected(service::LoginFailure::kRefused);
+    co_return user;
   }
 
   async::Task<void> converse(Script script, std::size_t capacity) {

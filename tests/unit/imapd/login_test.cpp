@@ -28,6 +28,8 @@ TEST_CASE("LOGIN takes the right password only", "[imapd]") {
     CHECK_FALSE(greeting.contains("LOGINDISABLED"));
     const auto wrong = co_await client.say("LOGIN ann@a.test \"not this\"");
     CHECK(wrong.back().starts_with("NO [AUTHENTICATIONFAILED]"));
+    const auto unknown = co_await client.say("LOGIN nobody-can-tell@a.test x");
+    CHECK(unknown.back().starts_with("NO [UNAVAILABLE]"));
     const auto early = co_await client.say("SELECT INBOX");
     CHECK(early.back().starts_with("BAD "));
     const auto right = co_await client.say("LOGIN {10+}\r\nann@a.test \"secret\"");

@@ -190,6 +190,9 @@ TEST_CASE("who is not logged in sees nothing", "[pop3]") {
     co_await one(client, "USER ann@a.test");
     const auto wrong = co_await one(client, "PASS wrong");
     CHECK(wrong.starts_with("-ERR [AUTH]"));
+    co_await one(client, "USER nobody-can-tell@a.test");
+    const auto later = co_await one(client, "PASS x");
+    CHECK(later.starts_with("-ERR [SYS/TEMP]"));
     const auto again = co_await one(client, "PASS secret");
     CHECK(again.starts_with("-ERR"));  // RFC 1939 section 7: only directly after USER
     const auto unknown = co_await one(client, "APOP ann 0123");
