@@ -14,7 +14,12 @@ def _reached(goal, value):
     return goal.asked is None or (value >= goal.asked if goal.more else value <= goal.asked)
 
 
-def print_table(goals, results, ours="quartet"):
+def first_of_ours(names):
+    """Whose goals they are: the others are the peers."""
+    return next((name for name in names if name.startswith("quartet")), "quartet")
+
+
+def print_table(goals, results, ours):
     """`results`: {store: {work: value}}; a store without a work's value does not offer it."""
     print(f"\n{'work':34}{'unit':>8}{'best peer':>12}  {'which':18}{ours:>12}{'ratio':>8}{'asked':>10}")
     for goal in goals:

@@ -5,7 +5,11 @@ import pwd
 import random
 import shutil
 import subprocess
+import sys
 
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+
+import with_postgres
 from relays import free_address
 from sites import loopback
 from sites.certificates import Authority
@@ -24,13 +28,14 @@ class QuartetStore:
     """One mda and one imapd on a store."""
     name = "quartet"
 
-    def __init__(self, directory, binaries, users):
+    def __init__(self, directory, binaries, users, more=""):
+        """`more`: settings of both agents."""
         self._network = loopback.Network()
         self.site = Site(directory / "q", DOMAIN, self._network.address(1),
                          [(f"user{number:03}", PASSWORD) for number in range(users)],
-                         overrides={"mda": "limits { transactions: 1000000 connections_per_client: 1000 }\n",
+                         overrides={"mda": "limits { transactions: 1000000 connections_per_client: 1000 }\n" + more,
                                     "imapd": "login_in_clear: true\nsessions_per_account: 1000\n"
-                                             "trusted: \"127.0.0.0/8\"\n"})
+                                             "trusted: \"127.0.0.0/8\"\n" + more})
         self.site.prepare(Authority(directory / "ca"), "127.0.0.1:1")
         self._binaries = binaries.resolve()
         for agent in ("mda", "imapd"):
@@ -48,6 +53,21 @@ class QuartetStore:
     def stop(self):
         self.site.stop()
         self._network.close()
+
+
+class QuartetOnPostgres(QuartetStore):
+    """The same on a store in a PostgreSQL server of its own, whose work does not count."""
+    name = "quartet-postgres"
+
+    def __init__(self, directory, binaries, users):
+        self._server = with_postgres.server()
+        home = directory / "postgres"
+        home.mkdir()
+        super().__init__(home, binaries, users, f'store_database: "{self._server.__enter__().conninfo} dbname=postgres"\n')
+
+    def stop(self):
+        super().stop()
+        self._server.__exit__(None, None, None)
 
 
 class Dovecot:
@@ -130,7 +150,8 @@ service auth {{
 
 def store_kinds(binaries, users):
     """{name: what makes it of a directory}."""
-    return {"quartet": lambda directory: QuartetStore(directory, binaries, users),
+    return {**{kind.name: lambda directory, kind=kind: kind(directory, binaries, users)
+               for kind in (QuartetStore, QuartetOnPostgres)},
             **{f"dovecot-{kind}": lambda directory, kind=kind: Dovecot(f"dovecot-{kind}", kind, directory, users)
                for kind in ("sdbox", "mdbox", "maildir")}}
 

@@ -8,14 +8,13 @@ import time
 import unittest
 
 import harness
-from sites.process import Process, wait_until
+import second_imapd
+from sites.process import wait_until
 from sites.reader import Reader
 
 sys.path[:0] = [str(pathlib.Path(__file__).parents[1] / part) for part in ("fault", "support")]
 import traffic
 import with_postgres
-
-SECOND = {"imap": 10243, "imaps": 11093, "pop3": 10210, "pop3s": 11095}  # ports of the other host's imapd
 
 
 class Postgres(harness.SitesTestCase):
@@ -27,30 +26,10 @@ class Postgres(harness.SitesTestCase):
         database = f'store_database: "{cls.server.conninfo} dbname=postgres"\n'
         cls.options = {"overrides": {"b": {"mda": database, "imapd": database}}}
         super().setUpClass()
-        cls.second = cls.start_second()
-
-    @classmethod
-    def start_second(cls):
-        """As an imapd of another host: of the store it shares nothing but the database."""
-        site = cls.pair.b
-        text = site.config_file("imapd").read_text()
-        for service, port in SECOND.items():
-            text = text.replace(f'"{site.endpoint(service)}"', f'"{site.address}:{port}"')
-        text = text.replace("imapd.control", "imapd2.control").replace('/store"', '/store2"')
-        text = text.replace(f'"{site.endpoint("imapd_metrics")}"', f'"{site.address}:10184"')
-        peers = "".join(f' peer {{ name: "{agent}@{site.host_name}" address: "{site.endpoint(agent + "_control")}" }}'
-                        for agent in ("mda", "imapd"))
-        text = text.replace('imapd2.control" }', f'imapd2.control"{peers} }}')
-        site.config_file("imapd2").write_text(text)
-        process = Process("imapd2@b", [harness.BIN / "imapd", "--config", site.config_file("imapd2")],
-                          site.directory / "log" / "imapd2.log")
-        process.start()
-        cls.addClassCleanup(process.stop)
-        process.wait_for_endpoints([f"{site.address}:{SECOND['imap']}"])
-        return process
+        cls.addClassCleanup(second_imapd.start(cls.pair.b, harness.BIN).stop)
 
     def second_reader(self, account):
-        reader = Reader(self.pair.b.address, SECOND["imap"], timeout=60)
+        reader = Reader(self.pair.b.address, second_imapd.PORTS["imap"], timeout=60)
         self.addCleanup(self._close, reader)
         reader.starttls(self.tls())
         reader.login(account.address, account.password)
