@@ -25,8 +25,46 @@ std::uint32_t portable(std::string_view bytes, std::uint32_t crc) {
 }
 
 #if defined(__x86_64__)
+/// The instruction has its result three cycles later, so three pieces of this size are taken side by side.
+constexpr std::size_t kPiece = 1024;
+
+/// What as many zero octets make of a checksum, by its octets: kBehindPiece[n][octet n of it], one xor the other.
+constexpr auto kBehindPiece = [] {
+  std::array<std::uint32_t, 32> of_bit{};
+  for (std::size_t bit = 0; bit < of_bit.size(); ++bit) {
+    std::uint32_t crc = std::uint32_t{1} << bit;
+    for (std::size_t n = 0; n < kPiece; ++n) crc = kTable[crc & 0xff] ^ crc >> 8;
+    of_bit[bit] = crc;
+  }
+  std::array<std::array<std::uint32_t, 256>, 4> tables{};
+  for (std::size_t n = 0; n < tables.size(); ++n)
+    for (std::size_t octet = 0; octet < 256; ++octet)
+      for (std::size_t bit = 0; bit < 8; ++bit)
+        if ((octet >> bit & 1) != 0) tables[n][octet] ^= of_bit[8 * n + bit];
+  return tables;
+}();
+
+std::uint32_t behind_piece(std::uint64_t crc) {
+  return kBehindPiece[0][crc & 0xff] ^ kBehindPiece[1][crc >> 8 & 0xff] ^ kBehindPiece[2][crc >> 16 & 0xff] ^
+         kBehindPiece[3][crc >> 24 & 0xff];
+}
+
+__attribute__((target("sse4.2"))) std::uint64_t three_pieces(const char* bytes, std::uint64_t crc) {
+  std::uint64_t second = 0;
+  std::uint64_t third = 0;
+  for (std::size_t n = 0; n < kPiece; n += 8) {
+    std::uint64_t words[3];
+    for (std::size_t piece = 0; piece < 3; ++piece) std::memcpy(&words[piece], bytes + piece * kPiece + n, 8);
+    crc = _mm_crc32_u64(crc, words[0]);
+    second = _mm_crc32_u64(second, words[1]);
+    third = _mm_crc32_u64(third, words[2]);
+  }
+  return behind_piece(behind_piece(crc) ^ second) ^ third;
+}
+
 __attribute__((target("sse4.2"))) std::uint32_t accelerated(std::string_view bytes, std::uint32_t crc) {
   std::uint64_t state = crc;
+  for (; bytes.size() >= 3 * kPiece; bytes.remove_prefix(3 * kPiece)) state = three_pieces(bytes.data(), state);
   while (bytes.size() >= 8) {
     std::uint64_t word;
     std::memcpy(&word, bytes.data(), 8);

@@ -22,6 +22,20 @@ TEST_CASE("crc32c keeps to the vectors of RFC 3720 appendix B.4", "[base]") {
   CHECK(crc32c(rising) == 0x46DD794Eu);
 }
 
+TEST_CASE("crc32c of long texts is that of the polynomial", "[base]") {
+  std::string text(10'000, '\0');
+  std::uint32_t random = 1;
+  for (char& c : text) c = static_cast<char>((random = random * 1'103'515'245 + 12'345) >> 16);
+  for (const std::size_t size : {1, 8, 1023, 3071, 3072, 3073, 6144, 6151, 9999}) {
+    std::uint32_t expected = 0xFFFFFFFF;
+    for (const char c : std::string_view(text).substr(1, size)) {
+      expected ^= static_cast<unsigned char>(c);
+      for (int bit = 0; bit < 8; ++bit) expected = (expected & 1) != 0 ? expected >> 1 ^ 0x82F63B78u : expected >> 1;
+    }
+    CHECK(crc32c(std::string_view(text).substr(1, size)) == ~expected);
+  }
+}
+
 TEST_CASE("crc32c of a whole is that of its pieces in order", "[base]") {
   const std::string text = "the checksum goes on where it stopped";
   for (std::size_t cut = 0; cut <= text.size(); ++cut) {
