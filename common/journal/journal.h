@@ -140,6 +140,9 @@ class Reader {
   /// The whole payload, checksum verified. Blocks on the disk.
   std::expected<std::string, Error> read(const Location& location) const;
 
+  /// Lets the system fetch a piece of a segment from the disk, for who is about to read records in it. Does not wait.
+  void will_need(SegmentId segment, std::uint64_t offset, std::uint64_t size) const;
+
   /// Every record of one segment, in order (for compaction and checks). Damage is reported, what follows it still read.
   std::expected<ReplayReport, Error> scan(SegmentId segment, const ReplayHandler& handler) const;
 

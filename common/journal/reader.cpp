@@ -1,8 +1,14 @@
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
 #include <list>
 #include <mutex>
+#include <span>
 #include <unordered_map>
 
 #include "common/base/ascii.h"
@@ -20,7 +26,12 @@ class Reader::Impl {
 
   const std::filesystem::path& directory() const { return directory_; }
 
-  std::expected<std::shared_ptr<const Fd>, Error> open(SegmentId segment) {
+  struct Open {
+    Fd fd;
+    std::filesystem::path path;
+  };
+
+  std::expected<std::shared_ptr<const Open>, Error> open(SegmentId segment) {
     {
       const std::lock_guard lock(mutex_);
       if (const auto it = table_.find(segment); it != table_.end()) {
@@ -28,9 +39,10 @@ class Reader::Impl {
         return it->second->second;
       }
     }
-    auto fd = open_for_reading(directory_ / segment_name(segment));
+    auto path = directory_ / segment_name(segment);
+    auto fd = open_for_reading(path);
     if (!fd) return std::unexpected(fd.error());
-    auto shared = std::make_shared<const Fd>(std::move(*fd));
+    auto shared = std::make_shared<const Open>(std::move(*fd), std::move(path));
     const std::lock_guard lock(mutex_);
     forget_locked(segment);
     order_.emplace_front(segment, shared);
@@ -52,7 +64,7 @@ class Reader::Impl {
     table_.erase(it);
   }
 
-  using Entry = std::pair<SegmentId, std::shared_ptr<const Fd>>;
+  using Entry = std::pair<SegmentId, std::shared_ptr<const Open>>;
   std::filesystem::path directory_;
   std::size_t open_files_;
   std::mutex mutex_;
@@ -61,6 +73,30 @@ class Reader::Impl {
 };
 
 namespace {
+
+/// What stands behind `head`, which is read with it: fewer than `size` octets only at the end of the file.
+std::expected<std::string, Error> read_behind(std::span<char> head, std::size_t size, const Fd& fd,
+                                              const std::filesystem::path& path, std::uint64_t offset) {
+  std::string bytes;
+  int error = 0;
+  const auto all = head.size() + size;
+  bytes.resize_and_overwrite(size, [&](char* out, std::size_t) {
+    std::size_t done = 0;
+    while (done < all) {
+      const auto in_head = std::min(done, head.size());
+      const auto behind = done - in_head;
+      const std::array<iovec, 2> parts{{{head.data() + in_head, head.size() - in_head}, {out + behind, size - behind}}};
+      const ssize_t n = ::preadv(fd.get(), parts.data(), parts.size(), static_cast<off_t>(offset + done));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) error = errno;
+      if (n <= 0) break;
+      done += static_cast<std::size_t>(n);
+    }
+    return done - std::min(done, head.size());
+  });
+  if (error != 0) return std::unexpected(make_error(error, "cannot read " + path.string()));
+  return bytes;
+}
 
 std::string describe(const Location& location) {
   return fmt::format("record at {} of {}", location.offset, segment_name(location.segment));
@@ -78,21 +114,19 @@ std::expected<std::string, Error> read_file(const std::filesystem::path& directo
   return payload;
 }
 
-/// The payload of the record in `bytes`, which were read at the location.
-std::expected<std::string, Error> extract(const std::filesystem::path& directory, const Location& location,
-                                          std::string bytes) {
-  const auto header = decode_record_header(bytes);
+/// The payload of a record of which this was read at the location.
+std::expected<std::string, Error> check(const std::filesystem::path& directory, const Location& location,
+                                        std::string_view head, std::string payload) {
+  const auto header = decode_record_header(head);
   if (!header || header->segment != location.segment || header->offset != location.offset)
     return std::unexpected(Error{ErrorCode::kDamaged, describe(location) + " is not there"});
-  const auto payload = std::string_view(bytes).substr(kRecordHeaderSize);
   if (header->in_file != (location.file != 0) || payload.size() < header->length ||
-      crc32c(payload.substr(0, header->length)) != header->payload_crc)
+      crc32c(std::string_view(payload).substr(0, header->length)) != header->payload_crc)
     return std::unexpected(Error{ErrorCode::kDamaged, describe(location) + ": wrong checksum"});
-  if (header->in_file) return read_file(directory, location, payload.substr(0, header->length));
+  if (header->in_file) return read_file(directory, location, std::string_view(payload).substr(0, header->length));
   if (header->length != location.length)
     return std::unexpected(Error{ErrorCode::kDamaged, describe(location) + " has another length"});
-  bytes.erase(0, kRecordHeaderSize);
-  return bytes;
+  return payload;
 }
 
 }  // namespace
@@ -102,17 +136,23 @@ Reader::Reader(std::filesystem::path directory, std::size_t open_files)
 Reader::~Reader() = default;
 
 std::expected<std::string, Error> Reader::read(const Location& location) const {
-  const auto size = kRecordHeaderSize + (location.file != 0 ? kPayloadReferenceSize : location.length);
+  const std::size_t size = location.file != 0 ? kPayloadReferenceSize : location.length;
   for (bool again = false;; again = true) {
     const auto fd = impl_->open(location.segment);
     if (!fd) return std::unexpected(fd.error());
-    auto bytes = read_at(**fd, impl_->directory() / segment_name(location.segment), location.offset, size);
+    std::array<char, kRecordHeaderSize> head{};
+    auto bytes = read_behind(head, size, (*fd)->fd, (*fd)->path, location.offset);
     if (!bytes) return bytes;
-    auto payload = extract(impl_->directory(), location, std::move(*bytes));
+    auto payload = check(impl_->directory(), location, {head.data(), head.size()}, std::move(*bytes));
     if (payload || again || payload.error().code != ErrorCode::kDamaged) return payload;
     // The file may have been recycled under a descriptor that was kept: look at it by its name.
     impl_->forget(location.segment);
   }
+}
+
+void Reader::will_need(SegmentId segment, std::uint64_t offset, std::uint64_t size) const {
+  const auto fd = impl_->open(segment);
+  if (fd) ::posix_fadvise((*fd)->fd.get(), static_cast<off_t>(offset), static_cast<off_t>(size), POSIX_FADV_WILLNEED);
 }
 
 std::expected<ReplayReport, Error> Reader::scan(SegmentId segment, const ReplayHandler& handler) const {

@@ -45,6 +45,8 @@ class Bodies {
   virtual async::Task<Result<std::vector<journal::Location>>> write(std::vector<Body> bodies) = 0;
   /// Blocks. kNoMessage if it is gone.
   virtual Result<std::string> read(const journal::Location& location, std::uint64_t size) const = 0;
+  /// Ones that are to be read soon. Does not wait.
+  virtual void will_need(const std::vector<journal::Location>&) const {}
 
   // --- bytes that are removed each by itself: those with a number in Location::file ---
 

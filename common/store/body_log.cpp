@@ -85,6 +85,21 @@ Result<std::string> BodyLog::read(const journal::Location& location, std::uint64
   return std::move(*payload);
 }
 
+void BodyLog::will_need(const std::vector<journal::Location>& locations) const {
+  // What was delivered one after the other lies side by side: one piece, with what little is between.
+  constexpr std::uint64_t kBetween = 64 << 10;
+  for (std::size_t n = 0; n < locations.size();) {
+    const auto& first = locations[n];
+    std::uint64_t end = first.offset;
+    for (; n < locations.size(); ++n) {
+      const auto& next = locations[n];
+      if (next.segment != first.segment || next.offset < end || next.offset > end + kBetween) break;
+      end = next.offset + (next.file == 0 ? next.length : 0) + kTrailer;
+    }
+    reader_.will_need(first.segment, first.offset, end - first.offset);
+  }
+}
+
 Result<BodyLog::Moved> BodyLog::copy(journal::SegmentId segment, const std::set<std::uint32_t>& offsets) {
   Moved moved;
   std::vector<journal::NewRecord> unit;

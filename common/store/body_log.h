@@ -19,6 +19,7 @@ class BodyLog final : public Bodies {
 
   async::Task<Result<std::vector<journal::Location>>> write(std::vector<Body> bodies) override;
   Result<std::string> read(const journal::Location& location, std::uint64_t size) const override;
+  void will_need(const std::vector<journal::Location>& locations) const override;
 
   bool settled(journal::SegmentId segment) const override;
   void remove_file(std::uint64_t file) override { journal::remove_payload_file(directory_, file); }

@@ -67,6 +67,7 @@ class Engine final : public Store {
   Async<std::string> read_range(MailboxRef mailbox, ObjectId object, std::uint64_t offset,
                                 std::uint64_t length) override;
   Async<std::vector<Bytes>> read_many(MailboxRef mailbox, std::vector<ObjectId> objects) override;
+  Done look_at(MailboxRef mailbox, std::vector<ObjectId> objects, Look look) override;
 
   Async<Acl> acl(MailboxRef mailbox) override;
   Done set_acl(MailboxRef mailbox, std::string identifier, AclMode mode, Rights rights) override;
@@ -107,7 +108,11 @@ class Engine final : public Store {
   Async<Copied> carry(MailboxRef from, UidSet uids, MailboxRef to, bool moves);
   /// Computes digests and writes the bytes; a guard must be held.
   Async<std::vector<NewMessage>> take_in(std::vector<Bodies::Body> bodies);
+  // engine_bytes.cpp
   Result<Bytes> read_object(Database& database, ObjectId object);
+  struct Looking;
+  async::Task<void> look_on(Looking& looking);
+  void look_at_some(Looking& looking, std::size_t first, std::size_t end);
   std::string renew_headers(Database& database, ObjectId object);
 
   void upkeep();
@@ -150,6 +155,9 @@ class Engine final : public Store {
   std::thread upkeep_thread_;
   std::unique_ptr<async::ThreadPool> pool_;  // last: its threads end before what they use
 };
+
+/// Whether the objects follow one another with few others between them, so that one walk over a table finds all.
+bool are_close(const std::vector<ObjectId>& objects);
 
 /// Ready-made errors.
 std::unexpected<StoreError> no_mailbox();

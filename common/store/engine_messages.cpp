@@ -51,13 +51,15 @@ Result<Copied> copy_rows(Transaction& transaction, MailboxRef from, const UidSet
   const auto flags = map_flags(transaction, *source_account, *target_account, messages);
   if (!flags) return std::unexpected(StoreError{ErrorCode::kTooManyKeywords, target_account->name});
   const std::uint64_t modseq = transaction.next_modseq(*target_account, *target);
+  std::vector<ObjectId> objects;
   for (std::size_t n = 0; n < messages.size(); ++n) {
     MessageRow copy = messages[n];
     copy.flags = (*flags)[n];
     copy.modseq = modseq;
-    transaction.share_object(copy.object);
+    objects.push_back(copy.object);
     result.uids.emplace_back(messages[n].uid, transaction.insert_message(*target_account, *target, copy));
   }
+  transaction.share_objects(std::move(objects));
   if (moves) result.expunge_modseq = transaction.expunge(*source_account, *source, messages);
   return result;
 }

@@ -27,10 +27,12 @@ Result<bool> purge_piece(Transaction& transaction) {
     query.bind(mailbox).bind(kPiece);
     while (query.step()) messages.emplace_back(query.number32(0), query.integer(1));
   }
+  std::vector<ObjectId> objects;
   for (const auto& [uid, object] : messages) {
     database.prepare("DELETE FROM message WHERE mailbox=? AND uid=?").bind(mailbox).bind(uid).run();
-    transaction.drop_object(object);
+    objects.push_back(object);
   }
+  transaction.drop_objects(std::move(objects));
   if (messages.size() < kPiece) {
     database.prepare("DELETE FROM expunge WHERE mailbox=?").bind(mailbox).run();
     database.prepare("UPDATE mailbox_gone SET purged=1 WHERE id=?").bind(mailbox).run();

@@ -9,27 +9,33 @@
 namespace quartet::store {
 namespace {
 
-// A message is kept whole while a client fetches it range by range; smaller ones are read again.
-constexpr std::size_t kLargeFrom = 64 << 10;
-constexpr std::size_t kLargeKept = 64 << 20;
-
-/// One statement for each mask of fields: a column not asked for is not read from its overflow pages.
-const char* cache_query(unsigned fields) {
-  static const std::array<std::string, 64> queries = [] {
+/// Statements for each mask of fields: a column not asked for is not read from its overflow pages.
+struct CacheQueries {
+  std::array<std::string, 64> one, range;
+};
+const CacheQueries& cache_queries() {
+  static const CacheQueries queries = [] {
     constexpr const char* kColumns[] = {"envelope", "body", "bodystructure", "headers", "parts", "preview"};
-    std::array<std::string, 64> made;
-    for (unsigned mask = 0; mask < made.size(); ++mask) {
-      made[mask] = "SELECT ";
+    CacheQueries made;
+    for (unsigned mask = 0; mask < made.one.size(); ++mask) {
+      std::string text = "SELECT ";
       for (unsigned n = 0; n < std::size(kColumns); ++n)
-        made[mask] += std::string(n == 0 ? "" : ",") + ((mask >> n & 1) != 0 ? kColumns[n] : "NULL");
-      made[mask] += " FROM cache WHERE id=?";
+        text += std::string((mask >> n & 1) != 0 ? kColumns[n] : "NULL") + ",";
+      text += "id FROM cache WHERE id";
+      made.one[mask] = text + "=?";
+      made.range[mask] = text + " BETWEEN ? AND ? ORDER BY id";
     }
     return made;
   }();
-  if ((fields & cached::kFields) != 0) fields |= cached::kHeaders;
-  return queries[fields & 63].c_str();
+  return queries;
 }
 
+std::size_t mask_of(unsigned fields) {
+  if ((fields & cached::kFields) != 0) fields |= cached::kHeaders;
+  return fields & 63;
+}
+
+constexpr int kIdColumn = 6;
 constexpr int kHeadersColumn = 3;
 
 /// Puts headers of the newest version in the place of older ones. Owns itself until it is finished.
@@ -208,15 +214,28 @@ Store::Async<CachedBatch> Engine::fetch_cached(MailboxRef mailbox, std::vector<O
   co_return co_await read_from<CachedBatch>(*pool_, *home, [&](Database& database) -> Result<CachedBatch> {
     BatchBuilder builder;
     auto renewed = std::make_unique<HeadersJob>();
-    auto query = database.prepare(cache_query(fields));
-    for (const ObjectId object : objects) {
-      query.again().bind(object);
-      const bool found = query.step();
+    const auto add = [&](ObjectId object, const Statement* row) {
       std::string headers;
-      if (found && (fields & cached::kFields) != 0 && !mime::kept_fields_of(query.bytes(kHeadersColumn)))
+      if (row != nullptr && (fields & cached::kFields) != 0 && !mime::kept_fields_of(row->bytes(kHeadersColumn)))
         headers = renew_headers(database, object);
-      builder.add(object, found ? &query : nullptr, headers);
+      builder.add(object, row, headers);
       if (!headers.empty()) renewed->add(object, std::move(headers));
+    };
+    if (are_close(objects)) {
+      auto query = database.prepare(cache_queries().range[mask_of(fields)].c_str());
+      query.bind(objects.front()).bind(objects.back());
+      auto next = objects.begin();
+      while (query.step()) {
+        for (; next != objects.end() && *next < query.integer(kIdColumn); ++next) add(*next, nullptr);
+        if (next != objects.end() && *next == query.integer(kIdColumn)) add(*next++, &query);
+      }
+      for (; next != objects.end(); ++next) add(*next, nullptr);
+    } else {
+      auto query = database.prepare(cache_queries().one[mask_of(fields)].c_str());
+      for (const ObjectId object : objects) {
+        query.again().bind(object);
+        add(object, query.step() ? &query : nullptr);
+      }
     }
     if (!renewed->empty()) home->submit(*renewed.release());
     return builder.take();
@@ -227,74 +246,6 @@ Store::Async<CachedBatch> Engine::fetch_cached(MailboxRef mailbox, std::vector<O
 std::string Engine::renew_headers(Database& database, ObjectId object) {
   const auto bytes = read_object(database, object);
   return bytes ? mime::digest_headers(**bytes) : std::string();
-}
-
-Result<Bytes> Engine::read_object(Database& database, ObjectId object) {
-  journal::Location location;
-  std::uint64_t size = 0;
-  {
-    auto query = database.prepare("SELECT segment,offset,length,file,size FROM object WHERE id=?");
-    query.bind(object);
-    if (!query.step())
-      return std::unexpected(database.failed() ? database.error() : StoreError{ErrorCode::kNoMessage, ""});
-    location = {query.number(0), query.number32(1), query.number32(2), query.number(3)};
-    size = query.number(4);
-  }
-  auto bytes = bodies_->read(location, size);
-  if (!bytes) return std::unexpected(std::move(bytes.error()));
-  return std::make_shared<const std::string>(std::move(*bytes));
-}
-
-Store::Async<Bytes> Engine::read(MailboxRef mailbox, ObjectId object) {
-  Shard* const home = shard(mailbox);
-  if (home == nullptr) co_return no_mailbox();
-  co_return co_await read_from<Bytes>(*pool_, *home, [&](Database& database) { return read_object(database, object); });
-}
-
-Store::Async<std::vector<Bytes>> Engine::read_many(MailboxRef mailbox, std::vector<ObjectId> objects) {
-  Shard* const home = shard(mailbox);
-  if (home == nullptr) co_return no_mailbox();
-  co_return co_await read_from<std::vector<Bytes>>(*pool_, *home,
-                                                   [&](Database& database) -> Result<std::vector<Bytes>> {
-                                                     std::vector<Bytes> result;
-                                                     result.reserve(objects.size());
-                                                     for (const ObjectId object : objects) {
-                                                       auto bytes = read_object(database, object);
-                                                       if (!bytes && bytes.error().code != ErrorCode::kNoMessage)
-                                                         return std::unexpected(std::move(bytes.error()));
-                                                       result.push_back(bytes ? std::move(*bytes) : nullptr);
-                                                     }
-                                                     return result;
-                                                   });
-}
-
-Store::Async<std::string> Engine::read_range(MailboxRef mailbox, ObjectId object, std::uint64_t offset,
-                                             std::uint64_t length) {
-  const auto cut = [&](const std::string& bytes) {
-    return offset >= bytes.size() ? std::string() : bytes.substr(offset, length);
-  };
-  Bytes bytes;
-  {
-    const std::lock_guard lock(large_mutex_);
-    for (const Large& large : large_)
-      if (large.shard == mailbox.shard && large.object == object) bytes = large.bytes;
-  }
-  if (bytes == nullptr) {
-    auto whole = co_await read(mailbox, object);
-    if (!whole) co_return std::unexpected(std::move(whole.error()));
-    bytes = std::move(*whole);
-    if (bytes->size() >= kLargeFrom) {
-      const std::lock_guard lock(large_mutex_);
-      large_.push_back({mailbox.shard, object, bytes});
-      std::size_t kept = 0;
-      for (const Large& large : large_) kept += large.bytes->size();
-      while (large_.size() > 1 && kept > kLargeKept) {
-        kept -= large_.front().bytes->size();
-        large_.erase(large_.begin());
-      }
-    }
-  }
-  co_return cut(*bytes);
 }
 
 }  // namespace quartet::store

@@ -146,6 +146,11 @@ class Store {
                                         std::uint64_t length) = 0;
   /// Several at once, in order; a null pointer for each that is gone.
   virtual Async<std::vector<Bytes>> read_many(MailboxRef mailbox, std::vector<ObjectId> objects) = 0;
+  /// Called with the place of each message among those asked for, on several threads of the store at the same time. The
+  /// view is good for that call.
+  using Look = std::function<void(std::size_t place, std::string_view message)>;
+  /// Shows them all, save those that are gone. Ask for some megabytes at a time: it keeps others waiting.
+  virtual Done look_at(MailboxRef mailbox, std::vector<ObjectId> objects, Look look) = 0;
 
   // --- accounts ---
 

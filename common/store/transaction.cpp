@@ -20,6 +20,19 @@ void count_flags(Status& status, std::uint64_t flags, int by) {
   if ((flags & flag::kDeleted) != 0) add(status.deleted);
 }
 
+/// Calls `function` with the first and the last of numbers that follow one another, for all of them: one statement then
+/// does for many rows. A number that is there twice is in two runs.
+template <typename F>
+void each_run(std::vector<ObjectId> numbers, F function) {
+  std::ranges::sort(numbers);
+  for (std::size_t begin = 0; begin < numbers.size();) {
+    auto end = begin + 1;
+    while (end < numbers.size() && numbers[end] == numbers[end - 1] + 1) ++end;
+    function(numbers[begin], numbers[end - 1]);
+    begin = end;
+  }
+}
+
 }  // namespace
 
 AccountRow* Transaction::keep(std::optional<AccountRow> row) {
@@ -242,18 +255,22 @@ ObjectId Transaction::insert_object(const Id& email_id, std::uint64_t size, cons
   return object;
 }
 
-void Transaction::share_object(ObjectId object) {
-  database_.prepare("UPDATE object SET refs=refs+1 WHERE id=?").bind(object).run();
+void Transaction::share_objects(std::vector<ObjectId> objects) {
+  each_run(std::move(objects), [this](ObjectId first, ObjectId last) {
+    database_.prepare("UPDATE object SET refs=refs+1 WHERE id BETWEEN ? AND ?").bind(first).bind(last).run();
+  });
 }
 
-void Transaction::drop_object(ObjectId object) {
-  auto update = database_.prepare("UPDATE object SET refs=refs-1 WHERE id=? RETURNING refs");
-  update.bind(object);
-  const bool last = update.step() && update.integer(0) == 0;
-  update.run();
-  if (!last) return;
-  database_.prepare("INSERT INTO released(time,object) VALUES(?,?)").bind(now_).bind(object).run();
-  has_releases_ = true;
+void Transaction::drop_objects(std::vector<ObjectId> objects) {
+  each_run(std::move(objects), [this](ObjectId first, ObjectId last) {
+    database_.prepare("UPDATE object SET refs=refs-1 WHERE id BETWEEN ? AND ?").bind(first).bind(last).run();
+    database_.prepare("INSERT INTO released(time,object) SELECT CAST(? AS BIGINT),id FROM object WHERE id BETWEEN ? AND ? AND refs=0")
+        .bind(now_)
+        .bind(first)
+        .bind(last)
+        .run();
+    if (database_.changed_rows() > 0) has_releases_ = true;
+  });
 }
 
 std::uint32_t Transaction::insert_message(AccountRow& account, MailboxRow& mailbox, MessageRow message) {
@@ -296,7 +313,13 @@ std::uint64_t Transaction::expunge(AccountRow& account, MailboxRow& mailbox, con
   if (messages.empty()) return 0;
   const std::uint64_t modseq = next_modseq(account, mailbox);
   UidRange range{messages.front().uid, messages.front().uid};
-  const auto log = [&] {
+  std::vector<ObjectId> objects;
+  const auto end_range = [&] {
+    database_.prepare("DELETE FROM message WHERE mailbox=? AND uid BETWEEN ? AND ?")
+        .bind(mailbox.id)
+        .bind(range.first)
+        .bind(range.last)
+        .run();
     database_.prepare("INSERT INTO expunge(mailbox,modseq,uid_first,uid_last) VALUES(?,?,?,?)")
         .bind(mailbox.id)
         .bind(modseq)
@@ -305,8 +328,7 @@ std::uint64_t Transaction::expunge(AccountRow& account, MailboxRow& mailbox, con
         .run();
   };
   for (const MessageRow& message : messages) {
-    database_.prepare("DELETE FROM message WHERE mailbox=? AND uid=?").bind(mailbox.id).bind(message.uid).run();
-    drop_object(message.object);
+    objects.push_back(message.object);
     --mailbox.status.messages;
     if (message.uid > mailbox.recent_uid) --mailbox.status.recent;
     mailbox.status.size -= message.size;
@@ -314,12 +336,13 @@ std::uint64_t Transaction::expunge(AccountRow& account, MailboxRow& mailbox, con
     account.used_bytes -= std::min<std::uint64_t>(account.used_bytes, message.size);
     account.used_messages -= account.used_messages > 0 ? 1 : 0;
     if (message.uid > range.last + 1) {
-      log();
+      end_range();
       range.first = message.uid;
     }
     range.last = message.uid;
   }
-  log();
+  end_range();
+  drop_objects(std::move(objects));
   return modseq;
 }
 

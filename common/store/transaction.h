@@ -54,10 +54,10 @@ class Transaction {
 
   ObjectId insert_object(const Id& email_id, std::uint64_t size, const journal::Location& location,
                          const mime::MessageDigest& digest, std::uint64_t refs);
-  /// One more message for an object.
-  void share_object(ObjectId object);
+  /// One more message for each of the objects; one that is named twice has two.
+  void share_objects(std::vector<ObjectId> objects);
   /// One less; without any it is listed for release.
-  void drop_object(ObjectId object);
+  void drop_objects(std::vector<ObjectId> objects);
 
   /// Inserts with the mailbox's next UID, counts it everywhere, gives the UID.
   std::uint32_t insert_message(AccountRow& account, MailboxRow& mailbox, MessageRow message);

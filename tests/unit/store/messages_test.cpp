@@ -349,3 +349,62 @@ TEST_CASE("the messages of a deleted mailbox are purged", "[store]") {
   for (int n = 0; n < 5 && released < 1'100; ++n) released += f.must(f.store->gc()).objects_released;
   CHECK(released == 1'100);
 }
+
+TEST_CASE("a look at many messages shows each of them once, and none that is gone", "[store]") {
+  Fixture f;
+  const std::string large(300'000, 'l');
+  constexpr std::size_t kMessages = 100;
+  const auto text = [&large](std::size_t n) {
+    return "Subject: " + std::to_string(n) + "\r\n\r\n" + (n == 50 ? large : "");
+  };
+  Stored stored;
+  for (std::size_t n = 0; n < kMessages; ++n) stored = f.deliver(text(n));
+  const auto view = f.must(f.store->snapshot(stored.mailbox));
+  std::vector<ObjectId> objects;
+  for (std::size_t n = 0; n < view->size(); ++n) objects.push_back((*view)[n].object);
+  for (const bool apart : {false, true}) {
+    auto asked = objects;
+    asked.push_back(objects.back() + 1000);
+    // In any order: no walk over a table finds them then.
+    if (apart) std::ranges::reverse(asked);
+    std::vector<std::string> seen(asked.size());
+    f.must(f.store->look_at(stored.mailbox, asked,
+                            [&seen](std::size_t place, std::string_view message) { seen[place] += message; }));
+    if (apart) std::ranges::reverse(seen);
+    for (std::size_t n = 0; n < kMessages; ++n) CHECK(seen[n] == text(n));
+    CHECK(seen.back().empty());
+  }
+}
+
+TEST_CASE("what is kept of messages comes in the order asked for, with gaps between them and without", "[store]") {
+  Fixture f([](Options& options) { options.shards = 1; });
+  Stored ann;
+  for (int n = 0; n < 20; ++n) {
+    ann = f.deliver("Subject: a" + std::to_string(n) + "\r\n\r\n");
+    // Of another account, between them.
+    if (n % 4 == 0) f.deliver("Subject: b\r\n\r\n", "bob@a.test");
+  }
+  const auto view = f.must(f.store->snapshot(ann.mailbox));
+  const auto subjects = [&](const std::vector<std::size_t>& positions, std::vector<ObjectId> more) {
+    std::vector<ObjectId> objects;
+    for (const auto position : positions) objects.push_back((*view)[position].object);
+    objects.insert(objects.end(), more.begin(), more.end());
+    const auto cached = f.must(f.store->fetch_cached(ann.mailbox, objects, cached::kEnvelope | cached::kHeaders));
+    REQUIRE(cached.items().size() == objects.size());
+    std::vector<std::string> found;
+    for (std::size_t n = 0; n < objects.size(); ++n) {
+      CHECK(cached.items()[n].object == objects[n]);
+      CHECK(cached.items()[n].body.empty());
+      const auto headers = quartet::mime::decode_headers(cached.items()[n].headers);
+      found.push_back(cached.items()[n].found && headers ? std::string(headers->subject) : "");
+      CHECK(cached.items()[n].envelope.contains(found.back()));
+    }
+    return found;
+  };
+  using Subjects = std::vector<std::string>;
+  CHECK(subjects({2, 3, 4, 5, 7}, {}) == Subjects{"a2", "a3", "a4", "a5", "a7"});
+  CHECK(subjects({0, 19}, {}) == Subjects{"a0", "a19"});
+  CHECK(subjects({5, 3, 4}, {}) == Subjects{"a5", "a3", "a4"});
+  CHECK(subjects({3, 3}, {}) == Subjects{"a3", "a3"});
+  CHECK(subjects({18, 19}, {(*view)[19].object + 1, (*view)[19].object + 2}) == Subjects{"a18", "a19", "", ""});
+}
