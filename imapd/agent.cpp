@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <google/protobuf/util/message_differencer.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <iterator>
@@ -19,8 +20,15 @@ namespace {
 constexpr std::string_view kAtStart[] = {"memory", "login_limits"};
 
 constexpr std::size_t kSearchThreads = 2;
-// Of some 250,000 messages.
-constexpr std::size_t kKeptHeaders = 64 * 1024 * 1024;
+
+/// What lists of messages show takes some 1,5 KB a message.
+std::size_t most_columns() {
+  constexpr std::size_t kMost = 256 * 1024 * 1024;
+  constexpr std::size_t kShare = 16;  // of all memory
+  const auto pages = static_cast<std::size_t>(std::max(0L, ::sysconf(_SC_PHYS_PAGES)));
+  const auto page = static_cast<std::size_t>(std::max(0L, ::sysconf(_SC_PAGESIZE)));
+  return std::min(kMost, pages * page / kShare);
+}
 
 std::size_t processors() { return std::max(1U, std::thread::hardware_concurrency()); }
 
@@ -38,7 +46,7 @@ Agent::Agent(SettingsPtr settings)
       settings_(settings),
       passwords_(processors()),
       budget_(settings->memory),
-      headers_(kKeptHeaders) {}
+      columns_(most_columns()) {}
 
 std::unique_ptr<service::Acceptor> Agent::make_acceptor(async::LoopThreads& loops, Protocol protocol) {
   service::Acceptor::Options options;
@@ -99,7 +107,7 @@ service::Status Agent::start() {
       .token_refusal = [this] { return service::token_refusal(settings_.get()->tokens); },
       .maildrops = &maildrops_,
       .workers = workers_.get(),
-      .headers = &headers_,
+      .columns = &columns_,
       .budget = &budget_,
       .namespaces = [this] { return settings_.get()->namespaces; },
       .on_login =

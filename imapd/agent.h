@@ -14,7 +14,7 @@
 #include "common/service/passwords.h"
 #include "common/service/tally.h"
 #include "common/store/store.h"
-#include "imapd/header_cache.h"
+#include "imapd/column_cache.h"
 #include "imapd/settings.h"
 
 namespace quartet::imapd {
@@ -56,7 +56,7 @@ class Agent : public service::Agent {
   service::Tally maildrops_;  // accounts that have one open by POP3
   service::Tally strangers_;  // connections that have not logged in, by client address
   service::ByteBudget budget_;
-  HeaderCache headers_;
+  ColumnCache columns_;
   net::Sessions connected_;
   service::LastLogins logins_;
   std::unique_ptr<async::ThreadPool> workers_;

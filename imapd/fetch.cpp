@@ -1,8 +1,12 @@
 // FETCH: RFC 3501 section 6.4.5, CHANGEDSINCE and VANISHED (RFC 7162). Messages go in batches: one question to the
 // store for many, bounded memory, and what a slow client has not taken is not read yet.
 #include <algorithm>
+#include <deque>
+#include <memory>
 
+#include "common/async/task_group.h"
 #include "imapd/commands.h"
+#include "imapd/fetch_known.h"
 #include "imapd/fetch_plan.h"
 #include "imapd/fetch_render.h"
 #include "imapd/numbers.h"
@@ -18,19 +22,60 @@ constexpr std::uint64_t kBatchBytes = 1024 * 1024;
 // Of a larger message only the range that is asked for is copied.
 constexpr std::size_t kLarge = 64 * 1024;
 
-struct Batch {
-  std::vector<std::size_t> positions;
-  std::uint64_t bytes = 0;
-  bool full(const FetchPlan& plan) const {
-    return positions.size() >= (plan.bytes ? kBatchMessages : kBatchCached) || bytes >= kBatchBytes;
-  }
-};
+// Batches that are read while one is sent, and the octets of all of these.
+constexpr std::size_t kAhead = 3;
+constexpr std::uint64_t kBytesAhead = 4 * kBatchBytes;
 
 /// What went wrong with some of the messages.
 struct Troubles {
   bool gone = false;         // expunged, and the bytes released
   bool not_decoded = false;  // BINARY of an unknown encoding
   std::optional<Reply> failed;
+};
+
+/// Messages that are read together.
+struct Batch {
+  std::vector<std::size_t> positions;
+  std::uint64_t bytes = 0;
+  std::vector<FetchSource> sources;  // as far as they are there
+  store::CachedBatch cached;
+  std::optional<Reply> failed;
+  async::Event read;
+
+  bool full(const FetchPlan& plan) const {
+    return positions.size() >= (plan.bytes ? kBatchMessages : kBatchCached) || bytes >= kBatchBytes;
+  }
+};
+
+/// Takes the messages apart into batches.
+class Batches {
+ public:
+  /// All of it outlives this.
+  Batches(const store::Snapshot& view, const FetchPlan& plan, const Positions& positions)
+      : view_(view), plan_(plan), positions_(positions), next_(positions.empty() ? 0 : positions.front().first) {}
+
+  /// Null at the end.
+  std::unique_ptr<Batch> next() {
+    if (range_ == positions_.size()) return nullptr;
+    auto batch = std::make_unique<Batch>();
+    while (range_ < positions_.size()) {
+      const std::uint64_t size = plan_.bytes ? view_[next_].size : 0;
+      if (batch->full(plan_) || (size >= kLarge && !batch->positions.empty())) break;
+      batch->positions.push_back(next_);
+      // A large message goes alone, so that it can be read in part.
+      batch->bytes += size >= kLarge ? std::max(size, kBatchBytes) : size;
+      if (++next_ < positions_[range_].end) continue;
+      if (++range_ < positions_.size()) next_ = positions_[range_].first;
+    }
+    return batch;
+  }
+
+ private:
+  const store::Snapshot& view_;
+  const FetchPlan& plan_;
+  const Positions& positions_;
+  std::size_t range_ = 0;
+  std::size_t next_;
 };
 
 /// What PARTIAL leaves of the messages (RFC 9394 section 3.3).
@@ -104,17 +149,6 @@ async::Task<std::optional<Reply>> read_bytes(Context& context, const FetchPlan& 
   co_return std::nullopt;
 }
 
-FetchSource source_of(const store::Snapshot& view, std::size_t position, const FetchPlan& plan) {
-  FetchSource source;
-  source.number = position + 1;
-  source.entry = &view[position];
-  source.flags = source.entry->flags;
-  source.modseq = source.entry->modseq;
-  source.tell_flags = plan.flags;
-  source.tell_modseq = plan.modseq;
-  return source;
-}
-
 /// Those that are gone leave the sources.
 async::Task<std::optional<Reply>> read_details(Context& context, std::vector<FetchSource>& sources) {
   store::UidSet uids;
@@ -144,32 +178,41 @@ async::Task<bool> read_one(Context& context, FetchSource& source, Troubles& trou
   co_return false;
 }
 
-async::Task<void> fetch_batch(Context& context, const FetchPlan& plan, const Batch& batch, Troubles& troubles) {
+async::Task<std::optional<Reply>> read_sources(Context& context, const FetchPlan& plan, Batch& batch) {
   const auto view = context.selected->view();
-  std::vector<FetchSource> sources;
+  auto& sources = batch.sources;
   std::vector<store::ObjectId> objects;
   for (const auto position : batch.positions) {
     sources.push_back(source_of(*view, position, plan));
     objects.push_back(sources.back().entry->object);
   }
-  if (plan.sets_seen) co_await mark_seen(context, sources);
-  store::CachedBatch cached;
   if (plan.cached != 0) {
     auto fetched = co_await context.store().fetch_cached(context.selected->ref(), std::move(objects), plan.cached);
-    if (!fetched) {
-      troubles.failed = failure(fetched.error());
-      co_return;
-    }
-    cached = *std::move(fetched);
-    for (std::size_t n = 0; n < sources.size(); ++n) sources[n].cached = &cached.items()[n];
+    if (!fetched) co_return failure(fetched.error());
+    batch.cached = *std::move(fetched);
+    for (std::size_t n = 0; n < sources.size(); ++n) sources[n].cached = &batch.cached.items()[n];
     std::erase_if(sources, [](const FetchSource& source) { return !source.cached->found; });
   }
-  if (plan.details) troubles.failed = co_await read_details(context, sources);
+  if (plan.details) {
+    auto failed = co_await read_details(context, sources);
+    if (failed) co_return failed;
+  }
+  if (!plan.bytes || sources.empty()) co_return std::nullopt;
+  co_return co_await read_bytes(context, plan, sources);
+}
+
+/// `batch` outlives the task.
+async::Task<void> read_batch(Context& context, const FetchPlan& plan, Batch& batch) {
+  batch.failed = co_await read_sources(context, plan, batch);
+  batch.read.set();
+}
+
+async::Task<void> send_batch(Context& context, const FetchPlan& plan, Batch& batch, Troubles& troubles) {
+  troubles.failed = batch.failed;
   if (troubles.failed) co_return;
-  if (plan.bytes && !sources.empty()) troubles.failed = co_await read_bytes(context, plan, sources);
-  if (troubles.failed) co_return;
-  if (sources.size() < batch.positions.size()) troubles.gone = true;
-  for (auto& source : sources) {
+  if (batch.sources.size() < batch.positions.size()) troubles.gone = true;
+  if (plan.sets_seen) co_await mark_seen(context, batch.sources);
+  for (auto& source : batch.sources) {
     if (!plan.bytes && (plan.cached & store::cached::kFields) != 0 && !source.has_fields()) {
       const bool there = co_await read_one(context, source, troubles);
       if (troubles.failed) co_return;
@@ -181,32 +224,31 @@ async::Task<void> fetch_batch(Context& context, const FetchPlan& plan, const Bat
   }
 }
 
-/// Flags, UIDs, sizes and dates: all in the view.
-async::Task<void> fetch_simple(Context& context, const FetchPlan& plan, const Positions& positions) {
-  const auto view = context.selected->view();
-  for (const auto& range : positions)
-    for (auto position = range.first; position < range.end && !context.output.failed(); ++position) {
-      const auto source = source_of(*view, position, plan);
-      co_await render(context, plan, source);
-    }
-}
-
 async::Task<Troubles> fetch_batches(Context& context, const FetchPlan& plan, const Positions& positions) {
+  const auto view = context.selected->view();
+  Batches batches(*view, plan, positions);
+  std::deque<std::unique_ptr<Batch>> ahead;
+  std::uint64_t bytes = 0;
+  async::TaskGroup reads;
   Troubles troubles;
-  Batch batch;
-  for (const auto& range : positions)
-    for (auto position = range.first; position < range.end; ++position) {
-      const auto size = plan.bytes ? (*context.selected->view())[position].size : 0;
-      if (batch.full(plan) || (size >= kLarge && !batch.positions.empty())) {
-        co_await fetch_batch(context, plan, batch, troubles);
-        batch = {};
-      }
-      if (troubles.failed || context.output.failed()) co_return troubles;
-      batch.positions.push_back(position);
-      // A large message goes alone, so that it can be read in part.
-      batch.bytes += size >= kLarge ? std::max<std::uint64_t>(size, kBatchBytes) : size;
+  for (bool more = true; more || !ahead.empty();) {
+    while (more && (ahead.empty() || (ahead.size() < kAhead && bytes < kBytesAhead))) {
+      auto batch = batches.next();
+      more = batch != nullptr;
+      if (!more) break;
+      bytes += batch->bytes;
+      ahead.push_back(std::move(batch));
+      reads.spawn(read_batch(context, plan, *ahead.back()));
     }
-  if (!batch.positions.empty()) co_await fetch_batch(context, plan, batch, troubles);
+    if (ahead.empty()) break;
+    const auto batch = std::move(ahead.front());
+    ahead.pop_front();
+    co_await batch->read.wait_uncancellable();
+    if (!troubles.failed && !context.output.failed()) co_await send_batch(context, plan, *batch, troubles);
+    bytes -= batch->bytes;
+    more = more && !troubles.failed && !context.output.failed();
+  }
+  co_await reads.join();
   co_return troubles;
 }
 
@@ -227,9 +269,11 @@ Answer fetch(Context& context, const Fetch& command, bool uid) {
   }
   if (command.changed_since) positions = changed_since(*context.selected->view(), *positions, *command.changed_since);
   if (command.partial) positions = part_of(*positions, *command.partial);
-  if (!plan.needs_store()) {
-    co_await fetch_simple(context, plan, *positions);
-    co_return Reply::ok("Fetched");
+  if (plan.in_columns()) {
+    Positions left;
+    const auto failed = co_await fetch_known(context, plan, *positions, left);
+    if (failed) co_return failure(*failed);
+    positions = std::move(left);
   }
   const auto troubles = co_await fetch_batches(context, plan, *positions);
   if (troubles.failed) co_return *troubles.failed;

@@ -46,6 +46,30 @@ std::optional<mime::KeptFields> selected_fields(const FetchItem& item) {
   return mime::kept_fields(item.section.fields);
 }
 
+/// Where an item is kept as it is sent, or nearly so.
+std::optional<Column> column_of(const FetchItem& item, const std::optional<mime::KeptFields>& selected) {
+  if (selected) return Column{Column::Kind::kFields, *selected};
+  switch (item.kind) {
+    case Kind::kEnvelope:
+      return Column{Column::Kind::kEnvelope};
+    case Kind::kBody:
+      return Column{Column::Kind::kBody};
+    case Kind::kBodyStructure:
+      return Column{Column::Kind::kBodyStructure};
+    case Kind::kPreview:
+      return Column{Column::Kind::kPreview};
+    default:
+      return std::nullopt;
+  }
+}
+
+void add_column(FetchPlan& plan, const std::optional<Column>& column) {
+  if (!column) return plan.column_of.push_back(FetchPlan::kNoColumn);
+  const auto known = std::ranges::find(plan.columns, *column);
+  plan.column_of.push_back(static_cast<std::size_t>(known - plan.columns.begin()));
+  if (known == plan.columns.end()) plan.columns.push_back(*column);
+}
+
 bool is_whole(const mime::Section& section) {
   return section.path.empty() && section.what == mime::Section::What::kAll;
 }
@@ -70,6 +94,7 @@ FetchPlan make_plan(const std::vector<FetchItem>& items, bool uid, bool read_onl
     if (item.sets_seen() && !read_only) plan.sets_seen = true;
     plan.names.push_back(response_name(item));
     plan.selected.push_back(selected_fields(item));
+    add_column(plan, column_of(item, plan.selected.back()));
     if (plan.selected.back()) plan.cached |= store::cached::kFields;
     if (!takes_bytes(item.kind) || plan.selected.back()) continue;
     plan.bytes = true;

@@ -7,6 +7,7 @@
 #include "common/mime/kept_fields.h"
 #include "common/mime/structure.h"
 #include "common/store/snapshot.h"
+#include "imapd/column_cache.h"
 #include "imapd/proto/fetch_item.h"
 
 namespace quartet::imapd {
@@ -15,6 +16,8 @@ struct FetchPlan {
   const std::vector<FetchItem>& items;
   std::vector<std::string> names{};                         // in responses, of each item
   std::vector<std::optional<mime::KeptFields>> selected{};  // of each item: the header fields that answer it
+  std::vector<Column> columns{};                            // what the items need of the store, if columns suffice
+  std::vector<std::size_t> column_of{};                     // of each item; kNoColumn: it needs none
   bool add_uid = false;                                     // UID FETCH answers with UID even if it was not asked for
   unsigned cached = 0;                                      // mask of store::cached
   bool details = false;                                     // what store::MessageDetails has
@@ -24,7 +27,9 @@ struct FetchPlan {
   bool modseq = false;                                      // MODSEQ was asked for
   bool sets_seen = false;                                   // \Seen is to be set
 
-  bool needs_store() const { return cached != 0 || details || bytes || sets_seen; }
+  static constexpr std::size_t kNoColumn = ~std::size_t{0};
+  /// Whether the view and columns have all that is asked for.
+  bool in_columns() const { return !details && !bytes && !sets_seen; }
 };
 
 /// `items` outlives the plan.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "common/mime/digest.h"
 #include "common/mime/section.h"
@@ -63,10 +64,10 @@ bool take_section(const FetchItem& item, const std::optional<mime::KeptFields>& 
   if (!wanted || !take_fields(item, *wanted, source, text)) {
     if (!find_section(item, source, text)) return false;
   }
-  // CHAR8 is any byte but NUL (RFC 3501 section 9); the length must not change.
-  if (text.view.find('\0') != std::string_view::npos) {
-    text.made = std::string(text.view);
-    std::ranges::replace(text.made, '\0', '?');
+  if (text.view.contains('\0')) {
+    std::string made;
+    append_char8(made, text.view);
+    text.made = std::move(made);
     text.view = text.made;
   }
   return true;
@@ -125,33 +126,46 @@ async::Task<void> render_section(Context& context, const FetchPlan& plan, std::s
   }
 }
 
+/// What the store keeps of the message for an item.
+std::string_view kept_text(const FetchPlan& plan, std::size_t item, const FetchSource& source) {
+  if (source.columns != nullptr) return source.columns->text(plan.column_of[item], source.place);
+  switch (plan.items[item].kind) {
+    case Kind::kEnvelope:
+      return source.cached->envelope;
+    case Kind::kBody:
+      return source.cached->body;
+    case Kind::kBodyStructure:
+      return source.cached->bodystructure;
+    default:
+      return source.cached->preview;
+  }
+}
+
 /// Items that need no bytes of the message.
-void append_small(Context& context, const FetchItem& item, const FetchSource& source) {
+void append_small(Context& context, const FetchPlan& plan, std::size_t number, const FetchSource& source) {
   auto& out = context.output.text();
   const auto& entry = *source.entry;
-  switch (item.kind) {
+  switch (plan.items[number].kind) {
     case Kind::kUid:
-      fmt::format_to(std::back_inserter(out), "UID {}", entry.uid);
+      out += "UID ";
+      append_number(out, entry.uid);
       break;
     case Kind::kInternalDate:
       out += "INTERNALDATE ";
       append_date_time(out, from_micros(entry.internaldate));
       break;
     case Kind::kRfc822Size:
-      fmt::format_to(std::back_inserter(out), "RFC822.SIZE {}", entry.size);
+      out += "RFC822.SIZE ";
+      append_number(out, entry.size);
       break;
     case Kind::kEnvelope:
-      out.append("ENVELOPE ").append(source.cached->envelope);
-      break;
     case Kind::kBody:
-      out.append("BODY ").append(source.cached->body);
-      break;
     case Kind::kBodyStructure:
-      out.append("BODYSTRUCTURE ").append(source.cached->bodystructure);
+      out.append(plan.names[number]).append(" ").append(kept_text(plan, number, source));
       break;
     case Kind::kPreview:
       out += "PREVIEW ";
-      append_string(out, source.cached->preview, context.enabled.utf8);
+      append_string(out, kept_text(plan, number, source), context.enabled.utf8);
       break;
     case Kind::kEmailId:
       fmt::format_to(std::back_inserter(out), "EMAILID ({})", source.details.email_id);
@@ -168,11 +182,59 @@ void append_small(Context& context, const FetchItem& item, const FetchSource& so
   }
 }
 
+/// The header fields in a column.
+void append_fields(Context& context, const FetchPlan& plan, std::size_t number, const FetchSource& source) {
+  auto& out = context.output.text();
+  const auto whole = source.columns->text(plan.column_of[number], source.place);
+  const auto part = cut({0, whole.size()}, plan.items[number].partial);
+  out.append(plan.names[number]).append(" {");
+  append_number(out, part.size);
+  out += "}\r\n";
+  append_char8(out, whole.substr(part.offset, part.size));
+}
+
+/// One space between items.
+class Separated {
+ public:
+  explicit Separated(std::string& out) : out_(out) {}
+  void next() {
+    if (!std::exchange(first_, false)) out_ += ' ';
+  }
+
+ private:
+  std::string& out_;
+  bool first_ = true;
+};
+
+void append_begin(Context& context, const FetchPlan& plan, const FetchSource& source, Separated& line) {
+  auto& out = context.output.text();
+  append_fetch(out, source.number, source.entry->uid, context.enabled.uidonly);
+  if (!plan.add_uid) return;
+  line.next();
+  out += "UID ";
+  append_number(out, source.entry->uid);
+}
+
 void append_told_flags(Context& context, const FetchSource& source) {
   auto& out = context.output.text();
   out += "FLAGS (";
   append_flags(out, source.flags, context.selected->view()->keywords(), context.selected->is_recent(source.entry->uid));
   out += ')';
+}
+
+void append_end(Context& context, const FetchSource& source, Separated& line) {
+  auto& out = context.output.text();
+  if (source.tell_flags) {
+    line.next();
+    append_told_flags(context, source);
+  }
+  if (source.tell_modseq) {
+    line.next();
+    out += "MODSEQ (";
+    append_number(out, source.modseq);
+    out += ')';
+  }
+  out += ")\r\n";
 }
 
 }  // namespace
@@ -190,22 +252,21 @@ std::string_view FetchSource::bytes(mime::ByteRange range) const {
   return held.substr(range.offset - base, range.size);
 }
 
+bool FetchSource::in_columns(const FetchPlan& plan) const {
+  for (std::size_t n = 0; n < plan.columns.size(); ++n)
+    if (columns->text(n, place).data() == nullptr) return false;
+  return true;
+}
+
 async::Task<bool> render(Context& context, const FetchPlan& plan, const FetchSource& source) {
   bool decoded = true;
   auto& out = context.output.text();
-  append_fetch(out, source.number, source.entry->uid, context.enabled.uidonly);
-  bool first = true;
-  const auto separate = [&out, &first] {
-    if (!std::exchange(first, false)) out += ' ';
-  };
-  if (plan.add_uid) {
-    separate();
-    fmt::format_to(std::back_inserter(out), "UID {}", source.entry->uid);
-  }
+  Separated line(out);
+  append_begin(context, plan, source, line);
   for (std::size_t n = 0; n < plan.items.size(); ++n) {
     const auto& item = plan.items[n];
     if (item.kind == Kind::kFlags || item.kind == Kind::kModSeq) continue;
-    separate();
+    line.next();
     if (item.kind == Kind::kBinary || item.kind == Kind::kBinarySize) {
       const bool possible = co_await render_binary(context, item, source);
       decoded = decoded && possible;
@@ -213,20 +274,27 @@ async::Task<bool> render(Context& context, const FetchPlan& plan, const FetchSou
                item.kind == Kind::kRfc822Text) {
       co_await render_section(context, plan, n, source);
     } else {
-      append_small(context, item, source);
+      append_small(context, plan, n, source);
     }
   }
-  if (source.tell_flags) {
-    separate();
-    append_told_flags(context, source);
-  }
-  if (source.tell_modseq) {
-    separate();
-    fmt::format_to(std::back_inserter(out), "MODSEQ ({})", source.modseq);
-  }
-  out += ")\r\n";
+  append_end(context, source, line);
   co_await context.output.drain();
   co_return decoded;
+}
+
+void append_known(Context& context, const FetchPlan& plan, const FetchSource& source) {
+  Separated line(context.output.text());
+  append_begin(context, plan, source, line);
+  for (std::size_t n = 0; n < plan.items.size(); ++n) {
+    const auto kind = plan.items[n].kind;
+    if (kind == Kind::kFlags || kind == Kind::kModSeq) continue;
+    line.next();
+    if (kind == Kind::kBodySection)
+      append_fields(context, plan, n, source);
+    else
+      append_small(context, plan, n, source);
+  }
+  append_end(context, source, line);
 }
 
 }  // namespace quartet::imapd

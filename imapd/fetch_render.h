@@ -6,6 +6,7 @@
 #include "common/async/task.h"
 #include "common/mime/structure.h"
 #include "common/store/store.h"
+#include "imapd/column_reader.h"
 #include "imapd/context.h"
 #include "imapd/fetch_plan.h"
 
@@ -16,7 +17,9 @@ struct FetchSource {
   std::size_t number = 0;  // message sequence number
   const store::Entry* entry = nullptr;
   const store::CachedItem* cached = nullptr;  // null if nothing cached is needed
-  store::MessageDetails details;              // empty if none are needed
+  const ColumnGroup* columns = nullptr;       // what columns have of it, at `place`
+  std::size_t place = 0;
+  store::MessageDetails details;  // empty if none are needed
   std::optional<mime::Part> parts;
   store::Bytes whole;  // the message, or
   std::string piece;   // the bytes of it from `offset` on
@@ -26,6 +29,8 @@ struct FetchSource {
   bool tell_flags = false;   // asked for, or changed by this FETCH
   bool tell_modseq = false;  // the same
 
+  /// Whether the columns of the plan have it.
+  bool in_columns(const FetchPlan& plan) const;
   /// Whether the store has the header fields that answer an item of the plan; else the message must be read.
   bool has_fields() const;
   /// The bytes of a range that needed_range() covers, or of which it covers what will be sent.
@@ -34,5 +39,8 @@ struct FetchSource {
 
 /// `source` outlives the task. False: a BINARY cannot be decoded; the item is then NIL.
 async::Task<bool> render(Context& context, const FetchPlan& plan, const FetchSource& source);
+
+/// The same where the view and columns have all of it; nothing is sent yet.
+void append_known(Context& context, const FetchPlan& plan, const FetchSource& source);
 
 }  // namespace quartet::imapd

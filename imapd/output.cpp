@@ -7,7 +7,6 @@
 namespace quartet::imapd {
 namespace {
 
-constexpr std::size_t kFull = 64 * 1024;
 // Shorter bytes are cheaper to copy than to send by themselves.
 constexpr std::size_t kLong = 16 * 1024;
 // Each piece has the whole time-out: what must not take long is progress, not the message.
@@ -21,7 +20,12 @@ void Output::line(std::string_view text) {
 }
 
 async::Task<void> Output::drain() {
-  if (text_.size() >= kFull) co_await flush();
+  if (!full()) co_return;
+  std::string bytes = std::exchange(text_, {});
+  co_await write(bytes);
+  // More is to come, into the same memory.
+  bytes.clear();
+  if (text_.empty()) text_.swap(bytes);
 }
 
 async::Task<void> Output::flush() {

@@ -23,6 +23,8 @@ class Output {
   /// One line; CR and LF in it, which would make two, are taken out.
   void line(std::string_view text);
 
+  /// Whether drain() would send something.
+  bool full() const { return text_.size() >= kFull; }
   /// Sends the buffer if it is full.
   async::Task<void> drain();
   /// Sends everything.
@@ -35,6 +37,8 @@ class Output {
 
  private:
   async::Task<void> write(std::string_view bytes);
+
+  static constexpr std::size_t kFull = 64 * 1024;
 
   const std::chrono::seconds timeout_;
   net::Stream* stream_ = nullptr;

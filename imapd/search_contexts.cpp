@@ -6,8 +6,10 @@
 #include <iterator>
 #include <numeric>
 #include <optional>
+#include <span>
 #include <utility>
 
+#include "imapd/column_reader.h"
 #include "imapd/context.h"
 #include "imapd/numbers.h"
 #include "imapd/proto/writer.h"
@@ -136,11 +138,12 @@ async::Task<bool> read_rows(Context& session, SearchContext& context, store::Sna
     context.rows.set(first_row + n, (*view)[added.positions[n]]);
     if (!added.scores.empty()) context.rows.set_score(first_row + n, added.scores[n]);
   }
-  if (!context.rows.uses_headers()) co_return true;
-  const auto use = [&context, first_row](std::size_t row, const mime::StoredHeaders& headers) {
-    context.rows.set(first_row + row, headers);
+  const auto& columns = context.rows.header_columns();
+  if (columns.empty()) co_return true;
+  const auto use = [&context, first_row](std::size_t row, std::span<const std::string_view> texts) {
+    context.rows.set(first_row + row, texts);
   };
-  const auto failed = co_await each_header(session, view, added.positions, use);
+  const auto failed = co_await each_text(session, {view, added.positions, columns}, use);
   co_return !failed;
 }
 

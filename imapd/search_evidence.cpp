@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <utility>
 
 #include "common/base/ascii.h"
@@ -47,10 +48,17 @@ std::string_view field_of(const SearchKey& key) {
 }
 
 StoredField stored_field(std::string_view name) {
-  for (const auto& [known, member] : kStored)
-    if (ascii::iequals(known, name)) return member;
-  return nullptr;
+  const auto number = stored_field_number(name);
+  return number ? stored_field_at(*number) : nullptr;
 }
+
+std::optional<std::size_t> stored_field_number(std::string_view name) {
+  for (std::size_t n = 0; n < std::size(kStored); ++n)
+    if (ascii::iequals(kStored[n].first, name)) return n;
+  return std::nullopt;
+}
+
+StoredField stored_field_at(std::size_t number) { return kStored[number].second; }
 
 std::int64_t day_of(std::int64_t micros) {
   constexpr std::int64_t kDay = 86'400'000'000;

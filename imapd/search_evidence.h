@@ -1,5 +1,6 @@
 // What in a message the keys of SEARCH look at: its fields and its days.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -16,6 +17,9 @@ std::string_view field_of(const SearchKey& key);
 using StoredField = std::string_view mime::StoredHeaders::*;
 /// Where the store keeps a field; null if it does not.
 StoredField stored_field(std::string_view name);
+/// The same by number.
+std::optional<std::size_t> stored_field_number(std::string_view name);
+StoredField stored_field_at(std::size_t number);
 
 /// Null where nothing of the message has been read yet.
 const mime::StoredHeaders* headers_of(const Candidate& candidate);

@@ -48,6 +48,14 @@ Matcher::Matcher(const Searched& mailbox, const SearchKey& key) : recent_(mailbo
   root_ = compile(mailbox, key, false);
 }
 
+std::size_t Matcher::column_for(std::size_t stored_field) {
+  const Column column{Column::Kind::kSearched, stored_field};
+  const auto known = std::ranges::find(columns_, column);
+  if (known != columns_.end()) return static_cast<std::size_t>(known - columns_.begin());
+  columns_.push_back(column);
+  return columns_.size() - 1;
+}
+
 Matcher::Node Matcher::compile(const Searched& mailbox, const SearchKey& key, bool fuzzy) {
   Node node;
   node.key = &key;
@@ -57,9 +65,10 @@ Matcher::Node Matcher::compile(const Searched& mailbox, const SearchKey& key, bo
   node.bits = key.kind == Kind::kKeyword ? keyword_bits({key.text}, mailbox.view->keywords()) : flag_of(key.kind);
   if (key.kind == Kind::kSequence || key.kind == Kind::kUid)
     node.positions = match_messages(*mailbox.view, mailbox.saved, key.set, key.kind == Kind::kUid);
-  const auto field = field_of(key);
+  const auto field = stored_field_number(field_of(key));
   if (needs_details(key.kind)) uses_details_ = true;
-  if (is_sent(key.kind) || (!field.empty() && stored_field(field) != nullptr)) uses_headers_ = true;
+  if (is_sent(key.kind) || (field && fuzzy)) uses_headers_ = true;
+  if (field && !fuzzy) node.column = column_for(*field);
   const bool fuzzy_below = key.kind == Kind::kFuzzy || (fuzzy && key.kind != Kind::kNot);
   for (const auto& child : key.children) node.children.push_back(compile(mailbox, child, fuzzy_below));
   return node;
@@ -86,6 +95,11 @@ Truth Matcher::match_any(const Node& node, const Candidate& candidate) const {
 }
 
 Truth Matcher::match_header(const Node& node, const Candidate& candidate) const {
+  if (node.column && candidate.columns != nullptr && candidate.columns[*node.column].data() != nullptr) {
+    const auto value = candidate.columns[*node.column];
+    if (!node.needle.empty()) return truth(node.needle.in_mapped(value));
+    if (!value.empty()) return Truth::kYes;
+  }
   const auto name = field_of(*node.key);
   const auto stored = stored_field(name);
   const auto* const headers = headers_of(candidate);
@@ -162,7 +176,7 @@ Truth Matcher::match(const Node& node, const Candidate& candidate) const {
     case Kind::kText:
       if (node.needle.empty()) return Truth::kYes;
       if (candidate.text == nullptr) return Truth::kUnknown;
-      return truth(candidate.text->header_has(node.needle) || candidate.text->body_has(node.needle));
+      return truth(candidate.text->has(node.needle));
     case Kind::kBcc:
     case Kind::kCc:
     case Kind::kFrom:

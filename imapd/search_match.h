@@ -8,6 +8,7 @@
 #include "common/base/time.h"
 #include "common/mime/digest.h"
 #include "common/store/snapshot.h"
+#include "imapd/column_cache.h"
 #include "imapd/numbers.h"
 #include "imapd/proto/search_key.h"
 #include "imapd/text_match.h"
@@ -30,6 +31,8 @@ struct Candidate {
   const store::MessageDetails* details = nullptr;  // null: not fetched
   const mime::StoredHeaders* headers = nullptr;    // null: not fetched
   MessageText* text = nullptr;                     // null: not read
+  /// Of each of Matcher::columns(); null data: nothing is kept of it. Null: not fetched.
+  const std::string_view* columns = nullptr;
 };
 
 class Matcher {
@@ -44,7 +47,9 @@ class Matcher {
   std::optional<int> relevancy(const Candidate& candidate) const;
   /// Whether details are needed to decide.
   bool uses_details() const { return uses_details_; }
-  /// Whether cached headers can decide anything.
+  /// What decides about header fields; to be asked for before headers are.
+  const std::vector<Column>& columns() const { return columns_; }
+  /// Whether cached headers can decide anything that columns cannot.
   bool uses_headers() const { return uses_headers_; }
 
  private:
@@ -54,11 +59,14 @@ class Matcher {
     std::vector<Node> children;
     Needle needle;
     FuzzyNeedle fuzzy_needle;
-    bool fuzzy = false;      // below FUZZY, and below no NOT in it
-    Positions positions;     // of kSequence and kUid
-    std::uint64_t bits = 0;  // of flags
+    std::optional<std::size_t> column;  // of a field that has one
+    bool fuzzy = false;                 // below FUZZY, and below no NOT in it
+    Positions positions;                // of kSequence and kUid
+    std::uint64_t bits = 0;             // of flags
   };
 
+  /// The place in columns_.
+  std::size_t column_for(std::size_t stored_field);
   Node compile(const Searched& mailbox, const SearchKey& key, bool fuzzy);
   Truth match(const Node& node, const Candidate& candidate) const;
   Truth match_all(const Node& node, const Candidate& candidate) const;
@@ -74,6 +82,7 @@ class Matcher {
   static Truth match_details(const Node& node, const Candidate& candidate);
 
   Node root_;
+  std::vector<Column> columns_;
   bool uses_details_ = false;
   bool uses_headers_ = false;
   store::UidSet recent_;

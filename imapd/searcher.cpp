@@ -1,19 +1,16 @@
 #include "imapd/searcher.h"
 
 #include <algorithm>
-#include <numeric>
+#include <deque>
 
-#include "common/async/thread_pool.h"
-#include "common/async/wait.h"
-#include "imapd/header_cache.h"
+#include "imapd/column_reader.h"
 
 namespace quartet::imapd {
 namespace {
 
+constexpr std::size_t kUndecided = 8192;
 constexpr std::size_t kHeaderBatch = 256;
-constexpr std::uint64_t kTextBatchBytes = 1024 * 1024;
-// Looking through this much takes long enough to hold up the other sessions of the loop.
-constexpr std::size_t kLong = 64 * 1024;
+constexpr std::uint64_t kTextBatchBytes = 8 * 1024 * 1024;
 
 /// One search on its way through the view.
 class Searcher {
@@ -29,7 +26,7 @@ class Searcher {
       candidate.position = among_ == nullptr ? n : (*among_)[n];
       candidate.entry = &(*view_)[candidate.position];
       decide(candidate, undecided_);
-      if (undecided_.size() < kHeaderBatch) continue;
+      if (undecided_.size() < kUndecided) continue;
       co_await ask_store();
       if (failed_) co_return std::unexpected(*failed_);
     }
@@ -50,6 +47,14 @@ class Searcher {
     int score = 0;
   };
 
+  /// What candidates refer to until they are decided.
+  struct Seen {
+    std::deque<std::vector<std::string_view>> texts;
+    std::vector<ColumnBlockPtr> blocks;
+    std::deque<mime::StoredHeaders> headers;
+    std::vector<store::CachedBatch> batches;
+  };
+
   void decide(const Candidate& candidate, std::vector<Candidate>& undecided) {
     const auto result = matcher_.match(candidate);
     if (result == Truth::kNo) return;
@@ -68,29 +73,76 @@ class Searcher {
     auto candidates = std::exchange(undecided_, {});
     if (candidates.empty()) co_return;
     context_.progress = {candidates.front().position, view_->size()};
+    seen_ = {};
     std::vector<store::MessageDetails> details;
     if (matcher_.uses_details()) {
       co_await fetch_details(candidates, details);
       if (failed_) co_return;
     }
-    store::CachedBatch cached;
-    std::vector<std::optional<mime::StoredHeaders>> headers(candidates.size());
-    std::vector<Candidate> unread;
-    if (matcher_.uses_headers()) {
-      auto fetched =
-          co_await context_.store().fetch_cached(view_->mailbox(), objects(candidates), store::cached::kHeaders);
-      if (!fetched) co_return fail(fetched.error());
-      cached = *std::move(fetched);
-      for (std::size_t n = 0; n < candidates.size(); ++n) {
-        if (!cached.items()[n].found) continue;
-        headers[n] = mime::decode_headers(cached.items()[n].headers);
-        if (headers[n]) candidates[n].headers = &*headers[n];
-        decide(candidates[n], unread);
-      }
-    } else {
-      for (const auto& candidate : candidates) decide(candidate, unread);
+    if (!matcher_.columns().empty()) {
+      candidates = co_await look_at_columns(std::move(candidates));
+      if (failed_) co_return;
+    } else if (!matcher_.uses_headers()) {
+      // What has been found out may be enough now.
+      for (const auto& candidate : std::exchange(candidates, {})) decide(candidate, candidates);
     }
-    co_await read_texts(unread);
+    if (matcher_.uses_headers()) {
+      candidates = co_await look_at_headers(std::move(candidates));
+      if (failed_) co_return;
+    }
+    co_await read_texts(candidates);
+  }
+
+  /// Those that columns do not decide about.
+  async::Task<std::vector<Candidate>> look_at_columns(std::vector<Candidate> candidates) {
+    std::vector<std::size_t> positions;
+    for (const auto& candidate : candidates) positions.push_back(candidate.position);
+    std::vector<Candidate> left;
+    ColumnReader reader(context_, view_, matcher_.columns());
+    reader.ask_for(ranges_of(positions));
+    std::vector<std::string_view> texts(matcher_.columns().size());
+    for (auto candidate = candidates.begin(); candidate != candidates.end();) {
+      const auto group = co_await reader.next();
+      if (!group) {
+        fail(group.error());
+        break;
+      }
+      for (std::size_t place = 0; place < (*group)->positions.size(); ++place, ++candidate) {
+        for (std::size_t column = 0; column < texts.size(); ++column) texts[column] = (*group)->text(column, place);
+        candidate->columns = texts.data();
+        const auto before = left.size();
+        decide(*candidate, left);
+        // It is looked at again with its text.
+        if (left.size() > before) left.back().columns = seen_.texts.emplace_back(texts).data();
+      }
+      seen_.blocks.insert(seen_.blocks.end(), (*group)->held.begin(), (*group)->held.end());
+    }
+    co_await reader.close();
+    co_return left;
+  }
+
+  /// The same with what the store keeps of headers, messages that are gone not among them.
+  async::Task<std::vector<Candidate>> look_at_headers(std::vector<Candidate> candidates) {
+    std::vector<Candidate> left;
+    for (std::size_t from = 0; from < candidates.size(); from += kHeaderBatch) {
+      const std::vector<Candidate> batch(
+          candidates.begin() + static_cast<std::ptrdiff_t>(from),
+          candidates.begin() + static_cast<std::ptrdiff_t>(std::min(from + kHeaderBatch, candidates.size())));
+      auto cached = co_await context_.store().fetch_cached(view_->mailbox(), objects(batch), store::cached::kHeaders);
+      if (!cached) {
+        fail(cached.error());
+        break;
+      }
+      for (std::size_t n = 0; n < batch.size(); ++n) {
+        if (!cached->items()[n].found) continue;
+        auto candidate = batch[n];
+        const auto headers = mime::decode_headers(cached->items()[n].headers);
+        if (headers) candidate.headers = &seen_.headers.emplace_back(*headers);
+        decide(candidate, left);
+      }
+      seen_.batches.push_back(*std::move(cached));
+    }
+    co_return left;
   }
 
   /// Those of messages that are gone match nothing.
@@ -117,25 +169,22 @@ class Searcher {
         batch.push_back(unread[next]);
       }
       context_.progress.done = batch.front().position;
-      const auto read = co_await context_.store().read_many(view_->mailbox(), objects(batch));
-      if (!read) co_return fail(read.error());
-      for (std::size_t n = 0; n < batch.size(); ++n) {
-        if ((*read)[n] == nullptr) continue;
-        const auto score = co_await look_through(batch[n], (*read)[n]);
-        if (score) found_.push_back({batch[n].position, *score});
-      }
+      std::vector<std::optional<int>> scores(batch.size());
+      const auto look = [this, &batch, &scores](std::size_t place, std::string_view message) {
+        scores[place] = look_through(batch[place], message);
+      };
+      const auto looked = co_await context_.store().look_at(view_->mailbox(), objects(batch), look);
+      if (!looked) co_return fail(looked.error());
+      for (std::size_t n = 0; n < batch.size(); ++n)
+        if (scores[n]) found_.push_back({batch[n].position, *scores[n]});
     }
   }
 
-  /// The score of a message that matches.
-  async::Task<std::optional<int>> look_through(Candidate candidate, store::Bytes message) {
-    const auto look = [this, &candidate, &message] {
-      MessageText text(*message);
-      candidate.text = &text;
-      return matcher_.match(candidate) == Truth::kYes ? score_of(candidate) : std::nullopt;
-    };
-    if (context_.services.workers == nullptr || message->size() < kLong) co_return look();
-    co_return co_await async::offload(*context_.services.workers, look);
+  /// The score of a message that matches. Any thread.
+  std::optional<int> look_through(Candidate candidate, std::string_view message) const {
+    MessageText text(message);
+    candidate.text = &text;
+    return matcher_.match(candidate) == Truth::kYes ? score_of(candidate) : std::nullopt;
   }
 
   static std::vector<store::ObjectId> objects(const std::vector<Candidate>& candidates) {
@@ -152,64 +201,10 @@ class Searcher {
   const bool scores_;
   const std::vector<std::size_t>* const among_;
   std::vector<Candidate> undecided_;
+  Seen seen_;
   std::vector<Match> found_;
   std::optional<Reply> failed_;
 };
-
-/// Reads the headers of messages of which the store kept none that can be read.
-async::Task<std::optional<Reply>> read_headers(Context& context, store::MailboxRef mailbox, store::ObjectId object,
-                                               mime::StoredHeaders& headers, std::optional<MessageText>& text,
-                                               store::Bytes& bytes) {
-  auto read = co_await context.store().read(mailbox, object);
-  if (!read && read.error().code == store::ErrorCode::kNoMessage) co_return std::nullopt;
-  if (!read) co_return failure(read.error());
-  bytes = *std::move(read);
-  headers = text.emplace(*bytes).headers();
-  co_return std::nullopt;
-}
-
-std::vector<std::size_t> rows_of(std::size_t from, std::size_t end) {
-  std::vector<std::size_t> rows(end - from);
-  std::iota(rows.begin(), rows.end(), from);
-  return rows;
-}
-
-/// The rows that are not in memory.
-std::vector<std::size_t> use_kept(const MailboxHeaders& kept, const store::Snapshot& view,
-                                  const std::vector<std::size_t>& positions, std::size_t from, std::size_t end,
-                                  const UseHeaders& use) {
-  std::vector<std::uint32_t> uids;
-  for (auto row = from; row < end; ++row) uids.push_back(view[positions[row]].uid);
-  auto missing =
-      kept.use(uids, [&](std::size_t place, const mime::StoredHeaders& headers) { use(from + place, headers); });
-  for (auto& row : missing) row += from;
-  return missing;
-}
-
-/// From the store.
-async::Task<std::optional<Reply>> read_rows(Context& context, const store::Snapshot& view,
-                                            const std::vector<std::size_t>& positions,
-                                            const std::vector<std::size_t>& rows, const UseHeaders& use,
-                                            HeaderBatch& read) {
-  std::vector<store::ObjectId> objects;
-  for (const auto row : rows) objects.push_back(view[positions[row]].object);
-  const auto fetched = co_await context.store().fetch_cached(view.mailbox(), objects, store::cached::kHeaders);
-  if (!fetched) co_return failure(fetched.error());
-  for (std::size_t n = 0; n < rows.size(); ++n) {
-    const auto& item = fetched->items()[n];
-    const auto decoded = mime::decode_headers(item.headers);
-    mime::StoredHeaders headers = decoded.value_or(mime::StoredHeaders{});
-    std::optional<MessageText> text;
-    store::Bytes bytes;
-    if (item.found && !decoded) {
-      auto failed = co_await read_headers(context, view.mailbox(), item.object, headers, text, bytes);
-      if (failed) co_return failed;
-    }
-    use(rows[n], headers);
-    if (item.found) read.add(view[positions[rows[n]]].uid, headers);
-  }
-  co_return std::nullopt;
-}
 
 }  // namespace
 
@@ -225,25 +220,6 @@ async::Task<std::expected<Found, Reply>> find_matching(Context& context, const S
   const Matcher matcher(mailbox, key);
   Searcher searcher(context, matcher, mailbox.view, what);
   co_return co_await searcher.run();
-}
-
-async::Task<std::optional<Reply>> each_header(Context& context, store::SnapshotPtr view,
-                                              const std::vector<std::size_t>& positions, UseHeaders use) {
-  constexpr std::size_t kAtOnce = 16 * kHeaderBatch;
-  auto* const cache = context.services.headers;
-  const auto kept = cache == nullptr ? nullptr : cache->of(*view);
-  for (std::size_t from = 0; from < positions.size(); from += kHeaderBatch) {
-    const auto end = std::min(from + kHeaderBatch, positions.size());
-    const auto rows = kept == nullptr ? rows_of(from, end) : use_kept(*kept, *view, positions, from, end, use);
-    // What is in memory holds up the loop for as long as it takes.
-    if (rows.empty() && from % kAtOnce == 0) co_await async::yield();
-    if (rows.empty()) continue;
-    HeaderBatch read;
-    auto failed = co_await read_rows(context, *view, positions, rows, use, read);
-    if (failed) co_return failed;
-    if (kept != nullptr) cache->add(kept, std::move(read));
-  }
-  co_return std::nullopt;
 }
 
 }  // namespace quartet::imapd

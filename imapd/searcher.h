@@ -2,11 +2,9 @@
 #pragma once
 #include <cstddef>
 #include <expected>
-#include <functional>
 #include <optional>
 #include <vector>
 
-#include "common/mime/digest.h"
 #include "imapd/context.h"
 #include "imapd/proto/search_key.h"
 #include "imapd/search_match.h"
@@ -28,11 +26,5 @@ struct LookFor {
 /// task.
 async::Task<std::expected<Found, Reply>> find_matching(Context& context, const Searched& mailbox, const SearchKey& key,
                                                        LookFor what = {});
-
-/// Called for each of the positions of the view with its row, that is its place among them.
-using UseHeaders = std::function<void(std::size_t row, const mime::StoredHeaders& headers)>;
-/// What HeaderCache keeps of the messages' headers; of a message that is gone, nothing. A reply: they cannot be read.
-async::Task<std::optional<Reply>> each_header(Context& context, store::SnapshotPtr view,
-                                              const std::vector<std::size_t>& positions, UseHeaders use);
 
 }  // namespace quartet::imapd

@@ -28,7 +28,7 @@
 
 namespace quartet::imapd {
 
-class HeaderCache;
+class ColumnCache;
 
 struct SessionOptions {
   std::shared_ptr<const tls::ServerContext> tls;  // null: no TLS
@@ -65,10 +65,10 @@ struct Services {
   std::function<std::string()> token_refusal = [] { return std::string(); };  // see sasl::Means
   /// Accounts whose maildrop a POP3 session has open; null: any number of sessions of POP3 may.
   service::Tally* maildrops = nullptr;
-  /// Where SEARCH looks through long messages; null: on the loop.
+  /// Where SORT and THREAD put many messages in order; null: on the loop.
   async::ThreadPool* workers = nullptr;
-  /// What SORT and THREAD need of headers; null: it is read each time.
-  HeaderCache* headers = nullptr;
+  /// What commands need of messages, in memory; null: it is read each time.
+  ColumnCache* columns = nullptr;
   /// For messages that APPEND brings; null: no limit.
   service::ByteBudget* budget = nullptr;
   /// Which names lead to mailboxes of others, now; null or empty: none do.

@@ -1,7 +1,9 @@
 // SORT: RFC 5256, SORT=DISPLAY (RFC 5957), ESORT (RFC 5267), by RELEVANCY (RFC 6203).
 #include <algorithm>
+#include <span>
 
 #include "common/async/thread_pool.h"
+#include "imapd/column_reader.h"
 #include "imapd/commands.h"
 #include "imapd/search_result.h"
 #include "imapd/search_terms.h"
@@ -34,9 +36,9 @@ async::Task<std::expected<Sorted, Reply>> sorted(Context& context, const Sort& c
   SortRows rows(command.criteria, size);
   for (std::size_t row = 0; row < size; ++row) rows.set(row, (*view)[found.positions[row]]);
   for (std::size_t row = 0; row < found.scores.size(); ++row) rows.set_score(row, found.scores[row]);
-  if (rows.uses_headers()) {
-    const auto use = [&rows](std::size_t row, const mime::StoredHeaders& headers) { rows.set(row, headers); };
-    auto failed = co_await each_header(context, view, found.positions, use);
+  if (!rows.header_columns().empty()) {
+    const auto use = [&rows](std::size_t row, std::span<const std::string_view> texts) { rows.set(row, texts); };
+    auto failed = co_await each_text(context, {view, found.positions, rows.header_columns()}, use);
     if (failed) co_return std::unexpected(*std::move(failed));
   }
   const auto sort_rows = [&rows] { return rows.sorted(); };

@@ -1,11 +1,12 @@
 #include "imapd/sort_rows.h"
 
 #include <algorithm>
-#include <numeric>
+#include <array>
+#include <cstring>
 #include <type_traits>
 #include <utility>
 
-#include "imapd/text_match.h"
+#include "common/base/encoding.h"
 
 namespace quartet::imapd {
 namespace {
@@ -14,7 +15,18 @@ using Kind = SortCriterion::Kind;
 
 bool without_headers(Kind kind) { return kind == Kind::kArrival || kind == Kind::kSize || kind == Kind::kRelevancy; }
 
-std::string_view text_of(Kind kind, const mime::StoredHeaders& headers) {
+/// So that unsigned numbers are in the order of the signed ones.
+std::uint64_t biased(std::int64_t value) { return static_cast<std::uint64_t>(value) ^ std::uint64_t{1} << 63; }
+
+}  // namespace
+
+/// Rows are put in order by these, which lie side by side; only where they are equal the rows themselves are compared.
+struct SortRows::Key {
+  std::array<std::uint64_t, 3> front{};
+  std::uint32_t row = 0;
+};
+
+std::string_view sort_text(Kind kind, const mime::StoredHeaders& headers) {
   switch (kind) {
     case Kind::kCc:
       return headers.cc_mailbox;
@@ -33,20 +45,24 @@ std::string_view text_of(Kind kind, const mime::StoredHeaders& headers) {
   }
 }
 
-}  // namespace
-
-std::int64_t sent_date(const mime::StoredHeaders& headers, std::int64_t arrived) {
-  return headers.sent ? headers.sent->seconds : arrived;
+std::int64_t sent_time(std::string_view column, std::int64_t arrived) {
+  return take_le<std::int64_t>(column).value_or(arrived);
 }
 
 SortRows::SortRows(const std::vector<SortCriterion>& criteria, std::size_t size) : size_(size) {
   for (const auto& criterion : criteria) {
-    Column column{criterion, {}};
-    if (without_headers(criterion.kind) || criterion.kind == Kind::kDate)
-      column.values = std::vector<std::int64_t>(size);
+    Values values{criterion, {}, {}};
+    const bool is_date = criterion.kind == Kind::kDate;
+    if (without_headers(criterion.kind) || is_date)
+      values.values = std::vector<std::int64_t>(size);
     else
-      column.values = std::vector<std::string>(size);
-    columns_.push_back(std::move(column));
+      values.values = std::vector<std::string>(size);
+    if (!without_headers(criterion.kind)) {
+      values.column = header_columns_.size();
+      header_columns_.push_back(is_date ? Column{Column::Kind::kSent}
+                                        : Column{Column::Kind::kSorted, static_cast<std::uint64_t>(criterion.kind)});
+    }
+    columns_.push_back(std::move(values));
   }
 }
 
@@ -66,10 +82,6 @@ void SortRows::keep(const std::vector<std::size_t>& rows) {
   for (auto& column : columns_) std::visit(keep_in, column.values);
 }
 
-bool SortRows::uses_headers() const {
-  return std::ranges::any_of(columns_, [](const Column& column) { return !without_headers(column.criterion.kind); });
-}
-
 void SortRows::set(std::size_t row, const store::Entry& entry) {
   for (auto& column : columns_) {
     auto* const numbers = std::get_if<std::vector<std::int64_t>>(&column.values);
@@ -81,13 +93,15 @@ void SortRows::set(std::size_t row, const store::Entry& entry) {
   }
 }
 
-void SortRows::set(std::size_t row, const mime::StoredHeaders& headers) {
+void SortRows::set(std::size_t row, std::span<const std::string_view> texts) {
   for (auto& column : columns_) {
-    if (auto* const texts = std::get_if<std::vector<std::string>>(&column.values)) {
-      (*texts)[row] = casemap(text_of(column.criterion.kind, headers));
-    } else if (column.criterion.kind == Kind::kDate) {
+    if (!column.column) continue;
+    const auto text = texts[*column.column];
+    if (auto* const kept = std::get_if<std::vector<std::string>>(&column.values)) {
+      (*kept)[row] = text;
+    } else {
       auto& date = std::get<std::vector<std::int64_t>>(column.values)[row];
-      date = sent_date(headers, date);
+      date = sent_time(text, date);
     }
   }
 }
@@ -109,13 +123,37 @@ int SortRows::compare(std::size_t a, std::size_t b) const {
   return 0;
 }
 
+SortRows::Key SortRows::key_of(std::size_t row) const {
+  Key key{.row = static_cast<std::uint32_t>(row)};
+  if (columns_.empty()) return key;
+  const auto& first = columns_.front();
+  if (const auto* const texts = std::get_if<std::vector<std::string>>(&first.values)) {
+    const auto& text = (*texts)[row];
+    std::array<char, sizeof(key.front)> octets{};
+    std::memcpy(octets.data(), text.data(), std::min(text.size(), octets.size()));
+    for (std::size_t n = 0; n < key.front.size(); ++n)
+      for (std::size_t octet = 0; octet < 8; ++octet)
+        key.front[n] = key.front[n] << 8 | static_cast<unsigned char>(octets[8 * n + octet]);
+  } else {
+    key.front[0] = biased(std::get<std::vector<std::int64_t>>(first.values)[row]);
+  }
+  if (first.criterion.reverse)
+    for (auto& part : key.front) part = ~part;
+  return key;
+}
+
 std::vector<std::size_t> SortRows::sorted() const {
-  std::vector<std::size_t> rows(size_);
-  std::iota(rows.begin(), rows.end(), std::size_t{0});
-  std::ranges::sort(rows, [this](std::size_t a, std::size_t b) {
-    const auto order = compare(a, b);
-    return order != 0 ? order < 0 : a < b;
+  std::vector<Key> keys;
+  keys.reserve(size_);
+  for (std::size_t row = 0; row < size_; ++row) keys.push_back(key_of(row));
+  std::ranges::sort(keys, [this](const Key& a, const Key& b) {
+    if (a.front != b.front) return a.front < b.front;
+    const auto order = compare(a.row, b.row);
+    return order != 0 ? order < 0 : a.row < b.row;
   });
+  std::vector<std::size_t> rows;
+  rows.reserve(size_);
+  for (const auto& key : keys) rows.push_back(key.row);
   return rows;
 }
 

@@ -2,12 +2,16 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
 #include "common/mime/digest.h"
 #include "common/store/snapshot.h"
+#include "imapd/column_cache.h"
 #include "imapd/proto/command.h"
 
 namespace quartet::imapd {
@@ -23,11 +27,11 @@ class SortRows {
   /// Leaves these rows, in this order, and takes away all others.
   void keep(const std::vector<std::size_t>& rows);
 
-  /// Whether some criterion is about the header.
-  bool uses_headers() const;
-  /// Sets what the view knows, and what the header says, of one row. Texts are kept in the form they are compared in.
+  /// What the criteria are about in the header; empty: nothing.
+  const std::vector<Column>& header_columns() const { return header_columns_; }
+  /// Sets what the view knows, and what the columns above have, of one row.
   void set(std::size_t row, const store::Entry& entry);
-  void set(std::size_t row, const mime::StoredHeaders& headers);
+  void set(std::size_t row, std::span<const std::string_view> texts);
   /// How relevant it is, 1 to 100.
   void set_score(std::size_t row, int score);
 
@@ -37,16 +41,25 @@ class SortRows {
   std::vector<std::size_t> sorted() const;
 
  private:
-  struct Column {
+  struct Values {
     SortCriterion criterion;
+    std::optional<std::size_t> column;  // of header_columns_
     std::variant<std::vector<std::int64_t>, std::vector<std::string>> values;
   };
+  struct Key;
+
+  /// The beginning of what a row is compared by.
+  Key key_of(std::size_t row) const;
 
   std::size_t size_;
-  std::vector<Column> columns_;
+  std::vector<Values> columns_;
+  std::vector<Column> header_columns_;
 };
 
-/// When a message was sent, in seconds; when it arrived, if its Date cannot be read (RFC 5256 section 2.2).
-std::int64_t sent_date(const mime::StoredHeaders& headers, std::int64_t arrived);
+/// The text that SORT compares, of criteria that are texts.
+std::string_view sort_text(SortCriterion::Kind kind, const mime::StoredHeaders& headers);
+/// When a message was sent, in seconds, from the column kSent; when it arrived, if its Date cannot be read (RFC 5256
+/// section 2.2).
+std::int64_t sent_time(std::string_view column, std::int64_t arrived);
 
 }  // namespace quartet::imapd

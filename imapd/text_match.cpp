@@ -11,6 +11,7 @@
 #include "common/mime/charset.h"
 #include "common/mime/encoded_word.h"
 #include "common/mime/transfer.h"
+#include "imapd/proto/plain_message.h"
 
 namespace quartet::imapd {
 namespace {
@@ -89,9 +90,32 @@ std::string casemap(std::string_view utf8) {
   return out;
 }
 
+Needle::Needle(std::string_view utf8) : mapped_(casemap(utf8)) {
+  if (mapped_.empty() || !mime::is_ascii(mapped_)) return;
+  ascii_.emplace(mapped_);
+  // A colon stands between the name of a field and its value, where there may be more space than is shown.
+  constexpr std::string_view kBetween = " \t\r\n\f\v:";
+  std::string_view longest;
+  for (std::string_view rest = mapped_; !rest.empty();) {
+    rest.remove_prefix(std::min(rest.find_first_not_of(kBetween), rest.size()));
+    const auto word = rest.substr(0, rest.find_first_of(kBetween));
+    rest.remove_prefix(word.size());
+    if (word.size() > longest.size()) longest = word;
+  }
+  if (!longest.empty()) word_.emplace(longest);
+}
+
 bool Needle::in(std::string_view text) const {
   if (mapped_.empty()) return true;
+  if (ascii_ && mime::is_ascii(text)) return in_ascii(text);
   return in_mapped(casemap(text));
+}
+
+bool Needle::may_be_in_plain(std::string_view message) const {
+  if (mapped_.empty()) return true;
+  // Nothing but ASCII comes of ASCII.
+  if (!ascii_) return false;
+  return !word_ || word_->in(message);
 }
 
 const mime::Header& MessageText::header() {
@@ -105,6 +129,17 @@ void MessageText::open_header_text() {
   for (const auto& field : header().fields())
     text.append(field.name).append(": ").append(mime::decode_words(field.value)).append("\n");
   header_text_ = casemap(text);
+}
+
+/// False: the needle is in no text of the message. What it costs to decode is saved where nothing is to be found.
+bool MessageText::may_have(const Needle& needle) {
+  if (needle.may_be_in_plain(message_)) return true;
+  if (!plain_) plain_ = is_plain(message_);
+  return !*plain_;
+}
+
+bool MessageText::has(const Needle& needle) {
+  return may_have(needle) && (body_text_has(needle) || header_has(needle));
 }
 
 bool MessageText::header_has(const Needle& needle) {
@@ -138,33 +173,53 @@ const mime::StoredHeaders& MessageText::headers() {
   return *headers_;
 }
 
+std::string_view MessageText::octets(const mime::Part& part) const {
+  return part.kind == mime::Part::Kind::kMessage ? part.children.front().header(message_) : part.body(message_);
+}
+
 void MessageText::add_part(const mime::Part& part) {
   if (part.kind == mime::Part::Kind::kMessage) {
-    std::string text;
-    const mime::Header inner(part.children.front().header(message_));
-    for (const auto& field : inner.fields()) text += mime::decode_words(field.value) + "\n";
-    body_->push_back(casemap(text));
+    body_.push_back({&part, false, {}});
   } else if (part.kind == mime::Part::Kind::kLeaf && part.is_text()) {
-    body_->push_back(casemap(mime::to_utf8(mime::decode(part.encoding, part.body(message_)), part.charset())));
+    const bool decoded = part.encoding == mime::Encoding::kBase64 || part.encoding == mime::Encoding::kQuotedPrintable;
+    const bool plain = !decoded && keeps_ascii(part.charset()) && mime::is_ascii(octets(part));
+    body_.push_back({&part, plain, {}});
   }
   for (const auto& child : part.children) add_part(child);
 }
 
 void MessageText::open_body() {
-  if (body_) return;
-  body_.emplace();
-  add_part(mime::parse_structure(message_, header()));
+  if (structure_) return;
+  structure_ = mime::parse_structure(message_, header());
+  add_part(*structure_);
 }
 
-bool MessageText::body_has(const Needle& needle) {
-  open_body();
-  return std::ranges::any_of(*body_, [&](const std::string& text) { return needle.in_mapped(text); });
+const std::string& MessageText::mapped(BodyText& text) const {
+  if (text.mapped) return *text.mapped;
+  const auto& part = *text.part;
+  std::string decoded;
+  if (part.kind == mime::Part::Kind::kMessage) {
+    const mime::Header inner(octets(part));
+    for (const auto& field : inner.fields()) decoded += mime::decode_words(field.value) + "\n";
+  } else {
+    decoded = mime::to_utf8(mime::decode(part.encoding, octets(part)), part.charset());
+  }
+  return text.mapped.emplace(casemap(decoded));
 }
+
+bool MessageText::body_text_has(const Needle& needle) {
+  open_body();
+  return std::ranges::any_of(body_, [&](BodyText& text) {
+    return text.plain ? needle.in_ascii(octets(*text.part)) : needle.in_mapped(mapped(text));
+  });
+}
+
+bool MessageText::body_has(const Needle& needle) { return may_have(needle) && body_text_has(needle); }
 
 int MessageText::body_score(const FuzzyNeedle& needle) {
   open_body();
   int best = 0;
-  for (const auto& text : *body_) best = std::max(best, needle.score(text));
+  for (auto& text : body_) best = std::max(best, needle.score(mapped(text)));
   return best;
 }
 

@@ -8,6 +8,7 @@
 
 #include "common/mime/digest.h"
 #include "common/mime/structure.h"
+#include "imapd/proto/ascii_finder.h"
 #include "imapd/fuzzy_match.h"
 
 namespace quartet::imapd {
@@ -21,15 +22,21 @@ std::string casemap(std::string_view utf8);
 class Needle {
  public:
   Needle() = default;
-  explicit Needle(std::string_view utf8) : mapped_(casemap(utf8)) {}
+  explicit Needle(std::string_view utf8);
   bool empty() const { return mapped_.empty(); }
   /// `text` as it is in UTF-8.
   bool in(std::string_view text) const;
   /// `text` as casemap() gives it.
   bool in_mapped(std::string_view text) const { return text.find(mapped_) != std::string_view::npos; }
+  /// `text` of nothing but ASCII, as it is.
+  bool in_ascii(std::string_view text) const { return ascii_ && ascii_->in(text); }
+  /// Whether it can be in a message that is_plain(): there the longest of its words is in the octets.
+  bool may_be_in_plain(std::string_view message) const;
 
  private:
   std::string mapped_;
+  std::optional<AsciiFinder> ascii_;  // of all of it; none if it is not ASCII
+  std::optional<AsciiFinder> word_;   // of its longest word; none if it has none
 };
 
 /// A message opened for searching. Decoded when it is first asked for, and once. `message` outlives it.
@@ -37,6 +44,8 @@ class MessageText {
  public:
   explicit MessageText(std::string_view message) : message_(message) {}
 
+  /// In the header fields or in the body.
+  bool has(const Needle& needle);
   /// A text in the body: in parts that are text, and in the headers of messages inside.
   bool body_has(const Needle& needle);
   /// In the header fields, names included.
@@ -51,15 +60,28 @@ class MessageText {
   const mime::StoredHeaders& headers();
 
  private:
+  /// A text of the body.
+  struct BodyText {
+    const mime::Part* part = nullptr;
+    bool plain = false;                 // its octets are ASCII and mean that
+    std::optional<std::string> mapped;  // once it has been asked for
+  };
+
   const mime::Header& header();
+  bool may_have(const Needle& needle);
+  bool body_text_has(const Needle& needle);
   void open_header_text();
   void open_body();
   void add_part(const mime::Part& part);
+  std::string_view octets(const mime::Part& part) const;
+  const std::string& mapped(BodyText& text) const;
 
   std::string_view message_;
+  std::optional<bool> plain_;
   std::optional<mime::Header> header_;
-  std::optional<std::vector<std::string>> body_;  // mapped, one for each part
-  std::optional<std::string> header_text_;        // mapped
+  std::optional<mime::Part> structure_;
+  std::vector<BodyText> body_;
+  std::optional<std::string> header_text_;  // mapped
   std::string headers_blob_;
   std::optional<mime::StoredHeaders> headers_;
 };

@@ -1,30 +1,20 @@
 // THREAD: RFC 5256.
+#include <span>
+
 #include "common/async/thread_pool.h"
+#include "imapd/column_reader.h"
 #include "imapd/commands.h"
 #include "imapd/proto/thread_tree.h"
 #include "imapd/search_terms.h"
 #include "imapd/searcher.h"
 #include "imapd/sort_rows.h"
-#include "imapd/text_match.h"
+#include "imapd/thread_data.h"
 
 namespace quartet::imapd {
 namespace {
 
 // Threading more than these takes long enough to hold up the other sessions of the loop.
 constexpr std::size_t kMany = 4096;
-
-void take_headers(ThreadMessage& message, const mime::StoredHeaders& headers, Thread::Algorithm algorithm) {
-  message.sent = sent_date(headers, message.sent);
-  message.subject = casemap(headers.base_subject);
-  message.is_reply = headers.is_reply_or_forward;
-  if (algorithm != Thread::Algorithm::kReferences) return;
-  auto own = message_ids(headers.message_id);
-  if (!own.empty()) message.id = std::move(own.front());
-  message.references = message_ids(headers.references);
-  if (!message.references.empty()) return;
-  message.references = message_ids(headers.in_reply_to);
-  if (message.references.size() > 1) message.references.resize(1);
-}
 
 }  // namespace
 
@@ -42,14 +32,18 @@ Answer thread(Context& context, const Thread& command, bool uid) {
     messages[row].number = uid ? entry.uid : static_cast<std::uint32_t>(position + 1);
     messages[row].sent = entry.internaldate / 1'000'000;
   }
-  const auto use = [&messages, &command](std::size_t row, const mime::StoredHeaders& headers) {
-    take_headers(messages[row], headers, command.algorithm);
+  const std::vector<Column> columns{{Column::Kind::kThread}, {Column::Kind::kSent}};
+  const bool references = command.algorithm == Thread::Algorithm::kReferences;
+  const auto use = [&messages, references](std::size_t row, std::span<const std::string_view> texts) {
+    read_thread(texts[0], references, messages[row]);
+    messages[row].sent = sent_time(texts[1], messages[row].sent);
   };
-  const auto failed = co_await each_header(context, view, found->positions, use);
+  // What they refer to.
+  HeldTexts held;
+  const auto failed = co_await each_text(context, {view, found->positions, columns, &held}, use);
   if (failed) co_return *failed;
-  const auto run = [&messages, &command] {
-    return command.algorithm == Thread::Algorithm::kReferences ? thread_by_references(messages)
-                                                               : thread_by_subject(messages);
+  const auto run = [&messages, references] {
+    return references ? thread_by_references(messages) : thread_by_subject(messages);
   };
   std::string threads;
   if (context.services.workers == nullptr || messages.size() < kMany)

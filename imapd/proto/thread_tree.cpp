@@ -1,6 +1,8 @@
 #include "imapd/proto/thread_tree.h"
 
 #include <algorithm>
+#include <bit>
+#include <functional>
 #include <numeric>
 #include <tuple>
 #include <unordered_map>
@@ -17,6 +19,42 @@ struct Node {
   int parent = kNone;
   std::vector<int> children;
 };
+
+/// Numbers by texts, of which there are at most as many as it is made for.
+class TextTable {
+ public:
+  explicit TextTable(std::size_t most) : slots_(std::bit_ceil(2 * most + 1)) {}
+
+  /// kNone the first time.
+  int& operator[](std::string_view text) {
+    auto& slot = slots_[place_of(text)];
+    slot.text = text;
+    return slot.number;
+  }
+  /// kNone: it is not there.
+  int find(std::string_view text) const { return slots_[place_of(text)].number; }
+
+ private:
+  struct Slot {
+    std::string_view text{};
+    int number = kNone;
+  };
+
+  std::size_t place_of(std::string_view text) const {
+    const auto mask = slots_.size() - 1;
+    auto place = std::hash<std::string_view>{}(text)&mask;
+    while (slots_[place].number != kNone && slots_[place].text != text) place = (place + 1) & mask;
+    return place;
+  }
+
+  std::vector<Slot> slots_;
+};
+
+std::size_t count_ids(const std::vector<ThreadMessage>& messages) {
+  std::size_t count = 0;
+  for (const auto& message : messages) count += 1 + message.references.size();
+  return count;
+}
 
 /// The tree under construction; threads can be as deep as a mailbox is long, so nothing here recurses.
 class Tree {
@@ -52,11 +90,15 @@ class Tree {
   }
 
   void sort_children(int index) {
-    std::ranges::sort(node(index).children, [this](int a, int b) {
-      const auto& x = shown(a);
-      const auto& y = shown(b);
-      return std::pair(x.sent, x.number) < std::pair(y.sent, y.number);
-    });
+    auto& children = node(index).children;
+    if (children.size() < 2) return;
+    // What they are compared by lies side by side: there may be as many as messages in the mailbox.
+    std::vector<std::tuple<std::int64_t, std::uint32_t, int>> keys;
+    keys.reserve(children.size());
+    for (const int child : children) keys.emplace_back(shown(child).sent, shown(child).number, child);
+    if (std::ranges::is_sorted(keys)) return;
+    std::ranges::sort(keys);
+    for (std::size_t n = 0; n < keys.size(); ++n) children[n] = std::get<int>(keys[n]);
   }
 
   std::string text() const;
@@ -105,7 +147,10 @@ std::string Tree::text() const {
 /// THREAD=REFERENCES, RFC 5256 section 3; the steps are those of its text.
 class References {
  public:
-  explicit References(const std::vector<ThreadMessage>& messages) : messages_(messages), tree_(messages) {}
+  explicit References(const std::vector<ThreadMessage>& messages)
+      : messages_(messages), tree_(messages), ids_(count_ids(messages)) {
+    tree_.nodes().reserve(messages.size() + messages.size() / 4);
+  }
 
   std::string run() {
     for (std::size_t n = 0; n < messages_.size(); ++n) link(static_cast<int>(n));
@@ -118,10 +163,10 @@ class References {
   }
 
  private:
-  int node_of(const std::string& id) {
-    const auto [place, added] = ids_.try_emplace(id, kNone);
-    if (added) place->second = tree_.add(kNone);
-    return place->second;
+  int node_of(std::string_view id) {
+    auto& node = ids_[id];
+    if (node == kNone) node = tree_.add(kNone);
+    return node;
   }
 
   void set_parent(int child, int parent) {
@@ -180,24 +225,28 @@ class References {
 
   /// Step 5.
   void merge_subjects() {
-    std::unordered_map<std::string_view, int> by_subject;
+    TextTable by_subject(tree_.node(kRoot).children.size());
     for (const int child : tree_.node(kRoot).children) {
       const auto& shown = tree_.shown(child);
       if (shown.subject.empty()) continue;
-      const auto [place, added] = by_subject.try_emplace(shown.subject, child);
-      if (added) continue;
-      const auto& other = tree_.shown(place->second);
-      if ((is_dummy(child) && !is_dummy(place->second)) ||
-          (is_dummy(child) == is_dummy(place->second) && other.is_reply && !shown.is_reply))
-        place->second = child;
+      auto& first = by_subject[shown.subject];
+      if (first == kNone) {
+        first = child;
+        continue;
+      }
+      const auto& other = tree_.shown(first);
+      if ((is_dummy(child) && !is_dummy(first)) ||
+          (is_dummy(child) == is_dummy(first) && other.is_reply && !shown.is_reply))
+        first = child;
     }
     std::vector<int> kept;
     for (const int child : std::exchange(tree_.node(kRoot).children, {})) {
-      const auto found = by_subject.find(tree_.shown(child).subject);
-      if (found == by_subject.end() || found->second == child)
+      const auto& subject = tree_.shown(child).subject;
+      const int found = subject.empty() ? kNone : by_subject.find(subject);
+      if (found == kNone || found == child)
         kept.push_back(child);
-      else if (const int dummy = merge(child, found->second); dummy != kNone)
-        made_[found->second] = dummy;
+      else if (const int dummy = merge(child, found); dummy != kNone)
+        made_[found] = dummy;
     }
     for (auto& child : kept)
       if (const auto made = made_.find(child); made != made_.end()) child = made->second;
@@ -226,7 +275,7 @@ class References {
 
   const std::vector<ThreadMessage>& messages_;
   Tree tree_;
-  std::unordered_map<std::string, int> ids_;
+  TextTable ids_;
   std::unordered_map<int, int> made_;  // dummies that stand for threads of one subject
 };
 

@@ -8,13 +8,14 @@
 
 namespace quartet::imapd {
 
+/// What the views are of outlives it.
 struct ThreadMessage {
-  std::uint32_t number = 0;             // sequence number or UID, for the response
-  std::int64_t sent = 0;                // seconds
-  std::string id;                       // Message-ID without brackets; "" if it has none
-  std::vector<std::string> references;  // ids, oldest first: of References, else the first of In-Reply-To
-  std::string subject;                  // the base subject in the form it is compared in
-  bool is_reply = false;                // or a forward
+  std::uint32_t number = 0;                  // sequence number or UID, for the response
+  std::int64_t sent = 0;                     // seconds
+  std::string_view id;                       // Message-ID without brackets; "" if it has none
+  std::vector<std::string_view> references;  // ids, oldest first: of References, else the first of In-Reply-To
+  std::string_view subject;                  // the base subject in the form it is compared in
+  bool is_reply = false;                     // or a forward
 };
 
 /// The Message-IDs in a header field, without their brackets.

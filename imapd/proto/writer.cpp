@@ -1,6 +1,8 @@
 #include "imapd/proto/writer.h"
 
 #include <algorithm>
+#include <charconv>
+#include <iterator>
 
 #include "common/base/ascii.h"
 #include "common/mime/charset.h"
@@ -34,6 +36,18 @@ void append_quoted(std::string& out, std::string_view text) {
     out.push_back(c);
   }
   out.push_back('"');
+}
+
+void append_number(std::string& out, std::uint64_t number) {
+  char digits[20];
+  const auto end = std::to_chars(std::begin(digits), std::end(digits), number).ptr;
+  out.append(digits, end);
+}
+
+void append_char8(std::string& out, std::string_view bytes) {
+  const auto begin = static_cast<std::ptrdiff_t>(out.size());
+  out += bytes;
+  if (bytes.contains('\0')) std::replace(out.begin() + begin, out.end(), '\0', '?');
 }
 
 void append_literal(std::string& out, std::string_view bytes) {
@@ -97,7 +111,9 @@ void append_flags(std::string& out, std::span<const std::string> flags) {
 }
 
 void append_fetch(std::string& out, std::size_t number, std::uint32_t uid, bool uidonly) {
-  out.append("* ").append(std::to_string(uidonly ? uid : number)).append(uidonly ? " UIDFETCH (" : " FETCH (");
+  out += "* ";
+  append_number(out, uidonly ? uid : number);
+  out += uidonly ? " UIDFETCH (" : " FETCH (";
 }
 
 void append_text(std::string& out, std::string_view text) {

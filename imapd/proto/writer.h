@@ -13,6 +13,9 @@ namespace quartet::imapd {
 
 /// A quoted string; `text` holds no CR, LF or NUL, and bytes above 127 only for clients that have enabled UTF-8.
 void append_quoted(std::string& out, std::string_view text);
+void append_number(std::string& out, std::uint64_t number);
+/// CHAR8 is any byte but NUL (RFC 3501 section 9), which becomes '?': the length must not change.
+void append_char8(std::string& out, std::string_view bytes);
 /// "{n}\r\n" and the bytes.
 void append_literal(std::string& out, std::string_view bytes);
 /// "~{n}\r\n" and the bytes (RFC 3516).

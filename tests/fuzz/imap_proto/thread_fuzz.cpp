@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,7 +15,7 @@ using namespace quartet::imapd;
 namespace {
 
 /// One line: Message-ID, TAB, References, TAB, subject; a capital at its start makes it a reply.
-ThreadMessage message(std::string_view line, std::uint32_t number) {
+ThreadMessage message(std::string_view line, std::uint32_t number, std::deque<std::string>& kept) {
   const auto take = [&line] {
     const auto tab = std::min(line.find('\t'), line.size());
     const auto field = line.substr(0, tab);
@@ -25,8 +26,8 @@ ThreadMessage message(std::string_view line, std::uint32_t number) {
   out.number = number;
   const auto own = take();
   out.sent = own.empty() ? 0 : own.back();
-  if (auto ids = message_ids(own); !ids.empty()) out.id = ids.front();
-  out.references = message_ids(take());
+  if (const auto ids = message_ids(own); !ids.empty()) out.id = kept.emplace_back(ids.front());
+  for (const auto& id : message_ids(take())) out.references.push_back(kept.emplace_back(id));
   out.subject = take();
   out.is_reply = !out.subject.empty() && out.subject.front() >= 'A' && out.subject.front() <= 'Z';
   return out;
@@ -58,10 +59,11 @@ void check(std::string_view threads, std::size_t count) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   std::string_view input(reinterpret_cast<const char*>(data), size);
+  std::deque<std::string> kept;
   std::vector<ThreadMessage> messages;
   while (!input.empty()) {
     const auto end = std::min(input.find('\n'), input.size());
-    messages.push_back(message(input.substr(0, end), static_cast<std::uint32_t>(messages.size() + 1)));
+    messages.push_back(message(input.substr(0, end), static_cast<std::uint32_t>(messages.size() + 1), kept));
     input.remove_prefix(std::min(end + 1, input.size()));
   }
   check(thread_by_references(messages), messages.size());

@@ -2,19 +2,20 @@
 #include "imapd/proto/thread_tree.h"
 
 #include <catch2/catch.hpp>
+#include <deque>
 
 using namespace quartet::imapd;
 
 namespace {
 
 /// Message n of a mailbox, sent n seconds after the epoch.
-ThreadMessage message(std::uint32_t number, std::string id, std::vector<std::string> references = {},
-                      std::string subject = {}, bool is_reply = false) {
+ThreadMessage message(std::uint32_t number, std::string_view id, std::vector<std::string_view> references = {},
+                      std::string_view subject = {}, bool is_reply = false) {
   return {.number = number,
           .sent = number,
-          .id = std::move(id),
+          .id = id,
           .references = std::move(references),
-          .subject = std::move(subject),
+          .subject = subject,
           .is_reply = is_reply};
 }
 
@@ -52,11 +53,13 @@ TEST_CASE("threads of one subject are merged", "[thread]") {
 }
 
 TEST_CASE("a thread as deep as a mailbox is long", "[thread]") {
-  std::vector<ThreadMessage> messages{message(1, "1")};
+  std::deque<std::string> ids{"1"};
+  std::vector<ThreadMessage> messages{message(1, ids.back())};
   std::string expected = "(1";
   for (std::uint32_t n = 2; n <= 20'000; ++n) {
-    messages.push_back(message(n, std::to_string(n), {std::to_string(n - 1)}));
-    expected += " " + std::to_string(n);
+    const std::string_view before = ids.back();
+    messages.push_back(message(n, ids.emplace_back(std::to_string(n)), {before}));
+    expected += " " + ids.back();
   }
   CHECK(thread_by_references(messages) == expected + ")");
 }

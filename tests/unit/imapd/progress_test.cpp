@@ -10,7 +10,7 @@ namespace {
 
 /// Messages that are read for a SEARCH in three batches.
 async::Task<void> fill(Client& client, Server& server) {
-  for (int n = 0; n < 3; ++n) co_await server.deliver("Subject: long\r\n\r\n" + std::string(900'000, 'x') + "\r\n");
+  for (int n = 0; n < 3; ++n) co_await server.deliver("Subject: long\r\n\r\n" + std::string(4'500'000, 'x') + "\r\n");
   co_await client.say("SELECT INBOX");
 }
 

@@ -1,7 +1,11 @@
 // The order of SORT: RFC 5256 section 3.
 #include "imapd/sort_rows.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <numeric>
+#include <random>
+#include <tuple>
 
 using namespace quartet;
 using namespace quartet::imapd;
@@ -16,6 +20,12 @@ struct Letter {
   std::optional<std::int64_t> sent{};
 };
 
+void set_headers(SortRows& rows, std::size_t row, const mime::StoredHeaders& headers) {
+  std::vector<std::string> texts;
+  for (const auto& column : rows.header_columns()) column.append(texts.emplace_back(), headers);
+  rows.set(row, std::vector<std::string_view>(texts.begin(), texts.end()));
+}
+
 std::vector<std::size_t> sorted(const std::vector<SortCriterion>& criteria, const std::vector<Letter>& letters) {
   SortRows rows(criteria, letters.size());
   for (std::size_t n = 0; n < letters.size(); ++n) {
@@ -26,7 +36,7 @@ std::vector<std::size_t> sorted(const std::vector<SortCriterion>& criteria, cons
     mime::StoredHeaders headers;
     headers.base_subject = letters[n].subject;
     if (letters[n].sent) headers.sent = mime::Date{*letters[n].sent, 0};
-    rows.set(n, headers);
+    set_headers(rows, n, headers);
   }
   return rows.sorted();
 }
@@ -62,11 +72,11 @@ TEST_CASE("a message without a Date was sent when it arrived", "[sort]") {
 
 TEST_CASE("rows come and go", "[sort]") {
   SortRows rows({{Kind::kRelevancy}, {Kind::kSubject}}, 1);
-  CHECK(rows.uses_headers());
+  CHECK(rows.header_columns().size() == 1);
   const auto set = [&rows](std::size_t row, int score, std::string_view subject) {
     mime::StoredHeaders headers;
     headers.base_subject = subject;
-    rows.set(row, headers);
+    set_headers(rows, row, headers);
     rows.set_score(row, score);
   };
   set(0, 5, "a");
@@ -83,6 +93,34 @@ TEST_CASE("rows come and go", "[sort]") {
 }
 
 TEST_CASE("what the view knows needs no header", "[sort]") {
-  CHECK_FALSE(SortRows({{Kind::kArrival}, {Kind::kSize}}, 0).uses_headers());
-  CHECK(SortRows({{Kind::kArrival}, {Kind::kDate}}, 0).uses_headers());
+  CHECK(SortRows({{Kind::kArrival}, {Kind::kSize}}, 0).header_columns().empty());
+  CHECK(SortRows({{Kind::kArrival}, {Kind::kDate}}, 0).header_columns().size() == 1);
+}
+
+TEST_CASE("rows are in the order of their texts, however long these are", "[sort]") {
+  std::mt19937 random(3);
+  const std::string_view octets("AB\x00Z\x7F", 5);
+  std::vector<Letter> letters(500);
+  for (auto& letter : letters) {
+    // Many are the same for as long as what is compared first.
+    letter.subject = std::string(random() % 3 * 10, 'Q');
+    for (auto n = random() % 5; n > 0; --n) letter.subject += octets[random() % octets.size()];
+    letter.sent = static_cast<std::int64_t>(random() % 7) - 3;
+  }
+  const auto expected = [&letters](auto less) {
+    Order order(letters.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::ranges::sort(order, [&](std::size_t a, std::size_t b) {
+      if (less(letters[a], letters[b]) || less(letters[b], letters[a])) return less(letters[a], letters[b]);
+      return a < b;
+    });
+    return order;
+  };
+  CHECK(sorted({{Kind::kSubject}}, letters) ==
+        expected([](const Letter& a, const Letter& b) { return a.subject < b.subject; }));
+  CHECK(sorted({{Kind::kSubject, true}}, letters) ==
+        expected([](const Letter& a, const Letter& b) { return a.subject > b.subject; }));
+  CHECK(sorted({{Kind::kDate}, {Kind::kSubject}}, letters) == expected([](const Letter& a, const Letter& b) {
+          return std::tie(a.sent, a.subject) < std::tie(b.sent, b.subject);
+        }));
 }
