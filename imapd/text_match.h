@@ -8,8 +8,8 @@
 
 #include "common/mime/digest.h"
 #include "common/mime/structure.h"
-#include "imapd/proto/ascii_finder.h"
 #include "imapd/fuzzy_match.h"
+#include "imapd/proto/ascii_finder.h"
 
 namespace quartet::imapd {
 

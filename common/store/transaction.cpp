@@ -264,7 +264,10 @@ void Transaction::share_objects(std::vector<ObjectId> objects) {
 void Transaction::drop_objects(std::vector<ObjectId> objects) {
   each_run(std::move(objects), [this](ObjectId first, ObjectId last) {
     database_.prepare("UPDATE object SET refs=refs-1 WHERE id BETWEEN ? AND ?").bind(first).bind(last).run();
-    database_.prepare("INSERT INTO released(time,object) SELECT CAST(? AS BIGINT),id FROM object WHERE id BETWEEN ? AND ? AND refs=0")
+    database_
+        .prepare(
+            "INSERT INTO released(time,object) SELECT CAST(? AS BIGINT),id FROM object WHERE id BETWEEN ? AND ? AND "
+            "refs=0")
         .bind(now_)
         .bind(first)
         .bind(last)
