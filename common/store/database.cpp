@@ -45,8 +45,7 @@ Statement& Statement::bind_null() {
 bool Statement::step() { return cursor_ != nullptr && !database_.failed() && cursor_->step(); }
 
 bool Statement::run() {
-  while (step()) {
-  }
+  if (cursor_ != nullptr && !database_.failed()) cursor_->run();
   return !database_.failed();
 }
 

@@ -26,6 +26,8 @@ class Cursor {
   virtual void bind_null(int parameter) = 0;
   /// True when there is a row.
   virtual bool step() = 0;
+  /// To the end, whatever rows there are. In a write transaction an error may come to light as late as the commit.
+  virtual void run() = 0;
   /// Makes it ready to be carried out again.
   virtual void reset() = 0;
   /// The same, and nothing is bound any more.
@@ -48,12 +50,16 @@ class Database {
   /// Statements without parameters and rows, several allowed.
   virtual bool execute(const char* sql) = 0;
   /// Of the last statement that was run.
-  virtual std::int64_t changed_rows() const = 0;
+  virtual std::int64_t changed_rows() = 0;
+  /// The id for the next row of `object`, above all that there are; nullopt: its INSERT gives one. In a write
+  /// transaction.
+  virtual std::optional<std::int64_t> object_id() { return std::nullopt; }
 
   /// From here to commit() nobody else changes what this connection is about. Not `durable`: a power cut may undo what
   /// is committed.
   virtual void begin_write(bool durable = true) = 0;
-  virtual void commit() = 0;
+  /// False if something before it failed, which undoes all; a failure of its own is noted.
+  virtual bool commit() = 0;
   /// After an error, which it leaves alone.
   virtual void rollback() = 0;
   /// From here to end_read() all reads see one state.
@@ -100,7 +106,7 @@ class Statement {
 
   /// True when there is a row. False at the end and on an error, which the database keeps.
   bool step();
-  /// For statements without rows; true if it went well.
+  /// For statements without rows; true if nothing has failed as far as is known (see Cursor::run()).
   bool run();
   /// For an INSERT that ends in RETURNING id: that; 0 after an error.
   std::int64_t insert();

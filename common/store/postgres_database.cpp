@@ -19,6 +19,10 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr int kBinary = 1;
+// More could fill the buffers of both sides.
+constexpr std::size_t kMostUnderWay = 1'000;
+// Taken ahead in a transaction; what it does not use is lost.
+constexpr std::int64_t kFirstIds = 4, kMoreIds = 64;
 
 /// Unlike any other, and above 1.
 std::int64_t make_number() {
@@ -50,10 +54,19 @@ class PostgresDatabase::Prepared final : public Cursor {
   void bind_null(int parameter) override { at(parameter).kind = Kind::kNull; }
 
   bool step() override {
-    if (result_ == nullptr && !run()) return false;
+    if (result_ == nullptr && !carry_out()) return false;
     if (++row_ < PQntuples(result_.get())) return true;
     row_ = PQntuples(result_.get());
     return false;
+  }
+
+  void run() override {
+    if (result_ != nullptr) return;  // all its rows are here
+    if (!database_.writing_) {
+      carry_out();
+      return;
+    }
+    if (prepare()) send();
   }
 
   void reset() override {
@@ -93,6 +106,8 @@ class PostgresDatabase::Prepared final : public Cursor {
 
   bool prepare() {
     if (prepared_) return true;
+    database_.settle();
+    if (database_.failed()) return false;
     const PostgresResult result(PQprepare(database_.connection_->get(), name_.c_str(), sql_.c_str(), 0, nullptr));
     if (PQresultStatus(result.get()) != PGRES_COMMAND_OK) {
       auto error = database_.connection_->error_of(result.get());
@@ -104,9 +119,17 @@ class PostgresDatabase::Prepared final : public Cursor {
     return true;
   }
 
-  /// Carries it out; all rows are here then.
-  bool run() {
+  /// All rows are here then.
+  bool carry_out() {
+    row_ = -1;
     if (!prepare()) return false;
+    send();
+    result_ = database_.settle();
+    if (database_.failed()) result_.reset();
+    return result_ != nullptr;
+  }
+
+  void send() {
     const std::size_t count = parameters_.size();
     std::vector<const char*> values(count);
     std::vector<int> lengths(count), formats(count);
@@ -118,17 +141,9 @@ class PostgresDatabase::Prepared final : public Cursor {
       lengths[n] = static_cast<int>(parameter.bytes.size());
       formats[n] = kBinary;
     }
-    result_.reset(PQexecPrepared(database_.connection_->get(), name_.c_str(), static_cast<int>(count), values.data(),
-                                 lengths.data(), formats.data(), kBinary));
-    row_ = -1;
-    const auto status = PQresultStatus(result_.get());
-    if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
-      database_.changed_rows_ = std::strtoll(PQcmdTuples(result_.get()), nullptr, 10);
-      return true;
-    }
-    database_.fail(database_.connection_->error_of(result_.get()));
-    result_.reset();
-    return false;
+    PQenterPipelineMode(database_.connection_->get());
+    database_.sent(PQsendQueryPrepared(database_.connection_->get(), name_.c_str(), static_cast<int>(count),
+                                       values.data(), lengths.data(), formats.data(), kBinary));
   }
 
   PostgresDatabase& database_;
@@ -162,26 +177,91 @@ Cursor* PostgresDatabase::cursor(const char* sql) {
 }
 
 bool PostgresDatabase::execute(const char* sql) {
+  settle();
   if (failed()) return false;
   auto done = connection_->execute(sql);
   if (!done) fail(std::move(done.error()));
   return !failed();
 }
 
+void PostgresDatabase::send(const char* sql) {
+  if (failed()) return;
+  PQenterPipelineMode(connection_->get());
+  sent(PQsendQueryParams(connection_->get(), sql, 0, nullptr, nullptr, nullptr, nullptr, kBinary));
+}
+
+void PostgresDatabase::sent(int done) {
+  if (done != 1) return fail(connection_->error_of(nullptr));
+  if (++under_way_ == kMostUnderWay) settle();
+}
+
+PostgresResult PostgresDatabase::settle() {
+  PostgresResult last;
+  auto* const connection = connection_->get();
+  if (PQpipelineStatus(connection) == PQ_PIPELINE_OFF) return last;
+  if (PQpipelineSync(connection) != 1) fail(connection_->error_of(nullptr));
+  for (; under_way_ > 0; --under_way_) {
+    last.reset(PQgetResult(connection));
+    const auto status = PQresultStatus(last.get());
+    if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
+      changed_rows_ = std::strtoll(PQcmdTuples(last.get()), nullptr, 10);
+    } else {
+      fail(connection_->error_of(last.get()));
+    }
+    while (const PostgresResult end{PQgetResult(connection)}) {
+      // nothing comes between a statement's result and its end
+    }
+  }
+  const PostgresResult synchronized(PQgetResult(connection));
+  if (PQexitPipelineMode(connection) != 1) fail(connection_->error_of(nullptr));
+  return last;
+}
+
+std::int64_t PostgresDatabase::changed_rows() {
+  settle();
+  return changed_rows_;
+}
+
+// While the writer's row is ours nobody else takes any, so that who sees an object has seen all those below it.
+std::optional<std::int64_t> PostgresDatabase::object_id() {
+  if (object_ids_.empty()) {
+    auto query =
+        prepare("SELECT nextval(pg_get_serial_sequence('object','id')) FROM generate_series(1,CAST(? AS BIGINT))");
+    query.bind(ids_wanted_);
+    while (query.step()) object_ids_.push_back(query.integer(0));
+    std::ranges::reverse(object_ids_);
+    ids_wanted_ = kMoreIds;
+  }
+  if (object_ids_.empty()) return std::nullopt;
+  const auto id = object_ids_.back();
+  object_ids_.pop_back();
+  return id;
+}
+
 void PostgresDatabase::begin_write(bool durable) {
+  writing_ = true;
   batch_ = make_number();
-  execute("BEGIN");
-  if (!durable) execute("SET LOCAL synchronous_commit=off");
+  object_ids_.clear();
+  ids_wanted_ = kFirstIds;
+  send("BEGIN");
+  if (!durable) send("SET LOCAL synchronous_commit=off");
   prepare("UPDATE writer SET batch=?,seen=now() WHERE id=1 OR id=?").bind(batch_).bind(id_).run();
-  if (failed() || changed_rows_ == 2) return;
+  if (changed_rows() == 2 || failed()) return;
   prepare("INSERT INTO writer(id,batch) VALUES(?,?)").bind(id_).bind(batch_).run();
   execute("DELETE FROM writer WHERE id<>1 AND seen < now() - INTERVAL '2 days'");  // of processes that are no more
 }
 
-void PostgresDatabase::commit() {
-  if (failed() || execute("COMMIT") || connection_->alive()) return;
+bool PostgresDatabase::commit() {
+  if (failed()) return false;
+  send("COMMIT");
+  const auto ended = settle();
+  writing_ = false;
+  if (!failed()) return true;
+  if (PQresultStatus(ended.get()) == PGRES_PIPELINE_ABORTED) return false;
+  if (connection_->alive()) return true;
   auto lost = take_error();
   if (!reconnect() || !was_committed()) fail(std::move(lost));
+  return true;
 }
 
 // Whoever was cut off in the midst of a commit holds the rows until the server is through with it.
@@ -200,6 +280,8 @@ bool PostgresDatabase::was_committed() {
 }
 
 void PostgresDatabase::rollback() {
+  writing_ = false;
+  if (const bool known = failed(); settle(), failed() && !known) (void)take_error();
   if (connection_->alive()) (void)connection_->execute("ROLLBACK");
 }
 

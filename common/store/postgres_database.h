@@ -1,9 +1,14 @@
 // A connection to one shard of a store in PostgreSQL.
+//
+// In a write transaction, statements whose rows nobody waits for go into a pipeline: they cost no trip to the server
+// and back of their own. Once one of them has failed the server passes over those behind it, the commit with them.
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "common/store/database.h"
 #include "common/store/postgres_connection.h"
@@ -17,11 +22,12 @@ class PostgresDatabase final : public Database {
                                                 std::int64_t wait_ms);
 
   bool execute(const char* sql) override;
-  std::int64_t changed_rows() const override { return changed_rows_; }
+  std::int64_t changed_rows() override;
+  std::optional<std::int64_t> object_id() override;
   /// Takes the row of the shard's writer, for which others wait.
   void begin_write(bool durable) override;
   /// If the connection is lost before the answer, it is found out whether it was committed.
-  void commit() override;
+  bool commit() override;
   void rollback() override;
   void begin_read() override { execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"); }
   void end_read() override;
@@ -35,6 +41,11 @@ class PostgresDatabase final : public Database {
                    std::unique_ptr<PostgresConnection> connection);
   Cursor* cursor(const char* sql) override;
   bool reconnect();
+  /// Puts a statement into the pipeline: what it comes to is asked for by settle(). No rows, no parameters.
+  void send(const char* sql);
+  void sent(int done);
+  /// Waits for what is under way, in one trip; notes its first error. The result of the last one.
+  PostgresResult settle();
   /// Whether the last batch that this connection began is in the database.
   bool was_committed();
 
@@ -43,6 +54,10 @@ class PostgresDatabase final : public Database {
   std::unique_ptr<PostgresConnection> connection_;
   std::unordered_map<const char*, std::unique_ptr<Prepared>> statements_;
   std::int64_t changed_rows_ = 0;
+  bool writing_ = false;
+  std::size_t under_way_ = 0;               // statements of the pipeline; 0: there is none
+  std::vector<std::int64_t> object_ids_{};  // for this transaction, the last first
+  std::int64_t ids_wanted_ = 0;
   const std::int64_t id_;   // of our row in `writer`
   std::int64_t batch_ = 0;  // unlike any other
 };

@@ -104,8 +104,7 @@ std::optional<StoreError> Shard::attempt(const std::vector<Job*>& batch, bool& r
       if (database_->failed()) break;
     }
     transaction.flush();
-    running = database_->failed();
-    database_->commit();
+    running = !database_->commit();
     hints = transaction.hints();
     releases = transaction.has_releases();
   }

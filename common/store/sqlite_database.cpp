@@ -48,6 +48,10 @@ class SqliteDatabase::Prepared final : public Cursor {
     if (code != SQLITE_DONE) database_.note(code);
     return false;
   }
+  void run() override {
+    while (step()) {
+    }
+  }
   void reset() override { sqlite3_reset(statement_); }
   void release() override {
     sqlite3_reset(statement_);
@@ -114,13 +118,19 @@ bool SqliteDatabase::execute(const char* sql) {
   return !failed();
 }
 
-std::int64_t SqliteDatabase::changed_rows() const { return sqlite3_changes64(handle_); }
+std::int64_t SqliteDatabase::changed_rows() { return sqlite3_changes64(handle_); }
 
 // A commit in the log that was not synced is made durable by the next one that is: both go to disk in their order.
 void SqliteDatabase::begin_write(bool durable) {
   if (durable != durable_ && execute(durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL"))
     durable_ = durable;
   execute("BEGIN IMMEDIATE");
+}
+
+bool SqliteDatabase::commit() {
+  if (failed()) return false;
+  execute("COMMIT");
+  return true;
 }
 
 void SqliteDatabase::rollback() {

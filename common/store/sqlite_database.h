@@ -22,9 +22,9 @@ class SqliteDatabase final : public Database {
   ~SqliteDatabase() override;
 
   bool execute(const char* sql) override;
-  std::int64_t changed_rows() const override;
+  std::int64_t changed_rows() override;
   void begin_write(bool durable) override;
-  void commit() override { execute("COMMIT"); }
+  bool commit() override;
   void rollback() override;
   void begin_read() override { execute("BEGIN"); }
   void end_read() override { execute("COMMIT"); }

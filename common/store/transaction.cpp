@@ -226,18 +226,27 @@ ObjectId Transaction::insert_object(const Id& email_id, std::uint64_t size, cons
   std::string id_bytes;
   put_le(id_bytes, email_id.high());
   put_le(id_bytes, email_id.low());
-  const ObjectId object =
-      database_
-          .prepare(
-              "INSERT INTO object(email_id,size,refs,segment,offset,length,file) VALUES(?,?,?,?,?,?,?) RETURNING id")
-          .bind_blob(id_bytes)
-          .bind(size)
-          .bind(refs)
-          .bind(location.segment)
-          .bind(location.offset)
-          .bind(location.length)
-          .bind(location.file)
-          .insert();
+  const auto reserved = database_.object_id();
+  auto insert = database_.prepare(
+      "INSERT INTO object(id,email_id,size,refs,segment,offset,length,file) VALUES(?,?,?,?,?,?,?,?) RETURNING id");
+  if (reserved)
+    insert.bind(*reserved);
+  else
+    insert.bind_null();
+  insert.bind_blob(id_bytes)
+      .bind(size)
+      .bind(refs)
+      .bind(location.segment)
+      .bind(location.offset)
+      .bind(location.length)
+      .bind(location.file);
+  ObjectId object = 0;
+  if (reserved) {
+    object = *reserved;
+    insert.run();
+  } else {
+    object = insert.insert();
+  }
   database_
       .prepare(
           "INSERT INTO cache(id,version,envelope,body,bodystructure,headers,parts,preview) "
