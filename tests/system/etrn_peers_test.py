@@ -47,10 +47,14 @@ class EtrnPeers(SitesTestCase):
         super().setUpClass()
         cls.directory.chmod(0o711)  # their processes pass it as other users
 
+    def own(self, name):
+        """A directory that no other test uses: what one left in a queue is not there for the next."""
+        return self.directory / self._testMethodName / name
+
     def start_postfix(self):
         if reason := postfix.why_not():
             self.skipTest(reason)
-        directory = self.directory / "postfix"
+        directory = self.own("postfix")
         mail = directory / "mail"
         mail.mkdir(parents=True, exist_ok=True)
         shutil.chown(mail, "postfix", "postfix")
@@ -71,19 +75,19 @@ class EtrnPeers(SitesTestCase):
         if reason := exim.why_not():
             self.skipTest(reason)
         b = self.pair.b
-        server = exim.Exim(self.directory / "exim", f"{self.pair.network.address(EXIM)}:{b.port('mx')}", "mx.e.example",
+        server = exim.Exim(self.own("exim"), f"{self.pair.network.address(EXIM)}:{b.port('mx')}", "mx.e.example",
                            "e.example", {"b.example": b.address}, queue_only=True)
         self.addCleanup(server.stop)
         self.addCleanup(lambda: self._outcome.success or print(f"--- Exim\n{server.read_log()}"))
         return server.start()
 
-    def give(self, server, sender):
-        """A letter for b.example that `server` keeps."""
+    def give(self, server, sender, kept):
+        """A letter for b.example that `server` keeps; `kept` tells how many it would send if it were asked."""
         host, _, port = server.listen.rpartition(":")
         sent = letter.write(sender, self.pair.b.users[0].address)
         with smtplib.SMTP(host, int(port), local_hostname="client.example", timeout=60) as client:
             client.sendmail(sender, [self.pair.b.users[0].address], as_bytes(sent))
-        wait_until(lambda: server.queued() == 1, 30, "the letter in its queue")
+        wait_until(lambda: kept() == 1, 30, "the letter in its queue")
         return sent
 
     def trigger(self, name, code=0):
@@ -96,6 +100,14 @@ class EtrnPeers(SitesTestCase):
     def has_come(self, sent):
         b = self.pair.b
         self.assert_intact(sent, self.wait_for_message(b, b.users[0], sent["Message-ID"]))
+
+    @staticmethod
+    def wait_for_file(mail, sent):
+        """The letter in a Maildir of Postfix, as bytes with CRLF."""
+        def find():
+            found = (path.read_bytes() for path in mail.glob("new/*"))
+            return next((one for one in found if sent["Message-ID"].encode() in one), None)
+        return wait_until(find, 60, "the letter in Postfix's mailbox").replace(b"\n", b"\r\n")
 
     def etrn(self, node):
         with smtplib.SMTP(self.pair.a.address, self.pair.a.port("mx"), timeout=60) as client:
@@ -114,8 +126,7 @@ class EtrnPeers(SitesTestCase):
 
     def test_postfix_is_asked(self):
         server, _ = self.start_postfix()
-        sent = self.give(server, "reader@c.example")
-        server.wait_for_log("status=deferred")
+        sent = self.give(server, "reader@c.example", server.deferred)
         done = self.trigger("postfix")
         # It says the same whether there is mail or not, and is not asked for ever.
         self.assertEqual((done["method"], done["code"], done["state"]), ("ETRN", 250, "idle"))
@@ -123,7 +134,7 @@ class EtrnPeers(SitesTestCase):
 
     def test_exim_is_asked(self):
         server = self.start_exim()
-        sent = self.give(server, "reader@e.example")
+        sent = self.give(server, "reader@e.example", server.queued)
         done = self.trigger("exim")
         self.assertEqual((done["method"], done["code"], done["state"]), ("ETRN", 250, "idle"))
         self.has_come(sent)
@@ -138,10 +149,7 @@ class EtrnPeers(SitesTestCase):
         _, mail = self.start_postfix()
         self.assertIn(self.etrn("c.example"), (250, 253))
 
-        def find():
-            found = (path.read_bytes() for path in mail.glob("new/*"))
-            return next((one for one in found if sent["Message-ID"].encode() in one), None)
-        self.assert_intact(sent, wait_until(find, 60, "the letter in Postfix's mailbox").replace(b"\n", b"\r\n"))
+        self.assert_intact(sent, self.wait_for_file(mail, sent))
 
     def test_exim_is_the_site(self):
         server = self.start_exim()
@@ -154,11 +162,12 @@ class EtrnPeers(SitesTestCase):
         self.assert_intact(sent, server.wait_for_mail(sent["Message-ID"]))
 
     def test_asked_when_mail_goes_out_to_it(self):
-        server, _ = self.start_postfix()
-        sent = self.give(server, "reader@c.example")
+        server, mail = self.start_postfix()
+        sent = self.give(server, "reader@c.example", server.deferred)
         b = self.pair.b
-        self.send(b, b.users[0], "reader@c.example")
+        going = self.send(b, b.users[0], "reader@c.example")
         self.has_come(sent)
+        self.wait_for_file(mail, going)
         wait_until(lambda: self.quartetctl(b, "mta", "upstream", "list")[3].get("method") == "ETRN", 60, "its end")
 
 

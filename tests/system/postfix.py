@@ -109,10 +109,14 @@ class Postfix:
         return wait_until(lambda: next((line for line in self.read_log().splitlines() if text in line), None), seconds,
                           f"{text!r} in Postfix's log")
 
-    def queued(self):
-        """Messages in the queue, by their files."""
-        return sum(1 for name in ("maildrop", "incoming", "active", "deferred")
+    def queued(self, *queues):
+        """Messages in all queues or in those named, by their files."""
+        return sum(1 for name in queues or ("maildrop", "incoming", "active", "deferred")
                    for path in (self.directory / "queue" / name).rglob("*") if path.is_file())
+
+    def deferred(self):
+        """Messages of which it has noted for whom they wait: ETRN moves no others."""
+        return self.queued("deferred")
 
     def flush(self):
         """Tries everything that waits, now."""
