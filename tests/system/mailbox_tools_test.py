@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""mbsync, offlineimap, fetchmail and mutt against a mailbox with a letter, and mbsync against one with many."""
+"""mbsync, offlineimap, fetchmail, getmail and mutt against a mailbox with a letter, and mbsync against one with many."""
+import email
 import mailbox
 import os
 import pty
@@ -7,7 +8,7 @@ import select
 import time
 import unittest
 
-from harness import FULL, SitesTestCase
+from harness import FULL, SitesTestCase, as_bytes
 from sites import letter
 from sites.process import wait_until
 
@@ -197,6 +198,56 @@ poll {site.address} protocol IMAP service {site.port("imap")}
                          environment={"HOME": str(home), "FETCHMAILHOME": str(home)})
         text = target.read_bytes()
         self.assertIn(sent["Message-ID"].encode(), text)
+
+    def test_getmail(self):
+        site, account = self.pair.b, self.pair.b.users[1]
+        reader = self.reader(site, account, None)
+        reader.create("Getmail")
+
+        def append(number):
+            message = letter.write("x@elsewhere.example", account.address, f"number {number}")
+            self.assertEqual(reader.append("Getmail", "", None, as_bytes(message))[0], "OK")
+            return message
+
+        sent = [append(number) for number in range(2)]
+        home = self.scratch()
+        (home / "box").mkdir()
+        settings = f"""
+[retriever]
+type = SimpleIMAPSSLRetriever
+server = {site.address}
+port = {site.port("imaps")}
+username = {account.address}
+password = {account.password}
+ca_certs = {self.pair.authority.file}
+mailboxes = ("Getmail",)
+[destination]
+type = MDA_external
+path = /bin/sh
+arguments = ('-c', 'cat > {home}/box/$$')
+allow_root_commands = true
+[options]
+delivered_to = false
+received = false
+"""
+        keeps = self.private_file(home, "keeps", settings + "read_all = false\ndelete = false\n")
+        deletes = self.private_file(home, "deletes", settings + "read_all = true\ndelete = true\n")
+        run = lambda config: self.run_program("getmail", "--getmaildir", home, "--rcfile", config,
+                                              environment={"HOME": str(home)})
+        # It remembers by UID what it has.
+        for _ in range(2):
+            run(keeps)
+            self.assertEqual(len(list((home / "box").iterdir())), 2)
+        sent.append(append(2))
+        run(keeps)
+        got = {email.message_from_bytes(file.read_bytes())["Message-ID"]: file.read_bytes()
+               for file in (home / "box").iterdir()}
+        self.assertEqual(len(got), 3)
+        for message in sent:
+            self.assert_intact(message, got[message["Message-ID"]])
+        run(deletes)
+        self.assertEqual(len(list((home / "box").iterdir())), 6)
+        self.assertEqual(reader.select("Getmail")[1], [b"0"])
 
     def mutt(self, home, config, arguments, stdin=None):
         """Runs mutt on a terminal of its own until it ends."""
