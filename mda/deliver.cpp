@@ -212,13 +212,13 @@ class Carrier {
     const auto is_wanted = [&](const Job& job) {
       return job.target.kind == Kind::kSend && job.open() && (job.target.outside && forwarded_from) == other_sender;
     };
+    if (std::ranges::none_of(jobs_of_[recipient], [&](auto index) { return is_wanted(jobs_[index]); })) co_return;
     auto message = onward(*in_);
     if (other_sender) message.envelope.reverse_path = forwarded_from.value_or("");
     for (const auto index : jobs_of_[recipient]) {
       const auto& job = jobs_[index];
       if (is_wanted(job)) message.recipients.push_back({job.target.address, notify_of(recipient), rcpt.orcpt});
     }
-    if (message.recipients.empty()) co_return;
     message.body = forwarded_copy(in_->message, header_, rcpt.forward_path, in_->received);
     const auto reply = co_await enqueue(services_, *in_, std::move(message), smtp::Reply(250, "2.1.5", "sent on"));
     for (const auto index : jobs_of_[recipient]) {

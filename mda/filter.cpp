@@ -166,6 +166,7 @@ void report(const Incoming& incoming, const Filtering& filtering, const std::str
 async::Task<std::optional<smtp::Reply>> filter(const Services& services, const Incoming& incoming,
                                                const mime::Header& header, Filtering filtering) {
   auto& filters = *services.filters;
+  if (filters.scripts().has_none(filtering.account)) co_return std::optional<smtp::Reply>();
   auto found =
       co_await async::offload(services.files, [&] { return find_script(filters.scripts(), filtering.account); });
   if (!found.fault.empty()) broken(incoming, filtering, found.name, found.fault);

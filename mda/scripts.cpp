@@ -19,6 +19,8 @@ namespace {
 
 constexpr std::size_t kMostCompiled = 2'000;
 constexpr std::string_view kSuffix = ".sieve";
+constexpr std::size_t kMostAsked = 100'000;
+constexpr std::chrono::seconds kInMemory{10};
 
 /// nullopt: there is no such file.
 FileResult<std::optional<std::string>> read_file(const std::string& path) {
@@ -64,6 +66,11 @@ FileResult<std::optional<std::string>> Scripts::active(const std::string& login)
   const auto directory = user_directory(directory_, login);
   if (!directory) return std::nullopt;
   const auto path = *directory + "/active";
+  {
+    const std::lock_guard lock(mutex_);
+    if (asked_.size() >= kMostAsked) asked_.clear();
+    asked_[login] = std::chrono::steady_clock::now();
+  }
   char target[1024];
   const auto size = ::readlink(path.c_str(), target, sizeof target);
   if (size < 0) {
@@ -75,6 +82,16 @@ FileResult<std::optional<std::string>> Scripts::active(const std::string& login)
   if (is_script_name(name)) return std::string(name);
   errno = EINVAL;
   return file_error("a link to a script beside it is expected at", path);
+}
+
+bool Scripts::has_none(const std::string& login) const {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto asked = asked_.find(login);
+    if (asked == asked_.end() || std::chrono::steady_clock::now() - asked->second > kInMemory) return false;
+  }
+  const auto name = active(login);
+  return name && !*name;
 }
 
 FileResult<std::optional<std::string>> Scripts::read(const std::string& login, const std::string& name) const {

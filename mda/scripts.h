@@ -9,9 +9,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "common/base/files.h"
+#include "common/base/time.h"
 #include "common/sieve/compile.h"
 
 namespace quartet::mda {
@@ -31,6 +33,9 @@ class Scripts {
   const std::string& directory() const { return directory_; }
   /// The name of the script that runs for this account; nullopt if there is none.
   FileResult<std::optional<std::string>> active(const std::string& login) const;
+  /// False: ask active(). True: it was asked a moment ago, so that the answer is still in the kernel's memory, and it
+  /// is now that there is none. This does not block.
+  bool has_none(const std::string& login) const;
   /// nullopt: there is no such script.
   FileResult<std::optional<std::string>> read(const std::string& login, const std::string& name) const;
 
@@ -67,8 +72,9 @@ class Scripts {
 
   const std::string directory_;
   const std::string global_;
-  std::mutex mutex_;
-  std::map<std::string, Entry> compiled_;  // by path
+  mutable std::mutex mutex_;
+  std::map<std::string, Entry> compiled_;                      // by path
+  mutable std::unordered_map<std::string, SteadyTime> asked_;  // when active() was, by login
 };
 
 }  // namespace quartet::mda

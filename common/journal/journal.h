@@ -78,6 +78,11 @@ using AppendResult = std::expected<std::vector<Location>, Error>;
 /// Called once, on a thread of the writer: take note and return, never block, never close the writer from here.
 using Completion = std::move_only_function<void(AppendResult)>;
 
+/// Called on the committer's thread, as above, once the records are written but not durable yet: where they are going
+/// to be, unless the completion then tells of an error. Who has to note that elsewhere can begin meanwhile. Not called
+/// for what fails before.
+using Placed = std::move_only_function<void(const std::vector<Location>&)>;
+
 class Writer {
  public:
   /// Takes the writer's lock, reads its records from `replay_from` on (no handler: only finds the end), starts the
@@ -88,10 +93,13 @@ class Writer {
   /// Appends the records as one unit: after a crash all of them are there or none. The result has one location for
   /// each. Safe from any thread; order of appends is order in the log except for units with large payloads, which are
   /// written to their files first.
-  void append(std::vector<NewRecord> unit, Completion completion, AppendOptions options = {});
+  void append(std::vector<NewRecord> unit, Completion completion, AppendOptions options = {}, Placed placed = {});
 
   /// The same for coroutines; the records are durable when it ends well.
   async::Task<AppendResult> write(std::vector<NewRecord> unit, AppendOptions options = {});
+
+  /// Lazy units that wait do so no longer.
+  void urge();
 
   /// Waits for everything appended so far, then stops; later appends complete with kClosed.
   void close();

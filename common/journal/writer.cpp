@@ -26,9 +26,10 @@ std::expected<std::pair<WriterId, FileLock>, Error> take_slot(const Options& opt
   return std::unexpected(Error{ErrorCode::kLocked, "every writer id is taken"});
 }
 
-Pending prepare(std::vector<NewRecord> unit, Completion completion, AppendOptions options) {
+Pending prepare(std::vector<NewRecord> unit, Completion completion, AppendOptions options, Placed placed) {
   Pending pending;
   pending.completion = std::move(completion);
+  pending.placed = std::move(placed);
   pending.options = options;
   pending.records.reserve(unit.size());
   for (auto& record : unit) {
@@ -84,8 +85,8 @@ void Writer::Impl::close() {
   if (committer_.joinable()) committer_.join();
 }
 
-void Writer::Impl::append(std::vector<NewRecord> unit, Completion completion, AppendOptions options) {
-  auto pending = prepare(std::move(unit), std::move(completion), options);
+void Writer::Impl::append(std::vector<NewRecord> unit, Completion completion, AppendOptions options, Placed placed) {
+  auto pending = prepare(std::move(unit), std::move(completion), options, std::move(placed));
   const bool to_helper = has_large_payload(pending, options_.large_payload);
   {
     std::unique_lock lock(mutex_);
@@ -106,6 +107,15 @@ void Writer::Impl::append(std::vector<NewRecord> unit, Completion completion, Ap
     urgent_ = urgent_ || !options.lazy;
     queue_.push_back(std::move(pending));
     if (!wake) return;
+  }
+  committer_wake_.notify_one();
+}
+
+void Writer::Impl::urge() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (queue_.empty() || urgent_) return;
+    urgent_ = true;
   }
   committer_wake_.notify_one();
 }
@@ -158,8 +168,8 @@ std::expected<std::unique_ptr<Writer>, Error> Writer::open(Options options, cons
   return std::unique_ptr<Writer>(new Writer(std::move(impl)));
 }
 
-void Writer::append(std::vector<NewRecord> unit, Completion completion, AppendOptions options) {
-  impl_->append(std::move(unit), std::move(completion), options);
+void Writer::append(std::vector<NewRecord> unit, Completion completion, AppendOptions options, Placed placed) {
+  impl_->append(std::move(unit), std::move(completion), options, std::move(placed));
 }
 
 async::Task<AppendResult> Writer::write(std::vector<NewRecord> unit, AppendOptions options) {
@@ -171,6 +181,7 @@ async::Task<AppendResult> Writer::write(std::vector<NewRecord> unit, AppendOptio
   co_return result;
 }
 
+void Writer::urge() { impl_->urge(); }
 void Writer::close() { impl_->close(); }
 WriterId Writer::id() const { return impl_->id(); }
 const ReplayReport& Writer::replay_report() const { return impl_->replay_report(); }

@@ -2,6 +2,8 @@
 // on its way the next batch gathers by itself, so there is no delay to tune.
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "common/base/check.h"
 #include "common/journal/writer_impl.h"
 
@@ -9,9 +11,18 @@ namespace quartet::journal {
 namespace {
 
 constexpr std::uint64_t kGroupBytes = 8u << 20;
-constexpr char kZeros[8] = {};
+// Groups up to this size have the blocks behind them written, too, so many bytes at a time.
+constexpr std::uint64_t kSmallGroup = 32u << 10;
+constexpr std::uint32_t kFill = 128u << 10;
+char zeros[kFill];
 
 iovec part(std::string_view bytes) { return {const_cast<char*>(bytes.data()), bytes.size()}; }
+
+/// Up to where a file's blocks were written before; all of it where the file system does not tell.
+std::uint32_t filled_of(const Fd& fd, std::uint32_t size) {
+  const auto hole = ::lseek(fd.get(), 0, SEEK_HOLE);
+  return hole < 0 ? size : static_cast<std::uint32_t>(std::min<std::int64_t>(hole, size));
+}
 
 }  // namespace
 
@@ -95,12 +106,14 @@ Status Writer::Impl::roll(bool essential) {
   if (!taken) return std::unexpected(taken.error());
   ++next_sequence_;
   on_reserve_ = taken->reserve;
+  const auto filled = filled_of(taken->fd, options_.segment_size);
   current_.emplace(Current{
       .id = id,
       .fd = std::move(taken->fd),
       .offset = kSegmentHeaderSize,
       .header = encode(SegmentHeader{id, previous_, previous_end_, options_.segment_size, next_lsn_}),
       .fresh = true,
+      .filled = filled,
   });
   {
     const std::lock_guard lock(mutex_);
@@ -126,7 +139,7 @@ void Writer::Impl::lay_out(Group& group, std::vector<iovec>& parts) {
       for (const auto& piece : record.pieces)
         if (!piece.view().empty()) parts.push_back(part(piece.view()));
       const auto padding = record.footprint() - kRecordHeaderSize - record.length;
-      if (padding != 0) parts.push_back(part(std::string_view(kZeros, padding)));
+      if (padding != 0) parts.push_back(part(std::string_view(zeros, padding)));
       const auto length = record.reference.file != 0 ? record.reference.length : record.length;
       unit->locations.push_back({current_->id, offset, length, record.reference.file});
       offset += record.footprint();
@@ -134,11 +147,27 @@ void Writer::Impl::lay_out(Group& group, std::vector<iovec>& parts) {
   }
 }
 
+/// The first write into a block that is only allocated makes the file system note that, with a commit of its own that
+/// each sync then waits for. A small group costs less if that is done for many to come at once, by zeros.
+void Writer::Impl::fill(const Group& group, std::vector<iovec>& parts) {
+  const auto end = current_->offset + static_cast<std::uint32_t>(group.bytes);
+  if (end <= current_->filled) return;
+  current_->filled = end;
+  if (group.bytes > kSmallGroup) return;
+  const auto padding = std::min(kFill - end % kFill, options_.segment_size - end);
+  if (padding == 0) return;
+  parts.push_back(part(std::string_view(zeros, padding)));
+  current_->filled += padding;
+}
+
 Status Writer::Impl::write_group(Group& group) {
   std::vector<iovec> parts;
   lay_out(group, parts);
+  fill(group, parts);
   const auto name = segment_name(current_->id);
   auto ok = files_.write(current_->fd, name, parts, current_->fresh ? 0 : current_->offset);
+  for (auto* unit : group.units)
+    if (ok && unit->placed) unit->placed(unit->locations);
   if (ok) ok = files_.sync(current_->fd, name);
   if (ok && current_->fresh) ok = files_.sync_directory();
   if (!ok) return ok;

@@ -30,6 +30,7 @@ struct Pending {
   };
   std::vector<Record> records;
   Completion completion;
+  Placed placed;
   AppendOptions options;
   std::uint64_t size = 0;  // bytes in the segment, all records
   std::vector<Location> locations;
@@ -45,7 +46,8 @@ class Writer::Impl {
   void start();
   void close();
 
-  void append(std::vector<NewRecord> unit, Completion completion, AppendOptions options);
+  void append(std::vector<NewRecord> unit, Completion completion, AppendOptions options, Placed placed = {});
+  void urge();
   void recycle(SegmentId segment);
   void seal();
 
@@ -63,7 +65,8 @@ class Writer::Impl {
     Fd fd;
     std::uint32_t offset;  // durable up to here
     std::array<char, kSegmentHeaderSize> header;
-    bool fresh;  // the header is not written yet
+    bool fresh;            // the header is not written yet
+    std::uint32_t filled;  // up to here the file's blocks have been written before
   };
   struct Group {
     std::vector<Pending*> units;
@@ -83,6 +86,7 @@ class Writer::Impl {
   Status roll(bool essential);
   void abandon();
   void lay_out(Group& group, std::vector<iovec>& parts);
+  void fill(const Group& group, std::vector<iovec>& parts);
   void complete(Pending& unit, const Error& error);
   void note_result(const Status& status, const Group& group);
 

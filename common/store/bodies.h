@@ -5,12 +5,12 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "common/async/task.h"
 #include "common/base/id.h"
 #include "common/journal/types.h"
 #include "common/store/types.h"
@@ -27,22 +27,34 @@ class Bodies {
   };
   virtual ~Bodies() = default;
 
-  /// While one is held, bytes that might have no row yet are not removed: take it before write() and keep it until the
-  /// rows are committed.
+  /// Who waits for bytes that are being written. Called on threads of the bodies: take note and return.
+  class Writing {
+   public:
+    virtual ~Writing() = default;
+    /// Where they will be, in the order of the bodies; not durable before ended().
+    virtual void placed(std::vector<journal::Location> locations) = 0;
+    /// Once, the last call. Without placed() before there is an error.
+    virtual void ended(std::optional<StoreError> error) = 0;
+  };
+
+  /// While one is held, bytes that might have no row yet are not removed: to be kept until the rows are committed.
   class Guard {
    public:
     explicit Guard(Bodies& bodies) : bodies_(bodies), place_(bodies.enter()) {}
-    ~Guard() { bodies_.leave(place_); }
+    ~Guard() { bodies_.leave(place_, written_); }
     Guard(const Guard&) = delete;
     Guard& operator=(const Guard&) = delete;
+    /// Once.
+    void write(std::vector<Body> bodies, Writing& writing) {
+      written_ = true;
+      bodies_.write(std::move(bodies), writing);
+    }
 
    private:
     Bodies& bodies_;
     const std::uint64_t place_;
+    bool written_ = false;
   };
-
-  /// Durable when it returns. Locations in the order of the bodies.
-  virtual async::Task<Result<std::vector<journal::Location>>> write(std::vector<Body> bodies) = 0;
   /// Blocks. kNoMessage if it is gone.
   virtual Result<std::string> read(const journal::Location& location, std::uint64_t size) const = 0;
   /// Ones that are to be read soon. Does not wait.
@@ -71,7 +83,8 @@ class Bodies {
  private:
   /// A guard begins; what leave() takes.
   virtual std::uint64_t enter() = 0;
-  virtual void leave(std::uint64_t place) = 0;
+  virtual void leave(std::uint64_t place, bool written) = 0;
+  virtual void write(std::vector<Body> bodies, Writing& writing) = 0;
 };
 
 /// In the place of a segment: there is none.

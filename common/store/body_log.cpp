@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <future>
 #include <optional>
 #include <system_error>
+#include <utility>
 
 #include "common/base/encoding.h"
 
@@ -16,6 +18,8 @@ namespace {
 constexpr std::uint8_t kMessageRecord = 1;
 constexpr std::size_t kTrailer = 24;
 constexpr std::size_t kCopyUnit = 4 << 20;
+constexpr std::chrono::milliseconds kMostWait{2};
+constexpr std::size_t kMostWaiting = 128 << 10;  // octets of one that waits
 
 StoreError to_store_error(journal::Error error) {
   switch (error.code) {
@@ -41,6 +45,7 @@ std::expected<std::unique_ptr<BodyLog>, StoreError> BodyLog::open(const std::str
   journal::Options options;
   options.directory = directory;
   options.publish = false;  // nobody follows this log
+  options.lazy_delay = kMostWait;
   // Nothing is replayed: the index is the truth.
   auto writer = journal::Writer::open(std::move(options));
   if (!writer) return std::unexpected(to_store_error(std::move(writer.error())));
@@ -52,28 +57,54 @@ std::uint64_t BodyLog::enter() {
   return *guards_.insert(writer_->applied().segment);
 }
 
-void BodyLog::leave(std::uint64_t place) {
+void BodyLog::leave(std::uint64_t place, bool written) {
   const std::lock_guard lock(mutex_);
   guards_.erase(guards_.find(place));
+  if (!written) return;
+  --(under_way_ > 0 ? under_way_ : waiting_);  // one that has waited long enough went without being told
+  if (waiting_ > 0 && open_gate()) writer_->urge();
 }
 
-async::Task<Result<std::vector<journal::Location>>> BodyLog::write(std::vector<Body> bodies) {
+/// A sync costs the processor much more than a message. So what comes waits for company until it is as much as is under
+/// way, which ends soon: of N senders about N/2 share a sync, and one alone waits for nobody.
+bool BodyLog::open_gate() {
+  if (waiting_ < under_way_) return false;
+  under_way_ += std::exchange(waiting_, 0);
+  return true;
+}
+
+void BodyLog::write(std::vector<Body> bodies, Writing& writing) {
   std::vector<journal::NewRecord> unit;
   unit.reserve(bodies.size());
+  std::size_t size = 0;
   for (Body& body : bodies) {
     std::string trailer;
     put_le(trailer, body.email_id.high());
     put_le(trailer, body.email_id.low());
     put_le(trailer, to_micros(body.internaldate));
+    size += body.bytes->size();
     journal::NewRecord record;
     record.type = kMessageRecord;
     record.pieces.emplace_back(std::move(body.bytes));
     record.pieces.emplace_back(std::move(trailer));
     unit.push_back(std::move(record));
   }
-  auto written = co_await writer_->write(std::move(unit));
-  if (!written) co_return std::unexpected(to_store_error(std::move(written.error())));
-  co_return std::move(*written);
+  const auto append = [&](bool lazy) {
+    writer_->append(
+        std::move(unit),
+        [&writing](journal::AppendResult result) {
+          writing.ended(result ? std::nullopt : std::optional(to_store_error(std::move(result.error()))));
+        },
+        {.lazy = lazy}, [&writing](const std::vector<journal::Location>& locations) { writing.placed(locations); });
+  };
+  std::unique_lock lock(mutex_);
+  if (size <= kMostWaiting) {
+    ++waiting_;
+    return append(!open_gate());  // under the lock: what opens the gate comes after what it is opened for
+  }
+  ++under_way_;
+  lock.unlock();
+  append(false);
 }
 
 Result<std::string> BodyLog::read(const journal::Location& location, std::uint64_t size) const {

@@ -17,7 +17,6 @@ class BodyLog final : public Bodies {
  public:
   static std::expected<std::unique_ptr<BodyLog>, StoreError> open(const std::string& directory);
 
-  async::Task<Result<std::vector<journal::Location>>> write(std::vector<Body> bodies) override;
   Result<std::string> read(const journal::Location& location, std::uint64_t size) const override;
   void will_need(const std::vector<journal::Location>& locations) const override;
 
@@ -33,13 +32,18 @@ class BodyLog final : public Bodies {
  private:
   BodyLog(std::string directory, std::unique_ptr<journal::Writer> writer);
   std::uint64_t enter() override;
-  void leave(std::uint64_t place) override;
+  void leave(std::uint64_t place, bool written) override;
+  void write(std::vector<Body> bodies, Writing& writing) override;
+  bool open_gate();
 
   const std::string directory_;
   std::unique_ptr<journal::Writer> writer_;
   journal::Reader reader_;
   mutable std::mutex mutex_;
   std::multiset<journal::SegmentId> guards_;  // the segment that was written to when each began
+  // Of the guards, those whose bytes wait for company, and those whose bytes or rows are on their way to the disk.
+  std::size_t waiting_ = 0;
+  std::size_t under_way_ = 0;
 };
 
 }  // namespace quartet::store

@@ -60,6 +60,8 @@ class Database {
   virtual void begin_write(bool durable = true) = 0;
   /// False if something before it failed, which undoes all; a failure of its own is noted.
   virtual bool commit() = 0;
+  /// Right after begin_write(): whether another connection may have written since the last time this was asked.
+  virtual bool changed_by_others() { return true; }
   /// After an error, which it leaves alone.
   virtual void rollback() = 0;
   /// From here to end_read() all reads see one state.

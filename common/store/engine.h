@@ -20,12 +20,12 @@
 
 namespace quartet::store {
 
-/// A message whose bytes are durable and whose rows are still to be written.
+/// A message whose rows are still to be written.
 struct NewMessage {
   Id email_id;
   std::uint64_t size = 0;
   mime::MessageDigest digest;
-  journal::Location location;
+  journal::Location location;  // of its bytes, once they have one
 };
 
 /// Whether a shard has limits of mailboxes: without, no message needs to ask for its own.
@@ -106,8 +106,8 @@ class Engine final : public Store {
   Async<Copied> transfer(MailboxRef from, UidSet uids, MailboxRef to, bool moves);
   /// The same between shards.
   Async<Copied> carry(MailboxRef from, UidSet uids, MailboxRef to, bool moves);
-  /// Computes digests and writes the bytes; a guard must be held.
-  Async<std::vector<NewMessage>> take_in(std::vector<Bodies::Body> bodies);
+  /// What their rows will say, but for the location.
+  Async<std::vector<NewMessage>> digest(const std::vector<Bodies::Body>& bodies);
   // engine_bytes.cpp
   Result<Bytes> read_object(Database& database, ObjectId object);
   struct Looking;

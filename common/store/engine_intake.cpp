@@ -1,4 +1,5 @@
-// Messages coming in: delivery and APPEND. Bytes first, rows second: what a crash can leave is bytes without a row.
+// Messages coming in: delivery and APPEND. Bytes first, rows second: what a crash can leave is bytes without a row. The
+// rows are prepared while the bytes go to the disk, and committed when they are there.
 #include <algorithm>
 #include <atomic>
 #include <map>
@@ -13,6 +14,64 @@ constexpr std::uint64_t kMaxMessage = 0xFFFF'FFFF;
 constexpr std::size_t kDigestHere = 64 << 10;
 constexpr std::uint32_t kLastUid = kMaxUid - 1;
 
+/// Messages on their way to the disk, and the operations that write their rows: begun once it is known where the bytes
+/// are going to be.
+class Intake final : public Bodies::Writing {
+ public:
+  explicit Intake(std::vector<NewMessage>& messages) : messages_(messages) {}
+
+  /// The job tells release() when it has finished.
+  void add(Shard& shard, Job& job) { jobs_.emplace_back(&shard, &job); }
+
+  /// Resumes when all have finished.
+  async::Task<void> run(Bodies::Guard& guard, std::vector<Bodies::Body> bytes) {
+    left_ = jobs_.size() + 1;  // ended() is the last use that the bodies make of this
+    co_await async::from_callback<bool>([&](async::Completion<bool> completion) {
+      completion_.emplace(std::move(completion));
+      guard.write(std::move(bytes), *this);
+    });
+  }
+
+  void placed(std::vector<journal::Location> locations) override {
+    for (std::size_t n = 0; n < locations.size(); ++n) messages_[n].location = locations[n];
+    placed_ = true;
+    for (const auto& [shard, job] : jobs_) shard->submit(*job);
+  }
+
+  void ended(std::optional<StoreError> error) override {
+    error_ = std::move(error);
+    if (!placed_ && !error_) placed({});  // there was nothing to write
+    if (placed_) {
+      ended_.store(1, std::memory_order_release);
+      ended_.notify_all();
+    } else {
+      for (const auto& [shard, job] : jobs_) job->finish(&*error_);
+    }
+    release();
+  }
+
+  /// The error if the bytes did not become durable.
+  std::optional<StoreError> wait() const {
+    ended_.wait(0, std::memory_order_acquire);
+    return error_;
+  }
+
+  void release() {
+    if (left_.fetch_sub(1) != 1) return;
+    auto completion = std::move(*completion_);
+    completion(true);
+  }
+
+ private:
+  std::vector<NewMessage>& messages_;
+  std::vector<std::pair<Shard*, Job*>> jobs_;
+  bool placed_ = false;  // of the thread of the bodies
+  std::optional<StoreError> error_;
+  std::atomic<int> ended_ = 0;
+  std::atomic<std::size_t> left_ = 0;
+  std::optional<async::Completion<bool>> completion_;
+};
+
 /// The targets of one delivery that live in one shard: they share one object.
 class DeliveryJob final : public Job {
  public:
@@ -21,8 +80,7 @@ class DeliveryJob final : public Job {
     const NewMessage& message;
     WallTime internaldate;
     std::vector<Result<Stored>>& results;
-    std::atomic<std::size_t> left;
-    std::optional<async::Completion<bool>> completion;
+    Intake& intake;
   };
 
   explicit DeliveryJob(Common& common) : common_(common) {}
@@ -46,13 +104,12 @@ class DeliveryJob final : public Job {
     for (const auto& [n, place] : places) common_.results[n] = insert(transaction, place, object);
   }
 
+  std::optional<StoreError> settle() override { return common_.intake.wait(); }
+
   void finish(const StoreError* error) override {
     if (error != nullptr)
       for (const std::size_t n : mine_) common_.results[n] = std::unexpected(*error);
-    // The last shard wakes the caller, after which none of this exists any more.
-    if (common_.left.fetch_sub(1) != 1) return;
-    auto completion = std::move(*common_.completion);
-    completion(true);
+    common_.intake.release();
   }
 
  private:
@@ -115,9 +172,75 @@ class DeliveryJob final : public Job {
   std::map<std::int64_t, std::uint64_t> reserved_here_;  // and by mailbox
 };
 
+/// All messages of one APPEND.
+class AppendJob final : public Job {
+ public:
+  struct Common {
+    MailboxRef mailbox;
+    const std::vector<AppendMessage>& messages;
+    const std::vector<NewMessage>& taken;
+    std::uint64_t bytes;
+    WallTime now;
+    bool claims_recent;
+    Intake& intake;
+  };
+
+  explicit AppendJob(Common common) : common_(common) {}
+  Result<Appended> take() { return std::move(result_); }
+
+  void run(Transaction& transaction) override { result_ = append(transaction); }
+  std::optional<StoreError> settle() override { return common_.intake.wait(); }
+  void finish(const StoreError* error) override {
+    if (error != nullptr) result_ = std::unexpected(*error);
+    common_.intake.release();
+  }
+
+ private:
+  Result<Appended> append(Transaction& transaction) {
+    const auto& messages = common_.messages;
+    MailboxRow* const row = transaction.mailbox(common_.mailbox.mailbox);
+    if (row == nullptr || row->account != common_.mailbox.account) return no_mailbox();
+    AccountRow* const account = transaction.account(row->account);
+    if (account == nullptr) return database_error(transaction.database());
+    if (!transaction.fits(*account, common_.bytes, messages.size()) ||
+        !transaction.fits(*row, common_.bytes, messages.size()))
+      return std::unexpected(StoreError{ErrorCode::kOverQuota, account->name});
+    if (kLastUid - row->status.uidnext < messages.size())
+      return std::unexpected(StoreError{ErrorCode::kTooLarge, "the mailbox has used up its UIDs"});
+    std::vector<std::string> keywords;
+    for (const AppendMessage& message : messages)
+      keywords.insert(keywords.end(), message.keywords.begin(), message.keywords.end());
+    if (!transaction.keyword_bits(*account, keywords, true))
+      return std::unexpected(StoreError{ErrorCode::kTooManyKeywords, account->name});
+    Appended result;
+    result.uidvalidity = row->status.uidvalidity;
+    result.modseq = transaction.next_modseq(*account, *row);
+    for (std::size_t n = 0; n < messages.size(); ++n)
+      result.uids.push_back(insert(transaction, *account, *row, n, result.modseq));
+    if (common_.claims_recent) result.recent = row->claim_recent();
+    return result;
+  }
+
+  std::uint32_t insert(Transaction& transaction, AccountRow& account, MailboxRow& mailbox, std::size_t n,
+                       std::uint64_t modseq) {
+    const NewMessage& taken = common_.taken[n];
+    const AppendMessage& message = common_.messages[n];
+    MessageRow row;
+    row.object = transaction.insert_object(taken.email_id, taken.size, taken.location, taken.digest, 1);
+    row.size = static_cast<std::uint32_t>(taken.size);
+    row.flags = (message.flags & flag::kSystem) | *transaction.keyword_bits(account, message.keywords, true);
+    row.modseq = modseq;
+    row.internaldate = to_micros(message.internaldate.value_or(common_.now));
+    return transaction.insert_message(account, mailbox, row);
+  }
+
+  const Common common_;
+  Result<Appended> result_;
+};
+
 }  // namespace
 
-Store::Async<std::vector<NewMessage>> Engine::take_in(std::vector<Bodies::Body> bodies) {
+Store::Async<std::vector<NewMessage>> Engine::digest(const std::vector<Bodies::Body>& bodies) {
   std::vector<NewMessage> messages;
   for (const Bodies::Body& body : bodies) {
     if (body.bytes->size() > kMaxMessage) co_return std::unexpected(StoreError{ErrorCode::kTooLarge, ""});
@@ -130,9 +253,6 @@ Store::Async<std::vector<NewMessage>> Engine::take_in(std::vector<Bodies::Body> 
       message.digest = co_await async::offload(*pool_, [&body] { return mime::digest(*body.bytes); });
     messages.push_back(std::move(message));
   }
-  const auto locations = co_await bodies_->write(std::move(bodies));
-  if (!locations) co_return std::unexpected(locations.error());
-  for (std::size_t n = 0; n < messages.size(); ++n) messages[n].location = (*locations)[n];
   co_return messages;
 }
 
@@ -140,31 +260,28 @@ async::Task<std::vector<Result<Stored>>> Engine::deliver(std::vector<DeliveryTar
                                                          WallTime internaldate) {
   std::vector<Result<Stored>> results(targets.size());
   if (targets.empty()) co_return results;
-  const Bodies::Guard guard(*bodies_);
+  Bodies::Guard guard(*bodies_);
   std::vector<Bodies::Body> bodies;
   bodies.push_back({std::move(message), Id::make(), internaldate});
-  const auto taken = co_await take_in(std::move(bodies));
-  if (!taken) {
-    for (auto& result : results) result = std::unexpected(taken.error());
+  auto messages = co_await digest(bodies);
+  if (!messages) {
+    for (auto& result : results) result = std::unexpected(messages.error());
     co_return results;
   }
-  DeliveryJob::Common common{targets, taken->front(), internaldate, results, 0, std::nullopt};
+  Intake intake(*messages);
+  DeliveryJob::Common common{targets, messages->front(), internaldate, results, intake};
   std::map<std::uint32_t, DeliveryJob> jobs;
   for (std::size_t n = 0; n < targets.size(); ++n)
     jobs.try_emplace(shard_of(targets[n].account), common).first->second.add(n);
-  common.left = jobs.size();
-  co_await async::from_callback<bool>([&](async::Completion<bool> completion) {
-    common.completion.emplace(std::move(completion));
-    // The last one submitted may end everything this frame owns only after this coroutine was resumed on this thread.
-    for (auto& [number, job] : jobs) shard(number).submit(job);
-  });
+  for (auto& [number, job] : jobs) intake.add(shard(number), job);
+  co_await intake.run(guard, std::move(bodies));
   co_return results;
 }
 
 Store::Async<Appended> Engine::append(MailboxRef mailbox, std::vector<AppendMessage> messages, bool claims_recent) {
   Shard* const home = shard(mailbox);
   if (home == nullptr) co_return no_mailbox();
-  const Bodies::Guard guard(*bodies_);
+  Bodies::Guard guard(*bodies_);
   const WallTime now = wall_now();
   std::vector<Bodies::Body> bodies;
   std::uint64_t total = 0;
@@ -172,40 +289,13 @@ Store::Async<Appended> Engine::append(MailboxRef mailbox, std::vector<AppendMess
     bodies.push_back({message.bytes, Id::make(), message.internaldate.value_or(now)});
     total += message.bytes->size();
   }
-  const auto taken = co_await take_in(std::move(bodies));
+  auto taken = co_await digest(bodies);
   if (!taken) co_return std::unexpected(taken.error());
-  co_return co_await write_to<Appended>(*home, [&](Transaction& transaction) -> Result<Appended> {
-    MailboxRow* const row = transaction.mailbox(mailbox.mailbox);
-    if (row == nullptr || row->account != mailbox.account) return no_mailbox();
-    AccountRow* const account = transaction.account(row->account);
-    if (account == nullptr) return database_error(transaction.database());
-    if (!transaction.fits(*account, total, messages.size()) || !transaction.fits(*row, total, messages.size()))
-      return std::unexpected(StoreError{ErrorCode::kOverQuota, account->name});
-    if (kLastUid - row->status.uidnext < messages.size())
-      return std::unexpected(StoreError{ErrorCode::kTooLarge, "the mailbox has used up its UIDs"});
-    std::vector<std::string> keywords;
-    for (const AppendMessage& message : messages)
-      keywords.insert(keywords.end(), message.keywords.begin(), message.keywords.end());
-    if (!transaction.keyword_bits(*account, keywords, true))
-      return std::unexpected(StoreError{ErrorCode::kTooManyKeywords, account->name});
-    Appended result;
-    result.uidvalidity = row->status.uidvalidity;
-    result.modseq = transaction.next_modseq(*account, *row);
-    for (std::size_t n = 0; n < messages.size(); ++n) {
-      const NewMessage& taken_in = (*taken)[n];
-      MessageRow message;
-      message.object =
-          transaction.insert_object(taken_in.email_id, taken_in.size, taken_in.location, taken_in.digest, 1);
-      message.size = static_cast<std::uint32_t>(taken_in.size);
-      message.flags =
-          (messages[n].flags & flag::kSystem) | *transaction.keyword_bits(*account, messages[n].keywords, true);
-      message.modseq = result.modseq;
-      message.internaldate = to_micros(messages[n].internaldate.value_or(now));
-      result.uids.push_back(transaction.insert_message(*account, *row, message));
-    }
-    if (claims_recent) result.recent = row->claim_recent();
-    return result;
-  });
+  Intake intake(*taken);
+  AppendJob job({mailbox, messages, *taken, total, now, claims_recent, intake});
+  intake.add(*home, job);
+  co_await intake.run(guard, std::move(bodies));
+  co_return job.take();
 }
 
 }  // namespace quartet::store

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <optional>
 
-#include "common/async/wait.h"
 #include "common/base/ascii.h"
 #include "common/log/log.h"
 
@@ -35,14 +34,6 @@ std::uint64_t read_id(const pg_result* result, int row) {
 }
 
 }  // namespace
-
-/// One call of write(), until its bodies have ids.
-struct PostgresBodies::Writing {
-  const std::vector<Body>& bodies;
-  std::vector<journal::Location> locations = {};
-  std::optional<StoreError> error = {};
-  std::optional<async::Completion<bool>> completion = {};
-};
 
 PostgresBodies::PostgresBodies(std::string conninfo, std::size_t shards, std::int64_t wait_ms)
     : conninfo_(std::move(conninfo)), shards_(shards), wait_ms_(wait_ms), thread_([this] { work(); }) {}
@@ -75,44 +66,36 @@ void PostgresBodies::give(std::unique_ptr<PostgresConnection> connection) const 
   if (idle_.size() < kMaxIdle) idle_.push_back(std::move(connection));
 }
 
-async::Task<Result<std::vector<journal::Location>>> PostgresBodies::write(std::vector<Body> bodies) {
-  Writing writing{bodies};
-  co_await async::from_callback<bool>([&](async::Completion<bool> completion) {
-    writing.completion.emplace(std::move(completion));
-    {
-      const std::lock_guard lock(mutex_);
-      queue_.push_back(&writing);
-    }
-    wake_.notify_one();
-  });
-  if (writing.error) co_return std::unexpected(std::move(*writing.error));
-  co_return std::move(writing.locations);
+void PostgresBodies::write(std::vector<Body> bodies, Writing& writing) {
+  {
+    const std::lock_guard lock(mutex_);
+    queue_.push_back({std::move(bodies), &writing, {}});
+  }
+  wake_.notify_one();
 }
 
 void PostgresBodies::work() {
   for (;;) {
-    std::vector<Writing*> batch;
+    std::vector<Call> batch;
     {
       std::unique_lock lock(mutex_);
       wake_.wait(lock, [this] { return closing_ || !queue_.empty(); });
       if (queue_.empty()) return;
       const auto end = queue_.begin() + static_cast<std::ptrdiff_t>(std::min(queue_.size(), kMaxBatch));
-      batch.assign(queue_.begin(), end);
+      batch.assign(std::make_move_iterator(queue_.begin()), std::make_move_iterator(end));
       queue_.erase(queue_.begin(), end);
     }
     const auto done = insert(batch);
     if (!done) log::error("store.bodies_not_written", {{"reason", done.error().detail}});
-    for (Writing* const writing : batch) {
-      if (!done) writing->error = done.error();
-      // It is gone once it is resumed.
-      auto completion = std::move(*writing->completion);
-      completion(true);
+    for (Call& call : batch) {
+      if (done) call.writing->placed(std::move(call.locations));
+      call.writing->ended(done ? std::nullopt : std::optional(done.error()));
     }
   }
 }
 
 // What a connection that was lost may have written already has no row: it goes with old_files().
-Result<void> PostgresBodies::insert(const std::vector<Writing*>& batch) {
+Result<void> PostgresBodies::insert(std::vector<Call>& batch) {
   const auto until = steady_clock::now() + milliseconds(wait_ms_);
   for (auto pause = milliseconds(20);; pause = std::min(pause * 2, milliseconds(1'000))) {
     Result<void> done;
@@ -129,11 +112,11 @@ Result<void> PostgresBodies::insert(const std::vector<Writing*>& batch) {
 }
 
 /// All in one trip: until the end of a pipeline is one transaction.
-Result<void> PostgresBodies::attempt(PostgresConnection& connection, const std::vector<Writing*>& batch) {
+Result<void> PostgresBodies::attempt(PostgresConnection& connection, std::vector<Call>& batch) {
   PQenterPipelineMode(connection.get());
-  for (Writing* const writing : batch) {
-    writing->locations.clear();
-    for (const Body& body : writing->bodies) {
+  for (Call& call : batch) {
+    call.locations.clear();
+    for (const Body& body : call.bodies) {
       const char* const values[] = {body.bytes->data()};
       const int lengths[] = {static_cast<int>(body.bytes->size())}, formats[] = {kBinary};
       if (PQsendQueryParams(connection.get(), kInsert, 1, nullptr, values, lengths, formats, kBinary) == 0)
@@ -142,11 +125,11 @@ Result<void> PostgresBodies::attempt(PostgresConnection& connection, const std::
   }
   if (PQpipelineSync(connection.get()) == 0) return std::unexpected(connection.error_of(nullptr));
   std::optional<StoreError> error;
-  for (Writing* const writing : batch)
-    for (const Body& body : writing->bodies) {
+  for (Call& call : batch)
+    for (const Body& body : call.bodies) {
       const PostgresResult result(PQgetResult(connection.get()));
       if (PQresultStatus(result.get()) == PGRES_TUPLES_OK) {
-        writing->locations.push_back(
+        call.locations.push_back(
             {kNoSegment, 0, static_cast<std::uint32_t>(body.bytes->size()), read_id(result.get(), 0)});
       } else if (!error) {
         error = connection.error_of(result.get());

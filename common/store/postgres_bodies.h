@@ -19,8 +19,6 @@ class PostgresBodies final : public Bodies {
   PostgresBodies(std::string conninfo, std::size_t shards, std::int64_t wait_ms);
   ~PostgresBodies() override;  // what is queued is written first
 
-  /// What comes while others are written goes in one transaction.
-  async::Task<Result<std::vector<journal::Location>>> write(std::vector<Body> bodies) override;
   Result<std::string> read(const journal::Location& location, std::uint64_t size) const override;
 
   bool settled(journal::SegmentId) const override { return true; }
@@ -29,14 +27,21 @@ class PostgresBodies final : public Bodies {
   std::vector<std::uint64_t> old_files(std::chrono::seconds age) const override;
 
  private:
-  struct Writing;
+  /// One call of write(), until its bodies have ids.
+  struct Call {
+    std::vector<Body> bodies;
+    Writing* writing;
+    std::vector<journal::Location> locations;
+  };
 
   std::uint64_t enter() override { return 0; }
-  void leave(std::uint64_t) override {}
+  void leave(std::uint64_t, bool) override {}
+  /// What comes while others are written goes in one transaction.
+  void write(std::vector<Body> bodies, Writing& writing) override;
 
   void work();
-  Result<void> insert(const std::vector<Writing*>& batch);
-  Result<void> attempt(PostgresConnection& connection, const std::vector<Writing*>& batch);
+  Result<void> insert(std::vector<Call>& batch);
+  Result<void> attempt(PostgresConnection& connection, std::vector<Call>& batch);
   /// One that is not in use; give() takes it back.
   Result<std::unique_ptr<PostgresConnection>> take() const;
   void give(std::unique_ptr<PostgresConnection> connection) const;
@@ -47,7 +52,7 @@ class PostgresBodies final : public Bodies {
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable wake_;
-  std::deque<Writing*> queue_;
+  std::deque<Call> queue_;
   bool closing_ = false;
   mutable std::vector<std::unique_ptr<PostgresConnection>> idle_;
   std::thread thread_;

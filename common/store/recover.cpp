@@ -121,7 +121,8 @@ class Inserter {
   std::expected<void, StoreError> run(const journal::Reader& reader, const std::vector<journal::Location>& locations,
                                       std::size_t first, std::size_t last, RecoverReport& report) {
     database_.execute("BEGIN IMMEDIATE");
-    Transaction transaction(database_, options_, shard_);
+    RowCache rows;
+    Transaction transaction(database_, options_, shard_, rows);
     AccountRow* const account = transaction.account(account_);
     MailboxRow* mailbox = account == nullptr ? nullptr : transaction.mailbox(*account, kRecoveredMailbox);
     if (account != nullptr && mailbox == nullptr) mailbox = transaction.create_mailbox(*account, kRecoveredMailbox, "");

@@ -18,6 +18,7 @@ struct AccountRow {
   std::uint64_t used_bytes = 0;
   std::uint64_t used_messages = 0;
   bool dirty = false;
+  bool in_use = false;                               // by the transaction under way
   std::optional<QuotaLimit> limit;                   // looked up when first needed
   std::optional<std::vector<std::string>> keywords;  // read when first needed
 };
@@ -33,6 +34,7 @@ struct MailboxRow {
   std::uint64_t created_modseq = 0;
   std::uint64_t expunge_floor = 0;  // the expunge log is complete from here on
   bool dirty = false;
+  bool in_use = false;              // by the transaction under way
   bool gone = false;                // deleted in this transaction
   std::optional<QuotaLimit> limit;  // looked up when first needed
 

@@ -92,18 +92,26 @@ void Shard::commit(std::vector<Job*> batch) {
   for (Job* const job : batch) job->finish(error ? &*error : nullptr);
 }
 
+void Shard::run(const std::vector<Job*>& batch, Transaction& transaction) {
+  for (Job* const job : batch) {
+    job->run(transaction);
+    if (database_->failed()) break;
+  }
+  transaction.flush();
+  for (Job* const job : batch) {
+    if (database_->failed()) break;
+    if (auto error = job->settle()) database_->fail(std::move(*error));
+  }
+}
+
 std::optional<StoreError> Shard::attempt(const std::vector<Job*>& batch, bool& running) {
   std::vector<Hint> hints;
   bool releases = false;
   database_->begin_write(std::ranges::any_of(batch, &Job::durable));
+  if (database_->changed_by_others()) rows_.clear();
   if (!database_->failed()) {
-    Transaction transaction(*database_, options_, number_);
-    running = true;
-    for (Job* const job : batch) {
-      job->run(transaction);
-      if (database_->failed()) break;
-    }
-    transaction.flush();
+    Transaction transaction(*database_, options_, number_, rows_);
+    run(batch, transaction);
     running = !database_->commit();
     hints = transaction.hints();
     releases = transaction.has_releases();
@@ -112,6 +120,9 @@ std::optional<StoreError> Shard::attempt(const std::vector<Job*>& batch, bool& r
   if (database_->failed()) {
     error = database_->take_error();
     database_->rollback();
+    rows_.clear();
+  } else {
+    rows_.settle();
   }
   place_->unlock();
   if (error) return error;

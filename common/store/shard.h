@@ -4,6 +4,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <type_traits>
@@ -23,6 +24,8 @@ class Job {
   virtual ~Job() = default;
   /// May be called again after a batch was undone: start from nothing each time.
   virtual void run(Transaction& transaction) = 0;
+  /// Before the commit: waits for what has to be durable first. An error undoes what run() did.
+  virtual std::optional<StoreError> settle() { return std::nullopt; }
   /// Once, after the commit (null) or when it failed. The job may be gone when it returns.
   virtual void finish(const StoreError* error) = 0;
   /// False: a power cut may undo it, although it has been committed; then no sync is made for it alone.
@@ -73,12 +76,14 @@ class Shard {
   void commit(std::vector<Job*> batch);
   /// The error if the batch was undone; `running` then tells whether an operation failed, not the commit.
   std::optional<StoreError> attempt(const std::vector<Job*>& batch, bool& running);
+  void run(const std::vector<Job*>& batch, Transaction& transaction);
 
   const std::unique_ptr<ShardPlace> place_;
   const std::uint32_t number_;
   const Options& options_;
   const std::shared_ptr<Hub> hub_;
   std::unique_ptr<Database> database_;  // the writer's
+  RowCache rows_;                       // of it
   std::function<void()> on_releases_;
 
   mutable std::mutex mutex_;  // guards what follows

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include <utility>
+
 namespace quartet::store {
 namespace {
 
@@ -21,6 +23,10 @@ ErrorCode classify(int code) {
   }
 }
 
+/// What an INSERT ends in that gives its id. SQLite keeps the rows of RETURNING in a table of their own until all are
+/// made; the connection knows the last id as well.
+constexpr std::string_view kReturningId = " RETURNING id";
+
 /// SQLite takes a null pointer for NULL.
 const char* pointer(std::string_view text) { return text.data() == nullptr ? "" : text.data(); }
 
@@ -28,7 +34,8 @@ const char* pointer(std::string_view text) { return text.data() == nullptr ? "" 
 
 class SqliteDatabase::Prepared final : public Cursor {
  public:
-  Prepared(SqliteDatabase& database, sqlite3_stmt* statement) : database_(database), statement_(statement) {}
+  Prepared(SqliteDatabase& database, sqlite3_stmt* statement, bool gives_id)
+      : database_(database), statement_(statement), gives_id_(gives_id) {}
   ~Prepared() override { sqlite3_finalize(statement_); }
 
   void bind(int parameter, std::int64_t value) override {
@@ -43,22 +50,29 @@ class SqliteDatabase::Prepared final : public Cursor {
   void bind_null(int parameter) override { database_.note(sqlite3_bind_null(statement_, parameter)); }
 
   bool step() override {
+    if (given_) return false;  // another step would carry it out again
     const int code = sqlite3_step(statement_);
     if (code == SQLITE_ROW) return true;
     if (code != SQLITE_DONE) database_.note(code);
-    return false;
+    given_ = gives_id_ && code == SQLITE_DONE;
+    return given_;
   }
   void run() override {
     while (step()) {
     }
   }
-  void reset() override { sqlite3_reset(statement_); }
-  void release() override {
+  void reset() override {
     sqlite3_reset(statement_);
+    given_ = false;
+  }
+  void release() override {
+    reset();
     sqlite3_clear_bindings(statement_);
   }
 
-  std::int64_t integer(int column) const override { return sqlite3_column_int64(statement_, column); }
+  std::int64_t integer(int column) const override {
+    return gives_id_ ? sqlite3_last_insert_rowid(database_.handle_) : sqlite3_column_int64(statement_, column);
+  }
   bool is_null(int column) const override { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
   std::string_view bytes(int column) const override {
     const void* const data = sqlite3_column_blob(statement_, column);
@@ -69,6 +83,8 @@ class SqliteDatabase::Prepared final : public Cursor {
  private:
   SqliteDatabase& database_;
   sqlite3_stmt* const statement_;
+  const bool gives_id_;  // in place of a row
+  bool given_ = false;
 };
 
 SqliteDatabase::SqliteDatabase(sqlite3* handle) : handle_(handle) {}
@@ -105,9 +121,13 @@ std::expected<std::unique_ptr<Database>, StoreError> SqliteDatabase::open(const 
 Cursor* SqliteDatabase::cursor(const char* sql) {
   auto& prepared = statements_[sql];
   if (prepared == nullptr) {
+    std::string_view text = sql;
+    const bool gives_id = text.starts_with("INSERT ") && text.ends_with(kReturningId);
+    if (gives_id) text.remove_suffix(kReturningId.size());
     sqlite3_stmt* statement = nullptr;
-    note(sqlite3_prepare_v3(handle_, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr));
-    if (statement != nullptr) prepared = std::make_unique<Prepared>(*this, statement);
+    note(sqlite3_prepare_v3(handle_, text.data(), static_cast<int>(text.size()), SQLITE_PREPARE_PERSISTENT, &statement,
+                            nullptr));
+    if (statement != nullptr) prepared = std::make_unique<Prepared>(*this, statement, gives_id);
   }
   return prepared.get();
 }
@@ -124,12 +144,18 @@ std::int64_t SqliteDatabase::changed_rows() { return sqlite3_changes64(handle_);
 void SqliteDatabase::begin_write(bool durable) {
   if (durable != durable_ && execute(durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL"))
     durable_ = durable;
-  execute("BEGIN IMMEDIATE");
+  prepare("BEGIN IMMEDIATE").run();
+}
+
+bool SqliteDatabase::changed_by_others() {
+  auto query = prepare("PRAGMA data_version");
+  const auto version = query.step() ? query.integer(0) : 0;
+  return std::exchange(version_, version) != version || version == 0;
 }
 
 bool SqliteDatabase::commit() {
   if (failed()) return false;
-  execute("COMMIT");
+  prepare("COMMIT").run();
   return true;
 }
 

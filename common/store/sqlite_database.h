@@ -24,10 +24,11 @@ class SqliteDatabase final : public Database {
   bool execute(const char* sql) override;
   std::int64_t changed_rows() override;
   void begin_write(bool durable) override;
+  bool changed_by_others() override;
   bool commit() override;
   void rollback() override;
-  void begin_read() override { execute("BEGIN"); }
-  void end_read() override { execute("COMMIT"); }
+  void begin_read() override { prepare("BEGIN").run(); }
+  void end_read() override { prepare("COMMIT").run(); }
   /// Who holds the lock was waited for already.
   bool recover(const StoreError&) override { return false; }
   bool usable() override { return true; }
@@ -42,6 +43,7 @@ class SqliteDatabase final : public Database {
   sqlite3* handle_;
   std::unordered_map<const char*, std::unique_ptr<Prepared>> statements_;
   bool durable_ = true;
+  std::int64_t version_ = 0;  // grows when others have changed the file
 };
 
 }  // namespace quartet::store

@@ -1,6 +1,7 @@
 #include "common/store/transaction.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/base/ascii.h"
 #include "common/base/check.h"
@@ -35,43 +36,43 @@ void each_run(std::vector<ObjectId> numbers, F function) {
 
 }  // namespace
 
-AccountRow* Transaction::keep(std::optional<AccountRow> row) {
-  if (!row) return nullptr;
-  auto& place = accounts_[row->id];
-  if (place == nullptr) place = std::make_unique<AccountRow>(std::move(*row));
-  accounts_by_name_[place->name] = place.get();
-  return place.get();
+AccountRow* Transaction::use(AccountRow& row) {
+  if (row.in_use) return &row;
+  row.in_use = true;
+  row.limit.reset();  // the directory may say something else by now
+  accounts_.push_back(&row);
+  return &row;
 }
 
-MailboxRow* Transaction::keep(std::optional<MailboxRow> row) {
-  if (!row) return nullptr;
-  auto& place = mailboxes_[row->id];
-  if (place == nullptr) place = std::make_unique<MailboxRow>(std::move(*row));
-  if (place->gone) return nullptr;
-  mailboxes_by_name_[{place->account, place->name}] = place.get();
-  return place.get();
+MailboxRow* Transaction::use(MailboxRow& row) {
+  if (row.gone) return nullptr;
+  if (!row.in_use) mailboxes_.push_back(&row);
+  row.in_use = true;
+  return &row;
 }
+
+AccountRow* Transaction::keep(std::optional<AccountRow> row) { return row ? use(rows_.add(std::move(*row))) : nullptr; }
+
+MailboxRow* Transaction::keep(std::optional<MailboxRow> row) { return row ? use(rows_.add(std::move(*row))) : nullptr; }
 
 AccountRow* Transaction::account(std::string_view name) {
-  if (const auto known = accounts_by_name_.find(name); known != accounts_by_name_.end()) return known->second;
+  if (AccountRow* const known = rows_.account(name)) return use(*known);
   if (AccountRow* const row = keep(read_account(database_, name))) return row;
   return database_.failed() ? nullptr : create_account(name);
 }
 
 AccountRow* Transaction::account(std::int64_t id) {
-  if (const auto known = accounts_.find(id); known != accounts_.end()) return known->second.get();
+  if (AccountRow* const known = rows_.account(id)) return use(*known);
   return keep(read_account(database_, id));
 }
 
 MailboxRow* Transaction::mailbox(const AccountRow& account, std::string_view name) {
-  if (const auto known = mailboxes_by_name_.find({account.id, std::string(name)}); known != mailboxes_by_name_.end())
-    return known->second;
+  if (MailboxRow* const known = rows_.mailbox(account.id, name)) return use(*known);
   return keep(read_mailbox(database_, account.id, name));
 }
 
 MailboxRow* Transaction::mailbox(std::int64_t id) {
-  if (const auto known = mailboxes_.find(id); known != mailboxes_.end())
-    return known->second->gone ? nullptr : known->second.get();
+  if (MailboxRow* const known = rows_.mailbox(id)) return use(*known);
   return keep(read_mailbox(database_, id));
 }
 
@@ -166,17 +167,14 @@ void Transaction::remove_mailbox(AccountRow& account, MailboxRow& mailbox) {
   database_.prepare("DELETE FROM annotation WHERE account=? AND mailbox=?").bind(account.id).bind(mailbox.id).run();
   account.used_bytes -= std::min(account.used_bytes, mailbox.status.size);
   account.used_messages -= std::min<std::uint64_t>(account.used_messages, mailbox.status.messages);
-  mailboxes_by_name_.erase({account.id, mailbox.name});
-  mailbox.gone = true;
+  rows_.remove(mailbox);
   mailbox.dirty = false;
   has_releases_ = true;
 }
 
 void Transaction::rename_mailbox(MailboxRow& mailbox, std::string_view name) {
-  mailboxes_by_name_.erase({mailbox.account, mailbox.name});
-  mailbox.name = name;
+  rows_.rename(mailbox, name);
   database_.prepare("UPDATE mailbox SET name=? WHERE id=?").bind(name).bind(mailbox.id).run();
-  mailboxes_by_name_[{mailbox.account, mailbox.name}] = &mailbox;
   hints_.insert({mailbox.account, mailbox.id});
 }
 
@@ -366,18 +364,20 @@ void Transaction::count_segment(journal::SegmentId segment, std::int64_t objects
 }
 
 void Transaction::flush() {
-  for (const auto& [id, account] : accounts_) {
-    if (!account->dirty) continue;
+  for (AccountRow* const account : accounts_) {
+    account->in_use = false;
+    if (!std::exchange(account->dirty, false)) continue;
     database_.prepare("UPDATE account SET uidvalidity_next=?,modseq=?,used_bytes=?,used_messages=? WHERE id=?")
         .bind(account->uidvalidity_next)
         .bind(account->modseq)
         .bind(account->used_bytes)
         .bind(account->used_messages)
-        .bind(id)
+        .bind(account->id)
         .run();
   }
-  for (const auto& [id, mailbox] : mailboxes_) {
-    if (!mailbox->dirty || mailbox->gone) continue;
+  for (MailboxRow* const mailbox : mailboxes_) {
+    mailbox->in_use = false;
+    if (!std::exchange(mailbox->dirty, false) || mailbox->gone) continue;
     const Status& status = mailbox->status;
     database_
         .prepare(
@@ -391,7 +391,7 @@ void Transaction::flush() {
         .bind(status.size)
         .bind(mailbox->recent_uid)
         .bind(status.recent)
-        .bind(id)
+        .bind(mailbox->id)
         .run();
   }
   for (const auto& [segment, count] : segments_) {

@@ -1,18 +1,19 @@
-// Transaction: what the operations of one batch see and change. Counters are read once and written once per batch, so
-// fifty deliveries to one mailbox cost one update of its row and of its account's.
+// Transaction: what the operations of one batch see and change. Counters are written once per batch, so fifty
+// deliveries to one mailbox cost one update of its row and of its account's; and they are read only if others have
+// written since the last batch. So nothing else may change the rows of accounts, mailboxes, keywords and limits on this
+// connection.
 #pragma once
 #include <map>
-#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "common/base/id.h"
 #include "common/journal/types.h"
 #include "common/mime/digest.h"
 #include "common/store/hub.h"
+#include "common/store/row_cache.h"
 #include "common/store/rows.h"
 #include "common/store/store.h"
 
@@ -22,8 +23,9 @@ namespace quartet::store {
 /// wrong with its request before its first change; a failing database is latched in `database()` and undoes the batch.
 class Transaction {
  public:
-  Transaction(Database& database, const Options& options, std::uint32_t shard)
-      : database_(database), options_(options), shard_(shard) {}
+  /// `rows` is from the transaction before on this connection, or empty.
+  Transaction(Database& database, const Options& options, std::uint32_t shard, RowCache& rows)
+      : database_(database), options_(options), shard_(shard), rows_(rows) {}
 
   Database& database() { return database_; }
   std::uint32_t shard() const { return shard_; }
@@ -74,6 +76,8 @@ class Transaction {
   bool has_releases() const { return has_releases_; }
 
  private:
+  AccountRow* use(AccountRow& row);
+  MailboxRow* use(MailboxRow& row);
   AccountRow* keep(std::optional<AccountRow> row);
   MailboxRow* keep(std::optional<MailboxRow> row);
   AccountRow* create_account(std::string_view name);
@@ -82,10 +86,9 @@ class Transaction {
   Database& database_;
   const Options& options_;
   const std::uint32_t shard_;
-  std::map<std::int64_t, std::unique_ptr<AccountRow>> accounts_;
-  std::map<std::string, AccountRow*, std::less<>> accounts_by_name_;
-  std::map<std::int64_t, std::unique_ptr<MailboxRow>> mailboxes_;
-  std::map<std::pair<std::int64_t, std::string>, MailboxRow*> mailboxes_by_name_;
+  RowCache& rows_;
+  std::vector<AccountRow*> accounts_;   // that this transaction uses
+  std::vector<MailboxRow*> mailboxes_;  // the same
   struct SegmentCount {
     std::int64_t objects = 0;
     std::int64_t bytes = 0;

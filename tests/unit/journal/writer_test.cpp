@@ -1,7 +1,9 @@
+#include <fcntl.h>
 
 #include <thread>
 
 #include "common/async/loop.h"
+#include "common/base/scope.h"
 #include "common/journal/record.h"
 #include "helpers.h"
 
@@ -136,6 +138,73 @@ TEST_CASE("a lazy append does not wait for company for ever", "[journal]") {
   auto lazy = append_later(*writer, {"alone"}, {.lazy = true});
   REQUIRE(lazy.wait_for(std::chrono::seconds(10)) == std::future_status::ready);
   CHECK(lazy.get().has_value());
+}
+
+TEST_CASE("lazy appends that wait go when it is urgent, with one commit", "[journal]") {
+  const TemporaryDirectory directory;
+  auto options = options_for(directory.path());
+  options.lazy_delay = std::chrono::hours(1);
+  auto writer = open_writer(options);
+  writer->urge();  // nothing waits
+  auto first = append_later(*writer, {"one"}, {.lazy = true});
+  auto second = append_later(*writer, {"two"}, {.lazy = true});
+  CHECK(first.wait_for(std::chrono::milliseconds(20)) == std::future_status::timeout);
+  writer->urge();
+  REQUIRE(first.wait_for(std::chrono::seconds(10)) == std::future_status::ready);
+  CHECK(outcome(second.get()) == "ok");
+  CHECK(writer->stats().commits == 1);
+}
+
+TEST_CASE("places are told before what they hold is durable, and are those of the result", "[journal]") {
+  const TemporaryDirectory directory;
+  auto options = options_for(directory.path());
+  std::atomic<int> syncs = 0;
+  options.fault = [&syncs](FileOperation operation, const std::string&) {
+    syncs += operation == FileOperation::kSync;
+    return 0;
+  };
+  auto writer = open_writer(options);
+  for (const std::string payload : {"first of its segment", "another"}) {
+    std::vector<Location> places;
+    int synced_before = -1;
+    const int before = syncs;
+    std::promise<AppendResult> done;
+    writer->append(
+        unit_of({payload, "second"}), [&](AppendResult result) { done.set_value(std::move(result)); }, {},
+        [&](const std::vector<Location>& locations) {
+          places = locations;
+          synced_before = syncs - before;
+        });
+    const auto result = done.get_future().get();
+    REQUIRE(result.has_value());
+    CHECK(places == *result);
+    CHECK(synced_before == 0);
+    CHECK(syncs == before + 1);
+  }
+}
+
+TEST_CASE("small groups are written over blocks that were written before, large ones are not padded", "[journal]") {
+  const TemporaryDirectory directory;
+  auto writer = open_writer(options_for(directory.path(), 1u << 20));
+  REQUIRE(append(*writer, {"small"}).has_value());
+  const auto path = newest_segment(directory.path());
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  REQUIRE(file >= 0);
+  const ScopeExit close([file] { ::close(file); });
+  const auto written = [file] { return ::lseek(file, 0, SEEK_HOLE); };
+  const auto first = written();
+  const auto size = static_cast<off_t>(std::filesystem::file_size(path));
+  if (first == size) return;  // a file system that does not tell
+  CHECK(first >= 64 * 1024);
+  REQUIRE(append(*writer, {std::string(1000, 'x')}).has_value());
+  CHECK(written() == first);
+  const auto large = append(*writer, {std::string(200'000, 'y')});
+  REQUIRE(large.has_value());
+  CHECK(written() < large->front().offset + 200'000 + 8192);
+  writer.reset();
+  Collector found;
+  open_writer(options_for(directory.path(), 1u << 20), found.handler());
+  CHECK(found.payloads == std::vector<std::string>{"small", std::string(1000, 'x'), std::string(200'000, 'y')});
 }
 
 TEST_CASE("one process is one writer; others take other numbers", "[journal]") {

@@ -42,6 +42,24 @@ TEST_CASE("scripts are stored, listed, made active, renamed and removed", "[scri
   CHECK(*scripts.list(ann) == std::vector<std::string>{"first"});
 }
 
+TEST_CASE("that there is no script is told without waiting only after it was looked for, and is true", "[scripts]") {
+  const Directory directory;
+  const std::string ann = "ann@b.example";
+  Scripts scripts(directory.path().string(), "");
+  CHECK_FALSE(scripts.has_none(ann));
+  REQUIRE_FALSE(scripts.active(ann)->has_value());
+  CHECK(scripts.has_none(ann));
+  CHECK(scripts.has_none(ann));
+  CHECK_FALSE(scripts.has_none("bob@b.example"));
+  // Another process makes one active.
+  Scripts other(directory.path().string(), "");
+  REQUIRE(other.put(ann, "main", "keep;"));
+  REQUIRE(other.activate(ann, "main"));
+  CHECK_FALSE(scripts.has_none(ann));
+  REQUIRE(other.activate(ann, ""));
+  CHECK(scripts.has_none(ann));
+}
+
 TEST_CASE("a script is compiled again when its file has changed", "[scripts]") {
   const Directory directory;
   const std::string ann = "ann@b.example";

@@ -120,3 +120,42 @@ TEST_CASE("flags, copies and expunges of two processes meet without loss", "[sto
   CHECK(f.deliver(message("next")).uid == 11);
   CHECK(uids_of(*f.must(second->snapshot(inbox))) == std::vector<std::uint32_t>{6, 7, 8, 9, 10, 11});
 }
+
+TEST_CASE("rows that a writer has in memory are read again once another process has changed them", "[store]") {
+  Fixture f;
+  const auto second = must_open(test_options(f.directory));
+  const std::string account = "ann@a.test";
+  const auto deliver = [&](Store& store, const std::string& mailbox) {
+    std::vector<DeliveryTarget> targets(1);
+    targets[0].account = account;
+    targets[0].mailbox = mailbox;
+    targets[0].create_mailbox = true;
+    return f.run(store.deliver(targets, std::make_shared<const std::string>(message(mailbox)), wall_now())).at(0);
+  };
+  // Turn and turn about, so that each has its rows from before the other's change.
+  for (std::uint32_t uid = 1; uid <= 6; ++uid) {
+    const auto stored = deliver(uid % 2 == 0 ? *f.store : *second, "INBOX");
+    REQUIRE(stored.has_value());
+    CHECK(stored->uid == uid);
+  }
+  CHECK(f.must(f.store->quota(account)).messages == 6);
+
+  const auto before = deliver(*f.store, "Work");
+  REQUIRE(before.has_value());
+  REQUIRE(f.run(second->rename(account, "Work", "Play")).has_value());
+  const auto anew = deliver(*f.store, "Work");
+  REQUIRE(anew.has_value());
+  CHECK(anew->mailbox.mailbox != before->mailbox.mailbox);
+  CHECK(anew->uid == 1);
+  const auto moved = deliver(*f.store, "Play");
+  REQUIRE(moved.has_value());
+  CHECK(moved->mailbox.mailbox == before->mailbox.mailbox);
+  CHECK(moved->uid == 2);
+
+  REQUIRE(f.run(second->remove(account, "Play")).has_value());
+  CHECK(f.error(f.store->append(before->mailbox, {})) == ErrorCode::kNoMailbox);
+  f.must(second->set_quota(anew->mailbox, {.bytes = 0, .messages = 1}));
+  const auto refused = deliver(*f.store, "Work");
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().code == ErrorCode::kOverQuota);
+}
