@@ -9,7 +9,7 @@
 namespace quartet::store {
 namespace {
 
-std::size_t usual_shards() { return std::clamp<std::size_t>(2 * std::thread::hardware_concurrency(), 4, 16); }
+std::size_t usual_shards() { return std::clamp<std::size_t>(std::thread::hardware_concurrency() / 2, 1, 16); }
 
 }  // namespace
 

@@ -11,7 +11,7 @@
 namespace quartet::store {
 namespace {
 
-constexpr std::int64_t kWriterCacheKib = 4'096;
+constexpr std::int64_t kWriterCacheKib = 8'192;
 constexpr std::int64_t kReaderCacheKib = 512;
 
 class SqliteShard final : public ShardPlace {

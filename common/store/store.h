@@ -38,8 +38,9 @@ struct Options {
   // What libpq connects by ("host=db1 dbname=quartet"), for a store in PostgreSQL 15, which several hosts may share;
   // the directory then has hints between processes only. Empty: all is in the directory.
   std::string postgres;
-  // Fixed when the store is made; an existing store keeps its own number. 0: two for each processor, from 4 to 16. Each
-  // commits and syncs for itself, so more of them than processors can keep busy cost more than they give.
+  // Fixed when the store is made; an existing store keeps its own number. 0: one for two processors, from 1 to 16. Each
+  // commits and syncs for itself, and a sync takes the time of several deliveries: what comes at once shares it only
+  // within a shard.
   std::size_t shards = 0;
   std::size_t reader_threads = 4;
   std::vector<DefaultMailbox> default_mailboxes;  // beside INBOX, for new accounts
