@@ -71,9 +71,48 @@ async::Task<store::Result<void>> take_away(Context& context, std::uint32_t uid) 
   co_return store::Result<void>();
 }
 
+/// The messages of the command are in the mailbox.
+Reply appended_to(Context& context, const store::Appended& appended) {
+  context.changed = context.selected && context.selected->ref() == appended.mailbox;
+  if (context.changed) {
+    context.selected->add_recent(appended.recent);
+    context.created = appended.uids;
+    context.view = appended.view;
+  }
+  return Reply::ok("Appended", fmt::format("APPENDUID {} {}", appended.uidvalidity, to_sequence_text(appended.uids)));
+}
+
+bool has_parts(const AppendItem& item) { return !item.parts.empty(); }
+
+/// To a mailbox of the user's own, which nobody needs to look at first. nullopt: as to any other, to see what is wrong.
+async::Task<std::optional<Reply>> append_to_own(Context& context, Append& command) {
+  const auto place = store::resolve(context.namespaces().get(), context.account, command.mailbox);
+  if (!place || place->kind != store::Place::Kind::kOwn || place->mailbox.empty() ||
+      std::ranges::any_of(command.items, has_parts))
+    co_return std::nullopt;
+  for (auto& item : command.items) {
+    // RFC 3502 section 6, see prepare(): after it is known that there is such a mailbox.
+    if (item.message.empty() || refuse_utf8(context.enabled, item)) co_return std::nullopt;
+  }
+  std::vector<store::AppendMessage> messages;
+  for (auto& item : command.items) {
+    if (auto refusal = encode_binary(item)) co_return refusal;
+    messages.push_back(to_message(item, store::Rights::all()));
+  }
+  std::optional<store::MailboxRef> claims;
+  if (context.selected && context.selected->claims_recent()) claims = context.selected->ref();
+  const auto appended = co_await context.store().append(place->account, place->mailbox, messages, claims);
+  if (appended) co_return appended_to(context, *appended);
+  if (appended.error().code != store::ErrorCode::kNoMailbox) co_return no_target(appended.error());
+  const auto missing = co_await locate(context, command.mailbox, "i", Wanted::kAsTarget);
+  co_return missing ? no_target(appended.error()) : missing.error();
+}
+
 }  // namespace
 
 Answer append(Context& context, Append& command) {
+  auto done = co_await append_to_own(context, command);
+  if (done) co_return *std::move(done);
   const auto target = co_await locate(context, command.mailbox, "i", Wanted::kAsTarget);
   if (!target) co_return target.error();
   std::vector<store::AppendMessage> messages;
@@ -83,14 +122,11 @@ Answer append(Context& context, Append& command) {
     if (refusal) co_return *std::move(refusal);
     messages.push_back(to_message(item, target->rights));
   }
-  context.changed = context.selected && context.selected->ref() == target->info.ref;
-  const bool claims = context.changed && context.selected->claims_recent();
+  const bool claims =
+      context.selected && context.selected->ref() == target->info.ref && context.selected->claims_recent();
   const auto appended = co_await context.store().append(target->info.ref, std::move(messages), claims);
   if (!appended) co_return no_target(appended.error());
-  if (claims) context.selected->add_recent(appended->recent);
-  if (context.changed) context.created = appended->uids;
-  co_return Reply::ok("Appended",
-                      fmt::format("APPENDUID {} {}", appended->uidvalidity, to_sequence_text(appended->uids)));
+  co_return appended_to(context, *appended);
 }
 
 // The new message is there before the old one goes: what fails or breaks off in between leaves both, and loses neither.

@@ -61,6 +61,8 @@ struct Context {
   std::vector<std::uint32_t> created{};
   /// The command changed the selected mailbox: look at it at the end, whether or not a hint has come.
   bool changed = false;
+  /// How the selected mailbox is after that, if the command knows it already.
+  store::SnapshotPtr view{};
   /// The command expunged messages: its tagged response says what mod-sequence the mailbox has after them, to a client
   /// that could not tell it from VANISHED (RFC 7162 section 3.2.7).
   bool expunged = false;

@@ -123,16 +123,20 @@ void Selected::append_opening(std::string& out) const {
 
 async::Task<store::Result<void>> Selected::refresh(Refresh how, std::string& out) {
   if (!how.always && !stale_ && !watcher_->event().is_set()) co_return store::Result<void>();
-  watcher_->reset();
-  stale_ = true;
-  auto asked = co_await store_.snapshot(info_.ref);
-  if (!asked) co_return std::unexpected(std::move(asked.error()));
-  stale_ = false;
   const auto older = view_;
-  auto newer = *std::move(asked);
+  auto newer = std::move(how.view);
+  // What is known already may be older than what a hint told of: then that has still to be looked at.
+  if (newer == nullptr || newer->highest_modseq() < older->highest_modseq()) {
+    watcher_->reset();
+    stale_ = true;
+    auto asked = co_await store_.snapshot(info_.ref);
+    if (!asked) co_return std::unexpected(std::move(asked.error()));
+    stale_ = false;
+    newer = *std::move(asked);
+  }
   if (how.expunges == Expunges::kKept) {
     auto kept = store::keep_expunged(*older, newer);
-    stale_ = kept->size() != newer->size();
+    stale_ = stale_ || kept->size() != newer->size();
     newer = std::move(kept);
   }
   if (newer == older) co_return store::Result<void>();

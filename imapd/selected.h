@@ -60,6 +60,8 @@ class Selected {
     bool flags = true;   // tell of changed flags
     /// What the client knows from the command itself; ascending UIDs.
     std::vector<store::FlagState> told = {};
+    /// The mailbox after the command, if that is known: it is not read for what others may have done since.
+    store::SnapshotPtr view = {};
   };
   /// Moves the view on to what the mailbox is now and appends what the client must be told of it. kNoMailbox: it was
   /// deleted. Other errors leave the view as it is; the next call tries again.

@@ -277,6 +277,7 @@ class Session {
     context_.told.clear();
     context_.created.clear();
     context_.changed = false;
+    context_.view.reset();
     context_.expunged = false;
     context_.progress = {};
     context_.limited.clear();
@@ -399,6 +400,7 @@ class Session {
     how.expunges = tells_expunges(command) ? Selected::Expunges::kTold : Selected::Expunges::kKept;
     how.always = context_.changed || command.name == "NOOP" || command.name == "CHECK";
     how.told = std::move(context_.told);
+    how.view = std::move(context_.view);
     const auto refreshed = co_await tell_changes(context_, std::move(how));
     if (refreshed) co_return;
     if (refreshed.error().code == store::ErrorCode::kNoMailbox)

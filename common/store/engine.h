@@ -28,6 +28,8 @@ struct NewMessage {
   journal::Location location;  // of its bytes, once they have one
 };
 
+struct AppendPlace;
+
 /// Whether a shard has limits of mailboxes: without, no message needs to ask for its own.
 struct LimitsKnown {
   std::atomic<std::int64_t> looked{0};  // when that was seen, microseconds
@@ -50,6 +52,8 @@ class Engine final : public Store {
   async::Task<std::vector<Result<Stored>>> deliver(std::vector<DeliveryTarget> targets, Bytes message,
                                                    WallTime internaldate) override;
   Async<Appended> append(MailboxRef mailbox, std::vector<AppendMessage> messages, bool claims_recent) override;
+  Async<Appended> append(std::string account, std::string name, std::vector<AppendMessage> messages,
+                         std::optional<MailboxRef> selected) override;
   Async<Copied> copy(MailboxRef from, UidSet uids, MailboxRef to) override;
   Async<Copied> move(MailboxRef from, UidSet uids, MailboxRef to) override;
 
@@ -106,6 +110,7 @@ class Engine final : public Store {
   Async<Copied> transfer(MailboxRef from, UidSet uids, MailboxRef to, bool moves);
   /// The same between shards.
   Async<Copied> carry(MailboxRef from, UidSet uids, MailboxRef to, bool moves);
+  Async<Appended> append_to(AppendPlace place, std::vector<AppendMessage> messages);
   /// What their rows will say, but for the location.
   Async<std::vector<NewMessage>> digest(const std::vector<Bodies::Body>& bodies);
   // engine_bytes.cpp

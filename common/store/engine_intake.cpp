@@ -7,6 +7,15 @@
 #include "common/store/engine.h"
 
 namespace quartet::store {
+
+/// Where an APPEND goes.
+struct AppendPlace {
+  MailboxRef mailbox;  // its shard only, if the name counts
+  std::string account, name;
+  bool claims_recent = false;
+  std::optional<MailboxRef> selected{};  // by name: who claims
+};
+
 namespace {
 
 constexpr std::uint64_t kMaxMessage = 0xFFFF'FFFF;
@@ -176,19 +185,26 @@ class DeliveryJob final : public Job {
 class AppendJob final : public Job {
  public:
   struct Common {
-    MailboxRef mailbox;
+    const AppendPlace& place;
     const std::vector<AppendMessage>& messages;
     const std::vector<NewMessage>& taken;
     std::uint64_t bytes;
     WallTime now;
-    bool claims_recent;
     Intake& intake;
   };
 
   explicit AppendJob(Common common) : common_(common) {}
-  Result<Appended> take() { return std::move(result_); }
+  /// Once it has finished.
+  Result<Appended> take(SnapshotCache& snapshots) {
+    const bool plain = std::ranges::all_of(common_.messages, [](const auto& m) { return m.keywords.empty(); });
+    if (result_ && plain) result_->view = snapshots.advance(before_, std::move(head_), added_);
+    return std::move(result_);
+  }
 
-  void run(Transaction& transaction) override { result_ = append(transaction); }
+  void run(Transaction& transaction) override {
+    added_.clear();
+    result_ = append(transaction);
+  }
   std::optional<StoreError> settle() override { return common_.intake.wait(); }
   void finish(const StoreError* error) override {
     if (error != nullptr) result_ = std::unexpected(*error);
@@ -198,8 +214,8 @@ class AppendJob final : public Job {
  private:
   Result<Appended> append(Transaction& transaction) {
     const auto& messages = common_.messages;
-    MailboxRow* const row = transaction.mailbox(common_.mailbox.mailbox);
-    if (row == nullptr || row->account != common_.mailbox.account) return no_mailbox();
+    MailboxRow* const row = find(transaction);
+    if (row == nullptr) return no_mailbox();
     AccountRow* const account = transaction.account(row->account);
     if (account == nullptr) return database_error(transaction.database());
     if (!transaction.fits(*account, common_.bytes, messages.size()) ||
@@ -212,13 +228,28 @@ class AppendJob final : public Job {
       keywords.insert(keywords.end(), message.keywords.begin(), message.keywords.end());
     if (!transaction.keyword_bits(*account, keywords, true))
       return std::unexpected(StoreError{ErrorCode::kTooManyKeywords, account->name});
+    before_ = row->status.highest_modseq;
     Appended result;
+    result.mailbox = {transaction.shard(), account->id, row->id};
     result.uidvalidity = row->status.uidvalidity;
     result.modseq = transaction.next_modseq(*account, *row);
     for (std::size_t n = 0; n < messages.size(); ++n)
       result.uids.push_back(insert(transaction, *account, *row, n, result.modseq));
-    if (common_.claims_recent) result.recent = row->claim_recent();
+    const auto& place = common_.place;
+    if (place.claims_recent || place.selected == result.mailbox) result.recent = row->claim_recent();
+    head_ = {result.mailbox, result.uidvalidity, row->status.uidnext, result.modseq, row->status.recent, nullptr};
     return result;
+  }
+
+  /// Null with a failed database too.
+  MailboxRow* find(Transaction& transaction) {
+    const auto& place = common_.place;
+    if (place.name.empty()) {
+      MailboxRow* const row = transaction.mailbox(place.mailbox.mailbox);
+      return row != nullptr && row->account == place.mailbox.account ? row : nullptr;
+    }
+    const AccountRow* const account = transaction.account(place.account);
+    return account == nullptr ? nullptr : transaction.mailbox(*account, place.name);
   }
 
   std::uint32_t insert(Transaction& transaction, AccountRow& account, MailboxRow& mailbox, std::size_t n,
@@ -231,11 +262,17 @@ class AppendJob final : public Job {
     row.flags = (message.flags & flag::kSystem) | *transaction.keyword_bits(account, message.keywords, true);
     row.modseq = modseq;
     row.internaldate = to_micros(message.internaldate.value_or(common_.now));
-    return transaction.insert_message(account, mailbox, row);
+    row.uid = transaction.insert_message(account, mailbox, row);
+    added_.push_back({row.uid, row.size, row.flags, row.modseq, row.object, row.internaldate});
+    return row.uid;
   }
 
   const Common common_;
   Result<Appended> result_;
+  // What changed: the mailbox's mod-sequence before, its head afterwards, its new messages.
+  std::uint64_t before_ = 0;
+  Snapshot::Head head_;
+  std::vector<Entry> added_;
 };
 
 }  // namespace
@@ -279,8 +316,20 @@ async::Task<std::vector<Result<Stored>>> Engine::deliver(std::vector<DeliveryTar
 }
 
 Store::Async<Appended> Engine::append(MailboxRef mailbox, std::vector<AppendMessage> messages, bool claims_recent) {
-  Shard* const home = shard(mailbox);
-  if (home == nullptr) co_return no_mailbox();
+  if (shard(mailbox) == nullptr) co_return no_mailbox();
+  co_return co_await append_to({mailbox, "", "", claims_recent}, std::move(messages));
+}
+
+Store::Async<Appended> Engine::append(std::string account, std::string name, std::vector<AppendMessage> messages,
+                                      std::optional<MailboxRef> selected) {
+  auto canonical = canonical_name(name);
+  if (!canonical) co_return std::unexpected(std::move(canonical.error()));
+  const MailboxRef place{.shard = shard_of(account)};
+  co_return co_await append_to({place, std::move(account), *std::move(canonical), false, selected},
+                               std::move(messages));
+}
+
+Store::Async<Appended> Engine::append_to(AppendPlace place, std::vector<AppendMessage> messages) {
   Bodies::Guard guard(*bodies_);
   const WallTime now = wall_now();
   std::vector<Bodies::Body> bodies;
@@ -292,10 +341,10 @@ Store::Async<Appended> Engine::append(MailboxRef mailbox, std::vector<AppendMess
   auto taken = co_await digest(bodies);
   if (!taken) co_return std::unexpected(taken.error());
   Intake intake(*taken);
-  AppendJob job({mailbox, messages, *taken, total, now, claims_recent, intake});
-  intake.add(*home, job);
+  AppendJob job({place, messages, *taken, total, now, intake});
+  intake.add(*shard(place.mailbox), job);
   co_await intake.run(guard, std::move(bodies));
-  co_return job.take();
+  co_return job.take(snapshots_);
 }
 
 }  // namespace quartet::store

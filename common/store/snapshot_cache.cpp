@@ -146,6 +146,18 @@ Result<SnapshotPtr> SnapshotCache::get(Database& database, MailboxRef mailbox) {
   return snapshot;
 }
 
+SnapshotPtr SnapshotCache::advance(std::uint64_t before, Snapshot::Head head, const std::vector<Entry>& added) {
+  const auto slot = slot_of(head.mailbox);
+  const std::lock_guard lock(slot->mutex);
+  const SnapshotPtr old = slot->newest.lock();
+  if (old == nullptr || old->highest_modseq() != before) return nullptr;
+  head.keywords = old->head().keywords;
+  auto snapshot = std::make_shared<const Snapshot>(std::move(head), apply(*old, added, {}));
+  slot->newest = snapshot;
+  keep(snapshot);
+  return snapshot;
+}
+
 std::shared_ptr<SnapshotCache::Slot> SnapshotCache::slot_of(const MailboxRef& mailbox) {
   const std::lock_guard lock(mutex_);
   if (slots_.size() >= kMaxSlots)

@@ -15,6 +15,10 @@ class SnapshotCache {
  public:
   /// Inside a read transaction. Errors: kNoMailbox; those of the database stay latched in it.
   Result<SnapshotPtr> get(Database& database, MailboxRef mailbox);
+  /// After a commit of nothing but new messages without keywords, which took the mailbox from the mod-sequence `before`
+  /// to that of `head`: what get() would give. Null if the snapshot of `before` is not here. The keywords of `head` are
+  /// not looked at.
+  SnapshotPtr advance(std::uint64_t before, Snapshot::Head head, const std::vector<Entry>& added);
 
  private:
   struct Slot {

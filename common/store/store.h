@@ -13,6 +13,7 @@
 #include <expected>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -110,6 +111,10 @@ class Store {
   /// All messages or none (RFC 3502). `claims_recent`: as claim_recent(), in the same commit.
   virtual Async<Appended> append(MailboxRef mailbox, std::vector<AppendMessage> messages,
                                  bool claims_recent = false) = 0;
+  /// The same where the mailbox is known by its name only, without a find() before: kNoMailbox also in the place of its
+  /// kNoSelect. Recent messages are claimed for who has the mailbox `selected`.
+  virtual Async<Appended> append(std::string account, std::string name, std::vector<AppendMessage> messages,
+                                 std::optional<MailboxRef> selected) = 0;
   /// Rows only, the bytes are shared; all or none. Keeps flags and internal date. UIDs that do not exist are skipped.
   /// Between accounts as well; a move between them that is cut short by a crash may leave messages in both mailboxes.
   virtual Async<Copied> copy(MailboxRef from, UidSet uids, MailboxRef to) = 0;

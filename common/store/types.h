@@ -150,11 +150,16 @@ struct RecentRange {
   std::uint32_t last = 0;  // last < first: none
 };
 
+class Snapshot;
+
 struct Appended {
+  MailboxRef mailbox;
   std::uint32_t uidvalidity = 0;
   std::vector<std::uint32_t> uids;  // in the order of the messages
   std::uint64_t modseq = 0;
   RecentRange recent;  // if it was asked for
+  /// The mailbox at `modseq`, where that was known without reading it; else null.
+  std::shared_ptr<const Snapshot> view;
 };
 
 struct Copied {

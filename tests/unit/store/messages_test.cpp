@@ -262,6 +262,57 @@ TEST_CASE("each message is recent for exactly one session", "[store]") {
   CHECK(f.must(f.store->claim_recent(inbox)).first == 6);
 }
 
+TEST_CASE("what is appended by name is where find() would have put it", "[store]") {
+  Fixture f;
+  const std::string ann = "ann@a.test";
+  const auto work = f.must(f.store->create(ann, "Work/Plans", ""));
+  const std::vector<AppendMessage> one = {{bytes(message("one")), flag::kSeen, {}, std::nullopt}};
+  const auto first = f.must(f.store->append(ann, "Work/Plans", one, work.ref));
+  CHECK(first.mailbox == work.ref);
+  CHECK(first.uids == std::vector<std::uint32_t>{1});
+  CHECK(first.recent.first == 1);
+  CHECK(first.recent.last == 1);
+  CHECK(f.must(f.store->append(ann, "inbox", one, work.ref)).recent.last == 0);
+  CHECK(f.must(f.store->append("new@a.test", "INBOX", one, std::nullopt)).uids.size() == 1);
+  CHECK(f.error(f.store->append(ann, "None", one, std::nullopt)) == ErrorCode::kNoMailbox);
+  CHECK(f.error(f.store->append(ann, "a//b", one, std::nullopt)) == ErrorCode::kInvalidName);
+  f.must(f.store->rename(ann, "Work/Plans", "Done"));
+  CHECK(f.error(f.store->append(ann, "Work/Plans", one, std::nullopt)) == ErrorCode::kNoMailbox);
+  CHECK(f.must(f.store->append(ann, "Done", one, std::nullopt)).uids == std::vector<std::uint32_t>{2});
+}
+
+TEST_CASE("the view that comes with an append is that of the mailbox", "[store]") {
+  Fixture f;
+  const auto second = must_open(test_options(f.directory));
+  const auto inbox = f.inbox();
+  std::vector<AppendMessage> two = {{bytes(message("one")), flag::kSeen, {}, std::nullopt},
+                                    {bytes(message("two")), 0, {}, std::nullopt}};
+  CHECK(f.must(f.store->append(inbox, two)).view == nullptr);  // nobody has looked at it yet
+  const auto before = f.must(f.store->snapshot(inbox));
+  const auto appended = f.must(f.store->append(inbox, two));
+  REQUIRE(appended.view != nullptr);
+  // Another process has no such view in memory and reads it.
+  const auto read = f.must(second->snapshot(inbox));
+  CHECK(uids_of(*appended.view) == std::vector<std::uint32_t>{1, 2, 3, 4});
+  CHECK(compare(*read, *appended.view).changed.empty());
+  CHECK(compare(*before, *appended.view).first_new == 2);
+  for (std::size_t n = 0; n < read->size(); ++n) {
+    const Entry &a = (*read)[n], &b = (*appended.view)[n];
+    CHECK(std::tie(a.uid, a.size, a.flags, a.modseq, a.object, a.internaldate) ==
+          std::tie(b.uid, b.size, b.flags, b.modseq, b.object, b.internaldate));
+  }
+  CHECK(appended.view->uidnext() == read->uidnext());
+  CHECK(appended.view->highest_modseq() == read->highest_modseq());
+  CHECK(appended.view->head().recent == read->head().recent);
+  // What another process did in between is not left out.
+  f.must(second->store_flags(inbox, {{1, 1}}, {FlagMode::kAdd, flag::kFlagged, {}, {}}));
+  CHECK(f.must(f.store->append(inbox, two)).view == nullptr);
+  CHECK(((*f.must(f.store->snapshot(inbox)))[0].flags & flag::kFlagged) != 0);
+  two[0].keywords = {"$New"};
+  CHECK(f.must(f.store->append(inbox, two)).view == nullptr);
+  CHECK(f.must(f.store->snapshot(inbox))->keywords() == std::vector<std::string>{"$New"});
+}
+
 TEST_CASE("quota holds in the transaction that would break it", "[store]") {
   const std::string text = message("x");
   Fixture f([&](Options& options) {
