@@ -47,7 +47,8 @@ std::string one_line(std::string_view text, std::size_t characters) {
   std::string out;
   bool space = false;
   while (!text.empty() && characters > 0) {
-    const std::string_view character = utf8_prefix(text, 1);
+    const bool single = static_cast<unsigned char>(text.front()) < 0x80;
+    const std::string_view character = single ? text.substr(0, 1) : utf8_prefix(text, 1);
     text.remove_prefix(character.size());
     const auto first = static_cast<unsigned char>(character.front());
     if (first <= 32 || first == 127 || character == "\xC2\xA0") {

@@ -35,6 +35,7 @@ void DataDecoder::line(std::string_view input, std::size_t& position, std::strin
 
 std::size_t DataDecoder::decode(std::string_view input, std::string& output) {
   const auto before = output.size();
+  output.reserve(before + input.size());  // line by line it would grow many times
   std::size_t position = 0;
   while (position < input.size() && state_ != State::kDone) {
     const char c = input[position];

@@ -2,7 +2,9 @@
 // rows are prepared while the bytes go to the disk, and committed when they are there.
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
 #include <map>
+#include <mutex>
 
 #include "common/store/engine.h"
 
@@ -51,8 +53,9 @@ class Intake final : public Bodies::Writing {
     error_ = std::move(error);
     if (!placed_ && !error_) placed({});  // there was nothing to write
     if (placed_) {
-      ended_.store(1, std::memory_order_release);
-      ended_.notify_all();
+      const std::lock_guard lock(mutex_);
+      ended_ = true;
+      wake_.notify_all();
     } else {
       for (const auto& [shard, job] : jobs_) job->finish(&*error_);
     }
@@ -60,8 +63,9 @@ class Intake final : public Bodies::Writing {
   }
 
   /// The error if the bytes did not become durable.
-  std::optional<StoreError> wait() const {
-    ended_.wait(0, std::memory_order_acquire);
+  std::optional<StoreError> wait() {
+    std::unique_lock lock(mutex_);
+    wake_.wait(lock, [this] { return ended_; });
     return error_;
   }
 
@@ -75,8 +79,10 @@ class Intake final : public Bodies::Writing {
   std::vector<NewMessage>& messages_;
   std::vector<std::pair<Shard*, Job*>> jobs_;
   bool placed_ = false;  // of the thread of the bodies
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool ended_ = false;  // guarded by mutex_
   std::optional<StoreError> error_;
-  std::atomic<int> ended_ = 0;
   std::atomic<std::size_t> left_ = 0;
   std::optional<async::Completion<bool>> completion_;
 };
