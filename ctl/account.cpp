@@ -9,10 +9,12 @@
 #include "ctl/calls.h"
 #include "ctl/password/entry.h"
 #include "ctl/password/prompt.h"
+#include "ctl/progress.h"
 #include "ctl/remote_queue.h"
 #include "ctl/table.h"
 #include "ctl/values.h"
 #include "quartet/control/v1/directory.grpc.pb.h"
+#include "quartet/control/v1/mailbox.grpc.pb.h"
 
 namespace quartet::ctl {
 namespace {
@@ -50,6 +52,7 @@ std::string text_of(const v1::Account& account) {
   line("last login", account.has_last_login() ? time_text(account.last_login()) : "");
   line("octets", bytes_of(account));
   line("messages", messages_of(account));
+  line("store", account.store());
   return text;
 }
 
@@ -181,6 +184,67 @@ int remove(const Invocation& invocation) {
   return change(invocation, &Service::Stub::RemoveAccount, v1::RemoveAccountRequest(), "is gone; its mail is kept");
 }
 
+std::string moved_text(const v1::MoveAccountResponse& response) {
+  return fmt::format("{} of {} messages, {} of {}", response.messages_copied(), response.messages(),
+                     format_size(response.bytes_copied()), format_size(response.bytes()));
+}
+
+/// Calls until it is done; what is left on the way when the user interrupts it does no harm.
+int move(const Invocation& invocation) {
+  const auto& account = invocation.arguments.operands().front();
+  const auto reason = invocation.arguments.value("reason").value_or("");
+  const bool aborts = invocation.arguments.has("abort"), purges = invocation.arguments.has("purge");
+  const auto to = invocation.arguments.value("to");
+  if (aborts && (to || purges)) return usage_error(invocation, "--abort: not with --to or --purge");
+  if (!aborts && !purges && !to) return usage_error(invocation, "where to? Give --to");
+  const auto channel = connect(invocation);
+  if (!channel) return usage_error(invocation, channel.error());
+  const auto stub = v1::MailboxService::NewStub(*channel);
+  v1::MoveAccountResponse response;
+  if (aborts) {
+    v1::AbortAccountMoveRequest request;
+    request.set_account(account);
+    request.set_reason(reason);
+    const auto status = ask(invocation, request, response, [&](auto& context, const auto& asked, auto& answer) {
+      return stub->AbortAccountMove(&context, asked, &answer);
+    });
+    if (!status.ok()) return report(status, invocation);
+    invocation.out << (invocation.json ? to_json(response)
+                                       : fmt::format("{} stays in {}", plain(account), plain(response.from())))
+                   << '\n';
+    return kOk;
+  }
+  if (to) {
+    v1::MoveAccountRequest request;
+    request.set_account(account);
+    request.set_to(*to);
+    request.set_reason(reason);
+    request.set_dry_run(invocation.arguments.has("dry-run"));
+    Progress progress(invocation.err, Progress::on_terminal(invocation.err));
+    do {
+      const auto status = ask(invocation, request, response, [&](auto& context, const auto& asked, auto& answer) {
+        return stub->MoveAccount(&context, asked, &answer);
+      });
+      if (!status.ok()) return report(status, invocation);
+      progress.show(response.messages_copied(), response.messages());
+    } while (!response.done() && !request.dry_run());
+  }
+  if (to) {
+    const auto how = response.done() ? fmt::format("is in {}: {} messages, {}", plain(response.to()),
+                                                   response.messages(), format_size(response.bytes()))
+                                     : fmt::format("is in {}; {} has {}", plain(response.from()), plain(response.to()),
+                                                   moved_text(response));
+    invocation.out << (invocation.json ? to_json(response) : fmt::format("{} {}", plain(account), how)) << '\n';
+  }
+  if (!purges || invocation.arguments.has("dry-run")) return kOk;
+  v1::PurgeMovedAccountRequest request;
+  request.set_account(account);
+  request.set_reason(reason);
+  return call<v1::MailboxService>(
+      invocation, &v1::MailboxService::Stub::PurgeMovedAccount, request,
+      [](const auto& purged) { return fmt::format("{} messages removed where it was", purged.messages()); });
+}
+
 }  // namespace
 
 std::vector<Command> account_commands() {
@@ -237,6 +301,18 @@ std::vector<Command> account_commands() {
        "refuse its mail from now on; what it has stays in the store",
        {reason},
        remove},
+      {"account",
+       "move",
+       "LOGIN",
+       1,
+       1,
+       "bring its mail into another store of the agent while it is used; goes on with what was begun",
+       {{"to", "STORE", "the name of an `additional_store`, or \"main\""},
+        {"dry-run", "", "only say how much there is, and how much is there already"},
+        {"abort", "", "drop what is copied; it stays where it is"},
+        {"purge", "", "remove what is left of it in the stores where it was; alone, or once it is moved"},
+        reason},
+       move},
   };
 }
 

@@ -10,7 +10,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "configuration.md"
-FILES = ["msa", "mta", "mda", "imapd", "sendmail", "directory", "srs", "login_limits", "oauth", "shared_mailboxes", "common"]
+FILES = ["msa", "mta", "mda", "imapd", "sendmail", "directory", "srs", "login_limits", "oauth", "shared_mailboxes", "additional_store", "common"]
 
 HEAD = """# Configuration
 

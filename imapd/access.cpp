@@ -19,7 +19,7 @@ async::Task<void> look_at_rights(Context& context) {
   if (!context.selected || context.selected->all_rights()) co_return;
   const auto acl = co_await context.store().acl(context.selected->ref());
   if (!acl) {
-    if (acl.error().code == store::ErrorCode::kNoMailbox) co_return;  // the refresh sees it too, and says so
+    if (!farewell_after(acl.error()).empty()) co_return;  // the refresh sees it too, and says so
     (void)failure(acl.error());
     context.selected->set_rights({});
     co_return;

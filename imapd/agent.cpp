@@ -69,13 +69,11 @@ service::Status Agent::bind(async::LoopThreads& loops) {
 service::Belongings Agent::belongings() const {
   auto files = acceptor_->socket_files();
   if (pop3_) std::ranges::copy(pop3_->socket_files(), std::back_inserter(files));
-  return {std::move(files), {first_->config.store()}};
+  return {std::move(files), service::store_directories(first_->config)};
 }
 
 store::Options Agent::store_options() const {
-  store::Options options;
-  options.directory = first_->config.store();
-  options.postgres = first_->config.store_database();
+  auto options = service::store_places(first_->config);
   options.default_mailboxes = store::usual_mailboxes();
   options.quota = [this](std::string_view login) {
     const auto settings = settings_.get();

@@ -7,6 +7,7 @@
 
 #include "common/net/sessions.h"
 #include "common/service/acceptor.h"
+#include "common/service/additional_stores.h"
 #include "common/service/agent.h"
 #include "common/service/byte_budget.h"
 #include "common/service/current.h"
@@ -32,7 +33,7 @@ class Agent : public service::Agent {
   service::Reloaded reload(const config::Input& input) override;
   service::Preview preview(const config::Input& input) const override;
   void drain(std::chrono::seconds grace) override;
-  store::Store* shared_store() override { return first_->config.store_database().empty() ? nullptr : store_.get(); }
+  store::Store* shared_store() override { return service::shares_store(first_->config) ? store_.get() : nullptr; }
   net::Sessions* sessions() override { return &connected_; }
   store::Store* store() override { return store_.get(); }
   directory::DirectoryPtr directory() const override { return settings_.get()->directory; }

@@ -29,6 +29,10 @@ struct Reply {
 
 /// NO with the response code of RFC 5530 that fits; what is our fault is logged.
 Reply failure(const store::StoreError& error);
+/// Why the session must end when the selected mailbox gives this error; "" if it need not.
+std::string farewell_after(const store::StoreError& error);
+/// The account is in another store now: what the session knows of it is void, while a new one finds all as it was.
+inline constexpr const char* kMovedAway = "The mailbox has moved: connect again";
 /// The same where messages go to another mailbox: NO [TRYCREATE] if there is none.
 Reply no_target(const store::StoreError& error);
 

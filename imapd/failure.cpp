@@ -29,6 +29,8 @@ Reply failure(const store::StoreError& error) {
       return Reply::no("Too large", "TOOBIG");
     case ErrorCode::kUnsupported:
       return Reply::no("This cannot be done", "CANNOT");
+    case ErrorCode::kMoving:
+    case ErrorCode::kMoved:
     case ErrorCode::kBusy:
     case ErrorCode::kClosed:
       return Reply::no("Try again later", "UNAVAILABLE");
@@ -38,6 +40,11 @@ Reply failure(const store::StoreError& error) {
   }
   log::error("imap.store_failed", {{"error", store::to_string(error.code)}, {"reason", error.detail}});
   return Reply::no("The mail store failed", error.code == ErrorCode::kCorrupt ? "CORRUPTION" : "SERVERBUG");
+}
+
+std::string farewell_after(const store::StoreError& error) {
+  if (error.code == store::ErrorCode::kNoMailbox) return "The selected mailbox was deleted";
+  return error.code == store::ErrorCode::kMoved ? kMovedAway : "";
 }
 
 }  // namespace quartet::imapd

@@ -32,7 +32,7 @@ std::vector<async::Event*> sources_of_change(Context& context) {
 async::Task<void> tell_of_selected(Context& context, Selected::Expunges expunges) {
   const auto told = co_await tell_changes(context, {.expunges = expunges, .always = false});
   // Other errors: the next hint tries again.
-  if (!told && told.error().code == store::ErrorCode::kNoMailbox) context.farewell = "The selected mailbox was deleted";
+  if (!told) context.farewell = farewell_after(told.error());
 }
 
 }  // namespace

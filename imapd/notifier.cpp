@@ -46,6 +46,16 @@ void append_metadata_change(Context& context, std::string_view mailbox, const No
 
 Reply too_much() { return Reply::no("Too many mailboxes to tell of", "NOTIFICATIONOVERFLOW"); }
 
+/// Whether a mailbox is the same as before, and in another store.
+bool has_moved(const Mailboxes& before, const Mailboxes& now) {
+  return std::ranges::any_of(now, [&before](const auto& each) {
+    const auto& info = each.second.info;
+    const auto known = before.find(each.first);
+    return known != before.end() && info.exists && known->second.info.id == info.id &&
+           known->second.info.ref != info.ref;
+  });
+}
+
 }  // namespace
 
 Notifier::Notifier(const Notify& command) {
@@ -199,6 +209,10 @@ async::Task<void> Notifier::tell(Context& context) {
     co_return end();
   }
   const auto before = std::exchange(known_, by_name(*std::move(known)));
+  if (has_moved(before, known_)) {
+    context.farewell = kMovedAway;
+    co_return end();
+  }
   const Compared compared{before, known_, [this](const Known& mailbox) { return events_of(mailbox); },
                           [this](std::string_view name) { return is_forgiven(name); }};
   append_name_changes(context, compared);

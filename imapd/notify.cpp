@@ -13,8 +13,7 @@ Answer notify(Context& context, const Notify& command) {
   // What has happened until now is told as before (section 3.1).
   if (context.selected && !command.groups.empty()) {
     const auto told = co_await tell_changes(context, {});
-    if (!told && told.error().code == store::ErrorCode::kNoMailbox)
-      context.farewell = "The selected mailbox was deleted";
+    if (!told) context.farewell = farewell_after(told.error());
     if (!told) co_return failure(told.error());
   }
   auto notifier = std::make_shared<Notifier>(command);

@@ -403,10 +403,8 @@ class Session {
     how.view = std::move(context_.view);
     const auto refreshed = co_await tell_changes(context_, std::move(how));
     if (refreshed) co_return;
-    if (refreshed.error().code == store::ErrorCode::kNoMailbox)
-      context_.farewell = "The selected mailbox was deleted";
-    else
-      (void)failure(refreshed.error());  // logged; the next command tries again
+    context_.farewell = farewell_after(refreshed.error());
+    if (context_.farewell.empty()) (void)failure(refreshed.error());  // logged; the next command tries again
   }
 
   /// Picks the file a command is performed in.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "common/service/additional_stores.h"
 #include "common/service/settings.h"
 #include "common/service/shared_mailboxes.h"
 #include "common/service/token_settings.h"
@@ -35,6 +36,7 @@ void check_unchanged(service::Checker& checker, const Settings& settings, const 
   if (settings.config.store() != now.config.store()) checker.fault(settings.config, "store", kRestart);
   if (settings.config.store_database() != now.config.store_database())
     checker.fault(settings.config, "store_database", kRestart);
+  if (!service::same_stores(settings.config, now.config)) checker.fault(settings.config, "additional_store", kRestart);
 }
 
 }  // namespace
@@ -56,6 +58,7 @@ std::expected<SettingsPtr, std::vector<config::Error>> load_settings(const confi
   settings->tokens = service::read_tokens(checker, config.has_oauth(), config.oauth());
   settings->namespaces = service::read_namespaces(checker, config.shared_mailboxes(), settings->directory);
   checker.require(config, "store", config.store());
+  service::check_stores(checker, config);
   check_login(checker, *settings);
   if (config.message_size() != 0) settings->session.message_size = config.message_size();
   if (config.message_size() > kMostMessage)

@@ -53,13 +53,14 @@ service::Status Agent::bind(async::LoopThreads& loops) {
 service::Belongings Agent::belongings() const {
   auto sockets = acceptor_->socket_files();
   if (managesieve_acceptor_) std::ranges::move(managesieve_acceptor_->socket_files(), std::back_inserter(sockets));
-  return {std::move(sockets), {first_->config.store(), first_->config.spool(), first_->config.sieve().directory()}};
+  auto directories = service::store_directories(first_->config);
+  directories.push_back(first_->config.spool());
+  directories.push_back(first_->config.sieve().directory());
+  return {std::move(sockets), std::move(directories)};
 }
 
 store::Options Agent::store_options() const {
-  store::Options options;
-  options.directory = first_->config.store();
-  options.postgres = first_->config.store_database();
+  auto options = service::store_places(first_->config);
   options.default_mailboxes = store::usual_mailboxes();
   options.quota = [this](std::string_view login) {
     const auto settings = settings_.get();

@@ -7,6 +7,7 @@
 
 #include "common/net/sessions.h"
 #include "common/service/acceptor.h"
+#include "common/service/additional_stores.h"
 #include "common/service/agent.h"
 #include "common/service/current.h"
 #include "common/service/passwords.h"
@@ -35,7 +36,7 @@ class Agent : public service::Agent {
   std::string trouble() const override;
   spool::Spool* spool() override { return queue_ ? &queue_->spool() : nullptr; }
   relay::Relay* relay() override { return queue_ ? &queue_->relay() : nullptr; }
-  store::Store* shared_store() override { return first_->config.store_database().empty() ? nullptr : store_.get(); }
+  store::Store* shared_store() override { return service::shares_store(first_->config) ? store_.get() : nullptr; }
   net::Sessions* sessions() override { return &sessions_; }
   store::Store* store() override { return store_.get(); }
   directory::DirectoryPtr directory() const override { return settings_.get()->tables.directory; }

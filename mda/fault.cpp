@@ -16,6 +16,9 @@ smtp::Reply reply_to(const store::StoreError& error, bool larger_than_quota) {
       return {552, "5.3.4", "the message is too large"};
     case ErrorCode::kBusy:
       return {451, "4.2.0", "the mailbox is busy, try again later"};
+    case ErrorCode::kMoving:
+    case ErrorCode::kMoved:
+      return {451, "4.2.1", "the mailbox is just being moved, try again later"};
     case ErrorCode::kClosed:
       return {451, "4.3.2", "the server is closing"};
     default:

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "common/base/ascii.h"
+#include "common/service/additional_stores.h"
 #include "common/service/settings.h"
 #include "common/service/shared_mailboxes.h"
 #include "common/service/srs.h"
@@ -132,6 +133,7 @@ void check_unchanged(service::Checker& checker, const v1::Mda& config, const v1:
   if (differ(a, b)) checker.fault(config, "listener", kRestart);
   if (config.store() != now.store()) checker.fault(config, "store", kRestart);
   if (config.store_database() != now.store_database()) checker.fault(config, "store_database", kRestart);
+  if (!service::same_stores(config, now)) checker.fault(config, "additional_store", kRestart);
   if (config.spool() != now.spool()) checker.fault(config, "spool", kRestart);
   if (differ(config.sieve(), now.sieve())) checker.fault(config, "sieve", kRestart);
   if (service::hostname(config.agent()) != service::hostname(now.agent()))
@@ -156,6 +158,7 @@ std::expected<SettingsPtr, std::vector<config::Error>> load_settings(const confi
   if (config.has_srs())
     settings->tables.srs = service::read_srs(checker, config.srs(), settings->tables.directory.get());
   checker.require(config, "store", config.store());
+  service::check_stores(checker, config);
   check_spool(checker, *settings);
   for (const auto& listener : config.listener()) {
     if (listener.implicit_tls() && config.tls().certificate().empty())

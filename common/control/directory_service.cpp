@@ -226,6 +226,7 @@ class DirectoryService final : public v1::DirectoryService::CallbackService {
     if (!used) return;
     to.mutable_usage()->set_bytes(*used ? (*used)->bytes : 0);
     to.mutable_usage()->set_messages(*used ? (*used)->messages : 0);
+    if (const auto place = loop.block_on(subject_.store->place(to.login()))) to.set_store(utf8(*place));
   }
 
   Status list(const v1::ListAccountsRequest& request, v1::ListAccountsResponse& response) const {

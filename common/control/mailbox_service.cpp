@@ -62,6 +62,16 @@ void fill(v1::Quota& to, const store::QuotaUsage& from) {
   to.set_messages_limit(from.limit.messages);
 }
 
+void fill(v1::MoveAccountResponse& to, const store::AccountMoved& from) {
+  to.set_from(from.from);
+  to.set_to(from.to);
+  to.set_messages(from.messages);
+  to.set_bytes(from.bytes);
+  to.set_messages_copied(from.messages_copied);
+  to.set_bytes_copied(from.bytes_copied);
+  to.set_done(from.done);
+}
+
 void fill(google::protobuf::RepeatedPtrField<v1::GetMailboxAclResponse::Entry>& to, const store::Acl& acl) {
   for (const auto& each : acl) {
     auto& entry = *to.Add();
@@ -128,6 +138,9 @@ class Desk {
   Status quota(const v1::GetQuotaRequest& request, v1::GetQuotaResponse& response);
   Outcome set_quota(const v1::SetMailboxQuotaRequest& request, v1::SetMailboxQuotaResponse& response);
   Outcome recount(const v1::RecountQuotaRequest& request, v1::RecountQuotaResponse& response);
+  Outcome move_account(const v1::MoveAccountRequest& request, v1::MoveAccountResponse& response);
+  Outcome abort_move(const v1::AbortAccountMoveRequest& request, v1::MoveAccountResponse& response);
+  Outcome purge_moved(const v1::PurgeMovedAccountRequest& request, v1::PurgeMovedAccountResponse& response);
 
  private:
   /// The messages that a request means, if it may.
@@ -319,6 +332,36 @@ Outcome Desk::recount(const v1::RecountQuotaRequest& request, v1::RecountQuotaRe
   return {Status::OK, request.account(), {}, *wrong};
 }
 
+Outcome Desk::move_account(const v1::MoveAccountRequest& request, v1::MoveAccountResponse& response) {
+  const auto login = account(request.account());
+  if (!login) return failed(login.error(), request.account());
+  const auto moved = request.dry_run() ? wait(store_.look_at_move(*login, request.to()))
+                                       : wait(store_.move_account({.account = *login, .to = request.to()}));
+  if (!moved) return failed(status_of(moved.error()), request.account());
+  fill(response, *moved);
+  // The audit has the end of it as a change, not every step.
+  const bool changed = moved->done && !request.dry_run();
+  return {Status::OK, request.account(), request.to(), changed ? moved->messages : 0, request.dry_run()};
+}
+
+Outcome Desk::abort_move(const v1::AbortAccountMoveRequest& request, v1::MoveAccountResponse& response) {
+  const auto login = account(request.account());
+  if (!login) return failed(login.error(), request.account());
+  const auto dropped = wait(store_.abort_move(*login));
+  if (!dropped) return failed(status_of(dropped.error()), request.account());
+  fill(response, *dropped);
+  return {Status::OK, request.account(), dropped->to, dropped->messages_copied};
+}
+
+Outcome Desk::purge_moved(const v1::PurgeMovedAccountRequest& request, v1::PurgeMovedAccountResponse& response) {
+  const auto login = account(request.account());
+  if (!login) return failed(login.error(), request.account());
+  const auto purged = wait(store_.purge_moved(*login));
+  if (!purged) return failed(status_of(purged.error()), request.account());
+  response.set_messages(*purged);
+  return {Status::OK, request.account(), {}, *purged};
+}
+
 class MailboxService final : public v1::MailboxService::CallbackService {
  public:
   MailboxService(const Subject& subject, Calls& calls) : subject_(subject), calls_(calls) {}
@@ -374,6 +417,18 @@ class MailboxService final : public v1::MailboxService::CallbackService {
                         v1::RecountQuotaResponse* response) override {
     return change(context, request, response, "quota_recount", &Desk::recount);
   }
+  Reactor* MoveAccount(Context* context, const v1::MoveAccountRequest* request,
+                       v1::MoveAccountResponse* response) override {
+    return change(context, request, response, "account_move", &Desk::move_account, Role::kAdmin);
+  }
+  Reactor* AbortAccountMove(Context* context, const v1::AbortAccountMoveRequest* request,
+                            v1::MoveAccountResponse* response) override {
+    return change(context, request, response, "account_move_abort", &Desk::abort_move, Role::kAdmin);
+  }
+  Reactor* PurgeMovedAccount(Context* context, const v1::PurgeMovedAccountRequest* request,
+                             v1::PurgeMovedAccountResponse* response) override {
+    return change(context, request, response, "account_purge_moved", &Desk::purge_moved, Role::kAdmin);
+  }
 
  private:
   template <typename Request, typename Response>
@@ -384,8 +439,8 @@ class MailboxService final : public v1::MailboxService::CallbackService {
 
   template <typename Request, typename Response>
   Reactor* change(Context* context, const Request* request, Response* response, std::string_view verb,
-                  Outcome (Desk::*act)(const Request&, Response&)) {
-    return answer(context, calls_, Role::kOperator, [=, this, peer = peer_of(*context)] {
+                  Outcome (Desk::*act)(const Request&, Response&), Role role = Role::kOperator) {
+    return answer(context, calls_, role, [=, this, peer = peer_of(*context)] {
       if (request->reason().size() > kLongestReason) return invalid("reason: longer than 1000 octets");
       const auto outcome = (Desk(subject_).*act)(*request, *response);
       audit({.verb = verb,

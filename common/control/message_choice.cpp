@@ -118,6 +118,8 @@ grpc::Status status_of(const store::StoreError& error) {
     case ErrorCode::kBusy:
     case ErrorCode::kIo:
     case ErrorCode::kClosed:
+    case ErrorCode::kMoving:
+    case ErrorCode::kMoved:
       break;
   }
   return {StatusCode::UNAVAILABLE, text};

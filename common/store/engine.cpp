@@ -15,13 +15,18 @@ std::unexpected<StoreError> database_error(Database& database) {
   return std::unexpected(database.failed() ? database.error() : StoreError{ErrorCode::kCorrupt, "a row is missing"});
 }
 
-std::expected<std::unique_ptr<Store>, StoreError> open_store(Options options) {
-  return Engine::open(std::move(options));
+std::unexpected<StoreError> refused(Transaction& transaction) {
+  if (auto refusal = transaction.refused()) return std::unexpected(*std::move(refusal));
+  return database_error(transaction.database());
+}
+
+std::unexpected<StoreError> elsewhere(const Standing& standing) {
+  return std::unexpected(StoreError{ErrorCode::kMoved, standing.peer});
 }
 
 Engine::Engine(Options options) : options_(std::move(options)) {}
 
-std::expected<std::unique_ptr<Store>, StoreError> Engine::open(Options options) {
+std::expected<std::unique_ptr<Engine>, StoreError> Engine::open(Options options) {
   for (const DefaultMailbox& mailbox : options.default_mailboxes)
     if (const auto name = canonical_name(mailbox.name); !name)
       return std::unexpected(StoreError{ErrorCode::kInvalidName, mailbox.name + ": " + name.error().detail});
@@ -34,16 +39,18 @@ std::optional<StoreError> Engine::start() {
   auto backing = options_.postgres.empty() ? sqlite_backing(options_) : postgres_backing(options_);
   if (!backing) return backing.error();
   bodies_ = std::move(backing->bodies);
-  hub_ = std::make_shared<Hub>(backing->hints_directory, options_.poll_interval,
-                               [this](std::uint32_t number, std::int64_t account) -> std::uint64_t {
-                                 auto reader = shard(number).reader();
-                                 if (!reader.ok()) return 0;
-                                 const auto row = read_account(*reader, account);
-                                 return row ? row->modseq : 0;
-                               });
+  hub_ = std::make_shared<Hub>(
+      backing->hints_directory, options_.poll_interval,
+      [this](std::uint32_t number, std::int64_t account) -> std::uint64_t {
+        auto reader = shard(number).reader();
+        if (!reader.ok()) return 0;
+        const auto row = read_account(*reader, account);
+        return row ? row->modseq : 0;
+      },
+      options_.first_shard);
   limits_known_ = std::vector<LimitsKnown>(backing->shards.size());
   for (auto& place : backing->shards) {
-    const auto number = static_cast<std::uint32_t>(shards_.size());
+    const auto number = options_.first_shard + static_cast<std::uint32_t>(shards_.size());
     auto opened = Shard::open(std::move(place), number, options_, hub_);
     if (!opened) return opened.error();
     shards_.push_back(std::move(*opened));
@@ -72,12 +79,10 @@ Engine::~Engine() {
 }
 
 std::uint32_t Engine::shard_of(std::string_view account) const {
-  return crc32c(account) % static_cast<std::uint32_t>(shards_.size());
+  return options_.first_shard + crc32c(account) % static_cast<std::uint32_t>(shards_.size());
 }
 
-Shard* Engine::shard(const MailboxRef& mailbox) {
-  return mailbox.shard < shards_.size() ? shards_[mailbox.shard].get() : nullptr;
-}
+Shard* Engine::shard(const MailboxRef& mailbox) { return owns(mailbox) ? &shard(mailbox.shard) : nullptr; }
 
 Store::Async<std::int64_t> Engine::account_id(std::string account) {
   {
@@ -92,7 +97,7 @@ Store::Async<std::int64_t> Engine::account_id(std::string account) {
   if (id && *id == 0) {
     id = co_await write_to<std::int64_t>(home, [&account](Transaction& transaction) -> Result<std::int64_t> {
       const AccountRow* const row = transaction.account(account);
-      if (row == nullptr) return database_error(transaction.database());
+      if (row == nullptr) return refused(transaction);
       return row->id;
     });
   }
@@ -116,7 +121,27 @@ std::unique_ptr<Watcher> Engine::watch(MailboxRef mailbox) { return hub_->watch(
 Store::Async<std::unique_ptr<Watcher>> Engine::watch_account(std::string account) {
   const auto id = co_await account_id(account);
   if (!id) co_return std::unexpected(id.error());
-  co_return hub_->watch({shard_of(account), *id, 0});
+  // The mark is looked at behind the watch, which therefore sees the account go.
+  auto watcher = hub_->watch({shard_of(account), *id, 0});
+  const auto row = co_await row_of(account);
+  if (!row) co_return std::unexpected(row.error());
+  if (*row && !(*row)->standing.holds()) co_return elsewhere((*row)->standing);
+  co_return watcher;
+}
+
+Store::Async<std::optional<AccountRow>> Engine::row_of(std::string account) {
+  using Row = std::optional<AccountRow>;
+  co_return co_await read_from<Row>(*pool_, home_of(account), [&account](Database& database) -> Result<Row> {
+    return read_account(database, account);
+  });
+}
+
+Store::Async<std::optional<AccountRow>> Engine::row_of(MailboxRef mailbox) {
+  using Row = std::optional<AccountRow>;
+  if (!owns(mailbox)) co_return std::nullopt;
+  co_return co_await read_from<Row>(*pool_, shard(mailbox.shard), [&](Database& database) -> Result<Row> {
+    return read_account(database, mailbox.account);
+  });
 }
 
 }  // namespace quartet::store

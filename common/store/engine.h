@@ -38,7 +38,7 @@ struct LimitsKnown {
 
 class Engine final : public Store {
  public:
-  static std::expected<std::unique_ptr<Store>, StoreError> open(Options options);
+  static std::expected<std::unique_ptr<Engine>, StoreError> open(Options options);
   ~Engine() override;
 
   Async<std::vector<MailboxInfo>> list(std::string account) override;
@@ -96,12 +96,23 @@ class Engine final : public Store {
 
   Async<GcReport> gc() override;
 
+  // --- for what works on several stores ---
+
+  bool owns(const MailboxRef& mailbox) const { return mailbox.shard - options_.first_shard < shards_.size(); }
+  /// As it is in this store, whatever its standing; nullopt: it was never here.
+  Async<std::optional<AccountRow>> row_of(std::string account);
+  /// The same by the account's number.
+  Async<std::optional<AccountRow>> row_of(MailboxRef mailbox);
+  Shard& home_of(std::string_view account) { return shard(shard_of(account)); }
+  Shard& shard(std::uint32_t number) { return *shards_[number - options_.first_shard]; }
+  async::ThreadPool& readers() { return *pool_; }
+  Bodies& bodies() { return *bodies_; }
+
  private:
   explicit Engine(Options options);
   std::optional<StoreError> start();
 
   std::uint32_t shard_of(std::string_view account) const;
-  Shard& shard(std::uint32_t number) { return *shards_[number]; }
   /// Null for a reference that cannot be of this store.
   Shard* shard(const MailboxRef& mailbox);
   /// The account's number; makes the account if need be.
@@ -167,5 +178,9 @@ bool are_close(const std::vector<ObjectId>& objects);
 /// Ready-made errors.
 std::unexpected<StoreError> no_mailbox();
 std::unexpected<StoreError> database_error(Database& database);
+/// Why the transaction gave no account.
+std::unexpected<StoreError> refused(Transaction& transaction);
+/// The account is in the store that the standing names.
+std::unexpected<StoreError> elsewhere(const Standing& standing);
 
 }  // namespace quartet::store

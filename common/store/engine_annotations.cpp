@@ -6,7 +6,10 @@ namespace {
 
 /// Whether there is such a mailbox, or, with 0 for it, such an account.
 bool exists(Database& database, MailboxRef ref) {
-  if (ref.mailbox == 0) return read_account(database, ref.account).has_value();
+  if (ref.mailbox == 0) {
+    const auto account = read_account(database, ref.account);
+    return account && account->standing.holds();
+  }
   const auto row = read_mailbox(database, ref.mailbox);
   return row && row->account == ref.account;
 }
@@ -68,7 +71,8 @@ Store::Done Engine::annotate(MailboxRef mailbox, std::vector<AnnotationChange> c
     Database& database = transaction.database();
     AccountRow* const account = transaction.account(mailbox.account);
     MailboxRow* const row = mailbox.mailbox == 0 ? nullptr : transaction.mailbox(mailbox.mailbox);
-    if (account == nullptr || (mailbox.mailbox != 0 && row == nullptr)) return no_mailbox();
+    if (account == nullptr) return transaction.refused() ? refused(transaction) : no_mailbox();
+    if (mailbox.mailbox != 0 && (row == nullptr || row->account != mailbox.account)) return no_mailbox();
     std::size_t added = 0;
     for (const auto& change : changes) added += change.value && !has(database, mailbox, change) ? 1 : 0;
     if (added != 0 && count(database, mailbox) + added > kMaxAnnotations)

@@ -136,7 +136,7 @@ class DeliveryJob final : public Job {
 
   Result<Place> prepare(Transaction& transaction, const DeliveryTarget& target) {
     AccountRow* const account = transaction.account(target.account);
-    if (account == nullptr) return database_error(transaction.database());
+    if (account == nullptr) return refused(transaction);
     const auto name = canonical_name(target.mailbox);
     if (!name) return std::unexpected(name.error());
     MailboxRow* mailbox = transaction.mailbox(*account, *name);
@@ -153,7 +153,7 @@ class DeliveryJob final : public Job {
     const auto keywords = transaction.keyword_bits(*account, target.keywords, true);
     if (!keywords) return std::unexpected(StoreError{ErrorCode::kTooManyKeywords, target.account});
     if (mailbox == nullptr) mailbox = make(transaction, *account, *name);
-    if (mailbox == nullptr) return database_error(transaction.database());
+    if (mailbox == nullptr) return refused(transaction);
     ++reserved;
     ++reserved_here_[mailbox->id];
     return Place{account, mailbox, (target.flags & flag::kSystem) | *keywords};
@@ -223,7 +223,7 @@ class AppendJob final : public Job {
     MailboxRow* const row = find(transaction);
     if (row == nullptr) return no_mailbox();
     AccountRow* const account = transaction.account(row->account);
-    if (account == nullptr) return database_error(transaction.database());
+    if (account == nullptr) return refused(transaction);
     if (!transaction.fits(*account, common_.bytes, messages.size()) ||
         !transaction.fits(*row, common_.bytes, messages.size()))
       return std::unexpected(StoreError{ErrorCode::kOverQuota, account->name});

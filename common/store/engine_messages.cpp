@@ -34,7 +34,7 @@ Result<Copied> copy_rows(Transaction& transaction, MailboxRef from, const UidSet
     return no_mailbox();
   AccountRow* const source_account = transaction.account(from.account);
   AccountRow* const target_account = transaction.account(to.account);
-  if (source_account == nullptr || target_account == nullptr) return database_error(database);
+  if (source_account == nullptr || target_account == nullptr) return refused(transaction);
   const auto messages = read_messages(database, from.mailbox, uids);
   Copied result;
   result.uidvalidity = target->status.uidvalidity;
@@ -82,7 +82,7 @@ Result<FlagsStored> change_flags(Transaction& transaction, MailboxRef ref, const
   MailboxRow* const mailbox = transaction.mailbox(ref.mailbox);
   if (mailbox == nullptr || mailbox->account != ref.account) return no_mailbox();
   AccountRow* const account = transaction.account(ref.account);
-  if (account == nullptr) return database_error(transaction.database());
+  if (account == nullptr) return refused(transaction);
   const auto named = transaction.keyword_bits(*account, change.keywords, change.mode != FlagMode::kRemove);
   if (!named) return std::unexpected(StoreError{ErrorCode::kTooManyKeywords, account->name});
   constexpr std::uint64_t kKeywords = ((std::uint64_t{1} << kMaxKeywords) - 1) << kFirstKeywordBit;
@@ -109,7 +109,7 @@ Result<Expunged> expunge_some(Transaction& transaction, MailboxRef ref, const Ui
   MailboxRow* const row = transaction.mailbox(ref.mailbox);
   if (row == nullptr || row->account != ref.account) return no_mailbox();
   AccountRow* const account = transaction.account(row->account);
-  if (account == nullptr) return database_error(transaction.database());
+  if (account == nullptr) return refused(transaction);
   Expunged result;
   if (flags == flag::kDeleted && row->status.deleted == 0) return result;
   auto messages = read_messages(transaction.database(), ref.mailbox, uids);

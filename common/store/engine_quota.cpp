@@ -37,7 +37,7 @@ bool same_counts(const Status& a, const Status& b) {
 Result<std::uint64_t> recount_one(Transaction& transaction, const std::string& name) {
   Database& database = transaction.database();
   AccountRow* const account = transaction.account(name);
-  if (account == nullptr) return database_error(database);
+  if (account == nullptr) return refused(transaction);
   std::uint64_t wrong = 0;
   QuotaUsage used;
   for (const auto& listed : read_mailboxes(database, account->id)) {
@@ -61,6 +61,7 @@ Result<std::uint64_t> recount_one(Transaction& transaction, const std::string& n
 Result<bool> change_limit(Transaction& transaction, MailboxRef ref, const QuotaLimit& limit) {
   MailboxRow* const mailbox = transaction.mailbox(ref.mailbox);
   if (mailbox == nullptr || mailbox->account != ref.account) return no_mailbox();
+  if (transaction.account(ref.account) == nullptr) return refused(transaction);
   auto& database = transaction.database();
   if (limit.any())
     database
@@ -84,6 +85,7 @@ Store::Async<std::optional<QuotaUsage>> Engine::usage(std::string account) {
       *pool_, shard(shard_of(account)), [&account](Database& database) -> Result<std::optional<QuotaUsage>> {
         const auto row = read_account(database, account);
         if (!row) return std::nullopt;
+        if (!row->standing.holds()) return elsewhere(row->standing);
         return QuotaUsage{row->used_bytes, row->used_messages, {}};
       });
   if (usage && *usage && options_.quota) (*usage)->limit = options_.quota(account);
@@ -113,7 +115,7 @@ Store::Done Engine::set_quota(MailboxRef mailbox, QuotaLimit limit) {
   if (home == nullptr) co_return no_mailbox();
   const auto done = co_await write_to<bool>(
       *home, [&](Transaction& transaction) { return change_limit(transaction, mailbox, limit); });
-  limits_known_[mailbox.shard].looked = 0;
+  limits_known_[mailbox.shard - options_.first_shard].looked = 0;
   if (!done) co_return std::unexpected(done.error());
   co_return Result<void>();
 }
@@ -130,7 +132,7 @@ Store::Done Engine::check_quota(std::string account, std::uint64_t bytes, std::u
 Store::Done Engine::check_mailbox_quota(std::string account, std::string mailbox, std::uint64_t bytes,
                                         std::uint64_t messages) {
   const auto number = shard_of(account);
-  auto& known = limits_known_[number];
+  auto& known = limits_known_[number - options_.first_shard];
   const auto now = to_micros(wall_now());
   if (!known.any && now - known.looked < kLookAgain) co_return Result<void>();
   const auto name = canonical_name(mailbox);
@@ -139,6 +141,7 @@ Store::Done Engine::check_mailbox_quota(std::string account, std::string mailbox
     known.any = has_limits(database);
     known.looked = now;
     const auto owner = known.any ? read_account(database, account) : std::nullopt;
+    if (owner && !owner->standing.holds()) return elsewhere(owner->standing);
     const auto row = owner ? read_mailbox(database, owner->id, *name) : std::nullopt;
     if (!row) return true;
     return QuotaUsage{row->status.size, row->status.messages, read_limit(database, row->id)}.fits(bytes, messages);

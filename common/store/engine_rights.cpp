@@ -35,7 +35,7 @@ Result<bool> change_acl(Transaction& transaction, MailboxRef ref, const std::str
   MailboxRow* const mailbox = transaction.mailbox(ref.mailbox);
   if (mailbox == nullptr || mailbox->account != ref.account) return no_mailbox();
   AccountRow* const account = transaction.account(ref.account);
-  if (account == nullptr) return database_error(database);
+  if (account == nullptr) return refused(transaction);
   const auto acl = read_acl(database, ref.mailbox);
   const auto entry = std::ranges::find(acl, identifier, &AclEntry::identifier);
   const auto rights = changed(entry == acl.end() ? Rights() : entry->rights, mode, named);
@@ -69,7 +69,8 @@ std::vector<Granted> read_granted(Database& database, std::uint32_t shard,
   for (const auto id : mailboxes) {
     const auto mailbox = read_mailbox(database, id);
     const auto account = mailbox ? read_account(database, mailbox->account) : std::nullopt;
-    if (account) granted.push_back({account->name, to_info(*mailbox, shard), read_acl(database, id)});
+    if (account && account->standing.holds())
+      granted.push_back({account->name, to_info(*mailbox, shard), read_acl(database, id)});
   }
   return granted;
 }

@@ -59,7 +59,7 @@ Result<Copied> insert_carried(Transaction& transaction, Database& source, Mailbo
   MailboxRow* const target = transaction.mailbox(to.mailbox);
   if (target == nullptr || target->account != to.account) return no_mailbox();
   AccountRow* const account = transaction.account(to.account);
-  if (account == nullptr) return database_error(transaction.database());
+  if (account == nullptr) return refused(transaction);
   const auto carried = read_carried(source, from, uids);
   if (!carried) return std::unexpected(carried.error());
   if (source.failed()) return std::unexpected(source.error());
@@ -117,9 +117,12 @@ Store::Async<Copied> Engine::carry(MailboxRef from, UidSet uids, MailboxRef to, 
         MailboxRow* const row = transaction.mailbox(from.mailbox);
         if (row == nullptr || row->account != from.account) return no_mailbox();
         AccountRow* const account = transaction.account(row->account);
-        if (account == nullptr) return database_error(transaction.database());
+        if (account == nullptr) return refused(transaction);
         return transaction.expunge(*account, *row, read_messages(transaction.database(), from.mailbox, gone));
       });
+  // Not to be tried again as it is: the copies are there.
+  if (!expunged && (expunged.error().code == ErrorCode::kMoving || expunged.error().code == ErrorCode::kMoved))
+    co_return std::unexpected(StoreError{ErrorCode::kBusy, "copied, but the source is just being moved"});
   if (!expunged) co_return std::unexpected(expunged.error());
   copied->expunge_modseq = *expunged;
   co_return copied;

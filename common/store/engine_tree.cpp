@@ -69,24 +69,30 @@ std::vector<MailboxInfo> build_list(Database& database, std::int64_t account, st
   return list;
 }
 
+Result<void> is_here(Database& database, std::int64_t account) {
+  const auto row = read_account(database, account);
+  if (row && !row->standing.holds()) return elsewhere(row->standing);
+  return {};
+}
+
 Result<MailboxInfo> create_one(Transaction& transaction, const std::string& account_name, const std::string& name,
                                const std::string& special_use) {
   AccountRow* const account = transaction.account(account_name);
-  if (account == nullptr) return database_error(transaction.database());
+  if (account == nullptr) return refused(transaction);
   if (transaction.mailbox(*account, name) != nullptr) return std::unexpected(StoreError{ErrorCode::kExists, name});
   for (const std::string& parent : parents_of(name))
     if (transaction.mailbox(*account, parent) == nullptr) transaction.create_mailbox(*account, parent, "");
   const MailboxRow* const row = transaction.create_mailbox(*account, name, special_use);
-  if (row == nullptr) return database_error(transaction.database());
+  if (row == nullptr) return refused(transaction);
   return to_info(*row, transaction.shard());
 }
 
 Result<bool> remove_one(Transaction& transaction, const std::string& account_name, const std::string& name) {
   AccountRow* const account = transaction.account(account_name);
-  if (account == nullptr) return database_error(transaction.database());
+  if (account == nullptr) return refused(transaction);
   MailboxRow* const mailbox = transaction.mailbox(*account, name);
   if (mailbox == nullptr) {
-    if (transaction.database().failed()) return database_error(transaction.database());
+    if (transaction.database().failed()) return refused(transaction);
     const bool parent = !children_of(transaction.database(), account->id, name).empty();
     return std::unexpected(StoreError{parent ? ErrorCode::kHasChildren : ErrorCode::kNoMailbox, name});
   }
@@ -111,7 +117,7 @@ void move_everything(Transaction& transaction, AccountRow& account, MailboxRow& 
 Result<bool> rename_one(Transaction& transaction, const std::string& account_name, const std::string& from,
                         const std::string& to) {
   AccountRow* const account = transaction.account(account_name);
-  if (account == nullptr) return database_error(transaction.database());
+  if (account == nullptr) return refused(transaction);
   Database& database = transaction.database();
   MailboxRow* const source = transaction.mailbox(*account, from);
   const auto children = from == kInbox ? std::vector<std::string>{} : children_of(database, account->id, from);
@@ -145,9 +151,12 @@ Store::Async<std::vector<MailboxInfo>> Engine::list(std::string account) {
   const auto id = co_await account_id(account);
   if (!id) co_return std::unexpected(id.error());
   Shard& home = shard(shard_of(account));
-  co_return co_await read_from<std::vector<MailboxInfo>>(
-      *pool_, home,
-      [&](Database& database) -> Result<std::vector<MailboxInfo>> { return build_list(database, *id, home.number()); });
+  co_return co_await read_from<std::vector<MailboxInfo>>(*pool_, home,
+                                                         [&](Database& database) -> Result<std::vector<MailboxInfo>> {
+                                                           if (const auto there = is_here(database, *id); !there)
+                                                             return std::unexpected(there.error());
+                                                           return build_list(database, *id, home.number());
+                                                         });
 }
 
 Store::Async<MailboxInfo> Engine::find(std::string account, std::string name) {
@@ -157,6 +166,7 @@ Store::Async<MailboxInfo> Engine::find(std::string account, std::string name) {
   if (!id) co_return std::unexpected(id.error());
   Shard& home = shard(shard_of(account));
   co_return co_await read_from<MailboxInfo>(*pool_, home, [&](Database& database) -> Result<MailboxInfo> {
+    if (const auto there = is_here(database, *id); !there) return std::unexpected(there.error());
     const auto row = read_mailbox(database, *id, *canonical);
     const bool parent = !children_of(database, *id, *canonical).empty();
     if (!row) return std::unexpected(StoreError{parent ? ErrorCode::kNoSelect : ErrorCode::kNoMailbox, *canonical});
@@ -207,7 +217,7 @@ Store::Done Engine::subscribe(std::string account, std::string name, bool subscr
   if (!canonical) co_return std::unexpected(canonical.error());
   const auto done = co_await write_to<bool>(shard(shard_of(account)), [&](Transaction& transaction) -> Result<bool> {
     AccountRow* const row = transaction.account(account);
-    if (row == nullptr) return database_error(transaction.database());
+    if (row == nullptr) return refused(transaction);
     auto& database = transaction.database();
     if (subscribed)
       database.prepare("INSERT OR IGNORE INTO subscription VALUES(?,?)").bind(row->id).bind(*canonical).run();

@@ -179,6 +179,7 @@ Store::Async<RecentRange> Engine::claim_recent(MailboxRef mailbox) {
   const auto claim = [&](Transaction& transaction) -> Result<RecentRange> {
     MailboxRow* const row = transaction.mailbox(mailbox.mailbox);
     if (row == nullptr || row->account != mailbox.account) return no_mailbox();
+    if (transaction.account(mailbox.account) == nullptr) return refused(transaction);
     return row->claim_recent();
   };
   // \Recent is a hint for people: who claims it after a power cut may be told of messages that were told before.

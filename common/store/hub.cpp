@@ -35,8 +35,11 @@ bool fill_address(int directory, const std::string& name, sockaddr_un& address) 
 
 }  // namespace
 
-Hub::Hub(std::string directory, std::chrono::milliseconds poll_interval, Probe probe)
-    : directory_(std::move(directory)), poll_interval_(poll_interval), probe_(std::move(probe)) {
+Hub::Hub(std::string directory, std::chrono::milliseconds poll_interval, Probe probe, std::uint32_t first_shard)
+    : directory_(std::move(directory)),
+      poll_interval_(poll_interval),
+      probe_(std::move(probe)),
+      first_shard_(first_shard) {
   directory_fd_ = ::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   send_fd_ = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }
@@ -128,7 +131,7 @@ void Hub::receive() {
       Hint hint;
       hint.account = *take_le<std::int64_t>(in);
       hint.mailbox = *take_le<std::int64_t>(in);
-      notify(*shard, hint);
+      notify(first_shard_ + *shard, hint);
     }
   }
 }
@@ -178,7 +181,7 @@ void Hub::publish(std::uint32_t shard, const std::vector<Hint>& hints) {
     if (datagram.size() + kHintBytes > kMaxDatagram) flush();
     if (datagram.empty()) {
       put_le(datagram, kMagic);
-      put_le(datagram, shard);
+      put_le(datagram, shard - first_shard_);
     }
     put_le(datagram, hint.account);
     put_le(datagram, hint.mailbox);

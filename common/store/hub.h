@@ -40,7 +40,8 @@ class Hub : public std::enable_shared_from_this<Hub> {
   /// Gives the modseq of an account, or 0 if it cannot be read now. Called from the hub's thread.
   using Probe = std::function<std::uint64_t(std::uint32_t shard, std::int64_t account)>;
 
-  Hub(std::string directory, std::chrono::milliseconds poll_interval, Probe probe);
+  /// Shards are counted from `first_shard` by those who call, and from 0 in what goes to other processes.
+  Hub(std::string directory, std::chrono::milliseconds poll_interval, Probe probe, std::uint32_t first_shard = 0);
   ~Hub();
   /// Ends the thread; no probe is called afterwards. Watchers may live on, unwoken.
   void stop();
@@ -76,6 +77,7 @@ class Hub : public std::enable_shared_from_this<Hub> {
   const std::string directory_;
   const std::chrono::milliseconds poll_interval_;
   const Probe probe_;
+  const std::uint32_t first_shard_;
   int directory_fd_ = -1;
   int send_fd_ = -1;
 

@@ -79,7 +79,12 @@ Result<std::size_t> known_shards(PostgresConnection& connection) {
   if (*there == 0) return 0;
   const auto shards = number(connection, fmt::format("SELECT shards FROM store WHERE version={}", kVersion));
   if (!shards) return std::unexpected(shards.error());
-  return static_cast<std::size_t>(*shards);
+  // The newest of the tables; a store that is older gets it now.
+  const auto tables = number(connection,
+                             "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid=c.relnamespace "
+                             "WHERE n.nspname LIKE 'quartet%' AND c.relname='incoming_object'");
+  if (!tables) return std::unexpected(tables.error());
+  return *tables < *shards ? 0 : static_cast<std::size_t>(*shards);
 }
 
 Result<std::size_t> open_tables(PostgresConnection& connection, std::size_t shards_if_new) {

@@ -113,6 +113,12 @@ CREATE TABLE IF NOT EXISTS annotation(account BIGINT NOT NULL, mailbox BIGINT NO
   "user" TEXT COLLATE "C" NOT NULL, entry TEXT COLLATE "C" NOT NULL, value BYTEA NOT NULL);
 CREATE UNIQUE INDEX IF NOT EXISTS annotation_entry ON annotation(account, mailbox, "user", entry);
 CREATE TABLE IF NOT EXISTS mailbox_quota(mailbox BIGINT PRIMARY KEY, bytes BIGINT NOT NULL, messages BIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS standing(account BIGINT PRIMARY KEY, kind BIGINT NOT NULL, peer TEXT NOT NULL,
+  move TEXT NOT NULL, expires BIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS incoming_mailbox(mailbox BIGINT PRIMARY KEY, account BIGINT NOT NULL,
+  source BIGINT NOT NULL, synced BIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS incoming_object(account BIGINT NOT NULL, source BIGINT NOT NULL, object BIGINT NOT NULL,
+  PRIMARY KEY(account, source));
 )sql";
 
 const char* const kPostgresCommonTables = R"sql(

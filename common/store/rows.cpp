@@ -8,6 +8,9 @@ namespace {
 #define MAILBOX_COLUMNS                                                                                      \
   "id,account,name,guid,uidvalidity,uidnext,highest_modseq,messages,unseen,deleted,bytes,recent_uid,recent," \
   "special_use,created_modseq,expunge_floor"
+#define ACCOUNT_COLUMNS                                                                                  \
+  "a.id,a.name,a.uidvalidity_next,a.modseq,a.used_bytes,a.used_messages,s.kind,s.peer,s.move,s.expires " \
+  "FROM account a LEFT JOIN standing s ON s.account=a.id"
 
 std::optional<AccountRow> account_of(Statement& query) {
   if (!query.step()) return std::nullopt;
@@ -18,6 +21,7 @@ std::optional<AccountRow> account_of(Statement& query) {
   row.modseq = query.number(3);
   row.used_bytes = query.number(4);
   row.used_messages = query.number(5);
+  if (!query.is_null(6)) row.standing = standing_of(query, 6);
   return row;
 }
 
@@ -51,15 +55,13 @@ std::uint32_t highest_uid(Database& database, std::int64_t mailbox) {
 }  // namespace
 
 std::optional<AccountRow> read_account(Database& database, std::string_view name) {
-  auto query =
-      database.prepare("SELECT id,name,uidvalidity_next,modseq,used_bytes,used_messages FROM account WHERE name=?");
+  auto query = database.prepare("SELECT " ACCOUNT_COLUMNS " WHERE a.name=?");
   query.bind(name);
   return account_of(query);
 }
 
 std::optional<AccountRow> read_account(Database& database, std::int64_t id) {
-  auto query =
-      database.prepare("SELECT id,name,uidvalidity_next,modseq,used_bytes,used_messages FROM account WHERE id=?");
+  auto query = database.prepare("SELECT " ACCOUNT_COLUMNS " WHERE a.id=?");
   query.bind(id);
   return account_of(query);
 }

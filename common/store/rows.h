@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/store/database.h"
+#include "common/store/standing.h"
 #include "common/store/types.h"
 
 namespace quartet::store {
@@ -17,6 +18,7 @@ struct AccountRow {
   std::uint64_t modseq = 1;
   std::uint64_t used_bytes = 0;
   std::uint64_t used_messages = 0;
+  Standing standing;
   bool dirty = false;
   bool in_use = false;                               // by the transaction under way
   std::optional<QuotaLimit> limit;                   // looked up when first needed

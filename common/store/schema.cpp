@@ -54,7 +54,8 @@ CREATE TABLE segment(id INTEGER PRIMARY KEY, live INTEGER NOT NULL, bytes INTEGE
 )sql";
 
 // Tables that came after the first stores were made. What does not know them leaves them alone and does no harm, so
-// they need no version of their own, and processes of both kinds may be on one store.
+// they need no version of their own, and processes of both kinds may be on one store; but not while accounts are moved
+// between stores, as older ones do not look at `standing` (standing.h).
 constexpr const char* kLaterTables = R"sql(
 CREATE TABLE IF NOT EXISTS acl(mailbox INTEGER NOT NULL, identifier TEXT NOT NULL, rights TEXT NOT NULL,
   PRIMARY KEY(mailbox, identifier)) WITHOUT ROWID;
@@ -63,12 +64,19 @@ CREATE TABLE IF NOT EXISTS annotation(account INTEGER NOT NULL, mailbox INTEGER 
   entry TEXT NOT NULL, value BLOB NOT NULL);
 CREATE UNIQUE INDEX IF NOT EXISTS annotation_entry ON annotation(account, mailbox, user, entry);
 CREATE TABLE IF NOT EXISTS mailbox_quota(mailbox INTEGER PRIMARY KEY, bytes INTEGER NOT NULL, messages INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS standing(account INTEGER PRIMARY KEY, kind INTEGER NOT NULL, peer TEXT NOT NULL,
+  move TEXT NOT NULL, expires INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS incoming_mailbox(mailbox INTEGER PRIMARY KEY, account INTEGER NOT NULL,
+  source INTEGER NOT NULL, synced INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS incoming_object(account INTEGER NOT NULL, source INTEGER NOT NULL, object INTEGER NOT NULL,
+  PRIMARY KEY(account, source)) WITHOUT ROWID;
 )sql";
 
 bool has_later_tables(Database& database) {
   auto query = database.prepare(
-      "SELECT count(*) FROM sqlite_master WHERE name IN ('acl_identifier','annotation_entry','mailbox_quota')");
-  return query.step() && query.integer(0) == 3;
+      "SELECT count(*) FROM sqlite_master WHERE name IN "
+      "('acl_identifier','annotation_entry','mailbox_quota','incoming_object')");
+  return query.step() && query.integer(0) == 4;
 }
 
 std::int64_t version_of(Database& database) {

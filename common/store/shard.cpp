@@ -106,7 +106,7 @@ void Shard::run(const std::vector<Job*>& batch, Transaction& transaction) {
 
 std::optional<StoreError> Shard::attempt(const std::vector<Job*>& batch, bool& running) {
   std::vector<Hint> hints;
-  bool releases = false;
+  bool releases = false, outdated = false;
   database_->begin_write(std::ranges::any_of(batch, &Job::durable));
   if (database_->changed_by_others()) rows_.clear();
   if (!database_->failed()) {
@@ -115,15 +115,18 @@ std::optional<StoreError> Shard::attempt(const std::vector<Job*>& batch, bool& r
     running = !database_->commit();
     hints = transaction.hints();
     releases = transaction.has_releases();
+    outdated = transaction.rows_outdated();
   }
   std::optional<StoreError> error;
   if (database_->failed()) {
     error = database_->take_error();
     database_->rollback();
-    rows_.clear();
-  } else {
-    rows_.settle();
+    outdated = true;
   }
+  if (outdated)
+    rows_.clear();
+  else
+    rows_.settle();
   place_->unlock();
   if (error) return error;
   if (!hints.empty()) hub_->publish(number_, hints);

@@ -34,8 +34,19 @@ struct DefaultMailbox {
   bool subscribed = true;
 };
 
+/// A further store that accounts may be in.
+struct AdditionalStore {
+  std::string name;
+  std::string directory;  // as in Options
+  std::string postgres;   // as in Options
+};
+
 struct Options {
-  std::string directory;  // made if missing; on a local file system (network ones are refused)
+  // What the marks of accounts that are moved call this store.
+  std::string name = "main";
+  std::vector<AdditionalStore> additional;  // see router.h
+  std::uint32_t first_shard = 0;  // where MailboxRef begins to count its shards, so that stores have their own
+  std::string directory;          // made if missing; on a local file system (network ones are refused)
   // What libpq connects by ("host=db1 dbname=quartet"), for a store in PostgreSQL 15, which several hosts may share;
   // the directory then has hints between processes only. Empty: all is in the directory.
   std::string postgres;
@@ -58,6 +69,22 @@ struct Granted {
   std::string account;
   MailboxInfo info;  // without `subscribed` and `has_children`
   Acl acl;
+};
+
+/// To move an account to the store `to`, work for about `budget`, and then say how far it is.
+struct AccountMove {
+  std::string account;
+  std::string to;
+  std::chrono::milliseconds budget{1'000};
+  // How long the account is closed to changes if who moves it dies; longer than a call waits for the end of that, and so
+  // long that a short stop of the process does not undo its work.
+  std::chrono::milliseconds fence{30'000};
+};
+struct AccountMoved {
+  std::string from, to;
+  std::uint64_t messages = 0, bytes = 0;                // of the account
+  std::uint64_t messages_copied = 0, bytes_copied = 0;  // of them, in `to`
+  bool done = false;                                    // it is in `to`
 };
 
 /// A note about a mailbox or an account (RFC 5464).
@@ -206,6 +233,22 @@ class Store {
   virtual std::shared_ptr<void> follow_hints(std::function<void(std::span<const MailboxRef>)>) { return nullptr; }
   /// Such changes by processes of other hosts. Mailbox 0: the tree of mailboxes. Any thread.
   virtual void take_hints(std::span<const MailboxRef>) {}
+
+  // --- accounts in several stores (router.h); kUnsupported where there is one ---
+
+  /// The store that has the account, by name.
+  virtual Async<std::string> place(std::string account);
+  /// Copies what of an account is not in the other store yet, while it is in use. Once that is little, the account is
+  /// closed to changes, the rest is copied, and it is in the other store: with the same UIDs, mod-sequences, flags,
+  /// dates and ids. Whoever stops halfway may go on at any time, in any process; until the end the account is where it
+  /// was.
+  virtual Async<AccountMoved> move_account(AccountMove move);
+  /// How far such a move is, without doing anything.
+  virtual Async<AccountMoved> look_at_move(std::string account, std::string to);
+  /// Drops what of the account was copied. kCannot: nothing of it is on its way.
+  virtual Async<AccountMoved> abort_move(std::string account);
+  /// Removes what moves have left of an account in the stores it is not in any more: how many messages.
+  virtual Async<std::uint64_t> purge_moved(std::string account);
 
   // --- upkeep ---
 

@@ -56,14 +56,43 @@ AccountRow* Transaction::keep(std::optional<AccountRow> row) { return row ? use(
 MailboxRow* Transaction::keep(std::optional<MailboxRow> row) { return row ? use(rows_.add(std::move(*row))) : nullptr; }
 
 AccountRow* Transaction::account(std::string_view name) {
-  if (AccountRow* const known = rows_.account(name)) return use(*known);
-  if (AccountRow* const row = keep(read_account(database_, name))) return row;
+  if (AccountRow* const known = rows_.account(name)) return admit(use(*known));
+  if (AccountRow* const row = keep(read_account(database_, name))) return admit(row);
   return database_.failed() ? nullptr : create_account(name);
 }
 
+AccountRow* Transaction::account_anyhow(std::string_view name) {
+  if (AccountRow* const known = rows_.account(name)) return use(*known);
+  return keep(read_account(database_, name));
+}
+
+/// The gate that every change passes.
+AccountRow* Transaction::admit(AccountRow* row) {
+  refusal_.reset();
+  if (row == nullptr || (row->standing.holds() && row->standing.kind != Standing::Kind::kFenced)) return row;
+  if (row->standing.holds()) {
+    // Whoever put up the fence is gone or too slow, and finds it missing before he takes the account away.
+    if (row->standing.expires < now_) {
+      set_standing(*row, {});
+      return row;
+    }
+    refusal_ = StoreError{ErrorCode::kMoving, row->standing.peer};
+    return nullptr;
+  }
+  refusal_ = StoreError{ErrorCode::kMoved, row->standing.peer};
+  return nullptr;
+}
+
+void Transaction::set_standing(AccountRow& account, Standing standing) {
+  write_standing(database_, account.id, standing);
+  outdate_rows();  // as what goes with it is written in many rows
+  account.standing = std::move(standing);
+  hints_.insert({account.id, 0});
+}
+
 AccountRow* Transaction::account(std::int64_t id) {
-  if (AccountRow* const known = rows_.account(id)) return use(*known);
-  return keep(read_account(database_, id));
+  if (AccountRow* const known = rows_.account(id)) return admit(use(*known));
+  return admit(keep(read_account(database_, id)));
 }
 
 MailboxRow* Transaction::mailbox(const AccountRow& account, std::string_view name) {
@@ -76,7 +105,7 @@ MailboxRow* Transaction::mailbox(std::int64_t id) {
   return keep(read_mailbox(database_, id));
 }
 
-AccountRow* Transaction::create_account(std::string_view name) {
+AccountRow* Transaction::insert_account(std::string_view name) {
   AccountRow row;
   row.name = name;
   // From the clock, so that an account deleted and made again does not repeat the UIDVALIDITYs of its first life.
@@ -87,7 +116,13 @@ AccountRow* Transaction::create_account(std::string_view name) {
                .bind(row.modseq)
                .bind(now_)
                .insert();
-  AccountRow* const account = keep(std::move(row));
+  return keep(std::move(row));
+}
+
+AccountRow* Transaction::create_incoming(std::string_view name) { return insert_account(name); }
+
+AccountRow* Transaction::create_account(std::string_view name) {
+  AccountRow* const account = insert_account(name);
   create_mailbox(*account, "INBOX", "");
   for (const DefaultMailbox& mailbox : options_.default_mailboxes) {
     const auto mailbox_name = canonical_name(mailbox.name);
@@ -317,6 +352,48 @@ void Transaction::update_flags(MailboxRow& mailbox, const MessageRow& before, st
       .run();
   count_flags(mailbox.status, before.flags, -1);
   count_flags(mailbox.status, flags, +1);
+}
+
+void Transaction::put_message(AccountRow& account, MailboxRow& mailbox, const MessageRow& message,
+                              std::int64_t save_date) {
+  const auto before = read_messages(database_, mailbox.id, {{message.uid, message.uid}});
+  mailbox.status.highest_modseq = std::max(mailbox.status.highest_modseq, message.modseq);
+  mailbox.status.uidnext = std::max(mailbox.status.uidnext, message.uid + 1);
+  account.modseq = std::max(account.modseq, message.modseq);
+  account.dirty = mailbox.dirty = true;
+  if (!before.empty()) return update_flags(mailbox, before.front(), message.flags, message.modseq);
+  database_
+      .prepare(
+          "INSERT INTO message(mailbox,uid,object,modseq,flags,size,internaldate,save_date) VALUES(?,?,?,?,?,?,?,?)")
+      .bind(mailbox.id)
+      .bind(message.uid)
+      .bind(message.object)
+      .bind(message.modseq)
+      .bind(message.flags)
+      .bind(message.size)
+      .bind(message.internaldate)
+      .bind(save_date)
+      .run();
+  share_objects({message.object});
+  ++mailbox.status.messages;
+  if (message.uid > mailbox.recent_uid) ++mailbox.status.recent;
+  mailbox.status.size += message.size;
+  count_flags(mailbox.status, message.flags, +1);
+  account.used_bytes += message.size;
+  ++account.used_messages;
+}
+
+void Transaction::forget_message(AccountRow& account, MailboxRow& mailbox, const MessageRow& message) {
+  database_.prepare("DELETE FROM message WHERE mailbox=? AND uid=?").bind(mailbox.id).bind(message.uid).run();
+  // Without a message it may still be named by one that is copied later; see finish_incoming() for what is not.
+  database_.prepare("UPDATE object SET refs=refs-1 WHERE id=?").bind(message.object).run();
+  account.dirty = mailbox.dirty = true;
+  --mailbox.status.messages;
+  if (message.uid > mailbox.recent_uid) --mailbox.status.recent;
+  mailbox.status.size -= message.size;
+  count_flags(mailbox.status, message.flags, -1);
+  account.used_bytes -= std::min<std::uint64_t>(account.used_bytes, message.size);
+  account.used_messages -= account.used_messages > 0 ? 1 : 0;
 }
 
 std::uint64_t Transaction::expunge(AccountRow& account, MailboxRow& mailbox, const std::vector<MessageRow>& messages) {

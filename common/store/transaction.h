@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/base/id.h"
@@ -30,10 +31,17 @@ class Transaction {
   Database& database() { return database_; }
   std::uint32_t shard() const { return shard_; }
 
-  // Null with a failed database only.
+  // Null with a failed database, and when the account may not be changed here now: refused() says why.
   AccountRow* account(std::string_view name);  // made if missing
   // Null also when there is none. Rows live as long as the transaction.
   AccountRow* account(std::int64_t id);
+  /// Why account() gave none the last time, if it was its standing.
+  std::optional<StoreError> refused() { return std::exchange(refusal_, std::nullopt); }
+  /// For a move between stores: whatever its standing, and none is made.
+  AccountRow* account_anyhow(std::string_view name);
+  void set_standing(AccountRow& account, Standing standing);
+  /// The row of an account that comes from another store; without mailboxes.
+  AccountRow* create_incoming(std::string_view name);
   MailboxRow* mailbox(const AccountRow& account, std::string_view name);
   MailboxRow* mailbox(std::int64_t id);
 
@@ -61,6 +69,13 @@ class Transaction {
   /// One less; without any it is listed for release.
   void drop_objects(std::vector<ObjectId> objects);
 
+  /// Puts in or changes a message that has its UID and mod-sequence from another store, and counts it.
+  void put_message(AccountRow& account, MailboxRow& mailbox, const MessageRow& message, std::int64_t save_date);
+  /// Deletes messages as though they had never been: without a word in the log of expunges.
+  void forget_message(AccountRow& account, MailboxRow& mailbox, const MessageRow& message);
+  /// Tells those who watch the mailbox to look at it.
+  void hint(const MailboxRow& mailbox) { hints_.insert({mailbox.account, mailbox.id}); }
+
   /// Inserts with the mailbox's next UID, counts it everywhere, gives the UID.
   std::uint32_t insert_message(AccountRow& account, MailboxRow& mailbox, MessageRow message);
   void update_flags(MailboxRow& mailbox, const MessageRow& before, std::uint64_t flags, std::uint64_t modseq);
@@ -74,6 +89,12 @@ class Transaction {
   void flush();
   std::vector<Hint> hints() const { return {hints_.begin(), hints_.end()}; }
   bool has_releases() const { return has_releases_; }
+  /// Rows of accounts or mailboxes were written past this: they are to be read anew after the commit.
+  void outdate_rows() { rows_outdated_ = true; }
+  bool rows_outdated() const { return rows_outdated_; }
+  /// There are mailboxes to purge, or bytes to release.
+  void note_releases() { has_releases_ = true; }
+  std::int64_t now() const { return now_; }  // microseconds
 
  private:
   AccountRow* use(AccountRow& row);
@@ -81,6 +102,8 @@ class Transaction {
   AccountRow* keep(std::optional<AccountRow> row);
   MailboxRow* keep(std::optional<MailboxRow> row);
   AccountRow* create_account(std::string_view name);
+  AccountRow* insert_account(std::string_view name);
+  AccountRow* admit(AccountRow* row);
   void inherit_rights(const AccountRow& account, const MailboxRow& row);
 
   Database& database_;
@@ -95,8 +118,10 @@ class Transaction {
   };
   std::map<journal::SegmentId, SegmentCount> segments_;
   std::set<Hint> hints_;
+  std::optional<StoreError> refusal_;
   std::int64_t now_ = to_micros(wall_now());
   bool has_releases_ = false;
+  bool rows_outdated_ = false;
 };
 
 }  // namespace quartet::store

@@ -8,6 +8,8 @@ bool is_transient(ErrorCode code) {
     case ErrorCode::kIo:
     case ErrorCode::kCorrupt:
     case ErrorCode::kClosed:
+    case ErrorCode::kMoving:
+    case ErrorCode::kMoved:
       return true;
     default:
       return false;
@@ -46,6 +48,10 @@ std::string_view to_string(ErrorCode code) {
       return "store closed";
     case ErrorCode::kUnsupported:
       return "not supported";
+    case ErrorCode::kMoving:
+      return "account is being moved";
+    case ErrorCode::kMoved:
+      return "account is in another store";
   }
   return "unknown error";
 }

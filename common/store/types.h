@@ -30,6 +30,8 @@ enum class ErrorCode {
   kCorrupt,          // what is stored contradicts itself; an operator must look
   kClosed,           // the store is shutting down
   kUnsupported,      // this engine cannot do it: said in `detail`
+  kMoving,           // the account is just being moved to another store: try again
+  kMoved,            // the account is in another store, named in `detail`; what was known of its mailboxes is void
 };
 
 struct StoreError {
