@@ -112,7 +112,8 @@ class Checker {
         "coalesce(sum(m.flags&8<>0),0),b.bytes,coalesce(sum(m.size),0),b.recent,coalesce(sum(m.uid>b.recent_uid),0),"
         "b.uidnext,coalesce(max(m.uid),0),b.highest_modseq,"
         "max(coalesce(max(m.modseq),0),coalesce((SELECT max(modseq) FROM expunge e WHERE e.mailbox=b.id),0)),a.modseq "
-        "FROM mailbox b LEFT JOIN account a ON a.id=abs(b.account) LEFT JOIN message m ON m.mailbox=b.id GROUP BY b.id");
+        "FROM mailbox b LEFT JOIN account a ON a.id=abs(b.account) LEFT JOIN message m ON m.mailbox=b.id GROUP BY "
+        "b.id");
     while (query.step()) {
       const auto where = fmt::format("{}: mailbox {} of {}", shard_, query.bytes(1), query.bytes(0));
       static constexpr const char* kNames[] = {"messages", "unseen ones", "deleted ones", "octets", "recent ones"};

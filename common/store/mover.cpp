@@ -305,7 +305,8 @@ Store::Async<bool> Mover::fence() {
         AccountRow* const row = transaction.account_anyhow(move_.account);
         if (row == nullptr) return refused(transaction);
         if (row->standing.kind != expected || row->standing.move != id_) return false;
-        transaction.set_standing(*row, {Standing::Kind::kFenced, to_.name, id_, transaction.now() + micros(move_.fence)});
+        transaction.set_standing(*row,
+                                 {Standing::Kind::kFenced, to_.name, id_, transaction.now() + micros(move_.fence)});
         return true;
       });
 }

@@ -76,8 +76,8 @@ struct AccountMove {
   std::string account;
   std::string to;
   std::chrono::milliseconds budget{1'000};
-  // How long the account is closed to changes if who moves it dies; longer than a call waits for the end of that, and so
-  // long that a short stop of the process does not undo its work.
+  // How long the account is closed to changes if who moves it dies; longer than a call waits for the end of that, and
+  // so long that a short stop of the process does not undo its work.
   std::chrono::milliseconds fence{30'000};
 };
 struct AccountMoved {
