@@ -13,12 +13,13 @@ namespace {
 struct Site : Running {
   std::unique_ptr<store::Store> mailboxes;
 
-  Site() {
+  explicit Site(bool several = false) {
     people = (directory.path() / "people").string();
     std::ofstream(people) << "domain { name: \"a.test\" }\naccount { login: \"ann@a.test\" quota_bytes: 10485760 }\n";
     store::Options options;
     options.directory = (directory.path() / "store").string();
     options.shards = 1;
+    if (several) options.additional.push_back({"other", (directory.path() / "other").string(), {}});
     mailboxes = *store::open_store(std::move(options));
     store = mailboxes.get();
     start();
@@ -60,6 +61,28 @@ TEST_CASE("quartetctl account", "[ctl]") {
   CHECK_FALSE(site.say({"account", "list"}).contains("bob"));
   site.say({"account", "add", "cy@a.test", "--no-password", "--quota", "much"}, 2);
   site.say({"account", "add", "cy@a.test", "--hash", "md5"}, 2);
+}
+
+TEST_CASE("quartetctl account move", "[ctl]") {
+  const Site site(true);
+  CHECK(site.say({"account", "move", "ann@a.test", "--to", "other"}, 1).contains("no mailboxes yet"));
+  site.say({"mailbox", "create", "ann@a.test", "Kept"});
+  CHECK(site.say({"account", "move", "ann@a.test", "--to", "other", "--dry-run"}) ==
+        "ann@a.test is in main; other has 0 of 0 messages, 0 of 0\n");
+  CHECK(site.say({"account", "move", "ann@a.test", "--abort"}, 1).contains("it is not being moved"));
+  CHECK(site.say({"account", "move", "ann@a.test", "--to", "other"}) == "ann@a.test is in other: 0 messages, 0\n");
+  CHECK(site.say({"account", "show", "ann@a.test"}).contains("store       other\n"));
+  CHECK(site.say({"mailbox", "list", "ann@a.test"}).contains("Kept"));
+  CHECK(site.say({"account", "move", "ann@a.test", "--to", "main", "--purge"})
+            .ends_with("0 messages removed where it was\n"));
+  CHECK(site.say({"--json", "account", "move", "ann@a.test", "--to", "main"}).contains("\"done\":true"));
+  CHECK(site.say({"account", "move", "ann@a.test", "--to", "nowhere"}, 1).contains("no store called nowhere"));
+  site.say({"account", "move", "eve@a.test", "--to", "other"}, 1);
+  site.say({"account", "move", "ann@a.test"}, 2);
+  site.say({"account", "move", "ann@a.test", "--to", "other", "--abort"}, 2);
+  const Site alone;
+  CHECK(alone.say({"account", "move", "ann@a.test", "--to", "other"}, 1).contains("there is one store only"));
+  CHECK_FALSE(alone.say({"account", "show", "ann@a.test"}).contains("store"));
 }
 
 TEST_CASE("quartetctl mailbox", "[ctl]") {

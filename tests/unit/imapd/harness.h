@@ -121,7 +121,8 @@ class Server {
  public:
   using Script = async::Task<void> (*)(Client&, Server&);
 
-  Server() : store_(open_store()) {
+  /// `several`: beside the store there is another, "other".
+  explicit Server(bool several = false) : store_(open_store(several)) {
     options.login_in_clear = true;
     options.hostname = "imap.test";
   }
@@ -201,10 +202,11 @@ class Server {
     options.record = nullptr;
   }
 
-  std::unique_ptr<store::Store> open_store() {
+  std::unique_ptr<store::Store> open_store(bool several) {
     store::Options stored;
     stored.directory = directory_.path().string();
     stored.postgres = quartet::test::postgres_for(directory_.path());
+    if (several) stored.additional.push_back({"other", directory_.file("other"), {}});
     stored.shards = 2;
     stored.reader_threads = 2;
     stored.gc_interval = std::chrono::seconds(0);

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "common/service/additional_stores.h"
 #include "tests/support/temporary_directory.h"
 
 using namespace quartet;
@@ -50,6 +51,27 @@ TEST_CASE("what is not said has its default", "[imapd]") {
   CHECK((*settings)->session.message_size == 50u << 20);
   CHECK((*settings)->session.progress_interval == std::chrono::seconds(10));
   CHECK((*settings)->sessions_per_account == 100);
+}
+
+TEST_CASE("further stores have names and directories of their own", "[imapd]") {
+  const Files files;
+  const auto with = [](const std::string& text) {
+    return std::string(kListener) + "login_in_clear: true\n" + text + "\n";
+  };
+  const std::string good = "additional_store { name: \"pg-2\" directory: \"/x/pg\" database: \"host=db\" }";
+  const auto settings = load_settings(files.write(with(good)));
+  REQUIRE(settings.has_value());
+  CHECK(service::shares_store((*settings)->config));
+  CHECK(service::store_directories((*settings)->config)[1] == "/x/pg");
+  const auto options = service::store_places((*settings)->config);
+  CHECK(options.name == "main");
+  CHECK(options.additional.at(0).postgres == "host=db");
+  CHECK(files.faults(with("additional_store { directory: \"/x\" }")).starts_with("6: name: expected lower case"));
+  CHECK(files.faults(with("additional_store { name: \"a\" }")).starts_with("6: directory: is required"));
+  CHECK(files.faults(with("store_name: \"a\" additional_store { name: \"a\" directory: \"/x\" }"))
+            .starts_with("6: name: is that of another store"));
+  CHECK(files.faults(with("store_name: \"A b\"")).starts_with("6: store_name: expected lower case"));
+  CHECK(files.faults(with("store_name: \"b\""), settings->get()).contains("additional_store: cannot change while"));
 }
 
 TEST_CASE("names that lead to mailboxes of others", "[imapd]") {

@@ -260,7 +260,7 @@ TEST_CASE("a fence keeps others waiting, and falls when who put it up is gone", 
   fill(site);
   (void)other.inbox(kAnn);
   site.router().set_checkpoint([](std::string_view step) { return step != "seal"; });
-  constexpr std::chrono::milliseconds kFence{400};
+  constexpr std::chrono::milliseconds kFence{1'500};
   CHECK(site.step("other", kFence).error().code == ErrorCode::kClosed);
   const auto begun = std::chrono::steady_clock::now();
   const auto stored = other.deliver(message("patient"));
