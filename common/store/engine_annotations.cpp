@@ -71,7 +71,10 @@ Store::Done Engine::annotate(MailboxRef mailbox, std::vector<AnnotationChange> c
     Database& database = transaction.database();
     AccountRow* const account = transaction.account(mailbox.account);
     MailboxRow* const row = mailbox.mailbox == 0 ? nullptr : transaction.mailbox(mailbox.mailbox);
-    if (account == nullptr) return transaction.refused() ? refused(transaction) : no_mailbox();
+    if (account == nullptr) {
+      const auto refusal = transaction.refused();
+      return refusal ? std::unexpected(*refusal) : no_mailbox();
+    }
     if (mailbox.mailbox != 0 && (row == nullptr || row->account != mailbox.account)) return no_mailbox();
     std::size_t added = 0;
     for (const auto& change : changes) added += change.value && !has(database, mailbox, change) ? 1 : 0;

@@ -56,6 +56,7 @@ AccountRow* Transaction::keep(std::optional<AccountRow> row) { return row ? use(
 MailboxRow* Transaction::keep(std::optional<MailboxRow> row) { return row ? use(rows_.add(std::move(*row))) : nullptr; }
 
 AccountRow* Transaction::account(std::string_view name) {
+  refusal_.reset();
   if (AccountRow* const known = rows_.account(name)) return admit(use(*known));
   if (AccountRow* const row = keep(read_account(database_, name))) return admit(row);
   return database_.failed() ? nullptr : create_account(name);
