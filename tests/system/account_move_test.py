@@ -89,7 +89,8 @@ class AccountMove(harness.SitesTestCase):
                 continue
             boxes[name] = (reader.response("UIDVALIDITY")[1], reader.status(name, "(MAILBOXID)")[1])
             reader.select(name, readonly=True)
-            for item in reader.uid("FETCH", "1:*", "(UID FLAGS INTERNALDATE RFC822.SIZE EMAILID THREADID SAVEDATE MODSEQ)")[1]:
+            items = "(UID FLAGS INTERNALDATE RFC822.SIZE EMAILID THREADID SAVEDATE MODSEQ)"
+            for item in reader.uid("FETCH", "1:*", items)[1]:
                 if item is None:
                     continue
                 text = item.decode()
