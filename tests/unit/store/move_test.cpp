@@ -428,6 +428,26 @@ TEST_CASE("who watches an account is woken when it goes", "[store][move]") {
   CHECK(other.error(other.store->snapshot(inbox)) == ErrorCode::kMoved);
 }
 
+TEST_CASE("a store in PostgreSQL that was made before accounts could move gets the tables", "[store][move]") {
+  const Places places;
+  const auto conninfo = quartet::test::postgres_for(places.other.path());
+  if (conninfo.empty()) return;
+  {
+    Site site(places);
+    fill(site);
+  }
+  const std::unique_ptr<PGconn, decltype(&PQfinish)> connection(PQconnectdb(conninfo.c_str()), PQfinish);
+  for (const char* const sql : {"DROP TABLE quartet_1.standing", "DROP TABLE quartet_1.incoming_object"}) {
+    PGresult* const result = PQexec(connection.get(), sql);
+    CHECK(PQresultStatus(result) == PGRES_COMMAND_OK);
+    PQclear(result);
+  }
+  Site site(places);
+  const auto before = everything(site);
+  site.move("other");
+  CHECK(everything(site) == before);
+}
+
 TEST_CASE("after the main store has changed, accounts are found where they are", "[store][move]") {
   Places places;
   std::string before, bobs;

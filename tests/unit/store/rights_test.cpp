@@ -94,7 +94,8 @@ TEST_CASE("a store made before there were lists gets them", "[store][files]") {
   {
     auto database = SqliteDatabase::open((f.directory.path() / "index" / "00.db").string(), {});
     REQUIRE(database.has_value());
-    REQUIRE((*database)->execute("DROP TABLE acl; DROP TABLE annotation"));
+    REQUIRE(
+        (*database)->execute("DROP TABLE acl; DROP TABLE annotation; DROP TABLE standing; DROP TABLE incoming_object"));
   }
   f.store = must_open(test_options(f.directory, 1));
   const auto inbox = f.inbox(kAnn);
