@@ -221,7 +221,10 @@ class AppendJob final : public Job {
   Result<Appended> append(Transaction& transaction) {
     const auto& messages = common_.messages;
     MailboxRow* const row = find(transaction);
-    if (row == nullptr) return no_mailbox();
+    if (row == nullptr) {
+      const auto refusal = transaction.refused();
+      return refusal ? std::unexpected(*refusal) : no_mailbox();
+    }
     AccountRow* const account = transaction.account(row->account);
     if (account == nullptr) return refused(transaction);
     if (!transaction.fits(*account, common_.bytes, messages.size()) ||

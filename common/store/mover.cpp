@@ -4,6 +4,8 @@
 #include <set>
 #include <utility>
 
+#include "common/store/write_bodies.h"
+
 namespace quartet::store {
 namespace {
 
@@ -204,8 +206,8 @@ Store::Done Mover::copy_objects(const std::vector<OutgoingMessage>& messages, st
         std::ranges::find(messages, object.object, [](const OutgoingMessage& each) { return each.row.object; });
     bodies.push_back({object.bytes, object.email_id, from_micros(message->row.internaldate)});
   }
-  const Bodies::Guard guard(to_.engine.bodies());
-  const auto locations = co_await to_.engine.bodies().write(std::move(bodies));
+  Bodies::Guard guard(to_.engine.bodies());
+  const auto locations = co_await write_bodies(guard, std::move(bodies));
   if (!locations) co_return std::unexpected(locations.error());
   const auto put =
       co_await write_to<bool>(to_.engine.home_of(move_.account), [&](Transaction& transaction) -> Result<bool> {

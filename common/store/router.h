@@ -33,6 +33,8 @@ class Router final : public Store {
   async::Task<std::vector<Result<Stored>>> deliver(std::vector<DeliveryTarget> targets, Bytes message,
                                                    WallTime internaldate) override;
   Async<Appended> append(MailboxRef mailbox, std::vector<AppendMessage> messages, bool claims_recent) override;
+  Async<Appended> append(std::string account, std::string name, std::vector<AppendMessage> messages,
+                         std::optional<MailboxRef> selected) override;
   Async<Copied> copy(MailboxRef from, UidSet uids, MailboxRef to) override;
   Async<Copied> move(MailboxRef from, UidSet uids, MailboxRef to) override;
 
@@ -50,6 +52,7 @@ class Router final : public Store {
   Async<std::string> read_range(MailboxRef mailbox, ObjectId object, std::uint64_t offset,
                                 std::uint64_t length) override;
   Async<std::vector<Bytes>> read_many(MailboxRef mailbox, std::vector<ObjectId> objects) override;
+  Done look_at(MailboxRef mailbox, std::vector<ObjectId> objects, Look look) override;
 
   Async<Acl> acl(MailboxRef mailbox) override;
   Done set_acl(MailboxRef mailbox, std::string identifier, AclMode mode, Rights rights) override;

@@ -137,6 +137,16 @@ Store::Done Router::set_quota(MailboxRef mailbox, QuotaLimit limit) {
   return by_mailbox<void>(mailbox, [=](Engine& engine) { return engine.set_quota(mailbox, limit); });
 }
 
+Store::Async<Appended> Router::append(std::string account, std::string name, std::vector<AppendMessage> messages,
+                                      std::optional<MailboxRef> selected) {
+  return by_account<Appended>(account,
+                              [=](Engine& engine) { return engine.append(account, name, messages, selected); });
+}
+
+Store::Done Router::look_at(MailboxRef mailbox, std::vector<ObjectId> objects, Look look) {
+  return by_mailbox<void>(mailbox, [=](Engine& engine) { return engine.look_at(mailbox, objects, look); });
+}
+
 Store::Async<std::vector<Result<FlagsStored>>> Router::store_flags(MailboxRef mailbox,
                                                                    std::vector<FlagRequest> changes) {
   using All = std::vector<Result<FlagsStored>>;

@@ -4,6 +4,7 @@
 
 #include "common/log/log.h"
 #include "common/store/router_calls.h"
+#include "common/store/write_bodies.h"
 
 namespace quartet::store {
 namespace {
@@ -68,8 +69,11 @@ Result<Copied> insert_carried(Transaction& transaction, MailboxRef to, const Car
   return result;
 }
 
-/// Writes what the messages need into the other store; a guard of its bodies must be held.
-Store::Done copy_bytes(Engine& source, MailboxRef from, Engine& target, Carried& carried) {
+/// Of what was written and has no row yet.
+using Guards = std::vector<std::unique_ptr<Bodies::Guard>>;
+
+/// Writes what the messages need into the other store.
+Store::Done copy_bytes(Engine& source, MailboxRef from, Engine& target, Carried& carried, Guards& guards) {
   std::vector<ObjectId> wanted;
   for (const auto& row : carried.rows) wanted.push_back(row.object);
   while (!wanted.empty()) {
@@ -81,7 +85,8 @@ Store::Done copy_bytes(Engine& source, MailboxRef from, Engine& target, Carried&
     if (!objects) co_return std::unexpected(objects.error());
     std::vector<Bodies::Body> bodies;
     for (auto& object : *objects) bodies.push_back({std::move(object.bytes), object.email_id, wall_now()});
-    const auto locations = co_await target.bodies().write(std::move(bodies));
+    guards.push_back(std::make_unique<Bodies::Guard>(target.bodies()));
+    const auto locations = co_await write_bodies(*guards.back(), std::move(bodies));
     if (!locations) co_return std::unexpected(locations.error());
     wanted.erase(wanted.begin(), wanted.begin() + static_cast<std::ptrdiff_t>(objects->size()));
     for (std::size_t n = 0; n < objects->size(); ++n) {
@@ -125,8 +130,8 @@ Store::Async<Copied> Router::carry(Engine& source, MailboxRef from, UidSet uids,
     if (*row && (*row)->standing.kind == Standing::Kind::kFenced && (*row)->standing.expires > to_micros(wall_now()))
       co_return std::unexpected(StoreError{ErrorCode::kMoving, (*row)->standing.peer});
   }
-  const Bodies::Guard guard(target.bodies());
-  if (const auto written = co_await copy_bytes(source, from, target, *carried); !written)
+  Guards guards;
+  if (const auto written = co_await copy_bytes(source, from, target, *carried, guards); !written)
     co_return std::unexpected(written.error());
   auto copied = co_await write_to<Copied>(
       target.shard(to.shard), [&](Transaction& transaction) { return insert_carried(transaction, to, *carried); });
