@@ -17,6 +17,7 @@ constexpr int kRoot = 0;
 struct Node {
   int message = kNone;  // kNone: a dummy, for a message that is not there
   int parent = kNone;
+  bool was_parent = false;  // of some node, at some time
   std::vector<int> children;
 };
 
@@ -63,7 +64,7 @@ class Tree {
 
   std::vector<Node>& nodes() { return nodes_; }
   int add(int message) {
-    nodes_.push_back({message, kNone, {}});
+    nodes_.push_back({.message = message});
     return static_cast<int>(nodes_.size()) - 1;
   }
 
@@ -170,7 +171,10 @@ class References {
   }
 
   void set_parent(int child, int parent) {
-    if (!tree_.is_under(parent, child)) tree_.node(child).parent = parent;
+    // Nothing is under a node that has never been a parent: threads grow at their ends, and are long at times.
+    if (tree_.node(child).was_parent ? tree_.is_under(parent, child) : child == parent) return;
+    tree_.node(child).parent = parent;
+    tree_.node(parent).was_parent = true;
   }
 
   /// Step 1.

@@ -56,7 +56,7 @@ TEST_CASE("a thread as deep as a mailbox is long", "[thread]") {
   std::deque<std::string> ids{"1"};
   std::vector<ThreadMessage> messages{message(1, ids.back())};
   std::string expected = "(1";
-  for (std::uint32_t n = 2; n <= 20'000; ++n) {
+  for (std::uint32_t n = 2; n <= 200'000; ++n) {
     const std::string_view before = ids.back();
     messages.push_back(message(n, ids.emplace_back(std::to_string(n)), {before}));
     expected += " " + ids.back();
