@@ -17,7 +17,7 @@
 namespace quartet::imapd {
 namespace {
 
-constexpr std::string_view kAtStart[] = {"memory", "login_limits"};
+constexpr std::string_view kAtStart[] = {"memory", "login_limits", "full_text_index"};
 
 constexpr std::size_t kSearchThreads = 2;
 
@@ -93,6 +93,11 @@ service::Status Agent::start() {
                                        store::to_string(opened.error().code), opened.error().detail));
   store_ = *std::move(opened);
   workers_ = std::make_unique<async::ThreadPool>("search", kSearchThreads);
+  if (first_->config.full_text_index() != config::v1::Imapd::OFF && store_->texts() != nullptr) {
+    texts_ = std::make_unique<TextIndex>(*store_->texts(), TextIndex::Options{});
+    indexer_ = std::make_unique<TextIndexer>(*store_, *texts_, TextIndexer::Options{});
+    indexer_->start();
+  }
   services_ = std::unique_ptr<Services>(new Services{
       .store = *store_,
       .authenticate = [this](sasl::Claim claim) { return authenticate(std::move(claim)); },
@@ -106,6 +111,7 @@ service::Status Agent::start() {
       .maildrops = &maildrops_,
       .workers = workers_.get(),
       .columns = &columns_,
+      .texts = texts_.get(),
       .budget = &budget_,
       .namespaces = [this] { return settings_.get()->namespaces; },
       .on_login =
@@ -175,6 +181,8 @@ void Agent::drain(std::chrono::seconds grace) {
   // The sessions are gone: nothing asks for these any more.
   services_.reset();
   workers_.reset();
+  indexer_.reset();
+  texts_.reset();
   store_.reset();
 }
 

@@ -17,6 +17,8 @@
 #include "common/store/store.h"
 #include "imapd/column_cache.h"
 #include "imapd/settings.h"
+#include "imapd/text_index.h"
+#include "imapd/text_indexer.h"
 
 namespace quartet::imapd {
 
@@ -62,6 +64,8 @@ class Agent : public service::Agent {
   service::LastLogins logins_;
   std::unique_ptr<async::ThreadPool> workers_;
   std::unique_ptr<store::Store> store_;
+  std::unique_ptr<TextIndex> texts_;  // null: not wanted
+  std::unique_ptr<TextIndexer> indexer_;
   std::unique_ptr<Services> services_;
   std::unique_ptr<service::Acceptor> acceptor_;
   std::unique_ptr<service::Acceptor> pop3_;  // null: no such listener

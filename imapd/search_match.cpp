@@ -69,6 +69,12 @@ Matcher::Node Matcher::compile(const Searched& mailbox, const SearchKey& key, bo
   if (needs_details(key.kind)) uses_details_ = true;
   if (is_sent(key.kind) || (field && fuzzy)) uses_headers_ = true;
   if (field && !fuzzy) node.column = column_for(*field);
+  // What is fuzzy may be misspelled, and a field that the store keeps is looked at where it is kept.
+  const bool reads = key.kind == Kind::kText || key.kind == Kind::kBody || (!field && !field_of(key).empty());
+  if (reads && !node.needle.empty() && !fuzzy) {
+    node.text = texts_.size();
+    texts_.push_back(node.needle.mapped());
+  }
   const bool fuzzy_below = key.kind == Kind::kFuzzy || (fuzzy && key.kind != Kind::kNot);
   for (const auto& child : key.children) node.children.push_back(compile(mailbox, child, fuzzy_below));
   return node;
@@ -109,8 +115,13 @@ Truth Matcher::match_header(const Node& node, const Candidate& candidate) const 
     if (!value.empty()) return Truth::kYes;
   }
   // Not kept by the store, or the field may be there and empty.
-  if (candidate.text == nullptr) return Truth::kUnknown;
+  if (candidate.text == nullptr) return not_read(node, candidate);
   return truth(candidate.text->field_has(name, node.needle));
+}
+
+Truth Matcher::not_read(const Node& node, const Candidate& candidate) {
+  const bool ruled_out = candidate.filter != nullptr && candidate.filter->rules_out(node.text, candidate.position);
+  return ruled_out ? Truth::kNo : Truth::kUnknown;
 }
 
 Truth Matcher::match_date(const Node& node, const Candidate& candidate) const {
@@ -172,10 +183,10 @@ Truth Matcher::match(const Node& node, const Candidate& candidate) const {
           recent_, [&](const store::UidRange& range) { return range.first <= entry.uid && entry.uid <= range.last; }));
     case Kind::kBody:
       if (node.needle.empty()) return Truth::kYes;
-      return candidate.text == nullptr ? Truth::kUnknown : truth(candidate.text->body_has(node.needle));
+      return candidate.text == nullptr ? not_read(node, candidate) : truth(candidate.text->body_has(node.needle));
     case Kind::kText:
       if (node.needle.empty()) return Truth::kYes;
-      if (candidate.text == nullptr) return Truth::kUnknown;
+      if (candidate.text == nullptr) return not_read(node, candidate);
       return truth(candidate.text->has(node.needle));
     case Kind::kBcc:
     case Kind::kCc:

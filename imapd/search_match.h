@@ -11,6 +11,7 @@
 #include "imapd/column_cache.h"
 #include "imapd/numbers.h"
 #include "imapd/proto/search_key.h"
+#include "imapd/text_filter.h"
 #include "imapd/text_match.h"
 
 namespace quartet::imapd {
@@ -33,6 +34,7 @@ struct Candidate {
   MessageText* text = nullptr;                     // null: not read
   /// Of each of Matcher::columns(); null data: nothing is kept of it. Null: not fetched.
   const std::string_view* columns = nullptr;
+  const TextFilter* filter = nullptr;  // of Matcher::texts(); null: the index was not asked
 };
 
 class Matcher {
@@ -51,6 +53,8 @@ class Matcher {
   const std::vector<Column>& columns() const { return columns_; }
   /// Whether cached headers can decide anything that columns cannot.
   bool uses_headers() const { return uses_headers_; }
+  /// What messages are looked through for, as Needle::mapped(): a message without one of them need not be read for it.
+  const std::vector<std::string>& texts() const { return texts_; }
 
  private:
   /// A key with what is worked out once.
@@ -59,10 +63,11 @@ class Matcher {
     std::vector<Node> children;
     Needle needle;
     FuzzyNeedle fuzzy_needle;
-    std::optional<std::size_t> column;  // of a field that has one
-    bool fuzzy = false;                 // below FUZZY, and below no NOT in it
-    Positions positions;                // of kSequence and kUid
-    std::uint64_t bits = 0;             // of flags
+    std::optional<std::size_t> column;   // of a field that has one
+    bool fuzzy = false;                  // below FUZZY, and below no NOT in it
+    Positions positions;                 // of kSequence and kUid
+    std::size_t text = ~std::size_t{0};  // which of texts_ is looked for; none by default
+    std::uint64_t bits = 0;              // of flags
   };
 
   /// The place in columns_.
@@ -72,6 +77,8 @@ class Matcher {
   Truth match_all(const Node& node, const Candidate& candidate) const;
   Truth match_any(const Node& node, const Candidate& candidate) const;
   Truth match_header(const Node& node, const Candidate& candidate) const;
+  /// As long as the text is not read.
+  static Truth not_read(const Node& node, const Candidate& candidate);
   Truth match_date(const Node& node, const Candidate& candidate) const;
   /// Of keys that FUZZY changes: how well the message fits, 1 to 100, 0 if it does not match; nullopt: not known yet.
   static std::optional<int> rate(const Node& node, const Candidate& candidate);
@@ -85,6 +92,7 @@ class Matcher {
   std::vector<Column> columns_;
   bool uses_details_ = false;
   bool uses_headers_ = false;
+  std::vector<std::string> texts_;
   store::UidSet recent_;
   WallTime now_ = wall_now();
 };

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <deque>
+#include <memory>
 
 #include "imapd/column_reader.h"
+#include "imapd/text_index.h"
 
 namespace quartet::imapd {
 namespace {
@@ -25,11 +27,15 @@ class Searcher {
       Candidate candidate;
       candidate.position = among_ == nullptr ? n : (*among_)[n];
       candidate.entry = &(*view_)[candidate.position];
+      candidate.filter = filter_.get();
       decide(candidate, undecided_);
+      if (undecided_.size() < kUndecided) continue;
+      co_await ask_index();
       if (undecided_.size() < kUndecided) continue;
       co_await ask_store();
       if (failed_) co_return std::unexpected(*failed_);
     }
+    co_await ask_index();
     co_await ask_store();
     if (failed_) co_return std::unexpected(*failed_);
     std::ranges::sort(found_, {}, &Match::position);
@@ -67,6 +73,18 @@ class Searcher {
 
   std::optional<int> score_of(const Candidate& candidate) const {
     return scores_ ? matcher_.relevancy(candidate) : std::optional(0);
+  }
+
+  /// Once, and only if there is much to look through: what it rules out is decided then.
+  async::Task<void> ask_index() {
+    auto* const index = context_.services.texts;
+    if (index == nullptr || asked_index_ || matcher_.texts().empty() || !index->is_worth(undecided_.size())) co_return;
+    asked_index_ = true;
+    filter_ = co_await index->look_up(view_, matcher_.texts(), context_.services.workers);
+    for (auto& candidate : std::exchange(undecided_, {})) {
+      candidate.filter = filter_.get();
+      decide(candidate, undecided_);
+    }
   }
 
   async::Task<void> ask_store() {
@@ -200,6 +218,8 @@ class Searcher {
   const store::SnapshotPtr view_;
   const bool scores_;
   const std::vector<std::size_t>* const among_;
+  bool asked_index_ = false;
+  std::unique_ptr<const TextFilter> filter_;  // null: nothing is known
   std::vector<Candidate> undecided_;
   Seen seen_;
   std::vector<Match> found_;

@@ -29,6 +29,7 @@
 namespace quartet::imapd {
 
 class ColumnCache;
+class TextIndex;
 
 struct SessionOptions {
   std::shared_ptr<const tls::ServerContext> tls;  // null: no TLS
@@ -69,6 +70,8 @@ struct Services {
   async::ThreadPool* workers = nullptr;
   /// What commands need of messages, in memory; null: it is read each time.
   ColumnCache* columns = nullptr;
+  /// What SEARCH need not look through; null: it looks through all.
+  TextIndex* texts = nullptr;
   /// For messages that APPEND brings; null: no limit.
   service::ByteBudget* budget = nullptr;
   /// Which names lead to mailboxes of others, now; null or empty: none do.

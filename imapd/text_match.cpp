@@ -4,6 +4,7 @@
 #include <unicode/unorm2.h>
 #include <unicode/ustring.h>
 #include <unicode/utf16.h>
+#include <unicode/uversion.h>
 
 #include <algorithm>
 
@@ -88,6 +89,13 @@ std::string casemap(std::string_view utf8) {
     out += to_utf8(normalise(title, form));
   }
   return out;
+}
+
+std::uint32_t text_version() {
+  constexpr std::uint32_t kForm = 1;
+  UVersionInfo icu;
+  u_getVersion(icu);
+  return kForm << 16 | std::uint32_t{icu[0]} << 8 | icu[1];
 }
 
 Needle::Needle(std::string_view utf8) : mapped_(casemap(utf8)) {
@@ -215,6 +223,14 @@ bool MessageText::body_text_has(const Needle& needle) {
 }
 
 bool MessageText::body_has(const Needle& needle) { return may_have(needle) && body_text_has(needle); }
+
+std::vector<std::string_view> MessageText::all_texts() {
+  open_header_text();
+  open_body();
+  std::vector<std::string_view> texts{*header_text_};
+  for (auto& text : body_) texts.push_back(mapped(text));
+  return texts;
+}
 
 int MessageText::body_score(const FuzzyNeedle& needle) {
   open_body();

@@ -1,6 +1,7 @@
 // Substrings without regard to case, as SEARCH wants them (RFC 3501 section 6.4.4; RFC 5051), and the readable text of
 // a message.
 #pragma once
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,12 +19,17 @@ namespace quartet::imapd {
 /// contains "cafe". Of two texts with an ASCII character between them it is the two forms with that character between.
 std::string casemap(std::string_view utf8);
 
+/// Names the form that texts are in when they are looked through: that of ICU, and ours. An index of another form is of
+/// no use. To be raised by who changes what casemap() or MessageText make of a message.
+std::uint32_t text_version();
+
 /// A text to be looked for.
 class Needle {
  public:
   Needle() = default;
   explicit Needle(std::string_view utf8);
   bool empty() const { return mapped_.empty(); }
+  const std::string& mapped() const { return mapped_; }
   /// `text` as it is in UTF-8.
   bool in(std::string_view text) const;
   /// `text` as casemap() gives it.
@@ -56,6 +62,8 @@ class MessageText {
   int body_score(const FuzzyNeedle& needle);
   int header_score(const FuzzyNeedle& needle);
   int field_score(std::string_view name, const FuzzyNeedle& needle);
+  /// All that these look through, in the same form: the header, and each part.
+  std::vector<std::string_view> all_texts();
   /// What the store keeps of the header, when what it kept cannot be read.
   const mime::StoredHeaders& headers();
 

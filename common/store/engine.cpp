@@ -56,6 +56,7 @@ std::optional<StoreError> Engine::start() {
     shards_.push_back(std::move(*opened));
   }
   pool_ = std::make_unique<async::ThreadPool>("store-read", std::max<std::size_t>(options_.reader_threads, 1));
+  texts_ = std::make_unique<TextShelf>(text_sources());
   for (const auto& shard : shards_)
     shard->on_releases([this] {
       const std::lock_guard lock(upkeep_mutex_);
@@ -64,6 +65,12 @@ std::optional<StoreError> Engine::start() {
     });
   upkeep_thread_ = std::thread([this] { upkeep(); });
   return std::nullopt;
+}
+
+std::vector<TextShelf::Source> Engine::text_sources() {
+  std::vector<TextShelf::Source> sources;
+  for (const auto& shard : shards_) sources.push_back({*pool_, *shard});
+  return sources;
 }
 
 Engine::~Engine() {
@@ -75,6 +82,7 @@ Engine::~Engine() {
   if (upkeep_thread_.joinable()) upkeep_thread_.join();
   if (hub_ != nullptr) hub_->stop();
   pool_.reset();
+  texts_.reset();
   shards_.clear();
 }
 

@@ -17,6 +17,7 @@
 #include "common/store/shard.h"
 #include "common/store/snapshot_cache.h"
 #include "common/store/store.h"
+#include "common/store/text_shelf.h"
 
 namespace quartet::store {
 
@@ -94,6 +95,9 @@ class Engine final : public Store {
   std::shared_ptr<void> follow_hints(std::function<void(std::span<const MailboxRef>)> take) override;
   void take_hints(std::span<const MailboxRef> hints) override;
 
+  TextShelf* texts() override { return texts_.get(); }
+  std::vector<TextShelf::Source> text_sources();
+
   Async<GcReport> gc() override;
 
   // --- for what works on several stores ---
@@ -169,6 +173,7 @@ class Engine final : public Store {
   bool upkeep_due_ = false;
   bool closing_ = false;
   std::thread upkeep_thread_;
+  std::unique_ptr<TextShelf> texts_;
   std::unique_ptr<async::ThreadPool> pool_;  // last: its threads end before what they use
 };
 

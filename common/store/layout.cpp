@@ -96,6 +96,10 @@ std::string Layout::shard_path(std::size_t number) const {
   return fmt::format("{}/index/{:02x}.db", directory_, number);
 }
 
+std::string Layout::texts_path(std::size_t number) const {
+  return fmt::format("{}/text/{:02x}.db", directory_, number);
+}
+
 std::expected<void, StoreError> Layout::read_or_write_settings(std::size_t shards_if_new) {
   std::error_code error;
   if (std::filesystem::exists(directory_ + "/store.conf", error)) {

@@ -1,7 +1,10 @@
 // The directory of an embedded store:
-//   store.conf        format and number of shards, written once      lock   held while the store is being made or
-//   opened index/NN.db       shards          bytes/   the journal with the message bytes          hints/   sockets, see
-//   hub.h
+//   store.conf    format and number of shards, written once
+//   lock          held while the store is being made or opened
+//   index/NN.db   shards
+//   text/NN.db    the index of the texts of each, which can be made anew: see text_shelf.h
+//   bytes/        the journal with the message bytes
+//   hints/        sockets, see hub.h
 #pragma once
 #include <cstddef>
 #include <expected>
@@ -21,6 +24,8 @@ class Layout {
 
   std::size_t shards() const { return shards_; }
   std::string shard_path(std::size_t number) const;
+  /// Of the index of texts; made when it is first needed.
+  std::string texts_path(std::size_t number) const;
   std::string bytes_directory() const { return directory_ + "/bytes"; }
   std::string hints_directory() const { return directory_ + "/hints"; }
 

@@ -28,10 +28,11 @@ class PostgresShard final : public ShardPlace {
   std::string name() const override { return "PostgreSQL schema " + schema_; }
   Result<std::unique_ptr<Database>> writer() override { return open(); }
   Result<std::unique_ptr<Database>> reader() override { return open(); }
+  Result<std::unique_ptr<Database>> texts() override { return open(PostgresDatabase::Turn::kNone); }
 
  private:
-  Result<std::unique_ptr<Database>> open() const {
-    auto database = PostgresDatabase::open(conninfo_, schema_, wait_ms_);
+  Result<std::unique_ptr<Database>> open(PostgresDatabase::Turn turn = PostgresDatabase::Turn::kWriter) const {
+    auto database = PostgresDatabase::open(conninfo_, schema_, wait_ms_, turn);
     if (!database) return std::unexpected(with_name(std::move(database.error())));
     return database;
   }

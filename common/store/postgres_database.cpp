@@ -154,19 +154,20 @@ class PostgresDatabase::Prepared final : public Cursor {
   int row_ = -1;
 };
 
-PostgresDatabase::PostgresDatabase(std::string conninfo, std::string schema, std::int64_t wait_ms,
+PostgresDatabase::PostgresDatabase(std::string conninfo, std::string schema, std::int64_t wait_ms, Turn turn,
                                    std::unique_ptr<PostgresConnection> connection)
     : conninfo_(std::move(conninfo)),
       schema_(std::move(schema)),
       wait_ms_(wait_ms),
+      turn_(turn),
       connection_(std::move(connection)),
       id_(make_number()) {}
 
 Result<std::unique_ptr<Database>> PostgresDatabase::open(const std::string& conninfo, const std::string& schema,
-                                                         std::int64_t wait_ms) {
+                                                         std::int64_t wait_ms, Turn turn) {
   auto connection = PostgresConnection::open(conninfo, schema, wait_ms);
   if (!connection) return std::unexpected(std::move(connection.error()));
-  return std::unique_ptr<Database>(new PostgresDatabase(conninfo, schema, wait_ms, std::move(*connection)));
+  return std::unique_ptr<Database>(new PostgresDatabase(conninfo, schema, wait_ms, turn, std::move(*connection)));
 }
 
 Cursor* PostgresDatabase::cursor(const char* sql) {
@@ -245,6 +246,7 @@ void PostgresDatabase::begin_write(bool durable) {
   ids_wanted_ = kFirstIds;
   send("BEGIN");
   if (!durable) send("SET LOCAL synchronous_commit=off");
+  if (turn_ == Turn::kNone) return;
   prepare("UPDATE writer SET batch=?,seen=now() WHERE id=1 OR id=?").bind(batch_).bind(id_).run();
   if (changed_rows() == 2 || failed()) return;
   prepare("INSERT INTO writer(id,batch) VALUES(?,?)").bind(id_).bind(batch_).run();
@@ -260,7 +262,7 @@ bool PostgresDatabase::commit() {
   if (PQresultStatus(ended.get()) == PGRES_PIPELINE_ABORTED) return false;
   if (connection_->alive()) return true;
   auto lost = take_error();
-  if (!reconnect() || !was_committed()) fail(std::move(lost));
+  if (turn_ == Turn::kNone || !reconnect() || !was_committed()) fail(std::move(lost));
   return true;
 }
 

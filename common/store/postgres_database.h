@@ -17,14 +17,16 @@ namespace quartet::store {
 
 class PostgresDatabase final : public Database {
  public:
+  /// Whether begin_write() takes the row of the shard's writer, for which others wait. If not, a commit whose answer is
+  /// lost counts as failed.
+  enum class Turn { kWriter, kNone };
   /// `wait_ms` as of PostgresConnection; also how long recover() tries to reach a server that is away.
   static Result<std::unique_ptr<Database>> open(const std::string& conninfo, const std::string& schema,
-                                                std::int64_t wait_ms);
+                                                std::int64_t wait_ms, Turn turn);
 
   bool execute(const char* sql) override;
   std::int64_t changed_rows() override;
   std::optional<std::int64_t> object_id() override;
-  /// Takes the row of the shard's writer, for which others wait.
   void begin_write(bool durable) override;
   /// If the connection is lost before the answer, it is found out whether it was committed.
   bool commit() override;
@@ -37,7 +39,7 @@ class PostgresDatabase final : public Database {
  private:
   class Prepared;
 
-  PostgresDatabase(std::string conninfo, std::string schema, std::int64_t wait_ms,
+  PostgresDatabase(std::string conninfo, std::string schema, std::int64_t wait_ms, Turn turn,
                    std::unique_ptr<PostgresConnection> connection);
   Cursor* cursor(const char* sql) override;
   bool reconnect();
@@ -51,6 +53,7 @@ class PostgresDatabase final : public Database {
 
   const std::string conninfo_, schema_;
   const std::int64_t wait_ms_;
+  const Turn turn_;
   std::unique_ptr<PostgresConnection> connection_;
   std::unordered_map<const char*, std::unique_ptr<Prepared>> statements_;
   std::int64_t changed_rows_ = 0;

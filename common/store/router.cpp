@@ -48,6 +48,10 @@ std::expected<std::unique_ptr<Router>, StoreError> Router::open(const Options& o
     one.first_shard = first_shard(each.name);
     if (auto error = add(std::move(one))) return std::unexpected(*std::move(error));
   }
+  std::vector<TextShelf::Source> sources;
+  for (const auto& home : router->homes_)
+    for (const auto& source : home.engine->text_sources()) sources.push_back(source);
+  router->texts_ = std::make_unique<TextShelf>(sources);
   return router;
 }
 

@@ -15,6 +15,7 @@
 #include "common/base/ascii.h"
 #include "common/store/engine.h"
 #include "common/store/mover.h"
+#include "common/store/text_shelf.h"
 
 namespace quartet::store {
 
@@ -81,6 +82,8 @@ class Router final : public Store {
   Async<AccountMoved> abort_move(std::string account) override;
   Async<std::uint64_t> purge_moved(std::string account) override;
 
+  TextShelf* texts() override { return texts_.get(); }
+
   Async<GcReport> gc() override;
 
   /// For tests. Before the first move.
@@ -124,6 +127,7 @@ class Router final : public Store {
   Done point_to(std::string account, std::size_t to);
 
   std::vector<Home> homes_;
+  std::unique_ptr<TextShelf> texts_;  // of all of them
   Mover::Checkpoint checkpoint_;
   std::mutex mutex_;  // guards what follows
   std::unordered_map<std::string, std::size_t, ascii::Hash, std::equal_to<>> known_;

@@ -65,6 +65,8 @@ class Shard {
     std::expected<std::unique_ptr<Database>, StoreError> database_;
   };
   Reader reader();
+  /// A new connection for the index of texts. Any thread.
+  Result<std::unique_ptr<Database>> texts() { return place_->texts(); }
 
   /// Called after a commit that left bytes or messages to release.
   void on_releases(std::function<void()> callback) { on_releases_ = std::move(callback); }

@@ -15,12 +15,15 @@ class ShardPlace {
   /// Connections; that of the writer makes or checks the tables.
   virtual Result<std::unique_ptr<Database>> writer() = 0;
   virtual Result<std::unique_ptr<Database>> reader() = 0;
+  /// For the tables of the index of texts, see text_shelf.h, which may not be there yet. begin_write() does not wait
+  /// for who writes to the shard.
+  virtual Result<std::unique_ptr<Database>> texts() = 0;
   /// Before a batch is put together, and after its commit: who waits here has his turn at once.
   virtual void lock() {}
   virtual void unlock() {}
 };
 
-/// A SQLite file; `busy_ms` is how long another process's commit is waited for.
-std::unique_ptr<ShardPlace> sqlite_shard(std::string path, std::int64_t busy_ms);
+/// A SQLite file, and the one of its texts; `busy_ms` is how long another process's commit is waited for.
+std::unique_ptr<ShardPlace> sqlite_shard(std::string path, std::string texts_path, std::int64_t busy_ms);
 
 }  // namespace quartet::store

@@ -26,7 +26,7 @@ Result<Backing> sqlite_backing(const Options& options) {
   for (std::size_t n = 0; n < layout->shards(); ++n) {
     if (auto missing = missing_shard(layout->shard_path(n), layout->bytes_directory()))
       return std::unexpected(std::move(*missing));
-    backing.shards.push_back(sqlite_shard(layout->shard_path(n), options.busy_timeout.count()));
+    backing.shards.push_back(sqlite_shard(layout->shard_path(n), layout->texts_path(n), options.busy_timeout.count()));
   }
   return backing;
 }

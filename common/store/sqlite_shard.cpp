@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
 
+#include "common/base/directories.h"
 #include "common/store/schema.h"
 #include "common/store/shard_place.h"
 #include "common/store/sqlite_database.h"
@@ -16,7 +18,8 @@ constexpr std::int64_t kReaderCacheKib = 512;
 
 class SqliteShard final : public ShardPlace {
  public:
-  SqliteShard(std::string path, std::int64_t busy_ms) : path_(std::move(path)), busy_ms_(busy_ms) {}
+  SqliteShard(std::string path, std::string texts_path, std::int64_t busy_ms)
+      : path_(std::move(path)), texts_path_(std::move(texts_path)), busy_ms_(busy_ms) {}
   ~SqliteShard() override {
     if (lock_fd_ >= 0) ::close(lock_fd_);
   }
@@ -37,6 +40,18 @@ class SqliteShard final : public ShardPlace {
     return SqliteDatabase::open(path_, {.read_only = true, .cache_kib = kReaderCacheKib, .busy_ms = busy_ms_});
   }
 
+  Result<std::unique_ptr<Database>> texts() override {
+    const auto directory = std::filesystem::path(texts_path_).parent_path().string();
+    if (const auto error = make_directories(directory))
+      return std::unexpected(StoreError{ErrorCode::kIo, directory + ": " + error.message()});
+    auto database =
+        SqliteDatabase::open(texts_path_, {.read_only = false, .cache_kib = kReaderCacheKib, .busy_ms = busy_ms_});
+    // What is written there is seldom written again: a short log.
+    if (database && !(*database)->execute("PRAGMA wal_autocheckpoint=1024"))
+      return std::unexpected((*database)->take_error());
+    return database;
+  }
+
   // The kernel's queue on a file lock, not SQLite's sleeping busy handler, orders the writers of several processes: a
   // waiter goes on as soon as the other's commit is through. SQLite's own lock remains what makes it safe.
   void lock() override {
@@ -48,15 +63,15 @@ class SqliteShard final : public ShardPlace {
   }
 
  private:
-  const std::string path_;
+  const std::string path_, texts_path_;
   const std::int64_t busy_ms_;
   int lock_fd_ = -1;
 };
 
 }  // namespace
 
-std::unique_ptr<ShardPlace> sqlite_shard(std::string path, std::int64_t busy_ms) {
-  return std::make_unique<SqliteShard>(std::move(path), busy_ms);
+std::unique_ptr<ShardPlace> sqlite_shard(std::string path, std::string texts_path, std::int64_t busy_ms) {
+  return std::make_unique<SqliteShard>(std::move(path), std::move(texts_path), busy_ms);
 }
 
 }  // namespace quartet::store

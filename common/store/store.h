@@ -28,6 +28,8 @@
 
 namespace quartet::store {
 
+class TextShelf;
+
 struct DefaultMailbox {
   std::string name;
   std::string special_use;  // "\\Drafts"; "" for none
@@ -249,6 +251,9 @@ class Store {
   virtual Async<AccountMoved> abort_move(std::string account);
   /// Removes what moves have left of an account in the stores it is not in any more: how many messages.
   virtual Async<std::uint64_t> purge_moved(std::string account);
+
+  /// Where an index of texts is kept; null from an engine that keeps none.
+  virtual TextShelf* texts() { return nullptr; }
 
   // --- upkeep ---
 

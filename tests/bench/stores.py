@@ -3,9 +3,12 @@ counts, and stop(). Users are user000, user001, ... at DOMAIN, all with PASSWORD
 import pathlib
 import pwd
 import random
+import re
 import shutil
 import subprocess
 import sys
+import time
+import urllib.request
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
@@ -13,7 +16,7 @@ import with_postgres
 from relays import free_address
 from sites import loopback
 from sites.certificates import Authority
-from sites.process import Process
+from sites.process import Process, wait_until
 from sites.site import Site
 
 DOMAIN = "mail.example"
@@ -28,14 +31,15 @@ class QuartetStore:
     """One mda and one imapd on a store."""
     name = "quartet"
 
-    def __init__(self, directory, binaries, users, more=""):
+    def __init__(self, directory, binaries, users, more="", full_text_index="ON"):
         """`more`: settings of both agents."""
         self._network = loopback.Network()
         self.site = Site(directory / "q", DOMAIN, self._network.address(1),
                          [(f"user{number:03}", PASSWORD) for number in range(users)],
                          overrides={"mda": "limits { transactions: 1000000 connections_per_client: 1000 }\n" + more,
                                     "imapd": "login_in_clear: true\nsessions_per_account: 1000\n"
-                                             "trusted: \"127.0.0.0/8\"\n" + more})
+                                             "trusted: \"127.0.0.0/8\"\n"
+                                             f"full_text_index: {full_text_index}\n" + more})
         self.site.prepare(Authority(directory / "ca"), "127.0.0.1:1")
         self._binaries = binaries.resolve()
         for agent in ("mda", "imapd"):
@@ -50,6 +54,21 @@ class QuartetStore:
         self.site.start_agent("imapd", self._binaries)
         self.reading_pid = self.site.processes["imapd"].pid
 
+    def switch_index_on(self, messages):
+        """The index for searches in texts; gives the seconds from the start of the server until so many are in it."""
+        file = self.site.config_file("imapd")
+        file.write_text(file.read_text().replace("full_text_index: OFF", "full_text_index: ON"))
+        started = time.monotonic()
+        self.restart_reading()
+        # A few may wait for more to come.
+        wait_until(lambda: self._indexed() > messages - 64, 3600, f"{messages} messages in the index")
+        return time.monotonic() - started
+
+    def _indexed(self):
+        with urllib.request.urlopen(f"http://{self.site.endpoint('imapd_metrics')}/metrics", timeout=10) as reply:
+            found = re.search(r"^quartet_imapd_text_index_messages (\S+)$", reply.read().decode(), re.MULTILINE)
+        return float(found[1]) if found else 0
+
     def stop(self):
         self.site.stop()
         self._network.close()
@@ -59,11 +78,11 @@ class QuartetOnPostgres(QuartetStore):
     """The same on a store in a PostgreSQL server of its own, whose work does not count."""
     name = "quartet-postgres"
 
-    def __init__(self, directory, binaries, users):
+    def __init__(self, directory, binaries, users, full_text_index="ON"):
         self._server = with_postgres.server()
         home = directory / "postgres"
         home.mkdir()
-        super().__init__(home, binaries, users, f'store_database: "{self._server.__enter__().conninfo} dbname=postgres"\n')
+        super().__init__(home, binaries, users, f'store_database: "{self._server.__enter__().conninfo} dbname=postgres"\n', full_text_index)
 
     def stop(self):
         super().stop()
@@ -150,7 +169,7 @@ service auth {{
 
 def store_kinds(binaries, users):
     """{name: what makes it of a directory}."""
-    return {**{kind.name: lambda directory, kind=kind: kind(directory, binaries, users)
+    return {**{kind.name: lambda directory, kind=kind: kind(directory, binaries, users, full_text_index="OFF")
                for kind in (QuartetStore, QuartetOnPostgres)},
             **{f"dovecot-{kind}": lambda directory, kind=kind: Dovecot(f"dovecot-{kind}", kind, directory, users)
                for kind in ("sdbox", "mdbox", "maildir")}}
