@@ -176,3 +176,28 @@ TEST_CASE("a store without its index of texts is whole; an account in a new data
   CHECK(f.must(f.store->texts()->segments(again)).empty());
   CHECK(account_of(f, again).covered == 0);
 }
+
+TEST_CASE("of several stores each keeps what is about its accounts; who moves begins anew", "[store][texts]") {
+  const Directory second;
+  Fixture f([&](Options& options) { options.additional.push_back({"other", second.path().string(), ""}); });
+  auto& shelf = *f.store->texts();
+  CHECK(shelf.shards().size() > must_open(test_options(f.directory))->texts()->shards().size());
+  const auto stored = f.deliver(message("one"));
+  f.must(shelf.add(stored.mailbox, some_segment()));
+  f.must(shelf.set_indexed(stored.mailbox, stored.modseq));
+  for (bool done = false; !done;) done = f.must(f.store->move_account({.account = "ann@a.test", .to = "other"})).done;
+  CHECK(f.must(shelf.segments(stored.mailbox)).empty());
+  for (const auto& account : f.must(shelf.accounts(stored.mailbox.shard, kVersion)))
+    CHECK(account.ref.account != stored.mailbox.account);
+  const auto moved = f.inbox();
+  CHECK(moved.shard != stored.mailbox.shard);
+  CHECK(account_of(f, moved).indexed == 0);
+  CHECK(f.must(shelf.messages(moved, 0)).size() == 1);
+  f.must(shelf.add(moved, some_segment()));
+  CHECK(f.must(shelf.segments(moved)).size() == 1);
+  // What it comes back to says nothing of it any more.
+  for (bool done = false; !done;) done = f.must(f.store->move_account({.account = "ann@a.test", .to = "main"})).done;
+  const auto back = f.inbox();
+  CHECK(f.must(shelf.segments(back)).empty());
+  CHECK(account_of(f, back).indexed == 0);
+}
