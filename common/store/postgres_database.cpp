@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "common/base/check.h"
@@ -24,10 +25,10 @@ constexpr std::size_t kMostUnderWay = 1'000;
 // Taken ahead in a transaction; what it does not use is lost.
 constexpr std::int64_t kFirstIds = 4, kMoreIds = 64;
 
-/// Unlike any other, and above 1.
+/// Unlike any other, and above 1. Ids of one millisecond differ in their last bits only, which must stay.
 std::int64_t make_number() {
   const auto id = Id::make();
-  return static_cast<std::int64_t>((id.high() ^ id.low()) >> 2 | 2);
+  return static_cast<std::int64_t>(((id.low() ^ id.high() << 20) & 0x1fff'ffff'ffff'ffff) + 2);
 }
 
 /// Integers of the network's byte order.
@@ -247,9 +248,18 @@ void PostgresDatabase::begin_write(bool durable) {
   send("BEGIN");
   if (!durable) send("SET LOCAL synchronous_commit=off");
   if (turn_ == Turn::kNone) return;
-  prepare("UPDATE writer SET batch=?,seen=now() WHERE id=1 OR id=?").bind(batch_).bind(id_).run();
-  if (changed_rows() == 2 || failed()) return;
-  prepare("INSERT INTO writer(id,batch) VALUES(?,?)").bind(id_).bind(batch_).run();
+  {
+    auto last = prepare("SELECT batch FROM writer WHERE id=1 FOR UPDATE");
+    changed_ = !last.step() || last.integer(0) != committed_;
+  }
+  committed_ = 0;
+  prepare(
+      "INSERT INTO writer(id,batch) VALUES(1,?),(?,?) ON CONFLICT(id) DO UPDATE SET batch=excluded.batch,seen=now()")
+      .bind(batch_)
+      .bind(id_)
+      .bind(batch_)
+      .run();
+  if (std::exchange(cleared_, true)) return;
   execute("DELETE FROM writer WHERE id<>1 AND seen < now() - INTERVAL '2 days'");  // of processes that are no more
 }
 
@@ -258,7 +268,10 @@ bool PostgresDatabase::commit() {
   send("COMMIT");
   const auto ended = settle();
   writing_ = false;
-  if (!failed()) return true;
+  if (!failed()) {
+    committed_ = batch_;
+    return true;
+  }
   if (PQresultStatus(ended.get()) == PGRES_PIPELINE_ABORTED) return false;
   if (connection_->alive()) return true;
   auto lost = take_error();

@@ -28,6 +28,8 @@ class PostgresDatabase final : public Database {
   std::int64_t changed_rows() override;
   std::optional<std::int64_t> object_id() override;
   void begin_write(bool durable) override;
+  /// By what the last batch has left in that row.
+  bool changed_by_others() override { return changed_; }
   /// If the connection is lost before the answer, it is found out whether it was committed.
   bool commit() override;
   void rollback() override;
@@ -61,8 +63,11 @@ class PostgresDatabase final : public Database {
   std::size_t under_way_ = 0;               // statements of the pipeline; 0: there is none
   std::vector<std::int64_t> object_ids_{};  // for this transaction, the last first
   std::int64_t ids_wanted_ = 0;
-  const std::int64_t id_;   // of our row in `writer`
-  std::int64_t batch_ = 0;  // unlike any other
+  const std::int64_t id_;       // of our row in `writer`
+  std::int64_t batch_ = 0;      // unlike any other
+  std::int64_t committed_ = 0;  // the batch before, if it was committed
+  bool changed_ = true;
+  bool cleared_ = false;  // rows of others that are no more
 };
 
 }  // namespace quartet::store
