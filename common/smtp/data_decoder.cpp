@@ -19,18 +19,25 @@ bool has_eight_bit(std::string_view bytes) {
 
 }  // namespace
 
-/// Within a line: copies up to and with its CRLF, or up to the end of the input.
+/// Within a line: copies up to and with a CR, or up to the end of the input; all lines at once of which the next one
+/// has no dot in front.
 void DataDecoder::line(std::string_view input, std::size_t& position, std::string& output) {
   const auto rest = input.substr(position);
-  const auto cr = rest.find('\r');
-  const auto text = rest.substr(0, cr);
-  if (text.find('\n') != std::string_view::npos) bare_ = true;
-  output.append(text);
-  position += text.size();
-  if (cr == std::string_view::npos) return;
-  output += '\r';
-  ++position;
-  state_ = State::kCr;
+  std::size_t begin = 0;
+  std::size_t end = rest.size();
+  for (;;) {
+    const auto cr = rest.find('\r', begin);
+    if (rest.substr(begin, cr - begin).find('\n') != std::string_view::npos) bare_ = true;
+    if (cr == std::string_view::npos) break;
+    const bool plain = cr + 2 < rest.size() && rest[cr + 1] == '\n' && rest[cr + 2] != '.';
+    begin = cr + 2;
+    if (plain) continue;
+    end = cr + 1;
+    state_ = State::kCr;
+    break;
+  }
+  output.append(rest.substr(0, end));
+  position += end;
 }
 
 std::size_t DataDecoder::decode(std::string_view input, std::string& output) {
