@@ -18,7 +18,7 @@ struct Node {
   int message = kNone;  // kNone: a dummy, for a message that is not there
   int parent = kNone;
   bool was_parent = false;  // of some node, at some time
-  std::vector<int> children;
+  std::vector<int> children{};
 };
 
 /// Numbers by texts, of which there are at most as many as it is made for.
