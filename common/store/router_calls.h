@@ -1,5 +1,6 @@
 // How the calls of a Router find their store, and what they do when an account is on its way. For router*.cpp only.
 #pragma once
+#include <algorithm>
 #include <chrono>
 
 #include "common/store/router.h"

@@ -297,9 +297,13 @@ TEST_CASE("a mover that is overtaken cannot take the account away", "[store][mov
     site.deliver(message("behind"));
     CHECK(site.must(site.store->snapshot(other.inbox(kAnn)))->size() == 13);
   } else {
-    if (!moved)
-      CHECK((moved.error().code == ErrorCode::kBusy || moved.error().code == ErrorCode::kCannot ||
-             moved.error().code == ErrorCode::kNoMailbox || moved.error().code == ErrorCode::kCorrupt));
+    if (!moved) {
+      // kExists: the other run has brought it there by now.
+      const std::set<ErrorCode> losing{ErrorCode::kBusy, ErrorCode::kCannot, ErrorCode::kNoMailbox, ErrorCode::kExists,
+                                       ErrorCode::kCorrupt};
+      INFO(to_string(moved.error().code) << ": " << moved.error().detail);
+      CHECK(losing.contains(moved.error().code));
+    }
     CHECK(everything(site) == before);
     CHECK(everything(other) == before);
     site.move("other");
@@ -419,11 +423,11 @@ TEST_CASE("who watches an account is woken when it goes", "[store][move]") {
   fill(site);
   Site other(places);
   const auto inbox = other.inbox(kAnn);
-  const auto watcher = other.store->watch(inbox);
-  site.move("other");
-  const auto woken = other.run([](Watcher& w) -> async::Task<async::Wait> {
-    co_return co_await w.event().wait(async::Deadline::after(std::chrono::seconds(8)));
-  }(*watcher));
+  const auto woken = other.run([](Site& here, Site& mover, MailboxRef ref) -> async::Task<async::Wait> {
+    const auto watcher = here.store->watch(ref);
+    elsewhere_run([&] { mover.move("other"); });
+    co_return co_await watcher->event().wait(async::Deadline::after(std::chrono::seconds(8)));
+  }(other, site, inbox));
   CHECK(woken == async::Wait::kReady);
   CHECK(other.error(other.store->snapshot(inbox)) == ErrorCode::kMoved);
 }
