@@ -224,13 +224,13 @@ async::Task<void> send_batch(Context& context, const FetchPlan& plan, Batch& bat
   }
 }
 
-async::Task<Troubles> fetch_batches(Context& context, const FetchPlan& plan, const Positions& positions) {
+async::Task<void> fetch_batches(Context& context, const FetchPlan& plan, const Positions& positions,
+                                Troubles& troubles) {
   const auto view = context.selected->view();
   Batches batches(*view, plan, positions);
   std::deque<std::unique_ptr<Batch>> ahead;
   std::uint64_t bytes = 0;
   async::TaskGroup reads;
-  Troubles troubles;
   for (bool more = true; more || !ahead.empty();) {
     while (more && (ahead.empty() || (ahead.size() < kAhead && bytes < kBytesAhead))) {
       auto batch = batches.next();
@@ -249,7 +249,6 @@ async::Task<Troubles> fetch_batches(Context& context, const FetchPlan& plan, con
     more = more && !troubles.failed && !context.output.failed();
   }
   co_await reads.join();
-  co_return troubles;
 }
 
 }  // namespace
@@ -269,13 +268,16 @@ Answer fetch(Context& context, const Fetch& command, bool uid) {
   }
   if (command.changed_since) positions = changed_since(*context.selected->view(), *positions, *command.changed_since);
   if (command.partial) positions = part_of(*positions, *command.partial);
+  Troubles troubles;
   if (plan.in_columns()) {
-    Positions left;
-    const auto failed = co_await fetch_known(context, plan, *positions, left);
+    const auto others = [&](Positions left) -> async::Task<void> {
+      co_await fetch_batches(context, plan, left, troubles);
+    };
+    const auto failed = co_await fetch_known(context, plan, *positions, others);
     if (failed) co_return failure(*failed);
-    positions = std::move(left);
+  } else {
+    co_await fetch_batches(context, plan, *positions, troubles);
   }
-  const auto troubles = co_await fetch_batches(context, plan, *positions);
   if (troubles.failed) co_return *troubles.failed;
   if (troubles.not_decoded) co_return Reply::no("A part cannot be decoded", "UNKNOWN-CTE");
   if (troubles.gone) co_return Reply::no("Some of the messages are gone", "EXPUNGEISSUED");

@@ -1,6 +1,7 @@
 #include "imapd/fetch_known.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "imapd/column_reader.h"
 
@@ -18,8 +19,12 @@ async::Task<void> fetch_from_view(Context& context, const FetchPlan& plan, const
 }
 
 async::Task<std::optional<store::StoreError>> fetch_groups(Context& context, const FetchPlan& plan,
-                                                           ColumnReader& reader, Positions& left) {
+                                                           ColumnReader& reader, const FetchOthers& others) {
   const auto view = context.selected->view();
+  Positions left;
+  const auto end_left = [&]() -> async::Task<void> {
+    if (!left.empty()) co_await others(std::exchange(left, {}));
+  };
   while (!context.output.failed()) {
     const auto group = co_await reader.next();
     if (!group) co_return group.error();
@@ -29,12 +34,15 @@ async::Task<std::optional<store::StoreError>> fetch_groups(Context& context, con
       auto source = source_of(*view, positions[place], plan);
       source.columns = *group;
       source.place = place;
-      if (source.in_columns(plan))
-        append_known(context, plan, source);
-      else
+      if (!source.in_columns(plan)) {
         left.push_back({positions[place], positions[place] + 1});
+        continue;
+      }
+      co_await end_left();
+      append_known(context, plan, source);
       if (context.output.full()) co_await context.output.drain();
     }
+    co_await end_left();
   }
   co_return std::nullopt;
 }
@@ -53,14 +61,14 @@ FetchSource source_of(const store::Snapshot& view, std::size_t position, const F
 }
 
 async::Task<std::optional<store::StoreError>> fetch_known(Context& context, const FetchPlan& plan,
-                                                          const Positions& positions, Positions& left) {
+                                                          const Positions& positions, const FetchOthers& others) {
   if (plan.columns.empty()) {
     co_await fetch_from_view(context, plan, positions);
     co_return std::nullopt;
   }
   ColumnReader reader(context, context.selected->view(), plan.columns);
   reader.ask_for(positions);
-  auto failed = co_await fetch_groups(context, plan, reader, left);
+  auto failed = co_await fetch_groups(context, plan, reader, others);
   co_await reader.close();
   co_return failed;
 }

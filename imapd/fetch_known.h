@@ -1,6 +1,7 @@
 // FETCH of what the view and columns have: no message is read, and nothing waits for another.
 #pragma once
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -13,9 +14,11 @@ namespace quartet::imapd {
 
 FetchSource source_of(const store::Snapshot& view, std::size_t position, const FetchPlan& plan);
 
-/// For a plan that is in_columns(). `left`: positions of messages that columns have nothing of, which are not sent. The
-/// error is the store's.
+/// Sends messages, at these positions, that columns have nothing of.
+using FetchOthers = std::function<async::Task<void>(Positions)>;
+/// For a plan that is in_columns(). Answers come in the order of `positions`, also those by `others`. The error is the
+/// store's.
 async::Task<std::optional<store::StoreError>> fetch_known(Context& context, const FetchPlan& plan,
-                                                          const Positions& positions, Positions& left);
+                                                          const Positions& positions, const FetchOthers& others);
 
 }  // namespace quartet::imapd
