@@ -104,7 +104,12 @@ class Session {
       if (!secured) co_return;
     }
     say(fmt::format("* OK [CAPABILITY {}] {} ready", capabilities(context_), context_.options.hostname));
-    while (!over_) co_await next();
+    while (!over_) {
+      co_await next();
+      if (!idling_) continue;
+      auto reply = co_await idle(context_, input_);
+      co_await end_idle(std::move(reply));
+    }
     co_await context_.output.flush();
     log::debug("imap.disconnected", {{"account", context_.account}, {"peer", context_.peer}});
   }
@@ -222,7 +227,7 @@ class Session {
   }
 
   /// A client that waits for "+" before it sends a message can be told beforehand that there is no room for it.
-  async::Task<void> on_literal(LiteralRequest literal) {
+  [[gnu::noinline]] async::Task<void> on_literal(LiteralRequest literal) {
     if (literal.message && !context_.account.empty()) {
       const auto room = co_await context_.store().check_quota(context_.account, literal.size);
       // Where it goes is not known yet, and in the account of another there may be room.
@@ -242,7 +247,8 @@ class Session {
     say("+ Go on");
   }
 
-  async::Task<void> on_raw(RawCommand raw) {
+  // Not inlined: the frame of next() would have room for it also while it waits for the client.
+  [[gnu::noinline]] async::Task<void> on_raw(RawCommand raw) {
     auto command = parse_command(std::move(raw), {.utf8 = context_.enabled.utf8});
     if (!command) co_return on_parse_error(command.error());
     note(*command);
@@ -262,14 +268,29 @@ class Session {
     begin_command();
     const bool may_go_on = co_await look_again(command->tag);
     if (!may_go_on) co_return;
+    // A client is in IDLE for hours: nothing of the command but its tag is kept for so long.
+    if (command->name == "IDLE") {
+      idling_ = std::move(command->tag);
+      co_return;
+    }
     auto reply = co_await perform(*command);
     if (!was_in && !context_.account.empty()) on_logged_in();
+    co_await finish(*command, std::move(reply));
+  }
+
+  [[gnu::noinline]] async::Task<void> end_idle(Reply reply) {
+    const Command command{.tag = *std::exchange(idling_, std::nullopt), .name = "IDLE", .arguments = {}};
+    co_await finish(command, std::move(reply));
+  }
+
+  /// What there is to say once a command has been carried out.
+  [[gnu::noinline]] async::Task<void> finish(const Command& command, Reply reply) {
     if (input_.end() != Input::End::kNone) co_return on_input_end();
-    co_await update(*command);
+    co_await update(command);
     if (context_.expunged && context_.enabled.qresync && context_.selected)
       reply.code = fmt::format("HIGHESTMODSEQ {}", context_.selected->view()->highest_modseq());
     tell_limit(context_.limited, reply, context_.output.text());
-    answer(command->tag, reply);
+    answer(command.tag, reply);
     co_await end_command();
   }
 
@@ -414,10 +435,7 @@ class Session {
     const Command& command;
 
     static Answer now(Reply reply) { co_return reply; }
-    Answer operator()(const NoArguments&) const {
-      if (command.name == "IDLE") return idle(context, input);
-      return now(simple());
-    }
+    Answer operator()(const NoArguments&) const { return now(simple()); }
     Answer operator()(const Login& a) const { return login(context, a); }
     Answer operator()(const Authenticate& a) const { return authenticate(context, input, a); }
     Answer operator()(const Id& a) const { return now(identify(a)); }
@@ -534,6 +552,7 @@ class Session {
   std::unique_ptr<net::Stream> stream_;
   Context context_;
   Input input_;
+  std::optional<std::string> idling_;         // the tag of an IDLE that is to begin
   std::optional<CommandReader::Event> held_;  // came behind STOREs that were taken together
   int bad_in_row_ = 0;
   std::uint64_t room_ = 0;  // taken from the budget

@@ -339,6 +339,26 @@ TEST_CASE("quota holds in the transaction that would break it", "[store]") {
   CHECK(f.must(f.store->quota(kAnn)).bytes == text.size() * 2);
 }
 
+TEST_CASE("bytes that a mailbox names several times go with the last name", "[store]") {
+  Fixture f;
+  Stored stored;
+  for (int n = 0; n < 3; ++n) stored = f.deliver("Subject: " + std::to_string(n) + "\r\n\r\n");
+  const auto inbox = stored.mailbox;
+  CHECK(f.must(f.store->copy(inbox, {{2, 2}}, inbox)).uids.size() == 1);
+  CHECK(f.must(f.store->copy(inbox, {{1, 4}}, inbox)).uids.size() == 4);
+  // Of 1 and 3 one name is left, of 2 there are two of four.
+  CHECK(f.must(f.store->remove_messages(inbox, {{1, 4}})).uids.size() == 4);
+  CHECK(f.must(f.store->gc()).objects_released == 0);
+  const auto view = f.must(f.store->snapshot(inbox));
+  REQUIRE(view->size() == 4);
+  for (std::size_t n = 0; n < view->size(); ++n) f.must(f.store->read(inbox, (*view)[n].object));
+  CHECK(f.must(f.store->remove_messages(inbox, {{5, 7}})).uids.size() == 3);
+  CHECK(f.must(f.store->gc()).objects_released == 2);
+  f.must(f.store->read(inbox, (*view)[3].object));
+  CHECK(f.must(f.store->remove_messages(inbox, {{8, 8}})).uids.size() == 1);
+  CHECK(f.must(f.store->gc()).objects_released == 1);
+}
+
 TEST_CASE("snapshots share what did not change and follow every change", "[store]") {
   Fixture f;
   const auto inbox = f.inbox();
