@@ -105,8 +105,9 @@ std::string_view ColumnBlock::text(std::size_t row) const {
 }
 
 std::size_t ColumnBlock::row_of(std::uint32_t uid, std::size_t from) const {
-  // Who asks for one message after the other finds it at the next row.
-  if (from < uids_.size() && uids_[from] >= uid) return from;
+  // Who asks for one message after the other finds it here, or at the next row.
+  for (std::size_t near = 0; near < 2 && from < uids_.size(); ++near, ++from)
+    if (uids_[from] >= uid) return from;
   const auto begin = uids_.begin() + static_cast<std::ptrdiff_t>(std::min(from, uids_.size()));
   return static_cast<std::size_t>(std::lower_bound(begin, uids_.end(), uid) - uids_.begin());
 }

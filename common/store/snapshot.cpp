@@ -16,6 +16,9 @@ Snapshot::Snapshot(Head head, Blocks blocks) : head_(std::move(head)), blocks_(s
 }
 
 std::size_t Snapshot::block_of(std::size_t position) const {
+  // Most blocks are full.
+  const auto guess = position / kBlockSize;
+  if (guess + 1 < starts_.size() && starts_[guess] <= position && position < starts_[guess + 1]) return guess;
   const auto after = std::upper_bound(starts_.begin(), starts_.end(), position);
   return static_cast<std::size_t>(after - starts_.begin()) - 1;
 }
