@@ -106,7 +106,9 @@ Truth Matcher::match_header(const Node& node, const Candidate& candidate) const 
     if (!node.needle.empty()) return truth(node.needle.in_mapped(value));
     if (!value.empty()) return Truth::kYes;
   }
-  if (candidate.columns == nullptr && candidate.headers == nullptr && candidate.text == nullptr) return Truth::kUnknown;
+  if (candidate.columns == nullptr && candidate.headers == nullptr && candidate.text == nullptr &&
+      candidate.filter == nullptr)
+    return Truth::kUnknown;
   const auto name = field_of(*node.key);
   const auto stored = stored_field(name);
   const auto* const headers = headers_of(candidate);
