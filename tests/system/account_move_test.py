@@ -13,14 +13,15 @@ import tempfile
 import unittest
 
 import harness
-from sites.process import Process, wait_until
+import mbsync
+import second_imapd
+from sites.process import wait_until
 from sites.reader import Reader
 
 sys.path[:0] = [str(pathlib.Path(__file__).parents[1] / part) for part in ("fault", "support")]
 import traffic
 import with_postgres
 
-SECOND = {"imap": 10243, "imaps": 11093, "pop3": 10210, "pop3s": 11095}  # ports of the other imapd
 LETTERS = 3_000 if harness.FULL else 1_200
 
 
@@ -37,27 +38,11 @@ class AccountMove(harness.SitesTestCase):
         cls.options = {"overrides": {"b": {"mda": stores, "imapd": stores}}}
         super().setUpClass()
         cls.site, cls.user = cls.pair.b, cls.pair.b.users[1]
-        cls.second = cls.start_second()
-
-    @classmethod
-    def start_second(cls):
-        """Another imapd on the same stores: a process that nobody tells of the move."""
-        site = cls.site
-        text = site.config_file("imapd").read_text()
-        for service, port in SECOND.items():
-            text = text.replace(f'"{site.endpoint(service)}"', f'"{site.address}:{port}"')
-        text = text.replace("imapd.control", "imapd2.control")
-        text = text.replace(f'"{site.endpoint("imapd_metrics")}"', f'"{site.address}:10184"')
-        site.config_file("imapd2").write_text(text)
-        process = Process("imapd2@b", [harness.BIN / "imapd", "--config", site.config_file("imapd2")],
-                          site.directory / "log" / "imapd2.log")
-        process.start()
-        cls.addClassCleanup(process.stop)
-        process.wait_for_endpoints([f"{site.address}:{SECOND['imap']}"])
-        return process
+        # A process that nobody tells of the move.
+        cls.addClassCleanup(second_imapd.start(cls.site, harness.BIN, elsewhere=False).stop)
 
     def second_reader(self):
-        reader = Reader(self.site.address, SECOND["imap"], timeout=60)
+        reader = Reader(self.site.address, second_imapd.PORTS["imap"], timeout=60)
         self.addCleanup(self._close, reader)
         reader.starttls(self.tls())
         reader.login(self.user.address, self.user.password)
@@ -113,35 +98,7 @@ class AccountMove(harness.SitesTestCase):
 
     def mbsync(self, home):
         if not (home / "mbsyncrc").exists():
-            (home / "local").mkdir()
-            path = home / "mbsyncrc"
-            path.write_text(f"""
-IMAPAccount quartet
-Host {self.site.address}
-Port {self.site.port("imap")}
-User {self.user.address}
-Pass {self.user.password}
-SSLType STARTTLS
-SystemCertificates no
-CertificateFile {self.site.certificate}
-
-IMAPStore far
-Account quartet
-
-MaildirStore near
-Path {home}/local/
-Inbox {home}/local/INBOX
-SubFolders Verbatim
-
-Channel all
-Far :far:
-Near :near:
-Patterns *
-Create Both
-Expunge Both
-SyncState *
-""")
-            path.chmod(0o600)
+            mbsync.configure(home, self.site, self.user)
         self.run_program("mbsync", "-c", home / "mbsyncrc", "-a", timeout=300)
         # A message that is fetched anew gets another name.
         return set(mailbox.Maildir(home / "local" / "INBOX", create=False).keys())

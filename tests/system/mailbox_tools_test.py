@@ -8,6 +8,7 @@ import select
 import time
 import unittest
 
+import mbsync
 from harness import FULL, SitesTestCase, as_bytes
 from sites import letter
 from sites.process import wait_until
@@ -29,41 +30,10 @@ class MailboxTools(SitesTestCase):
         path.chmod(0o600)
         return path
 
-    def mbsync_config(self, home, site, account):
-        """All mailboxes of the account and those below `home`/local are kept the same."""
-        (home / "local").mkdir()
-        # mbsync 1.4 compares no IP addresses: it is given the server's own certificate to recognise.
-        return self.private_file(home, "mbsyncrc", f"""
-IMAPAccount quartet
-Host {site.address}
-Port {site.port("imap")}
-User {account.address}
-Pass {account.password}
-SSLType STARTTLS
-SystemCertificates no
-CertificateFile {site.certificate}
-
-IMAPStore far
-Account quartet
-
-MaildirStore near
-Path {home}/local/
-Inbox {home}/local/INBOX
-SubFolders Verbatim
-
-Channel all
-Far :far:
-Near :near:
-Patterns *
-Create Both
-Expunge Both
-SyncState *
-""")
-
     def test_mbsync_both_ways(self):
         site, account, sent = self.arrived(0)
         home = self.scratch()
-        config = self.mbsync_config(home, site, account)
+        config = mbsync.configure(home, site, account)
         self.run_program("mbsync", "-c", config, "-a")
         box = mailbox.Maildir(home / "local" / "INBOX", create=False)
         found = [message for message in box if message["Message-ID"] == sent["Message-ID"]]
@@ -106,7 +76,7 @@ SyncState *
     def test_mbsync_on_many_messages(self):
         site, account = self.pair.b, self.pair.b.users[1]
         home = self.scratch()
-        config = self.mbsync_config(home, site, account)
+        config = mbsync.configure(home, site, account)
         box = home / "local" / "Many"
         for part in ("cur", "new", "tmp"):
             (box / part).mkdir(parents=True)
