@@ -136,6 +136,8 @@ class Promises:
         for number, (what, _) in self.open.items():
             if what == "expunge" and number not in where:
                 self.gone.add(number)
+            elif what == "expunge":
+                self.flags[number] = where[number][1].flags  # it may have got as far as \Deleted
             elif what == "move" and where[number][0] == "Moved":
                 self.moved.add(number)
             elif what == "flags":
@@ -147,7 +149,8 @@ class PowerFailure(KillTestCase):
     @classmethod
     def prepare(cls):
         move = functools.partial(re.sub, r'store: "(.*)/store"', r'store: "\1/disk/store"')
-        return {"mda": move, "imapd": move}
+        # A session that has sent its thousand would be told to come anew.
+        return {"mda": lambda text: move(text) + "limits { transactions: 1000000 }\n", "imapd": move}
 
     def setUp(self):
         super().setUp()
