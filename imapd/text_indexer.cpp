@@ -25,7 +25,7 @@ bool contains(const std::vector<store::ObjectId>& objects, store::ObjectId objec
 
 std::int64_t make_owner() {
   const auto id = Id::make();
-  return static_cast<std::int64_t>((id.high() ^ id.low()) >> 2 | 1);
+  return static_cast<std::int64_t>(((id.low() ^ id.high() << 20) & 0x1fff'ffff'ffff'ffff) + 1);
 }
 
 }  // namespace

@@ -21,6 +21,16 @@ void count_flags(Status& status, std::uint64_t flags, int by) {
   if ((flags & flag::kDeleted) != 0) add(status.deleted);
 }
 
+/// A message that goes, in what its mailbox and its account count.
+void count_out(AccountRow& account, MailboxRow& mailbox, const MessageRow& message) {
+  --mailbox.status.messages;
+  if (message.uid > mailbox.recent_uid) --mailbox.status.recent;
+  mailbox.status.size -= message.size;
+  count_flags(mailbox.status, message.flags, -1);
+  account.used_bytes -= std::min<std::uint64_t>(account.used_bytes, message.size);
+  account.used_messages -= account.used_messages > 0 ? 1 : 0;
+}
+
 /// Calls `function` with the first and the last of numbers that follow one another, for all of them: one statement then
 /// does for many rows. A number that is there twice is in two runs.
 template <typename F>
@@ -389,12 +399,7 @@ void Transaction::forget_message(AccountRow& account, MailboxRow& mailbox, const
   // Without a message it may still be named by one that is copied later; see finish_incoming() for what is not.
   database_.prepare("UPDATE object SET refs=refs-1 WHERE id=?").bind(message.object).run();
   account.dirty = mailbox.dirty = true;
-  --mailbox.status.messages;
-  if (message.uid > mailbox.recent_uid) --mailbox.status.recent;
-  mailbox.status.size -= message.size;
-  count_flags(mailbox.status, message.flags, -1);
-  account.used_bytes -= std::min<std::uint64_t>(account.used_bytes, message.size);
-  account.used_messages -= account.used_messages > 0 ? 1 : 0;
+  count_out(account, mailbox, message);
 }
 
 std::uint64_t Transaction::expunge(AccountRow& account, MailboxRow& mailbox, const std::vector<MessageRow>& messages) {
@@ -417,12 +422,7 @@ std::uint64_t Transaction::expunge(AccountRow& account, MailboxRow& mailbox, con
   };
   for (const MessageRow& message : messages) {
     objects.push_back(message.object);
-    --mailbox.status.messages;
-    if (message.uid > mailbox.recent_uid) --mailbox.status.recent;
-    mailbox.status.size -= message.size;
-    count_flags(mailbox.status, message.flags, -1);
-    account.used_bytes -= std::min<std::uint64_t>(account.used_bytes, message.size);
-    account.used_messages -= account.used_messages > 0 ? 1 : 0;
+    count_out(account, mailbox, message);
     if (message.uid > range.last + 1) {
       end_range();
       range.first = message.uid;
