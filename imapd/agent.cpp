@@ -44,7 +44,7 @@ Agent::Agent(SettingsPtr settings)
     : first_(settings),
       latest_(settings),
       settings_(settings),
-      passwords_(processors()),
+      passwords_(processors(), service::remembered_for(settings->config.login_limits())),
       budget_(settings->memory),
       columns_(most_columns()) {}
 

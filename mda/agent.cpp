@@ -31,7 +31,7 @@ Agent::Agent(SettingsPtr settings)
       latest_(settings),
       settings_(settings),
       budget_(settings->memory),
-      passwords_(kPasswordThreads) {}
+      passwords_(kPasswordThreads, service::remembered_for(settings->config.sieve().login_limits())) {}
 
 service::Status Agent::bind(async::LoopThreads& loops) {
   service::Acceptor::Options options;

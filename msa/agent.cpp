@@ -32,7 +32,8 @@ Agent::Agent(SettingsPtr settings)
       latest_(std::move(settings)),
       current_(latest_),
       budget_(latest_->memory),
-      passwords_(std::max(1U, std::thread::hardware_concurrency())) {}
+      passwords_(std::max(1U, std::thread::hardware_concurrency()),
+                 service::remembered_for(latest_->config.login_limits())) {}
 
 service::Status Agent::bind(async::LoopThreads& loops) {
   service::Acceptor::Options options;

@@ -52,7 +52,7 @@ service::Status Agent::bind(async::LoopThreads& loops) {
       loops, acceptor_options(), [this](std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener) {
         return serve(std::move(stream), listener);
       });
-  passwords_ = std::make_unique<service::Passwords>(1);
+  passwords_ = std::make_unique<service::Passwords>(1, service::remembered_for(latest_->config.login_limits()));
   auto guard = service::LoginGuard::open(service::login_limits(latest_->config.login_limits()));
   if (!guard) return std::unexpected("login_limits: " + guard.error());
   guard_ = *std::move(guard);

@@ -29,6 +29,12 @@ Secret decoy(const directory::Directory& directory) {
   return kNoHash;
 }
 
+/// All that the directory has of it.
+std::string text_of(const Secret& secret) {
+  if (const auto* const hash = std::get_if<std::string>(&secret)) return *hash;
+  return sasl::to_string(std::get<sasl::ScramVerifier>(secret));
+}
+
 bool fits(const Secret& secret, const std::string& password) {
   if (const auto* const hash = std::get_if<std::string>(&secret)) return crypto::verify_password(password, *hash);
   return sasl::fits(std::get<sasl::ScramVerifier>(secret), password);
@@ -55,9 +61,14 @@ async::Task<Login> Passwords::authenticate(directory::DirectoryPtr directory, sa
   auto* const password = std::get_if<sasl::Password>(&claim.evidence);
   if (password == nullptr) co_return kRefused;  // hashes prove nothing of CRAM-MD5
   auto secret = account != nullptr ? secret_of(*account) : decoy(*directory);
+  // Of nobody nothing is remembered, but it is looked for all the same.
+  const auto login = account != nullptr ? std::string_view(account->login) : std::string_view();
+  auto proof = memory_.remembers() ? memory_.proof(login, text_of(secret), password->text) : std::string();
+  if (memory_.knows(login, proof, std::chrono::steady_clock::now()) && account != nullptr) co_return account;
   const bool good = co_await async::offload(
       pool_, [&text = password->text, secret = std::move(secret)] { return fits(secret, text); });
   if (!good || account == nullptr) co_return kRefused;
+  memory_.remember(account->login, std::move(proof), std::chrono::steady_clock::now());
   if (upgrades_.wants(*directory, *account)) {
     pool_.submit(
         [directory, account, text = std::move(password->text)] { HashUpgrades::run(*directory, *account, text); });

@@ -12,6 +12,7 @@
 #include "common/sasl/server.h"
 #include "common/service/hash_upgrades.h"
 #include "common/service/login_failure.h"
+#include "common/service/login_memory.h"
 #include "common/service/tokens.h"
 
 namespace quartet::service {
@@ -26,11 +27,13 @@ using Login = std::expected<const directory::Account*, LoginFailure>;
 
 class Passwords {
  public:
-  explicit Passwords(std::size_t threads, std::chrono::milliseconds pause = kLoginPause)
-      : pause_(pause), pool_("password", threads), token_pool_("token", kTokenThreads) {}
+  /// `remembered_for`: see LoginMemory.
+  Passwords(std::size_t threads, std::chrono::seconds remembered_for, std::chrono::milliseconds pause = kLoginPause)
+      : memory_(remembered_for), pause_(pause), pool_("password", threads), token_pool_("token", kTokenThreads) {}
 
   /// Takes as long for users who do not exist, so that time does not tell which do. Resumes on the caller's loop. A
-  /// hash that is to be upgraded is, after that. `tokens` check tokens; null: none are taken.
+  /// password that was verified lately is known again without its hash; a hash that is to be upgraded is, after a
+  /// verification. `tokens` check tokens; null: none are taken.
   async::Task<Login> authenticate(directory::DirectoryPtr directory, sasl::Claim claim,
                                   std::shared_ptr<Tokens> tokens = nullptr);
   std::chrono::milliseconds pause() const { return pause_; }
@@ -40,6 +43,7 @@ class Passwords {
   async::Task<std::expected<void, LoginFailure>> check_token(std::shared_ptr<Tokens> tokens, std::string text,
                                                              std::string& login);
 
+  LoginMemory memory_;
   HashUpgrades upgrades_;
   std::chrono::milliseconds pause_;
   // These go first: their threads use what is above.

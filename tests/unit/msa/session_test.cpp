@@ -61,7 +61,7 @@ struct Fixture {
   SettingsPtr settings;
   service::Current<Settings> current;
   service::ByteBudget budget{1u << 20};
-  service::Passwords passwords{1, std::chrono::milliseconds(1)};
+  service::Passwords passwords{1, std::chrono::seconds(0), std::chrono::milliseconds(1)};
   std::unique_ptr<service::LoginGuard> guard = *service::LoginGuard::open({});
   std::vector<spool::NewMessage> kept;
   service::IntakeOptions intake;

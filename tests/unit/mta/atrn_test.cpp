@@ -139,7 +139,7 @@ struct Provider {
   Site site;
   SettingsPtr settings;
   service::Current<Settings> current;
-  service::Passwords passwords{1, std::chrono::milliseconds(1)};
+  service::Passwords passwords{1, std::chrono::seconds(0), std::chrono::milliseconds(1)};
   std::unique_ptr<service::LoginGuard> guard = *service::LoginGuard::open({});
   std::unique_ptr<spool::Spool> spool;
   std::unique_ptr<relay::Relay> relay;
