@@ -9,16 +9,18 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <netinet/tcp.h>
-#include <poll.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <fstream>
-#include <memory>
+#include <iterator>
 #include <random>
 #include <string>
 #include <string_view>
@@ -46,10 +48,21 @@ std::vector<std::string> read_messages(const char* path) {
   return messages;
 }
 
+/// The octets that follow a line which ends in "{N}"; 0 if it ends otherwise.
+std::size_t literal_after(std::string_view line) {
+  const auto open = line.rfind('{');
+  std::size_t octets = 0;
+  if (!line.ends_with('}') || open == std::string_view::npos) return 0;
+  std::from_chars(line.data() + open + 1, line.data() + line.size(), octets);
+  return octets;
+}
+
 struct Load {
   sockaddr_in server{};
+  int events = ::epoll_create1(0);
   std::string login, password, mailbox;
   std::vector<std::string> texts;
+  std::vector<char> buffer = std::vector<char>(256 * 1024);
   std::mt19937 random{1};
   std::uint64_t commands = 0;
   bool over = false;
@@ -61,21 +74,28 @@ class Client {
  public:
   explicit Client(Load& load) : load_(load) { connect(); }
 
-  int socket() const { return socket_; }
   bool finished() const { return socket_ < 0; }
 
   /// Takes what has come; a tagged reply leads to the next command.
   void on_readable() {
-    char buffer[64 * 1024];
-    const auto count = ::read(socket_, buffer, sizeof buffer);
+    auto& buffer = load_.buffer;
+    const auto count = ::read(socket_, buffer.data(), buffer.size());
     if (count <= 0) fail("the server closed a connection");
-    input_.append(buffer, static_cast<std::size_t>(count));
-    std::size_t start = 0;
-    for (std::size_t end; (end = input_.find("\r\n", start)) != std::string::npos; start = end + 2) {
-      on_line(std::string_view(input_.data() + start, end - start));
-      if (finished()) return;
+    std::string_view rest(buffer.data(), static_cast<std::size_t>(count));
+    if (!input_.empty()) rest = input_.append(rest);
+    for (;;) {
+      const auto skipped = std::min(literal_, rest.size());
+      literal_ -= skipped;
+      rest.remove_prefix(skipped);
+      const auto end = literal_ > 0 ? std::string_view::npos : rest.find("\r\n");
+      if (end == std::string_view::npos) break;
+      const auto line = rest.substr(0, end);
+      rest.remove_prefix(end + 2);
+      literal_ = literal_after(line);
+      on_line(line);
+      if (step_ == Step::kGreeting || finished()) return;
     }
-    input_.erase(0, start);
+    input_ = std::string(rest);
   }
 
  private:
@@ -100,8 +120,11 @@ class Client {
     ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (::connect(socket_, reinterpret_cast<const sockaddr*>(&load_.server), sizeof load_.server) != 0)
       fail(fmt::format("connect: {}", std::strerror(errno)));
+    epoll_event wanted{.events = EPOLLIN, .data = {.ptr = this}};
+    if (::epoll_ctl(load_.events, EPOLL_CTL_ADD, socket_, &wanted) != 0) fail("epoll_ctl");
     step_ = Step::kGreeting;
     input_.clear();
+    literal_ = 0;
     exists_ = 0;
   }
 
@@ -146,10 +169,9 @@ class Client {
         return number == 0 || exists_ < 30 ? "" : fmt::format("STORE {} +FLAGS (\\Deleted)", number);
       case Step::kExpunge:
         return "EXPUNGE";
-      case Step::kAppend: {
-        const auto& text = load_.texts[load_.pick(load_.texts.size())];
-        return fmt::format("APPEND {} {{{}+}}\r\n{}", load_.mailbox, text.size(), text);
-      }
+      case Step::kAppend:
+        message_ = load_.texts[load_.pick(load_.texts.size())];
+        return fmt::format("APPEND {} {{{}+}}\r\n", load_.mailbox, message_.size());
       default:
         return "LOGOUT";
     }
@@ -164,20 +186,30 @@ class Client {
         return;
       }
       step_ = static_cast<Step>(static_cast<int>(step_) + 1);
-      auto text = command();
+      message_ = {};
+      const auto text = command();
       if (text.empty()) continue;
       tag_ = fmt::format("zq{}", ++number_);
-      text = fmt::format("{} {}\r\n", tag_, text);
-      if (::send(socket_, text.data(), text.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(text.size()))
-        fail("a command could not be sent");
-      return;
+      return send(fmt::format("{} {}", tag_, text), message_);
     }
+  }
+
+  void send(const std::string& text, std::string_view message) {
+    const auto part = [](std::string_view octets) { return iovec{const_cast<char*>(octets.data()), octets.size()}; };
+    iovec parts[] = {part(text), part(message), part("\r\n")};
+    msghdr whole{};
+    whole.msg_iov = parts;
+    whole.msg_iovlen = std::size(parts);
+    const auto sent = ::sendmsg(socket_, &whole, MSG_NOSIGNAL);
+    if (sent != static_cast<ssize_t>(text.size() + message.size() + 2)) fail("a command could not be sent");
   }
 
   Load& load_;
   int socket_ = -1;
   Step step_ = Step::kGreeting;
   std::string tag_, input_;
+  std::string_view message_;  // that the command brings
+  std::size_t literal_ = 0;   // octets of it that are still to come
   std::uint64_t number_ = 0;
   std::size_t exists_ = 0;
 };
@@ -188,20 +220,18 @@ double run(Load& load, std::size_t count, double seconds) {
   for (std::size_t n = 0; n < count; ++n) clients.emplace_back(load);
   const auto began = Clock::now();
   const auto elapsed = [began] { return std::chrono::duration<double>(Clock::now() - began).count(); };
-  for (;;) {
+  for (auto left = count; left > 0;) {
     load.over = elapsed() >= seconds;
-    std::vector<pollfd> polled;
-    std::vector<Client*> who;
-    for (auto& client : clients)
-      if (!client.finished()) {
-        polled.push_back({client.socket(), POLLIN, 0});
-        who.push_back(&client);
-      }
-    if (polled.empty()) return elapsed();
-    if (::poll(polled.data(), polled.size(), 60'000) <= 0) fail("the server does not answer");
-    for (std::size_t n = 0; n < polled.size(); ++n)
-      if (polled[n].revents != 0) who[n]->on_readable();
+    epoll_event ready[128];
+    const int number = ::epoll_wait(load.events, ready, std::size(ready), 60'000);
+    if (number <= 0) fail("the server does not answer");
+    for (int n = 0; n < number; ++n) {
+      auto& client = *static_cast<Client*>(ready[n].data.ptr);
+      client.on_readable();
+      if (client.finished()) --left;
+    }
   }
+  return elapsed();
 }
 
 }  // namespace
