@@ -48,10 +48,11 @@ Selected::Selected(store::Store& store, const Enabled& enabled, store::Located m
 
 async::Task<store::Result<void>> Selected::open() {
   watcher_ = store_.watch(info_.ref);
-  if (claims_recent()) co_await claim_recent();
   auto view = co_await store_.snapshot(info_.ref);
   if (!view) co_return std::unexpected(std::move(view.error()));
   view_ = *std::move(view);
+  // Of messages that the view does not show yet, the client hears when it does.
+  if (claims_recent() && view_->head().recent > 0) co_await claim_recent();
   if (read_only_ && own_) {
     // RFC 3501 section 6.3.2: EXAMINE shows \Recent and takes it from nobody. They are the newest messages.
     const auto status = co_await store_.status(info_.ref);
@@ -122,7 +123,8 @@ void Selected::append_opening(std::string& out) const {
 }
 
 async::Task<store::Result<void>> Selected::refresh(Refresh how, std::string& out) {
-  if (!how.always && !stale_ && !watcher_->event().is_set()) co_return store::Result<void>();
+  const bool owed = held_back_ && how.expunges == Expunges::kTold;
+  if (!how.always && !stale_ && !owed && !watcher_->event().is_set()) co_return store::Result<void>();
   const auto older = view_;
   auto newer = std::move(how.view);
   // What is known already may be older than what a hint told of: then that has still to be looked at.
@@ -134,9 +136,10 @@ async::Task<store::Result<void>> Selected::refresh(Refresh how, std::string& out
     stale_ = false;
     newer = *std::move(asked);
   }
+  held_back_ = false;
   if (how.expunges == Expunges::kKept) {
     auto kept = store::keep_expunged(*older, newer);
-    stale_ = stale_ || kept->size() != newer->size();
+    held_back_ = kept->size() != newer->size();
     newer = std::move(kept);
   }
   if (newer == older) co_return store::Result<void>();

@@ -87,7 +87,8 @@ class Selected {
   store::UidSet saved_;
   SearchContexts contexts_;
   std::uint32_t first_new_ = store::kMaxUid;
-  bool stale_ = false;  // expunges were kept, or the store could not be asked
+  bool stale_ = false;      // the store could not be asked
+  bool held_back_ = false;  // expunges were kept
 };
 
 }  // namespace quartet::imapd

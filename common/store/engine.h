@@ -16,6 +16,7 @@
 #include "common/store/hub.h"
 #include "common/store/shard.h"
 #include "common/store/snapshot_cache.h"
+#include "common/store/snapshot_reads.h"
 #include "common/store/store.h"
 #include "common/store/text_shelf.h"
 
@@ -154,6 +155,7 @@ class Engine final : public Store {
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<LimitsKnown> limits_known_;  // of mailboxes, by shard
   SnapshotCache snapshots_;
+  SnapshotReads snapshot_reads_{snapshots_};
 
   std::mutex accounts_mutex_;
   std::unordered_map<std::string, std::int64_t, ascii::Hash, std::equal_to<>> account_ids_;

@@ -147,8 +147,7 @@ UidSet vanished_since(Database& database, std::int64_t mailbox, std::uint64_t mo
 Store::Async<SnapshotPtr> Engine::snapshot(MailboxRef mailbox) {
   Shard* const home = shard(mailbox);
   if (home == nullptr) co_return no_mailbox();
-  co_return co_await read_from<SnapshotPtr>(*pool_, *home,
-                                            [&](Database& database) { return snapshots_.get(database, mailbox); });
+  co_return co_await snapshot_reads_.get(*pool_, *home, mailbox);
 }
 
 Store::Async<Changes> Engine::changes(MailboxRef mailbox, std::uint64_t since_modseq) {

@@ -119,6 +119,7 @@ SnapshotPtr keep_expunged(const Snapshot& older, const SnapshotPtr& newer) {
       blocks.push_back(block);
       continue;
     }
+    open->reserve(open->size() + block->size() + delta.expunged.size());
     for (const Entry& entry : *block) {
       while (missing() < entry.uid) open->push_back(older[*expunged++]);
       open->push_back(entry);

@@ -1,0 +1,73 @@
+#include <atomic>
+
+#include "common/async/loop_threads.h"
+#include "common/async/run_on.h"
+#include "common/async/task_group.h"
+#include "helpers.h"
+
+using namespace quartet;
+using namespace quartet::store;
+
+namespace {
+
+/// Changes the mailbox and looks at it, again and again. Every view must have what was changed before it was asked for.
+async::Task<void> change_and_look(Store& store, MailboxRef mailbox, std::uint32_t uid, std::atomic<int>& bad) {
+  for (int n = 0; n < 40; ++n) {
+    FlagChange change;
+    change.mode = n % 2 == 0 ? FlagMode::kAdd : FlagMode::kRemove;
+    change.flags = flag::kSeen;
+    const auto stored = co_await store.store_flags(mailbox, UidSet{{uid, uid}}, change);
+    const auto view = co_await store.snapshot(mailbox);
+    const auto position = view ? (*view)->find(uid) : std::nullopt;
+    const bool seen = position && ((**view)[*position].flags & flag::kSeen) != 0;
+    if (!stored || !position || seen != (n % 2 == 0)) ++bad;
+  }
+}
+
+async::Task<void> change_all(Store& store, MailboxRef mailbox, std::uint32_t first, std::uint32_t count,
+                             std::atomic<int>& bad) {
+  async::TaskGroup group;
+  for (std::uint32_t n = 0; n < count; ++n) group.spawn(change_and_look(store, mailbox, first + n, bad));
+  co_await group.join();
+}
+
+async::Task<void> on_two_loops(async::LoopThreads& threads, Store& store, MailboxRef mailbox, std::uint32_t each,
+                               std::atomic<int>& bad) {
+  async::TaskGroup group;
+  group.spawn(async::run_on(threads[0], change_all(store, mailbox, 1, each, bad)));
+  group.spawn(async::run_on(threads[1], change_all(store, mailbox, 1 + each, each, bad)));
+  co_await group.join();
+}
+
+async::Task<void> look(Store& store, MailboxRef mailbox, std::vector<ErrorCode>& errors) {
+  const auto view = co_await store.snapshot(mailbox);
+  if (!view) errors.push_back(view.error().code);
+}
+
+async::Task<void> look_at_once(Store& store, MailboxRef mailbox, int count, std::vector<ErrorCode>& errors) {
+  async::TaskGroup group;
+  for (int n = 0; n < count; ++n) group.spawn(look(store, mailbox, errors));
+  co_await group.join();
+}
+
+}  // namespace
+
+TEST_CASE("every view has what was changed before it was asked for, however many ask", "[store]") {
+  Fixture fixture;
+  constexpr std::uint32_t kEach = 10;
+  for (std::uint32_t n = 0; n < 2 * kEach; ++n) fixture.deliver(message(std::to_string(n)));
+  const auto inbox = fixture.inbox();
+  std::atomic<int> bad = 0;
+  async::LoopThreads threads(2);
+  fixture.run(on_two_loops(threads, *fixture.store, inbox, kEach, bad));
+  CHECK(bad == 0);
+}
+
+TEST_CASE("all who ask for a mailbox that is gone are told so", "[store]") {
+  Fixture fixture;
+  const auto ref = fixture.must(fixture.store->create("ann@a.test", "Going", "")).ref;
+  fixture.must(fixture.store->remove("ann@a.test", "Going"));
+  std::vector<ErrorCode> errors;
+  fixture.run(look_at_once(*fixture.store, ref, 20, errors));
+  CHECK(errors == std::vector<ErrorCode>(20, ErrorCode::kNoMailbox));
+}
