@@ -51,15 +51,13 @@ Result<Copied> copy_rows(Transaction& transaction, MailboxRef from, const UidSet
   const auto flags = map_flags(transaction, *source_account, *target_account, messages);
   if (!flags) return std::unexpected(StoreError{ErrorCode::kTooManyKeywords, target_account->name});
   const std::uint64_t modseq = transaction.next_modseq(*target_account, *target);
-  std::vector<ObjectId> objects;
+  const std::uint32_t first = transaction.copy_messages(*target_account, *target, from.mailbox, messages, modseq);
   for (std::size_t n = 0; n < messages.size(); ++n) {
     MessageRow copy = messages[n];
-    copy.flags = (*flags)[n];
-    copy.modseq = modseq;
-    objects.push_back(copy.object);
-    result.uids.emplace_back(messages[n].uid, transaction.insert_message(*target_account, *target, copy));
+    copy.uid = first + static_cast<std::uint32_t>(n);
+    if ((*flags)[n] != copy.flags) transaction.update_flags(*target, copy, (*flags)[n], modseq);
+    result.uids.emplace_back(messages[n].uid, copy.uid);
   }
-  transaction.share_objects(std::move(objects));
   if (moves) result.expunge_modseq = transaction.expunge(*source_account, *source, messages);
   return result;
 }

@@ -104,13 +104,7 @@ Result<bool> remove_one(Transaction& transaction, const std::string& account_nam
 void move_everything(Transaction& transaction, AccountRow& account, MailboxRow& from, MailboxRow& to) {
   const auto messages = read_messages(transaction.database(), from.id, {{1, kMaxUid - 1}});
   const std::uint64_t modseq = transaction.next_modseq(account, to);
-  std::vector<ObjectId> objects;
-  for (MessageRow message : messages) {
-    message.modseq = modseq;
-    transaction.insert_message(account, to, message);
-    objects.push_back(message.object);
-  }
-  transaction.share_objects(std::move(objects));
+  transaction.copy_messages(account, to, from.id, messages, modseq);
   transaction.expunge(account, from, messages);
 }
 

@@ -21,6 +21,15 @@ void count_flags(Status& status, std::uint64_t flags, int by) {
   if ((flags & flag::kDeleted) != 0) add(status.deleted);
 }
 
+/// A message that comes, in what its mailbox and its account count, but for whether it is recent.
+void count_in(AccountRow& account, MailboxRow& mailbox, const MessageRow& message) {
+  ++mailbox.status.messages;
+  mailbox.status.size += message.size;
+  count_flags(mailbox.status, message.flags, +1);
+  account.used_bytes += message.size;
+  ++account.used_messages;
+}
+
 /// A message that goes, in what its mailbox and its account count.
 void count_out(AccountRow& account, MailboxRow& mailbox, const MessageRow& message) {
   --mailbox.status.messages;
@@ -344,13 +353,44 @@ std::uint32_t Transaction::insert_message(AccountRow& account, MailboxRow& mailb
       .bind(message.internaldate)
       .bind(now_)
       .run();
-  ++mailbox.status.messages;
   ++mailbox.status.recent;
-  mailbox.status.size += message.size;
-  count_flags(mailbox.status, message.flags, +1);
-  account.used_bytes += message.size;
-  ++account.used_messages;
+  count_in(account, mailbox, message);
   return uid;
+}
+
+void Transaction::insert_copies(MailboxRow& mailbox, std::int64_t from, UidRange uids, std::uint64_t modseq) {
+  database_
+      .prepare(
+          "INSERT INTO message(mailbox,uid,object,modseq,flags,size,internaldate,save_date) "
+          "SELECT CAST(? AS BIGINT),uid+CAST(? AS BIGINT),object,CAST(? AS BIGINT),flags,size,internaldate,"
+          "CAST(? AS BIGINT) FROM message WHERE mailbox=? AND uid BETWEEN ? AND ?")
+      .bind(mailbox.id)
+      .bind(static_cast<std::int64_t>(mailbox.status.uidnext) - uids.first)
+      .bind(modseq)
+      .bind(now_)
+      .bind(from)
+      .bind(uids.first)
+      .bind(uids.last)
+      .run();
+  const std::uint32_t count = uids.last - uids.first + 1;
+  mailbox.status.uidnext += count;
+  mailbox.status.recent += count;
+}
+
+std::uint32_t Transaction::copy_messages(AccountRow& account, MailboxRow& mailbox, std::int64_t from,
+                                         const std::vector<MessageRow>& messages, std::uint64_t modseq) {
+  const std::uint32_t first = mailbox.status.uidnext;
+  account.dirty = mailbox.dirty = true;
+  std::vector<ObjectId> objects;
+  for (std::size_t begin = 0, n = 0; n < messages.size(); ++n) {
+    objects.push_back(messages[n].object);
+    count_in(account, mailbox, messages[n]);
+    if (n + 1 < messages.size() && messages[n + 1].uid == messages[n].uid + 1) continue;
+    insert_copies(mailbox, from, {messages[begin].uid, messages[n].uid}, modseq);
+    begin = n + 1;
+  }
+  share_objects(std::move(objects));
+  return first;
 }
 
 void Transaction::update_flags(MailboxRow& mailbox, const MessageRow& before, std::uint64_t flags,
@@ -386,12 +426,8 @@ void Transaction::put_message(AccountRow& account, MailboxRow& mailbox, const Me
       .bind(save_date)
       .run();
   share_objects({message.object});
-  ++mailbox.status.messages;
   if (message.uid > mailbox.recent_uid) ++mailbox.status.recent;
-  mailbox.status.size += message.size;
-  count_flags(mailbox.status, message.flags, +1);
-  account.used_bytes += message.size;
-  ++account.used_messages;
+  count_in(account, mailbox, message);
 }
 
 void Transaction::forget_message(AccountRow& account, MailboxRow& mailbox, const MessageRow& message) {

@@ -78,6 +78,10 @@ class Transaction {
 
   /// Inserts with the mailbox's next UID, counts it everywhere, gives the UID.
   std::uint32_t insert_message(AccountRow& account, MailboxRow& mailbox, MessageRow message);
+  /// Inserts copies of ascending `messages` of the mailbox `from`, with its next UIDs, which follow one another; shares
+  /// their objects, counts them, gives the first UID.
+  std::uint32_t copy_messages(AccountRow& account, MailboxRow& mailbox, std::int64_t from,
+                              const std::vector<MessageRow>& messages, std::uint64_t modseq);
   void update_flags(MailboxRow& mailbox, const MessageRow& before, std::uint64_t flags, std::uint64_t modseq);
   /// Deletes ascending `messages`, logs them as expunged with one mod-sequence, gives that.
   std::uint64_t expunge(AccountRow& account, MailboxRow& mailbox, const std::vector<MessageRow>& messages);
@@ -104,6 +108,7 @@ class Transaction {
   AccountRow* create_account(std::string_view name);
   AccountRow* insert_account(std::string_view name);
   AccountRow* admit(AccountRow* row);
+  void insert_copies(MailboxRow& mailbox, std::int64_t from, UidRange uids, std::uint64_t modseq);
   void inherit_rights(const AccountRow& account, const MailboxRow& row);
 
   Database& database_;

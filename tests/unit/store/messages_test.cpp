@@ -236,6 +236,39 @@ TEST_CASE("copy and move keep flags and date and give the map of UIDs", "[store]
   CHECK(f.must(f.store->copy(inbox, {{50, 60}}, other)).uids.empty());
 }
 
+TEST_CASE("copies of scattered messages are counted and have their bytes", "[store]") {
+  Fixture f;
+  const auto inbox = f.inbox();
+  const auto target = GENERATE(true, false) ? inbox : f.must(f.store->create(kAnn, "Other", "")).ref;
+  for (int n = 1; n <= 7; ++n)
+    f.deliver(message(std::to_string(n)), kAnn, n % 2 == 0 ? flag::kSeen : n == 5 ? flag::kDeleted : 0);
+  f.must(f.store->remove_messages(inbox, {{3, 3}}));
+  const auto before = f.must(f.store->status(target));
+  const auto copied = f.must(f.store->copy(inbox, {{1, 5}, {7, 7}}, target));
+  const std::vector<std::uint32_t> sources = {1, 2, 4, 5, 7};
+  const auto view = f.must(f.store->snapshot(target));
+  REQUIRE(copied.uids.size() == sources.size());
+  for (std::size_t n = 0; n < sources.size(); ++n) {
+    CHECK(copied.uids[n] == std::pair{sources[n], before.uidnext + static_cast<std::uint32_t>(n)});
+    const auto& entry = (*view)[before.messages + n];
+    CHECK(entry.uid == copied.uids[n].second);
+    CHECK(entry.modseq == view->highest_modseq());
+    CHECK(*f.must(f.store->read(target, entry.object)) == message(std::to_string(sources[n])));
+  }
+  const auto after = f.must(f.store->status(target));
+  CHECK(after.recent == before.recent + 5);
+  CHECK(after.deleted == before.deleted + 1);
+  CHECK(after.unseen == before.unseen + 3);
+  CHECK(f.must(f.store->recount(kAnn)) == 0);
+  // The bytes go with the last of those that share them.
+  f.must(f.store->remove_messages(inbox, {{1, 7}}));
+  f.must(f.store->gc());
+  CHECK(*f.must(f.store->read(target, (*view)[before.messages].object)) == message("1"));
+  f.must(f.store->remove_messages(target, {{before.uidnext, after.uidnext - 1}}));
+  f.must(f.store->gc());
+  CHECK(f.error(f.store->read(target, (*view)[before.messages].object)) == ErrorCode::kNoMessage);
+}
+
 TEST_CASE("each message is recent for exactly one session", "[store]") {
   Fixture f;
   const auto inbox = f.inbox();

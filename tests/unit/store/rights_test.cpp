@@ -186,6 +186,24 @@ TEST_CASE("messages go to an account of another shard, and only rows are written
   CHECK(f.must(f.store->quota(kAnn)).messages == 0);
 }
 
+TEST_CASE("keywords of copies are those of their account, by name", "[store]") {
+  Fixture f([](Options& options) { options.shards = 1; });
+  const auto ann = f.inbox(kAnn);
+  const auto bob = f.inbox(kBob);
+  f.must(f.store->append(bob, {{std::make_shared<const std::string>(message("own")), 0, {"$later"}, std::nullopt}}));
+  f.must(f.store->append(ann, {{std::make_shared<const std::string>(message("one")), 0, {"$work"}, std::nullopt},
+                               {std::make_shared<const std::string>(message("two")), flag::kSeen, {}, std::nullopt},
+                               {std::make_shared<const std::string>(message("three")), 0, {"$later"}, std::nullopt}}));
+  CHECK(f.must(f.store->copy(ann, {{1, 3}}, bob)).uids.back() == std::pair<std::uint32_t, std::uint32_t>{3, 4});
+  const auto view = f.must(f.store->snapshot(bob));
+  REQUIRE(view->size() == 4);
+  CHECK(view->keywords() == std::vector<std::string>{"$later", "$work"});
+  CHECK((*view)[1].flags == std::uint64_t{1} << (kFirstKeywordBit + 1));
+  CHECK((*view)[2].flags == flag::kSeen);
+  CHECK((*view)[3].flags == std::uint64_t{1} << kFirstKeywordBit);
+  CHECK(f.must(f.store->recount(kBob)) == 0);
+}
+
 TEST_CASE("an account of another shard that is full takes none of them", "[store]") {
   Fixture f([](Options& options) {
     options.quota = [](std::string_view login) { return QuotaLimit{0, login == kAnn ? 0U : 1U}; };
