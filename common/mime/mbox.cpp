@@ -63,6 +63,16 @@ std::size_t empty_line_at_end(std::string_view text) {
   return 0;
 }
 
+void add_line(std::string& out, std::string_view line) {
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  if (line.starts_with('>') || line.starts_with('F')) {
+    const auto from = std::min(line.find_first_not_of('>'), line.size());
+    if (line.substr(from).starts_with(kFrom)) out += '>';
+  }
+  out += line;
+  out += '\n';
+}
+
 }  // namespace
 
 std::string MboxWriter::begin(std::string_view sender, WallTime received) {
@@ -70,30 +80,28 @@ std::string MboxWriter::begin(std::string_view sender, WallTime received) {
   return postmark_line(sender, received) + "\n";
 }
 
-void MboxWriter::add_line(std::string& out) {
-  if (line_.ends_with('\r')) line_.pop_back();
-  const auto from = std::min(line_.find_first_not_of('>'), line_.size());
-  if (std::string_view(line_).substr(from).starts_with(kFrom)) out += '>';
-  out += line_;
-  out += '\n';
-  line_.clear();
-}
-
 std::string MboxWriter::add(std::string_view bytes) {
   std::string out;
   out.reserve(bytes.size() + bytes.size() / 64);
   for (;;) {
     const auto end = bytes.find('\n');
-    line_ += bytes.substr(0, end);
-    if (end == std::string_view::npos) return out;
-    add_line(out);
+    if (end == std::string_view::npos) break;
+    if (line_.empty()) {
+      add_line(out, bytes.substr(0, end));
+    } else {
+      add_line(out, line_ += bytes.substr(0, end));
+      line_.clear();
+    }
     bytes.remove_prefix(end + 1);
   }
+  line_ += bytes;
+  return out;
 }
 
 std::string MboxWriter::end() {
   std::string out;
-  if (!line_.empty()) add_line(out);
+  if (!line_.empty()) add_line(out, line_);
+  line_.clear();
   return out + '\n';
 }
 

@@ -20,7 +20,6 @@ class MboxWriter {
   std::string end();
 
  private:
-  void add_line(std::string& out);
   std::string line_;  // begun, without its end
 };
 

@@ -40,6 +40,15 @@ bool lock_for_reading(const File& file) {
   return true;
 }
 
+FileStamp stamp_of(const struct stat& status) {
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  // File systems' clocks tick in milliseconds, or in a second at the worst.
+  const auto changed = status.st_ctim.tv_sec * kSecond + status.st_ctim.tv_nsec;
+  const auto now = to_micros(wall_now()) * 1000;
+  return {status.st_dev, status.st_ino, static_cast<std::uint64_t>(status.st_size), changed,
+          changed < now - 2 * kSecond};
+}
+
 }  // namespace
 
 std::unexpected<std::string> system_error(std::string_view what, std::string_view path) {
@@ -108,20 +117,20 @@ Outcome<MappedFile> MappedFile::open(const std::string& path) {
   if (::fstat(file.get(), &status) != 0) return system_error("stat", path);
   if (!S_ISREG(status.st_mode)) return std::unexpected("not a regular file: " + path);
   const auto size = static_cast<std::size_t>(status.st_size);
-  if (size == 0) return MappedFile(std::move(file), nullptr, 0);
+  if (size == 0) return MappedFile(std::move(file), nullptr, stamp_of(status));
   void* const address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
   if (address == MAP_FAILED) return system_error("map", path);
   (void)::madvise(address, size, MADV_SEQUENTIAL);
-  return MappedFile(std::move(file), address, size);
+  return MappedFile(std::move(file), address, stamp_of(status));
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
     : file_(std::move(other.file_)),
       address_(std::exchange(other.address_, nullptr)),
-      size_(std::exchange(other.size_, 0)) {}
+      stamp_(std::exchange(other.stamp_, {})) {}
 
 MappedFile::~MappedFile() {
-  if (address_ != nullptr) ::munmap(address_, size_);
+  if (address_ != nullptr) ::munmap(address_, stamp_.size);
 }
 
 }  // namespace quartet::transfer

@@ -1,5 +1,6 @@
 // Reading what is in files and directories of others. All of it blocks; errors are texts for people.
 #pragma once
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,17 @@ bool is_directory(const std::string& path);
 /// The text of an errno, with what was tried.
 std::unexpected<std::string> system_error(std::string_view what, std::string_view path);
 
+/// What a file was when it was opened. Where two are equal and the first is settled, nothing has been written between.
+struct FileStamp {
+  std::uint64_t device = 0, inode = 0, size = 0;
+  std::int64_t changed = 0;  // nanoseconds; nobody can set them
+  bool settled = false;      // no later change can bear the same time
+
+  bool is_unchanged(const FileStamp& now) const {
+    return settled && device == now.device && inode == now.inode && size == now.size && changed == now.changed;
+  }
+};
+
 /// A file that is mapped into memory, and locked against writers that ask for a lock by fcntl.
 class MappedFile {
  public:
@@ -38,13 +50,15 @@ class MappedFile {
   ~MappedFile();
   MappedFile(MappedFile&& other) noexcept;
   MappedFile& operator=(MappedFile&&) = delete;
-  std::string_view bytes() const { return {static_cast<const char*>(address_), size_}; }
+  std::string_view bytes() const { return {static_cast<const char*>(address_), stamp_.size}; }
+  const FileStamp& stamp() const { return stamp_; }
 
  private:
-  MappedFile(File file, void* address, std::size_t size) : file_(std::move(file)), address_(address), size_(size) {}
+  MappedFile(File file, void* address, const FileStamp& stamp)
+      : file_(std::move(file)), address_(address), stamp_(stamp) {}
   File file_;
   void* address_;
-  std::size_t size_;
+  FileStamp stamp_;
 };
 
 }  // namespace quartet::transfer

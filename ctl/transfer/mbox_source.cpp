@@ -12,6 +12,7 @@
 #include "common/mime/mbox.h"
 #include "ctl/transfer/local_files.h"
 #include "ctl/transfer/maildir_files.h"
+#include "ctl/transfer/parallel.h"
 
 namespace quartet::transfer {
 namespace {
@@ -27,9 +28,34 @@ bool is_mbox_field(const mime::Field& field) {
 /// What the c-client library puts first into a file to note things there, and shows to nobody.
 bool is_internal(std::string_view content) { return mime::Header(content).find("X-IMAP") != nullptr; }
 
-std::string key_of(std::string_view content) {
-  const auto digest = crypto::hash(crypto::Digest::kSha256, without_mbox_fields(content));
+std::string key_of(std::string_view content, const mime::Header& header) {
+  std::string storage;
+  const auto digest = crypto::hash(crypto::Digest::kSha256, without_mbox_fields(content, header, storage));
   return hex_encode(std::string_view(digest).substr(0, kKeyOctets));
+}
+
+Message message_in(std::string_view content, const mime::Header& header, WallTime time) {
+  std::string storage;
+  return {std::make_shared<const std::string>(mime::mbox_message(without_mbox_fields(content, header, storage))), time};
+}
+
+/// The message of an item of a file that has not changed since it was found there.
+Message unchanged_message(std::string_view file, const Item& item) {
+  const auto rest = file.substr(item.offset);
+  const auto line = rest.substr(0, rest.find('\n'));
+  const auto content = rest.substr(std::min(line.size() + 1, rest.size()), item.size);
+  const auto postmark = mime::parse_postmark_line(line.substr(0, line.size() - (line.ends_with('\r') ? 1 : 0)));
+  return message_in(content, mime::Header(content), postmark ? postmark->time : WallTime{});
+}
+
+/// The same of any file; nullopt: it is not there any more.
+std::optional<Message> find_message(std::string_view file, const Item& item) {
+  const auto rest = file.substr(std::min<std::size_t>(item.offset, file.size()));
+  const auto found = mime::MboxReader(rest).next();
+  if (!found) return std::nullopt;
+  const mime::Header header(found->content);
+  if (key_of(found->content, header) != item.key.substr(0, 2 * kKeyOctets)) return std::nullopt;
+  return message_in(found->content, header, found->postmark.time);
 }
 
 class MboxSource final : public Source {
@@ -40,11 +66,11 @@ class MboxSource final : public Source {
     co_return co_await async::offload(pool_, [this] { return find_folders(); });
   }
   async::Task<Outcome<std::vector<Item>>> items(Folder& folder) override {
-    co_return co_await async::offload(pool_, [&folder] { return find_items(folder); });
+    co_return co_await async::offload(pool_, [this, &folder] { return find_items(folder); });
   }
   async::Task<Outcome<std::vector<std::optional<Message>>>> read(const Folder& folder,
                                                                  std::vector<const Item*> items) override {
-    co_return co_await async::offload(pool_, [&folder, &items] { return read_items(folder, items); });
+    co_return co_await async::offload(pool_, [this, &folder, &items] { return read_items(folder, items); });
   }
 
  private:
@@ -90,46 +116,47 @@ class MboxSource final : public Source {
     return {};
   }
 
-  static Outcome<std::vector<Item>> find_items(const Folder& folder) {
+  Outcome<std::vector<Item>> find_items(const Folder& folder) {
     const auto file = MappedFile::open(folder.place);
     if (!file) return std::unexpected(file.error());
-    std::vector<Item> items;
-    std::unordered_map<std::string, std::size_t> seen;  // the same message may be there several times
+    stamps_[folder.place] = file->stamp();
+    std::vector<mime::MboxReader::Item> found;
     mime::MboxReader reader(file->bytes());
-    while (const auto found = reader.next()) {
-      if (items.empty() && is_internal(found->content)) continue;
-      auto key = key_of(found->content);
-      if (const auto times = seen[key]++; times > 0) key += "." + std::to_string(times);
-      items.push_back({std::move(key), mbox_flags(found->content), found->content.size(), "", found->offset});
-    }
+    while (const auto one = reader.next())
+      if (!found.empty() || !is_internal(one->content)) found.push_back(*one);
+    std::vector<Item> items(found.size());
+    in_parallel(found.size(), [&](std::size_t n) {
+      const auto content = found[n].content;
+      const mime::Header header(content);
+      items[n] = {key_of(content, header), mbox_flags(header), content.size(), "", found[n].offset};
+    });
+    std::unordered_map<std::string, std::size_t> seen;  // the same message may be there several times
+    for (auto& item : items)
+      if (const auto times = seen[item.key]++; times > 0) item.key += "." + std::to_string(times);
     return items;
   }
 
-  static Outcome<std::vector<std::optional<Message>>> read_items(const Folder& folder,
-                                                                 const std::vector<const Item*>& items) {
+  Outcome<std::vector<std::optional<Message>>> read_items(const Folder& folder, const std::vector<const Item*>& items) {
     const auto file = MappedFile::open(folder.place);
     if (!file) return std::unexpected(file.error());
-    std::vector<std::optional<Message>> messages;
-    for (const auto* item : items) {
-      const auto rest = file->bytes().substr(std::min<std::size_t>(item->offset, file->bytes().size()));
-      const auto found = mime::MboxReader(rest).next();
-      if (!found || key_of(found->content) != item->key.substr(0, 2 * kKeyOctets))
-        return std::unexpected(folder.place + ": somebody changed it meanwhile");
-      messages.push_back(
-          Message{std::make_shared<const std::string>(mime::mbox_message(without_mbox_fields(found->content))),
-                  found->postmark.time});
-    }
+    const bool unchanged = stamps_[folder.place].is_unchanged(file->stamp());
+    std::vector<std::optional<Message>> messages(items.size());
+    in_parallel(items.size(), [&](std::size_t n) {
+      messages[n] = unchanged ? unchanged_message(file->bytes(), *items[n]) : find_message(file->bytes(), *items[n]);
+    });
+    if (std::ranges::any_of(messages, [](const auto& message) { return !message; }))
+      return std::unexpected(folder.place + ": somebody changed it meanwhile");
     return messages;
   }
 
   const std::string path_;
   async::ThreadPool& pool_;
+  std::unordered_map<std::string, FileStamp> stamps_;  // of the files when their items were found, by path
 };
 
 }  // namespace
 
-Flags mbox_flags(std::string_view message) {
-  const mime::Header header(message);
+Flags mbox_flags(const mime::Header& header) {
   Flags flags;
   if (header.text("Status").contains('R')) flags.system |= store::flag::kSeen;
   for (const char letter : header.text("X-Status")) {
@@ -143,17 +170,16 @@ Flags mbox_flags(std::string_view message) {
   return flags;
 }
 
-std::string without_mbox_fields(std::string_view message) {
-  const mime::Header header(message);
-  std::string out;
-  out.reserve(message.size());
+std::string_view without_mbox_fields(std::string_view message, const mime::Header& header, std::string& storage) {
   std::size_t from = 0;
   for (const auto& field : header.fields()) {
     if (!is_mbox_field(field)) continue;
-    out += message.substr(from, field.offset - from);
+    if (storage.empty()) storage.reserve(message.size());
+    storage += message.substr(from, field.offset - from);
     from = field.offset + field.raw.size();
   }
-  return out += message.substr(from);
+  if (from == 0) return message;
+  return storage += message.substr(from);
 }
 
 Outcome<std::unique_ptr<Source>> open_mbox(std::string path, async::ThreadPool& pool) {

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "common/async/thread_pool.h"
+#include "common/mime/header.h"
 #include "ctl/transfer/source.h"
 
 namespace quartet::transfer {
@@ -15,8 +16,9 @@ namespace quartet::transfer {
 Outcome<std::unique_ptr<Source>> open_mbox(std::string path, async::ThreadPool& pool);
 
 /// The flags that the fields Status, X-Status and X-Keywords tell, of a message or of an item of an mbox.
-Flags mbox_flags(std::string_view message);
-/// A message without the fields that only an mbox needs.
-std::string without_mbox_fields(std::string_view message);
+Flags mbox_flags(const mime::Header& header);
+/// A message without the fields that only an mbox needs: itself if it has none, else a copy in `storage`, which is
+/// empty before.
+std::string_view without_mbox_fields(std::string_view message, const mime::Header& header, std::string& storage);
 
 }  // namespace quartet::transfer

@@ -15,9 +15,13 @@
 #include "ctl/new_file.h"
 #include "ctl/transfer/local_files.h"
 #include "ctl/transfer/mbox_source.h"
+#include "ctl/transfer/parallel.h"
 
 namespace quartet::transfer {
 namespace {
+
+constexpr std::size_t kAtOnce = 32;           // messages for one write
+constexpr std::uint64_t kUnnoted = 64 << 20;  // so much at the most is written again after a crash
 
 std::string status_fields(const Flags& flags) {
   const auto has = [&flags](std::uint64_t bit) { return (flags.system & bit) != 0; };
@@ -34,8 +38,8 @@ std::string status_fields(const Flags& flags) {
   return fields;
 }
 
-std::string sender_of(std::string_view message) {
-  const auto text = mime::Header(message).text("Return-Path");
+std::string sender_of(const mime::Header& header) {
+  const auto text = header.text("Return-Path");
   const auto address = ascii::trim(text);
   return address.size() > 2 && address.front() == '<' && address.back() == '>'
              ? std::string(address.substr(1, address.size() - 2))
@@ -73,18 +77,28 @@ class MboxTarget final : public Target {
   Outcome<bool> has(const Outgoing& message) override { return message.uid <= now_.uid; }
 
   Outcome<void> write(const std::vector<Outgoing>& messages) override {
-    std::string text;
-    for (const auto& message : messages) text += mbox_part(message);
-    if (auto written = write_all(file_, text, file_path_); !written) return std::unexpected(written.error().detail);
-    if (auto synced = sync(file_, file_path_); !synced) return std::unexpected(synced.error().detail);
+    std::vector<std::string> texts((messages.size() + kAtOnce - 1) / kAtOnce);
+    in_parallel(texts.size(), [&](std::size_t n) {
+      const auto begin = n * kAtOnce;
+      for (auto at = begin; at < std::min(begin + kAtOnce, messages.size()); ++at) texts[n] += mbox_part(messages[at]);
+    });
+    auto offset = now_.offset;
+    for (const auto& text : texts) {
+      if (auto written = write_all(file_, text, file_path_); !written) return std::unexpected(written.error().detail);
+      offset += text.size();
+    }
+    // The disk begins with it now, so that there is little to wait for later; what fails here fails there again.
+    (void)::sync_file_range(file_.get(), static_cast<off_t>(now_.offset), static_cast<off_t>(offset - now_.offset),
+                            SYNC_FILE_RANGE_WRITE);
     now_.uid = messages.back().uid;
-    now_.offset += text.size();
-    return note();
+    now_.offset = offset;
+    return now_.offset - noted_ < kUnnoted ? Outcome<void>() : keep_written();
   }
 
   Outcome<void> end() override {
+    auto kept = file_.is_open() && noted_ < now_.offset ? keep_written() : Outcome<void>();
     file_ = File();
-    return {};
+    return kept;
   }
 
   Outcome<void> finish(const std::vector<std::string>& subscribed) override {
@@ -116,13 +130,24 @@ class MboxTarget final : public Target {
     return true;
   }
 
+  /// What was written is on disk, and then said to be there.
+  Outcome<void> keep_written() {
+    if (auto synced = sync(file_, file_path_); !synced) {
+      file_ = File();  // another sync would not tell what was lost
+      return std::unexpected(synced.error().detail);
+    }
+    return note();
+  }
+
   Outcome<void> note() {
+    noted_ = now_.offset;
     const auto line = fmt::format("at {} {} {} {}\n", now_.uidvalidity, now_.uid, now_.offset, as_word(mailbox_));
     return state_.add(line);
   }
 
   Outcome<void> go_on(const Reached& reached) {
     now_ = reached;
+    noted_ = now_.offset;
     if (auto opened = open_file(0); !opened) return opened;
     // What came behind is of a batch that was cut off, and comes again.
     if (::ftruncate(file_.get(), static_cast<off_t>(now_.offset)) != 0) return system_error("truncate", file_path_);
@@ -152,16 +177,19 @@ class MboxTarget final : public Target {
   std::map<std::string, Reached> reached_;
   std::string mailbox_, file_path_;
   Reached now_;
+  std::uint64_t noted_ = 0;  // of now_.offset, what a later run knows of
   File file_;
 };
 
 }  // namespace
 
 std::string mbox_part(const Outgoing& message) {
+  const mime::Header header(*message.bytes);
+  std::string storage;
   mime::MboxWriter writer;
-  auto out = writer.begin(sender_of(*message.bytes), message.internaldate);
+  auto out = writer.begin(sender_of(header), message.internaldate);
   out += status_fields(message.flags);
-  out += writer.add(without_mbox_fields(*message.bytes));
+  out += writer.add(without_mbox_fields(*message.bytes, header, storage));
   return out += writer.end();
 }
 

@@ -24,8 +24,8 @@ class Target {
   virtual Outcome<void> begin(const std::string& mailbox, std::uint32_t uidvalidity) = 0;
   /// Whether an earlier run has brought the message. Where the target can, its flags are made what they are now.
   virtual Outcome<bool> has(const Outgoing& message) = 0;
-  /// On disk when it returns.
   virtual Outcome<void> write(const std::vector<Outgoing>& messages) = 0;
+  /// After errors too. What was written is on disk when it returns.
   virtual Outcome<void> end() = 0;
   /// After all mailboxes: these are subscribed to.
   virtual Outcome<void> finish(const std::vector<std::string>& subscribed) = 0;

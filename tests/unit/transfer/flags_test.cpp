@@ -57,7 +57,9 @@ TEST_CASE("the order that Dovecot keeps", "[transfer]") {
 TEST_CASE("fields that only an mbox has", "[transfer]") {
   const std::string message =
       "X-IMAPbase: 1 2\nSubject: x\nStatus: RO\nX-Status: AFD\nX-Keywords: work  $a   \nX-UID: 3\n\nStatus: R\n";
-  CHECK(to_text(mbox_flags(message)) == "FRST $a work");
-  CHECK(without_mbox_fields(message) == "Subject: x\n\nStatus: R\n");
-  CHECK(to_text(mbox_flags("Subject: x\n\n")) == "-");
+  const mime::Header header(message);
+  CHECK(to_text(mbox_flags(header)) == "FRST $a work");
+  std::string storage;
+  CHECK(without_mbox_fields(message, header, storage) == "Subject: x\n\nStatus: R\n");
+  CHECK(to_text(mbox_flags(mime::Header("Subject: x\n\n"))) == "-");
 }

@@ -1,6 +1,8 @@
 // Import from mbox files, export to them.
 #include "common/mime/mbox.h"
 
+#include "ctl/transfer/local_files.h"
+#include "ctl/transfer/mbox_source.h"
 #include "tests/unit/transfer/helpers.h"
 
 using namespace quartet;
@@ -115,4 +117,40 @@ TEST_CASE("an mbox that was cut off is gone on with", "[transfer]") {
   write_file(site.path("out"), state);
   REQUIRE(site.run(out) == 0);
   CHECK(read_file(site.path("one")) == whole + whole);
+}
+
+TEST_CASE("an mbox that changes while it is imported", "[transfer]") {
+  Site site;
+  const auto path = site.path("box").string();
+  write_file(path, kBox);
+  async::Loop loop;
+  async::ThreadPool pool("files", 1);
+  const auto source = open_mbox(path, pool);
+  REQUIRE(source);
+  auto folders = loop.block_on((*source)->folders());
+  REQUIRE(folders);
+  const auto items = loop.block_on((*source)->items(folders->front()));
+  REQUIRE(items);
+  REQUIRE(items->size() == 3);
+  const std::vector<const Item*> wanted = {&(*items)[0], &(*items)[2]};
+  const auto read = [&] { return loop.block_on((*source)->read(folders->front(), wanted)); };
+  // Mail has come, and nothing else is another.
+  write_file(path, kBox + "From c@c.test Tue Nov 14 22:13:33 2023\nSubject: 3\n\nz\n");
+  const auto messages = read();
+  REQUIRE(messages);
+  CHECK(*(*messages)[0]->bytes == "Subject: 1\r\n\r\nFrom x\r\n");
+  CHECK(*(*messages)[1]->bytes == "Subject: 2\r\n\r\ny\r\n");
+  auto other = kBox;
+  other[other.rfind('y')] = 'z';
+  write_file(path, other);
+  CHECK(read().error() == path + ": somebody changed it meanwhile");
+}
+
+TEST_CASE("only a file whose time of change is past is known not to have changed", "[transfer]") {
+  const FileStamp then = {.device = 1, .inode = 2, .size = 3, .changed = 4, .settled = true};
+  CHECK(then.is_unchanged(then));
+  CHECK_FALSE(FileStamp{1, 2, 3, 4, false}.is_unchanged(then));
+  CHECK_FALSE(then.is_unchanged({1, 2, 3, 5, true}));
+  CHECK_FALSE(then.is_unchanged({1, 2, 4, 4, true}));
+  CHECK_FALSE(then.is_unchanged({1, 3, 3, 4, true}));
 }
