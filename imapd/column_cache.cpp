@@ -89,6 +89,12 @@ void Column::append(std::string& out, const mime::StoredHeaders& headers) const 
   }
 }
 
+void ColumnBlock::reserve(std::size_t messages, std::size_t octets) {
+  uids_.reserve(messages);
+  ends_.reserve(messages);
+  text_.reserve(octets);
+}
+
 void ColumnBlock::add(std::uint32_t uid, std::string_view text) {
   text_ += text;
   end_of(uid);
@@ -122,7 +128,7 @@ std::size_t ColumnBlock::octets() const {
 }
 
 void ColumnBlock::shrink() {
-  text_.shrink_to_fit();
+  if (text_.capacity() - text_.size() > text_.size() / 8) text_.shrink_to_fit();
   uids_.shrink_to_fit();
   ends_.shrink_to_fit();
 }

@@ -49,6 +49,8 @@ struct Column {
 /// Texts of messages, ascending by UID. Immutable once it is shared.
 class ColumnBlock {
  public:
+  /// For so many messages and about so many octets of texts.
+  void reserve(std::size_t messages, std::size_t octets);
   /// Of higher UIDs than all before.
   void add(std::uint32_t uid, std::string_view text);
   /// The same in two steps: the text is what is appended to this one meanwhile.
@@ -62,7 +64,8 @@ class ColumnBlock {
   std::size_t row_of(std::uint32_t uid, std::size_t from = 0) const;
   bool has(std::uint32_t uid) const;
   std::size_t octets() const;
-  /// No more is added.
+  std::size_t text_octets() const { return text_.size(); }
+  /// No more is added: gives back what was reserved in vain, if it is worth a copy.
   void shrink();
 
  private:

@@ -14,6 +14,43 @@ constexpr std::size_t kAhead = 4;
 
 std::uint32_t block_of(std::uint32_t uid) { return uid / ColumnCache::kBlockUids; }
 
+/// What an older block of a column has, null if nothing, with what is read of messages of ascending UIDs.
+class Merge {
+ public:
+  /// About so many messages will be in it, each with so many octets.
+  Merge(const Column& column, ColumnBlockPtr older, std::size_t messages, std::size_t octets_each)
+      : column_(column), older_(std::move(older)) {
+    block_->reserve(messages, messages * octets_each);
+  }
+
+  void add(std::uint32_t uid, const store::CachedItem& item) {
+    take_older(uid);
+    if (older_ != nullptr && row_ < older_->size() && older_->uid(row_) == uid) return;
+    const auto begin = block_->text().size();
+    if (item.found && column_.append(block_->text(), item))
+      block_->end_of(uid);
+    else
+      block_->text().resize(begin);
+  }
+
+  ColumnBlockPtr finish() {
+    take_older(std::uint64_t{store::kMaxUid} + 1);
+    block_->shrink();
+    return std::move(block_);
+  }
+
+ private:
+  void take_older(std::uint64_t before) {
+    for (; older_ != nullptr && row_ < older_->size() && older_->uid(row_) < before; ++row_)
+      block_->add(older_->uid(row_), older_->text(row_));
+  }
+
+  const Column& column_;
+  const ColumnBlockPtr older_;
+  std::size_t row_ = 0;  // of `older_`, that is next
+  std::shared_ptr<ColumnBlock> block_ = std::make_shared<ColumnBlock>();
+};
+
 }  // namespace
 
 /// The next ones that are in one block of UIDs.
@@ -67,31 +104,6 @@ bool ColumnReader::has_all(const ColumnBlock& block, const std::vector<std::size
   return true;
 }
 
-/// What `older` has, null if nothing, with what was read for the positions.
-ColumnBlockPtr ColumnReader::merged(const Column& column, const ColumnBlock* older,
-                                    const std::vector<std::size_t>& positions, const store::CachedBatch& read) const {
-  auto block = std::make_shared<ColumnBlock>();
-  std::size_t row = 0;
-  const auto take_older = [&](std::uint64_t before) {
-    for (; older != nullptr && row < older->size() && older->uid(row) < before; ++row)
-      block->add(older->uid(row), older->text(row));
-  };
-  for (std::size_t n = 0; n < positions.size(); ++n) {
-    const auto uid = (*view_)[positions[n]].uid;
-    take_older(uid);
-    if (older != nullptr && row < older->size() && older->uid(row) == uid) continue;
-    const auto& item = read.items()[n];
-    const auto begin = block->text().size();
-    if (item.found && column.append(block->text(), item))
-      block->end_of(uid);
-    else
-      block->text().resize(begin);
-  }
-  take_older(std::uint64_t{store::kMaxUid} + 1);
-  block->shrink();
-  return block;
-}
-
 void ColumnReader::keep(const Column& column, std::uint32_t number, const ColumnBlockPtr& block) const {
   auto* const cache = context_.services.columns;
   const auto messages = std::max<std::size_t>(block->size(), 1);
@@ -141,6 +153,29 @@ ColumnReader::Wanted ColumnReader::wanted(const ColumnGroup& group, std::uint32_
   return wanted;
 }
 
+/// Columns are made on the thread that reads what they are made of: this one has the client to serve.
+async::Task<std::expected<void, store::StoreError>> ColumnReader::read(ColumnGroup& group, const Wanted& wanted) {
+  std::vector<store::ObjectId> objects;
+  for (const auto position : wanted.positions) objects.push_back((*view_)[position].object);
+  std::vector<Merge> merges;
+  for (const auto n : wanted.columns) {
+    const auto messages = wanted.positions.size() + (group.held[n] == nullptr ? 0 : group.held[n]->size());
+    merges.emplace_back(columns_[n], group.held[n], messages, octets_each_[n]);
+  }
+  const auto take = [&](std::size_t place, const store::CachedItem& item) {
+    const auto uid = (*view_)[wanted.positions[place]].uid;
+    for (auto& merge : merges) merge.add(uid, item);
+    if (place + 1 < wanted.positions.size()) return;
+    for (std::size_t n = 0; n < merges.size(); ++n) group.held[wanted.columns[n]] = merges[n].finish();
+  };
+  const auto shown = co_await context_.store().show_cached(view_->mailbox(), std::move(objects), wanted.sources, take);
+  // A little more than the average: the next block then seldom grows.
+  for (const auto n : wanted.columns)
+    if (shown && group.held[n]->size() > 0)
+      octets_each_[n] = group.held[n]->text_octets() / group.held[n]->size() * 17 / 16 + 1;
+  co_return shown;
+}
+
 async::Task<void> ColumnReader::load(Slot& slot) {
   auto& group = slot.group;
   auto* const cache = context_.services.columns;
@@ -149,15 +184,10 @@ async::Task<void> ColumnReader::load(Slot& slot) {
     group.held.push_back(cache == nullptr ? nullptr : cache->find(key_of(column, number)));
   const auto wanted = this->wanted(group, number);
   if (!wanted.columns.empty()) {
-    std::vector<store::ObjectId> objects;
-    for (const auto position : wanted.positions) objects.push_back((*view_)[position].object);
-    const auto read = co_await context_.store().fetch_cached(view_->mailbox(), std::move(objects), wanted.sources);
+    const auto read = co_await this->read(group, wanted);
     if (!read) slot.error = read.error();
-    for (const auto n : wanted.columns) {
-      if (!read) break;
-      group.held[n] = merged(columns_[n], group.held[n].get(), wanted.positions, *read);
-      if (wanted.whole) keep(columns_[n], number, group.held[n]);
-    }
+    for (const auto n : wanted.columns)
+      if (read && wanted.whole) keep(columns_[n], number, group.held[n]);
   }
   if (!slot.error) resolve(group);
   slot.loaded.set();

@@ -38,7 +38,7 @@ class ColumnReader {
  public:
   /// Everything given outlives it.
   ColumnReader(Context& context, store::SnapshotPtr view, const std::vector<Column>& columns)
-      : context_(context), view_(std::move(view)), columns_(columns) {}
+      : context_(context), view_(std::move(view)), columns_(columns), octets_each_(columns.size()) {}
 
   /// What next() gives: positions of the view, ascending. Once.
   void ask_for(std::vector<PositionRange> positions) { rest_ = std::move(positions); }
@@ -67,8 +67,7 @@ class ColumnReader {
   async::Task<void> load(Slot& slot);
   ColumnCache::Key key_of(const Column& column, std::uint32_t block) const;
   bool has_all(const ColumnBlock& block, const std::vector<std::size_t>& positions) const;
-  ColumnBlockPtr merged(const Column& column, const ColumnBlock* older, const std::vector<std::size_t>& positions,
-                        const store::CachedBatch& read) const;
+  async::Task<std::expected<void, store::StoreError>> read(ColumnGroup& group, const Wanted& wanted);
   void keep(const Column& column, std::uint32_t number, const ColumnBlockPtr& block) const;
   void resolve(ColumnGroup& group) const;
 
@@ -77,6 +76,7 @@ class ColumnReader {
   const std::vector<Column>& columns_;
   std::vector<PositionRange> rest_;
   std::size_t next_range_ = 0;
+  std::vector<std::size_t> octets_each_;  // of a text, by column: what the last block has of a message
   std::deque<std::unique_ptr<Slot>> ahead_;
   std::unique_ptr<Slot> current_;
   async::TaskGroup loads_;

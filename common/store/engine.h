@@ -69,6 +69,7 @@ class Engine final : public Store {
   Async<RecentRange> claim_recent(MailboxRef mailbox) override;
   Async<std::vector<MessageDetails>> details(MailboxRef mailbox, UidSet uids) override;
   Async<CachedBatch> fetch_cached(MailboxRef mailbox, std::vector<ObjectId> objects, unsigned fields) override;
+  Done show_cached(MailboxRef mailbox, std::vector<ObjectId> objects, unsigned fields, UseCached use) override;
   Async<Bytes> read(MailboxRef mailbox, ObjectId object) override;
   Async<std::string> read_range(MailboxRef mailbox, ObjectId object, std::uint64_t offset,
                                 std::uint64_t length) override;
@@ -134,6 +135,9 @@ class Engine final : public Store {
   struct Looking;
   async::Task<void> look_on(Looking& looking);
   void look_at_some(Looking& looking, std::size_t first, std::size_t end);
+  // engine_views.cpp
+  void each_cached(Shard& home, Database& database, const std::vector<ObjectId>& objects, unsigned fields,
+                   const UseCached& use);
   std::string renew_headers(Database& database, ObjectId object);
 
   void upkeep();

@@ -59,19 +59,54 @@ class HeadersJob final : public Job {
   std::vector<std::pair<ObjectId, std::string>> headers_;
 };
 
+/// Without a row: of an object that is gone.
+CachedItem item_of(ObjectId object, const Statement* row) {
+  CachedItem item;
+  item.object = object;
+  item.found = row != nullptr;
+  if (row == nullptr) return item;
+  item.envelope = row->bytes(0);
+  item.body = row->bytes(1);
+  item.bodystructure = row->bytes(2);
+  item.headers = row->bytes(kHeadersColumn);
+  item.parts = row->bytes(4);
+  item.preview = row->bytes(5);
+  return item;
+}
+
+/// Calls `use` with the place of each object and its row, null if there is none.
+template <typename F>
+void each_row(Database& database, const std::vector<ObjectId>& objects, unsigned fields, F use) {
+  if (are_close(objects)) {
+    auto query = database.prepare(cache_queries().range[mask_of(fields)].c_str());
+    query.bind(objects.front()).bind(objects.back());
+    std::size_t place = 0;
+    while (query.step()) {
+      for (; place < objects.size() && objects[place] < query.integer(kIdColumn); ++place) use(place, nullptr);
+      if (place < objects.size() && objects[place] == query.integer(kIdColumn)) use(place++, &query);
+    }
+    for (; place < objects.size(); ++place) use(place, nullptr);
+  } else {
+    auto query = database.prepare(cache_queries().one[mask_of(fields)].c_str());
+    for (std::size_t place = 0; place < objects.size(); ++place) {
+      query.again().bind(objects[place]);
+      use(place, query.step() ? &query : nullptr);
+    }
+  }
+}
+
 /// Fills one growing block; its views are made at the end, when it no longer moves.
 class BatchBuilder {
  public:
-  /// `headers`, unless it is empty, is in the place of the row's.
-  void add(ObjectId object, const Statement* row, std::string_view headers = {}) {
+  void add(const CachedItem& item) {
     Draft draft;
-    draft.object = object;
-    draft.found = row != nullptr;
-    for (int column = 0; row != nullptr && column < 6; ++column) {
-      const bool replaced = column == kHeadersColumn && !headers.empty();
-      const std::string_view bytes = replaced ? headers : row->bytes(column);
-      draft.lengths[static_cast<std::size_t>(column)] = bytes.size();
-      text_.append(bytes);
+    draft.object = item.object;
+    draft.found = item.found;
+    const std::string_view fields[] = {item.envelope, item.body,  item.bodystructure,
+                                       item.headers,  item.parts, item.preview};
+    for (std::size_t n = 0; n < std::size(fields); ++n) {
+      draft.lengths[n] = fields[n].size();
+      text_.append(fields[n]);
     }
     drafts_.push_back(draft);
   }
@@ -213,33 +248,35 @@ Store::Async<CachedBatch> Engine::fetch_cached(MailboxRef mailbox, std::vector<O
   if (home == nullptr) co_return no_mailbox();
   co_return co_await read_from<CachedBatch>(*pool_, *home, [&](Database& database) -> Result<CachedBatch> {
     BatchBuilder builder;
-    auto renewed = std::make_unique<HeadersJob>();
-    const auto add = [&](ObjectId object, const Statement* row) {
-      std::string headers;
-      if (row != nullptr && (fields & cached::kFields) != 0 && !mime::kept_fields_of(row->bytes(kHeadersColumn)))
-        headers = renew_headers(database, object);
-      builder.add(object, row, headers);
-      if (!headers.empty()) renewed->add(object, std::move(headers));
-    };
-    if (are_close(objects)) {
-      auto query = database.prepare(cache_queries().range[mask_of(fields)].c_str());
-      query.bind(objects.front()).bind(objects.back());
-      auto next = objects.begin();
-      while (query.step()) {
-        for (; next != objects.end() && *next < query.integer(kIdColumn); ++next) add(*next, nullptr);
-        if (next != objects.end() && *next == query.integer(kIdColumn)) add(*next++, &query);
-      }
-      for (; next != objects.end(); ++next) add(*next, nullptr);
-    } else {
-      auto query = database.prepare(cache_queries().one[mask_of(fields)].c_str());
-      for (const ObjectId object : objects) {
-        query.again().bind(object);
-        add(object, query.step() ? &query : nullptr);
-      }
-    }
-    if (!renewed->empty()) home->submit(*renewed.release());
+    each_cached(*home, database, objects, fields, [&](std::size_t, const CachedItem& item) { builder.add(item); });
     return builder.take();
   });
+}
+
+Store::Done Engine::show_cached(MailboxRef mailbox, std::vector<ObjectId> objects, unsigned fields, UseCached use) {
+  Shard* const home = shard(mailbox);
+  if (home == nullptr) co_return no_mailbox();
+  const auto shown = co_await read_from<bool>(*pool_, *home, [&](Database& database) -> Result<bool> {
+    each_cached(*home, database, objects, fields, use);
+    return true;
+  });
+  if (!shown) co_return std::unexpected(shown.error());
+  co_return std::expected<void, StoreError>();
+}
+
+void Engine::each_cached(Shard& home, Database& database, const std::vector<ObjectId>& objects, unsigned fields,
+                         const UseCached& use) {
+  auto renewed = std::make_unique<HeadersJob>();
+  each_row(database, objects, fields, [&](std::size_t place, const Statement* row) {
+    auto item = item_of(objects[place], row);
+    std::string headers;
+    if (item.found && (fields & cached::kFields) != 0 && !mime::kept_fields_of(item.headers))
+      headers = renew_headers(database, item.object);
+    if (!headers.empty()) item.headers = headers;
+    use(place, item);
+    if (!headers.empty()) renewed->add(item.object, std::move(headers));
+  });
+  if (!renewed->empty()) home.submit(*renewed.release());
 }
 
 /// "" if the bytes cannot be read: who needs them then meets the error.

@@ -49,6 +49,7 @@ class Router final : public Store {
   Async<RecentRange> claim_recent(MailboxRef mailbox) override;
   Async<std::vector<MessageDetails>> details(MailboxRef mailbox, UidSet uids) override;
   Async<CachedBatch> fetch_cached(MailboxRef mailbox, std::vector<ObjectId> objects, unsigned fields) override;
+  Done show_cached(MailboxRef mailbox, std::vector<ObjectId> objects, unsigned fields, UseCached use) override;
   Async<Bytes> read(MailboxRef mailbox, ObjectId object) override;
   Async<std::string> read_range(MailboxRef mailbox, ObjectId object, std::uint64_t offset,
                                 std::uint64_t length) override;

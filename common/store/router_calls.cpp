@@ -98,6 +98,10 @@ Store::Async<CachedBatch> Router::fetch_cached(MailboxRef mailbox, std::vector<O
                                  [=](Engine& engine) { return engine.fetch_cached(mailbox, objects, fields); });
 }
 
+Store::Done Router::show_cached(MailboxRef mailbox, std::vector<ObjectId> objects, unsigned fields, UseCached use) {
+  return by_mailbox<void>(mailbox, [=](Engine& engine) { return engine.show_cached(mailbox, objects, fields, use); });
+}
+
 Store::Async<Bytes> Router::read(MailboxRef mailbox, ObjectId object) {
   return by_mailbox<Bytes>(mailbox, [=](Engine& engine) { return engine.read(mailbox, object); });
 }

@@ -174,6 +174,11 @@ class Store {
   /// What `fields` (a mask of cached::k...) names, for these messages of the mailbox's shard. Ask for some hundred at a
   /// time: the answer is one block of memory.
   virtual Async<CachedBatch> fetch_cached(MailboxRef mailbox, std::vector<ObjectId> objects, unsigned fields) = 0;
+  /// Called with the place of each message among those asked for, one after the other, on a thread of the store. The
+  /// item is good for that call.
+  using UseCached = std::function<void(std::size_t place, const CachedItem& item)>;
+  /// The same for who makes something else of it: it is shown where it is and not copied.
+  virtual Done show_cached(MailboxRef mailbox, std::vector<ObjectId> objects, unsigned fields, UseCached use) = 0;
   /// The whole message, or kNoMessage when it was expunged and released.
   virtual Async<Bytes> read(MailboxRef mailbox, ObjectId object) = 0;
   /// A range of it; shorter at its end.
