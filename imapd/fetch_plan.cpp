@@ -24,21 +24,6 @@ bool takes_bytes(Kind kind) {
   }
 }
 
-unsigned cached_field(Kind kind) {
-  switch (kind) {
-    case Kind::kEnvelope:
-      return store::cached::kEnvelope;
-    case Kind::kBody:
-      return store::cached::kBody;
-    case Kind::kBodyStructure:
-      return store::cached::kBodyStructure;
-    case Kind::kPreview:
-      return store::cached::kPreview;
-    default:
-      return 0;
-  }
-}
-
 /// The kept fields that answer an item; nullopt if they do not.
 std::optional<mime::KeptFields> selected_fields(const FetchItem& item) {
   const bool top = item.kind == Kind::kBodySection && item.section.path.empty();
@@ -66,6 +51,7 @@ std::optional<Column> column_of(const FetchItem& item, const std::optional<mime:
 void add_column(FetchPlan& plan, const std::optional<Column>& column) {
   if (!column) return plan.column_of.push_back(FetchPlan::kNoColumn);
   const auto known = std::ranges::find(plan.columns, *column);
+  plan.cached |= column->source();
   plan.column_of.push_back(static_cast<std::size_t>(known - plan.columns.begin()));
   if (known == plan.columns.end()) plan.columns.push_back(*column);
 }
@@ -86,7 +72,6 @@ mime::Section section_of(const FetchItem& item) {
 FetchPlan make_plan(const std::vector<FetchItem>& items, bool uid, bool read_only) {
   FetchPlan plan{.items = items, .add_uid = uid};
   for (const auto& item : items) {
-    plan.cached |= cached_field(item.kind);
     if (item.kind == Kind::kUid) plan.add_uid = false;
     if (item.kind == Kind::kFlags) plan.flags = true;
     if (item.kind == Kind::kModSeq) plan.modseq = true;
@@ -95,7 +80,6 @@ FetchPlan make_plan(const std::vector<FetchItem>& items, bool uid, bool read_onl
     plan.names.push_back(response_name(item));
     plan.selected.push_back(selected_fields(item));
     add_column(plan, column_of(item, plan.selected.back()));
-    if (plan.selected.back()) plan.cached |= store::cached::kFields;
     if (!takes_bytes(item.kind) || plan.selected.back()) continue;
     plan.bytes = true;
     if (!is_whole(section_of(item))) plan.parts = true;
