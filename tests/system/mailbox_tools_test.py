@@ -182,6 +182,7 @@ poll {site.address} protocol IMAP service {site.port("imap")}
         sent = [append(number) for number in range(2)]
         home = self.scratch()
         (home / "box").mkdir()
+        # Its child ends when it waits for that: an earlier end it would not notice, and wait for a minute.
         settings = f"""
 [retriever]
 type = SimpleIMAPSSLRetriever
@@ -194,7 +195,7 @@ mailboxes = ("Getmail",)
 [destination]
 type = MDA_external
 path = /bin/sh
-arguments = ('-c', 'cat > {home}/box/$$')
+arguments = ('-c', 'cat > {home}/box/$$; until grep -q "^State:.S" /proc/$PPID/status; do :; done')
 allow_root_commands = true
 [options]
 delivered_to = false
