@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "common/base/encoding.h"
 #include "common/crypto/digest.h"
 #include "common/metrics/metrics.h"
 #include "quartet/config/v1/login_limits.pb.h"
@@ -13,13 +14,6 @@ namespace {
 
 constexpr std::chrono::seconds kLifetime{300};
 constexpr std::size_t kKeyOctets = 32;
-
-/// With its length in front, so that no two lists of parts make the same text.
-void append_part(std::string& text, std::string_view part) {
-  for (std::size_t n = 0; n < sizeof(std::uint64_t); ++n)
-    text.push_back(static_cast<char>(static_cast<std::uint64_t>(part.size()) >> (8 * n)));
-  text += part;
-}
 
 metrics::Counter& counter(const char* result) {
   return metrics::counter("quartet_remembered_logins_total",
@@ -40,8 +34,9 @@ LoginMemory::LoginMemory(std::chrono::seconds lifetime, std::size_t most)
 
 std::string LoginMemory::proof(std::string_view account, std::string_view secret, std::string_view password) const {
   std::string text;
-  text.reserve(3 * sizeof(std::uint64_t) + account.size() + secret.size() + password.size());
-  for (const auto part : {account, secret, password}) append_part(text, part);
+  text.reserve(3 * sizeof(std::uint32_t) + account.size() + secret.size() + password.size());
+  // Each with its length in front, so that no two lists of parts make the same text.
+  for (const auto part : {account, secret, password}) put_bytes(text, part);
   auto out = crypto::hmac(crypto::Digest::kSha256, key_, text);
   explicit_bzero(text.data(), text.size());
   return out;

@@ -24,7 +24,7 @@ WallTime modified(const struct stat& status) {
 }
 
 bool try_lock(const File& file) {
-  struct flock lock{};
+  struct flock lock = {};
   lock.l_type = F_RDLCK;
   lock.l_whence = SEEK_SET;
   // A file system without locks has nobody who could hold one.
@@ -59,7 +59,7 @@ Outcome<Content> read_content(const std::string& path, bool* missing) {
   const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (missing != nullptr) *missing = !file.is_open() && errno == ENOENT;
   if (!file.is_open()) return system_error("open", path);
-  struct stat status{};
+  struct stat status = {};
   if (::fstat(file.get(), &status) != 0) return system_error("stat", path);
   if (!S_ISREG(status.st_mode)) return std::unexpected("not a regular file: " + path);
   Content content;
@@ -113,7 +113,7 @@ Outcome<MappedFile> MappedFile::open(const std::string& path) {
   File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file.is_open()) return system_error("open", path);
   if (!lock_for_reading(file)) return std::unexpected("somebody else has a lock on " + path);
-  struct stat status{};
+  struct stat status = {};
   if (::fstat(file.get(), &status) != 0) return system_error("stat", path);
   if (!S_ISREG(status.st_mode)) return std::unexpected("not a regular file: " + path);
   const auto size = static_cast<std::size_t>(status.st_size);
