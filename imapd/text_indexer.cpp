@@ -23,15 +23,10 @@ bool contains(const std::vector<store::ObjectId>& objects, store::ObjectId objec
   return std::ranges::binary_search(objects, object);
 }
 
-std::int64_t make_owner() {
-  const auto id = Id::make();
-  return static_cast<std::int64_t>(((id.low() ^ id.high() << 20) & 0x1fff'ffff'ffff'ffff) + 1);
-}
-
 }  // namespace
 
 TextIndexer::TextIndexer(store::Store& store, TextIndex& index, Options options)
-    : store_(store), index_(index), shelf_(index.shelf()), options_(options), owner_(make_owner()) {}
+    : store_(store), index_(index), shelf_(index.shelf()), options_(options), owner_(Id::make().number()) {}
 
 TextIndexer::~TextIndexer() {
   {

@@ -25,12 +25,6 @@ constexpr std::size_t kMostUnderWay = 1'000;
 // Taken ahead in a transaction; what it does not use is lost.
 constexpr std::int64_t kFirstIds = 4, kMoreIds = 64;
 
-/// Unlike any other, and above 1. Ids of one millisecond differ in their last bits only, which must stay.
-std::int64_t make_number() {
-  const auto id = Id::make();
-  return static_cast<std::int64_t>(((id.low() ^ id.high() << 20) & 0x1fff'ffff'ffff'ffff) + 2);
-}
-
 /// Integers of the network's byte order.
 std::int64_t read_integer(std::string_view bytes) {
   std::uint64_t value = !bytes.empty() && (bytes[0] & 0x80) != 0 ? ~std::uint64_t{0} : 0;
@@ -162,7 +156,7 @@ PostgresDatabase::PostgresDatabase(std::string conninfo, std::string schema, std
       wait_ms_(wait_ms),
       turn_(turn),
       connection_(std::move(connection)),
-      id_(make_number()) {}
+      id_(Id::make().number()) {}
 
 Result<std::unique_ptr<Database>> PostgresDatabase::open(const std::string& conninfo, const std::string& schema,
                                                          std::int64_t wait_ms, Turn turn) {
@@ -242,7 +236,7 @@ std::optional<std::int64_t> PostgresDatabase::object_id() {
 
 void PostgresDatabase::begin_write(bool durable) {
   writing_ = true;
-  batch_ = make_number();
+  batch_ = Id::make().number();
   object_ids_.clear();
   ids_wanted_ = kFirstIds;
   send("BEGIN");

@@ -135,22 +135,24 @@ async::Task<Result<T>> write_to(Shard& shard, F function, bool durable = true) {
   co_return job.take();
 }
 
-/// Runs `function(Database&) -> Result<T>` in the pool, inside one read transaction.
+/// Runs `function(Database&) -> Result<T>` inside one read transaction, on this thread, which may block.
+template <typename T, typename F>
+Result<T> read_here(Shard& shard, F& function) {
+  auto reader = shard.reader();
+  if (!reader.ok()) return std::unexpected(reader.error());
+  auto result = [&]() -> Result<T> {
+    const ReadTransaction transaction(*reader);
+    return function(*reader);
+  }();
+  if ((*reader).failed()) return std::unexpected((*reader).take_error());
+  return result;
+}
+
+/// As read_here(), in the pool.
 template <typename T, typename F>
 async::Task<Result<T>> read_from(async::ThreadPool& pool, Shard& shard, F function) {
   std::optional<Result<T>> result;
-  co_await async::offload(pool, [&] {
-    auto reader = shard.reader();
-    if (!reader.ok()) {
-      result.emplace(std::unexpected(reader.error()));
-      return;
-    }
-    {
-      const ReadTransaction transaction(*reader);
-      result.emplace(function(*reader));
-    }
-    if ((*reader).failed()) result.emplace(std::unexpected((*reader).take_error()));
-  });
+  co_await async::offload(pool, [&] { result.emplace(read_here<T>(shard, function)); });
   co_return std::move(*result);
 }
 

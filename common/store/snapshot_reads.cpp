@@ -3,21 +3,6 @@
 #include <utility>
 
 namespace quartet::store {
-namespace {
-
-Result<SnapshotPtr> read_now(SnapshotCache& snapshots, Shard& shard, const MailboxRef& mailbox) {
-  auto reader = shard.reader();
-  if (!reader.ok()) return std::unexpected(reader.error());
-  auto result = [&] {
-    const ReadTransaction transaction(*reader);
-    return snapshots.get(*reader, mailbox);
-  }();
-  if ((*reader).failed()) return std::unexpected((*reader).take_error());
-  return result;
-}
-
-}  // namespace
-
 async::Task<Result<SnapshotPtr>> SnapshotReads::get(async::ThreadPool& pool, Shard& shard, MailboxRef mailbox) {
   co_return co_await async::from_callback<Result<SnapshotPtr>>([&](Asker asker) {
     if (join(mailbox, std::move(asker))) submit(pool, shard, mailbox);
@@ -47,7 +32,8 @@ bool SnapshotReads::has_more(const MailboxRef& mailbox) {
 void SnapshotReads::submit(async::ThreadPool& pool, Shard& shard, const MailboxRef& mailbox) {
   pool.submit([this, &pool, &shard, mailbox] {
     auto askers = begin(mailbox);
-    const auto result = read_now(snapshots_, shard, mailbox);
+    const auto read = [&](Database& database) { return snapshots_.get(database, mailbox); };
+    const auto result = read_here<SnapshotPtr>(shard, read);
     for (auto& asker : askers) asker(result);
     // Behind what else waits for a thread, however busy the mailbox is.
     if (has_more(mailbox)) submit(pool, shard, mailbox);

@@ -354,9 +354,7 @@ TextShelf::Async<std::vector<TextMessage>> TextShelf::messages(MailboxRef accoun
 TextShelf::Done TextShelf::add(MailboxRef account, NewTextSegment segment) {
   const auto added = std::make_shared<const NewTextSegment>(std::move(segment));
   return with<void>(account.shard, [account, added](Database& texts, Database& index) -> Result<void> {
-    const auto number = Id::make();
-    // The lowest bits are what differs between two of one millisecond.
-    const auto id = static_cast<std::int64_t>((number.low() ^ number.high() << 20) & 0x1fff'ffff'ffff'ffff);
+    const auto id = Id::make().number();
     std::uint64_t bytes = 0;
     for (const auto& chunk : added->chunks) bytes += chunk.size();
     const auto inbox = inbox_guid(index, account.account);
