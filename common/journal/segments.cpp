@@ -137,7 +137,8 @@ std::expected<SegmentPool::Taken, Error> SegmentPool::take(SegmentId segment, bo
   const std::lock_guard lock(mutex_);
   auto names = free_files();
   Taken taken;
-  if (names.size() < 2) {
+  while (names.size() < 2 && !taken.reserve) {
+    // Both where there is none: what is taken must leave a reserve behind.
     auto fresh = create_one();
     if (fresh) {
       taken.created = true;
