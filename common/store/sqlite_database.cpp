@@ -5,6 +5,8 @@
 
 #include <utility>
 
+#include "common/store/gathered_wal.h"
+
 namespace quartet::store {
 namespace {
 
@@ -97,8 +99,8 @@ SqliteDatabase::~SqliteDatabase() {
 std::expected<std::unique_ptr<Database>, StoreError> SqliteDatabase::open(const std::string& path,
                                                                           const Settings& settings) {
   sqlite3* handle = nullptr;
-  const int code =
-      sqlite3_open_v2(path.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  const int code = sqlite3_open_v2(path.c_str(), &handle,
+                                   SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, gathered_wal());
   std::unique_ptr<Database> database(new SqliteDatabase(handle));
   if (code != SQLITE_OK)
     return std::unexpected(StoreError{
