@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "common/base/check.h"
+#include "common/base/scheduling.h"
 #include "common/journal/writer_impl.h"
 
 namespace quartet::journal {
@@ -27,6 +28,7 @@ std::uint32_t filled_of(const Fd& fd, std::uint32_t size) {
 }  // namespace
 
 void Writer::Impl::run_committer() {
+  let_wakers_finish();
   std::unique_lock lock(mutex_);
   for (;;) {
     while (!urgent_ && !helper_done_) {

@@ -1,7 +1,9 @@
 #include "common/store/shard.h"
 
 #include <algorithm>
+#include <ranges>
 
+#include "common/base/scheduling.h"
 #include "common/log/log.h"
 #include "common/metrics/metrics.h"
 
@@ -48,6 +50,7 @@ void Shard::submit(Job& job) {
 }
 
 void Shard::work() {
+  let_wakers_finish();
   for (;;) {
     std::vector<Job*> batch;
     {
@@ -98,7 +101,8 @@ void Shard::run(const std::vector<Job*>& batch, Transaction& transaction) {
     if (database_->failed()) break;
   }
   transaction.flush();
-  for (Job* const job : batch) {
+  // What they wait for ends in their order: who waits for the last is woken once.
+  for (Job* const job : std::views::reverse(batch)) {
     if (database_->failed()) break;
     if (auto error = job->settle()) database_->fail(std::move(*error));
   }
