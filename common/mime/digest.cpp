@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
+#include <vector>
 
 #include "common/base/ascii.h"
 #include "common/mime/address.h"
@@ -65,8 +67,8 @@ std::string decode_line(std::string_view value) {
 /// inside an address, and line ends inside a name.
 class Completion {
  public:
-  Completion(std::string& text, std::string_view value) : text_(text) {
-    for (const Address& address : parse_addresses(value)) {
+  Completion(std::string& text, const std::vector<Address>& addresses) : text_(text) {
+    for (const Address& address : addresses) {
       const std::size_t begin = reached_;
       add(decode_line(address.name), begin);
       // Not address(): ENVELOPE has local parts without their quotes.
@@ -99,7 +101,8 @@ class Completion {
 /// The header's fields by what they are for, in one pass over it.
 struct Collected {
   std::array<std::string, kKept.size()> texts;
-  std::array<std::string_view, kKept.size()> first;  // values as written
+  std::array<bool, kKept.size()> seen{};
+  std::array<std::vector<Address>, kAddressFields> addresses;  // of the first field of each kind
   std::string_view date;
 
   explicit Collected(const Header& header) {
@@ -109,14 +112,15 @@ struct Collected {
       const auto kept = std::ranges::find_if(kKept, [&field](const Kept& k) { return field.is(k.name); });
       if (kept == kKept.end()) continue;
       const auto i = static_cast<std::size_t>(kept - kKept.begin());
-      if (first[i].data() == nullptr) {
-        first[i] = field.value;
-      } else {
-        texts[i].push_back('\n');
-      }
+      const bool first = !std::exchange(seen[i], true);
+      if (!first) texts[i].push_back('\n');
       if (kept->decoded) {
         std::string text = decode_line(field.value);
-        if (i < kAddressFields) Completion(text, field.value);
+        if (i < kAddressFields) {
+          auto parsed = parse_addresses(field.value);
+          Completion(text, parsed);
+          if (first) addresses[i] = std::move(parsed);
+        }
         texts[i] += text;
       } else {
         texts[i] += unfold(field.value, storage);
@@ -129,8 +133,7 @@ struct Collected {
 /// both are the group's name, which is what ENVELOPE has in the place of the mailbox.
 struct FirstAddress {
   std::string mailbox, display;
-  explicit FirstAddress(std::string_view value) {
-    const std::vector<Address> addresses = parse_addresses(value, 1);
+  explicit FirstAddress(const std::vector<Address>& addresses) {
     if (addresses.empty()) return;
     const Address& address = addresses.front();
     display = decode_line(address.name);
@@ -148,9 +151,9 @@ std::string encode_headers(const Header& header) {
   const std::optional<Date> sent = parse_date(collected.date);
   const std::string& subjects = collected.texts[kSubject];
   const BaseSubject base = base_subject(std::string_view(subjects).substr(0, subjects.find('\n')));
-  const FirstAddress from(collected.first[kFrom]);
-  const FirstAddress to(collected.first[kTo]);
-  const FirstAddress cc(collected.first[kCc]);
+  const FirstAddress from(collected.addresses[kFrom]);
+  const FirstAddress to(collected.addresses[kTo]);
+  const FirstAddress cc(collected.addresses[kCc]);
 
   std::string out(1, kVersion);
   put_text(out, encode_kept_fields(header));
