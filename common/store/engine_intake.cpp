@@ -21,7 +21,7 @@ struct AppendPlace {
 namespace {
 
 constexpr std::uint64_t kMaxMessage = 0xFFFF'FFFF;
-// Parsing more than this would hold up the loop; it goes to the pool.
+// Taking apart more than this would hold up the loop; it goes to the pool.
 constexpr std::size_t kDigestHere = 64 << 10;
 constexpr std::uint32_t kLastUid = kMaxUid - 1;
 
@@ -284,21 +284,57 @@ class AppendJob final : public Job {
   std::vector<Entry> added_;
 };
 
+/// Messages that are taken apart, by several threads.
+class Digesting {
+ public:
+  Digesting(const std::vector<Bodies::Body>& bodies, std::vector<NewMessage>& messages)
+      : bodies_(bodies), messages_(messages) {}
+
+  /// One after the other, until others have taken the last.
+  void take() {
+    for (auto n = next_++; n < bodies_.size(); n = next_++) messages_[n].digest = mime::digest(*bodies_[n].bytes);
+  }
+
+  async::Task<void> run(async::ThreadPool& pool, std::size_t threads) {
+    left_ = std::max<std::size_t>(threads, 1);
+    co_await async::from_callback<bool>([&](async::Completion<bool> completion) {
+      completion_.emplace(std::move(completion));
+      for (std::size_t n = left_; n > 0; --n) pool.submit([this] { work(); });
+    });
+  }
+
+ private:
+  void work() {
+    take();
+    if (left_.fetch_sub(1) != 1) return;
+    auto completion = std::move(*completion_);
+    completion(true);
+  }
+
+  const std::vector<Bodies::Body>& bodies_;
+  std::vector<NewMessage>& messages_;
+  std::atomic<std::size_t> next_ = 0;
+  std::atomic<std::size_t> left_ = 0;
+  std::optional<async::Completion<bool>> completion_;
+};
+
 }  // namespace
 
 Store::Async<std::vector<NewMessage>> Engine::digest(const std::vector<Bodies::Body>& bodies) {
-  std::vector<NewMessage> messages;
-  for (const Bodies::Body& body : bodies) {
-    if (body.bytes->size() > kMaxMessage) co_return std::unexpected(StoreError{ErrorCode::kTooLarge, ""});
-    NewMessage message;
-    message.email_id = body.email_id;
-    message.size = body.bytes->size();
-    if (body.bytes->size() <= kDigestHere)
-      message.digest = mime::digest(*body.bytes);
-    else
-      message.digest = co_await async::offload(*pool_, [&body] { return mime::digest(*body.bytes); });
-    messages.push_back(std::move(message));
+  std::vector<NewMessage> messages(bodies.size());
+  std::uint64_t total = 0;
+  for (std::size_t n = 0; n < bodies.size(); ++n) {
+    const auto size = bodies[n].bytes->size();
+    if (size > kMaxMessage) co_return std::unexpected(StoreError{ErrorCode::kTooLarge, ""});
+    messages[n].email_id = bodies[n].email_id;
+    messages[n].size = size;
+    total += size;
   }
+  Digesting digesting(bodies, messages);
+  if (total <= kDigestHere)
+    digesting.take();
+  else
+    co_await digesting.run(*pool_, std::min(bodies.size(), options_.reader_threads));
   co_return messages;
 }
 

@@ -104,6 +104,22 @@ TEST_CASE("append takes several messages or none", "[store]") {
   CHECK(f.must(f.store->status(inbox)).uidnext == 3);
 }
 
+TEST_CASE("of many messages that are appended together each is taken apart by itself", "[store]") {
+  Fixture f;
+  const auto inbox = f.inbox();
+  std::vector<AppendMessage> messages;
+  // More than the loop takes apart itself.
+  for (int n = 0; n < 100; ++n)
+    messages.push_back({bytes("Subject: s" + std::to_string(n) + "\r\n\r\n" + std::string(2'000, 'x')), 0, {}, {}});
+  CHECK(f.must(f.store->append(inbox, messages)).uids.size() == 100);
+  const auto view = f.must(f.store->snapshot(inbox));
+  for (std::size_t n = 0; n < 100; ++n) {
+    const auto cached = f.must(f.store->fetch_cached(inbox, {(*view)[n].object}, cached::kEnvelope));
+    CHECK(cached.items()[0].envelope.contains("\"s" + std::to_string(n) + "\""));
+    CHECK(*f.must(f.store->read(inbox, (*view)[n].object)) == *messages[n].bytes);
+  }
+}
+
 TEST_CASE("flags are set, added and removed, and only changes get a modseq", "[store]") {
   Fixture f;
   const auto inbox = f.inbox();
