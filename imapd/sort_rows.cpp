@@ -146,11 +146,20 @@ std::vector<std::size_t> SortRows::sorted() const {
   std::vector<Key> keys;
   keys.reserve(size_);
   for (std::size_t row = 0; row < size_; ++row) keys.push_back(key_of(row));
-  std::ranges::sort(keys, [this](const Key& a, const Key& b) {
-    if (a.front != b.front) return a.front < b.front;
-    const auto order = compare(a.row, b.row);
+  std::ranges::sort(keys, [](const Key& a, const Key& b) {
+    const auto order = a.front <=> b.front;
     return order != 0 ? order < 0 : a.row < b.row;
   });
+  // Rows with one front are mostly equal in whole, as subjects are in a thread, and then in order already.
+  const auto before = [this](const Key& a, const Key& b) {
+    const auto order = compare(a.row, b.row);
+    return order != 0 ? order < 0 : a.row < b.row;
+  };
+  for (auto begin = keys.begin(); begin != keys.end();) {
+    const auto end = std::find_if(begin, keys.end(), [begin](const Key& key) { return key.front != begin->front; });
+    if (!std::is_sorted(begin, end, before)) std::sort(begin, end, before);
+    begin = end;
+  }
   std::vector<std::size_t> rows;
   rows.reserve(size_);
   for (const auto& key : keys) rows.push_back(key.row);
