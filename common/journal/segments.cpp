@@ -50,7 +50,7 @@ std::expected<ScanEnd, Error> scan_segment(const std::filesystem::path& director
   const auto path = directory / segment_name(segment.id);
   const auto fd = open_for_reading(path);
   if (!fd) return std::unexpected(fd.error());
-  struct stat info{};
+  struct stat info = {};
   if (::fstat(fd->get(), &info) != 0) return std::unexpected(make_error(errno, "cannot read " + path.string()));
   from = std::max<std::uint32_t>(from, kSegmentHeaderSize);
   const auto size = static_cast<std::uint64_t>(info.st_size);
@@ -152,7 +152,7 @@ std::expected<SegmentPool::Taken, Error> SegmentPool::take(SegmentId segment, bo
   const auto& name = names.front();
   auto fd = files_.open_for_writing(name);
   if (!fd) return std::unexpected(fd.error());
-  struct stat info{};
+  struct stat info = {};
   const bool short_file = ::fstat(fd->get(), &info) == 0 && info.st_size < static_cast<off_t>(segment_size_);
   if (short_file)
     if (const auto ok = files_.allocate(*fd, name, segment_size_); !ok) return std::unexpected(ok.error());

@@ -52,7 +52,7 @@ class SegmentPool {
     bool reserve = false;  // it was the last one
   };
   /// A free file under the segment's name, of full size. The last one is the reserve: it is given out only if
-  /// `use_reserve`. Where the list has none to give, a file is created.
+  /// `use_reserve`. Where the list has none to give, files are created: the one that is given, and the reserve.
   std::expected<Taken, Error> take(SegmentId segment, bool use_reserve);
 
   /// Takes a segment's file back; it is deleted if there are enough, or if its contents are kept in quarantine.

@@ -22,11 +22,13 @@ constexpr char kVersionWithoutFields = 2;  // the same without the kept fields
 constexpr unsigned kHasDate = 1;
 constexpr unsigned kIsReplyOrForward = 2;
 
+using StoredText = std::string_view StoredHeaders::*;
+
 /// What is taken from a header, in the order of the blob.
 struct Kept {
   std::string_view name;
   bool decoded;
-  std::string_view StoredHeaders::* member;
+  StoredText member;
 };
 constexpr std::array<Kept, 11> kKept = {{{"From", true, &StoredHeaders::from},
                                          {"To", true, &StoredHeaders::to},
@@ -46,9 +48,9 @@ constexpr std::size_t kCc = 2;
 constexpr std::size_t kSubject = 6;
 
 /// What follows in the blob, made of the above.
-constexpr std::array<std::string_view StoredHeaders::*, 6> kDerived = {
-    &StoredHeaders::base_subject, &StoredHeaders::from_mailbox, &StoredHeaders::to_mailbox,
-    &StoredHeaders::cc_mailbox,   &StoredHeaders::from_display, &StoredHeaders::to_display};
+constexpr std::array<StoredText, 6> kDerived = {&StoredHeaders::base_subject, &StoredHeaders::from_mailbox,
+                                                &StoredHeaders::to_mailbox,   &StoredHeaders::cc_mailbox,
+                                                &StoredHeaders::from_display, &StoredHeaders::to_display};
 
 std::uint64_t zigzag(std::int64_t value) {
   return static_cast<std::uint64_t>(value) << 1 ^ static_cast<std::uint64_t>(value >> 63);
@@ -59,7 +61,8 @@ std::int64_t unzigzag(std::uint64_t value) {
 
 std::string decode_line(std::string_view value) {
   std::string text = decode_words(value);
-  std::ranges::replace_if(text, [](char c) { return c == '\r' || c == '\n'; }, ' ');  // a line feed separates fields
+  const auto breaks_line = [](char c) { return c == '\r' || c == '\n'; };
+  std::ranges::replace_if(text, breaks_line, ' ');  // a line feed separates fields
   return text;
 }
 
@@ -101,7 +104,7 @@ class Completion {
 /// The header's fields by what they are for, in one pass over it.
 struct Collected {
   std::array<std::string, kKept.size()> texts;
-  std::array<bool, kKept.size()> seen{};
+  std::array<bool, kKept.size()> seen = {};
   std::array<std::vector<Address>, kAddressFields> addresses;  // of the first field of each kind
   std::string_view date;
 

@@ -25,6 +25,25 @@ constexpr std::uint64_t kMaxMessage = 0xFFFF'FFFF;
 constexpr std::size_t kDigestHere = 64 << 10;
 constexpr std::uint32_t kLastUid = kMaxUid - 1;
 
+/// Resumes who waits once so many parts of the work have ended.
+class Countdown {
+ public:
+  void begin(std::size_t parts, async::Completion<bool> completion) {
+    left_ = parts;
+    completion_.emplace(std::move(completion));
+  }
+  /// A part has ended. Nothing here may be used by it afterwards.
+  void release() {
+    if (left_.fetch_sub(1) != 1) return;
+    auto completion = std::move(*completion_);
+    completion(true);
+  }
+
+ private:
+  std::atomic<std::size_t> left_ = 0;
+  std::optional<async::Completion<bool>> completion_;
+};
+
 /// Messages on their way to the disk, and the operations that write their rows: begun once it is known where the bytes
 /// are going to be.
 class Intake final : public Bodies::Writing {
@@ -36,9 +55,9 @@ class Intake final : public Bodies::Writing {
 
   /// Resumes when all have finished.
   async::Task<void> run(Bodies::Guard& guard, std::vector<Bodies::Body> bytes) {
-    left_ = jobs_.size() + 1;  // ended() is the last use that the bodies make of this
     co_await async::from_callback<bool>([&](async::Completion<bool> completion) {
-      completion_.emplace(std::move(completion));
+      countdown_.begin(jobs_.size() + 1,
+                       std::move(completion));  // ended() is the last use that the bodies make of this
       guard.write(std::move(bytes), *this);
     });
   }
@@ -69,11 +88,7 @@ class Intake final : public Bodies::Writing {
     return error_;
   }
 
-  void release() {
-    if (left_.fetch_sub(1) != 1) return;
-    auto completion = std::move(*completion_);
-    completion(true);
-  }
+  void release() { countdown_.release(); }
 
  private:
   std::vector<NewMessage>& messages_;
@@ -83,8 +98,7 @@ class Intake final : public Bodies::Writing {
   std::condition_variable wake_;
   bool ended_ = false;  // guarded by mutex_
   std::optional<StoreError> error_;
-  std::atomic<std::size_t> left_ = 0;
-  std::optional<async::Completion<bool>> completion_;
+  Countdown countdown_;
 };
 
 /// The targets of one delivery that live in one shard: they share one object.
@@ -295,27 +309,23 @@ class Digesting {
     for (auto n = next_++; n < bodies_.size(); n = next_++) messages_[n].digest = mime::digest(*bodies_[n].bytes);
   }
 
+  /// `threads`: 1 or more.
   async::Task<void> run(async::ThreadPool& pool, std::size_t threads) {
-    left_ = std::max<std::size_t>(threads, 1);
     co_await async::from_callback<bool>([&](async::Completion<bool> completion) {
-      completion_.emplace(std::move(completion));
-      for (std::size_t n = left_; n > 0; --n) pool.submit([this] { work(); });
+      countdown_.begin(threads, std::move(completion));
+      for (std::size_t n = 0; n < threads; ++n)
+        pool.submit([this] {
+          take();
+          countdown_.release();
+        });
     });
   }
 
  private:
-  void work() {
-    take();
-    if (left_.fetch_sub(1) != 1) return;
-    auto completion = std::move(*completion_);
-    completion(true);
-  }
-
   const std::vector<Bodies::Body>& bodies_;
   std::vector<NewMessage>& messages_;
   std::atomic<std::size_t> next_ = 0;
-  std::atomic<std::size_t> left_ = 0;
-  std::optional<async::Completion<bool>> completion_;
+  Countdown countdown_;
 };
 
 }  // namespace
@@ -334,7 +344,7 @@ Store::Async<std::vector<NewMessage>> Engine::digest(const std::vector<Bodies::B
   if (total <= kDigestHere)
     digesting.take();
   else
-    co_await digesting.run(*pool_, std::min(bodies.size(), options_.reader_threads));
+    co_await digesting.run(*pool_, std::min(bodies.size(), std::max<std::size_t>(options_.reader_threads, 1)));
   co_return messages;
 }
 

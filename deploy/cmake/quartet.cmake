@@ -39,10 +39,10 @@ function(quartet_library name)
   quartet_fuzzers(${name})
 endfunction()
 
-# quartet_allocator(target): an executable that lives on many small allocations gets a faster allocator than libc's.
-# Sanitizers have their own.
+# quartet_allocator(target): an executable that lives on many small allocations gets a faster allocator than libc's, where
+# the build has one.
 function(quartet_allocator target)
-  if(NOT QUARTET_SANITIZERS)
+  if(TARGET mimalloc)
     target_link_libraries(${target} PRIVATE mimalloc)
   endif()
 endfunction()
