@@ -4,23 +4,25 @@
 
 #include <algorithm>
 
+#include "common/base/ascii.h"
 #include "imapd/commands.h"
 
 namespace quartet::imapd {
 namespace {
 
-/// False for what is not known and for what needs no enabling, which are passed over (RFC 5161 section 3.1).
-bool enable_one(Context& context, const std::string& capability) {
+/// The name as CAPABILITY has it, which is what clients look for in ENABLED; "" for what is not known and for what
+/// needs no enabling, which are passed over (RFC 5161 section 3.1).
+std::string_view enable_one(Context& context, std::string_view capability) {
+  static constexpr std::string_view kNames[] = {"IMAP4rev2", "UTF8=ACCEPT", "CONDSTORE", "QRESYNC", "UIDONLY"};
+  const auto* const known = std::ranges::find_if(kNames, [&](auto name) { return ascii::iequals(name, capability); });
+  if (known == std::end(kNames)) return {};
   auto& enabled = context.enabled;
-  if (capability == "CONDSTORE" || capability == "QRESYNC") {
-    enable_condstore(context);
-    enabled.qresync = enabled.qresync || capability == "QRESYNC";
-    return true;
-  }
-  if (capability == "IMAP4REV2") return enabled.rev2 = enabled.utf8 = true;
-  if (capability == "UTF8=ACCEPT") return enabled.utf8_accept = enabled.utf8 = true;
-  if (capability == "UIDONLY") return enabled.uidonly = true;
-  return false;
+  if (*known == "CONDSTORE" || *known == "QRESYNC") enable_condstore(context);
+  if (*known == "QRESYNC") enabled.qresync = true;
+  if (*known == "IMAP4rev2") enabled.rev2 = enabled.utf8 = true;
+  if (*known == "UTF8=ACCEPT") enabled.utf8_accept = enabled.utf8 = true;
+  if (*known == "UIDONLY") enabled.uidonly = true;
+  return *known;
 }
 
 /// Of SEARCH and ESEARCH; null for other commands.
@@ -73,7 +75,7 @@ void enable_condstore(Context& context) {
 Reply enable(Context& context, const Enable& command) {
   std::string names;
   for (const auto& capability : command.capabilities)
-    if (enable_one(context, capability)) names += " " + capability;
+    if (const auto name = enable_one(context, capability); !name.empty()) names.append(" ").append(name);
   context.output.line("* ENABLED" + names);
   return Reply::ok("Enabled");
 }

@@ -108,7 +108,7 @@ class Extensions(Sessions):
         reader = self.reader_
         self.append(reader, "one")
         self.say(reader, f'CREATE "Entw&APw-rfe{self.box}"')
-        self.assertIn("* ENABLED IMAP4REV2", self.say(reader, "ENABLE IMAP4rev2"))
+        self.assertIn("* ENABLED IMAP4rev2", self.say(reader, "ENABLE IMAP4rev2"))
         opened = self.say(reader, f"SELECT {self.box}")
         self.assertIn(f'* LIST () "/" {self.box}', opened)
         self.assertNotIn("RECENT", "".join(opened))

@@ -159,7 +159,7 @@ TEST_CASE("IMAP4rev2 knows no \\Recent and answers SEARCH with ESEARCH", "[imapd
     co_await deliver_four(here);
     co_await client.say("CREATE Entw&APw-rfe");
     const auto enabled = co_await client.say("ENABLE IMAP4rev2");
-    CHECK(has(enabled, "* ENABLED IMAP4REV2"));
+    CHECK(has(enabled, "* ENABLED IMAP4rev2"));
     const auto selected = co_await client.say("SELECT inbox");
     CHECK(has(selected, "* 4 EXISTS"));
     CHECK(has(selected, R"(* LIST () "/" INBOX)"));
