@@ -379,6 +379,8 @@ class Session {
   }
 
   void on_parse_error(const ParseError& error) {
+    const bool bad = error.kind == ParseError::Kind::kSyntax || error.kind == ParseError::Kind::kUnknown;
+    if (error.save && !bad && context_.selected) context_.selected->save({});
     switch (error.kind) {
       case ParseError::Kind::kBadCharset:
         return answer(error.tag, Reply::no(error.text, "BADCHARSET (US-ASCII UTF-8)"));

@@ -251,7 +251,10 @@ bool parse_return_options(Lexer& in, ResultOptions& results) {
     if (name == "MAX") return results.max = true;
     if (name == "ALL") return results.all = true;
     if (name == "COUNT") return results.count = true;
-    if (name == "SAVE") return results.save = true;
+    if (name == "SAVE") {
+      in.note_save();
+      return results.save = true;
+    }
     if (name == "RELEVANCY") return results.relevancy = true;
     if (name == "UPDATE") {
       results.update = true;
