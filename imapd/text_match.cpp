@@ -92,7 +92,7 @@ std::string casemap(std::string_view utf8) {
 }
 
 std::uint32_t text_version() {
-  constexpr std::uint32_t kForm = 1;
+  constexpr std::uint32_t kForm = 2;
   UVersionInfo icu;
   u_getVersion(icu);
   return kForm << 16 | std::uint32_t{icu[0]} << 8 | icu[1];

@@ -127,11 +127,27 @@ std::string encode_words_with(std::string_view text, std::string_view separator,
   return out;
 }
 
+/// As unfold(), but a fold is one space. RFC 5322 section 2.2.3 leaves the white space there as it is; a tab, with
+/// which many senders fold, is none that anybody would look for.
+std::string_view unfold_to_space(std::string_view value, std::string& storage) {
+  value = ascii::trim(value);
+  if (value.find_first_of("\r\n") == std::string_view::npos) return value;
+  storage.clear();
+  for (;;) {
+    const std::string_view line = value.substr(0, value.find_first_of("\r\n"));
+    storage += ascii::trim(line);
+    value.remove_prefix(line.size());
+    if (value.empty()) return storage;
+    value = ascii::trim(value);
+    storage.push_back(' ');
+  }
+}
+
 }  // namespace
 
 std::string decode_words(std::string_view value) {
   std::string storage;
-  const std::string_view text = unfold(value, storage);
+  const std::string_view text = unfold_to_space(value, storage);
   if (!text.contains("=?") && is_ascii(text)) return std::string(text);
   std::string out;
   Word pending;  // words in a row with the same charset are decoded together: some senders cut characters

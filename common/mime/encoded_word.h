@@ -5,8 +5,8 @@
 
 namespace quartet::mime {
 
-/// A header value as readable UTF-8: unfolded, encoded words decoded and the space between two of them dropped, raw
-/// bytes above 127 taken as UTF-8 or Windows-1252. Words that do not decode stay as they are.
+/// A header value as readable UTF-8: folds made one space, encoded words decoded and the space between two of them
+/// dropped, raw bytes above 127 taken as UTF-8 or Windows-1252. Words that do not decode stay as they are.
 std::string decode_words(std::string_view value);
 
 /// `text` (UTF-8) for an unstructured field or a phrase: itself when it is printable ASCII that nobody could take for

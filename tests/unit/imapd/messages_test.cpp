@@ -279,6 +279,18 @@ TEST_CASE("SEARCH", "[imapd]") {
   });
 }
 
+TEST_CASE("SEARCH finds words that a fold stands between", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server& here) -> async::Task<void> {
+    co_await here.deliver("Subject: multi\r\n\tline\r\n  subject\r\nX-Foo: a\r\n\tb\r\n\r\nText\r\n");
+    co_await client.say("SELECT INBOX");
+    for (const auto* key : {R"(SUBJECT "multi line subject")", R"(HEADER X-Foo "a b")", R"(TEXT "line subject")"}) {
+      const auto found = co_await client.say(std::string("SEARCH ") + key);
+      CHECK(has(found, "* SEARCH 1"));
+    }
+  });
+}
+
 TEST_CASE("what a refused SEARCH was to save is nothing, and a malformed one leaves all as it was", "[imapd]") {
   Server server;
   server.run_in([](Client& client, Server& here) -> async::Task<void> {

@@ -21,6 +21,11 @@ TEST_CASE("the examples of RFC 2047 section 8", "[mime]") {
         "If you can read this you understand the example.");
 }
 
+TEST_CASE("what a line was folded with is one space", "[mime]") {
+  CHECK(decode_words("one\r\n\ttwo \r\n  three\n\tf\xC3\xBCnf\r\n") == "one two three f\xC3\xBCnf");
+  CHECK(decode_words("one\ttwo  three") == "one\ttwo  three");
+}
+
 TEST_CASE("words that others make", "[mime]") {
   CHECK(decode_words("=?utf-8*de?q?gr=C3=BCn?=") == "gr\xC3\xBCn");            // RFC 2231 section 5
   CHECK(decode_words("=?utf-8?B?4oI=?= =?utf-8?B?rA==?=") == "\xE2\x82\xAC");  // a character cut in two
