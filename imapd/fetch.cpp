@@ -280,6 +280,8 @@ Answer fetch(Context& context, const Fetch& command, bool uid) {
   }
   if (troubles.failed) co_return *troubles.failed;
   if (troubles.not_decoded) co_return Reply::no("A part cannot be decoded", "UNKNOWN-CTE");
+  // A UID without a message is no error (RFC 9051 section 6.4.9).
+  if (troubles.gone && uid) co_return Reply::ok("Some of the messages are gone", "EXPUNGEISSUED");
   if (troubles.gone) co_return Reply::no("Some of the messages are gone", "EXPUNGEISSUED");
   co_return Reply::ok("Fetched");
 }

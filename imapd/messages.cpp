@@ -28,6 +28,13 @@ async::Task<void> drop_flags(Context& context, const store::Located& target, con
   if (!dropped) (void)failure(dropped.error());  // the messages are there, that counts
 }
 
+/// Others have expunged all that was to be copied, of which the client has not been told yet: it must not believe that
+/// there are copies (RFC 2180 section 4.4.1). A UID without a message is no error (RFC 9051 section 6.4.9).
+Reply all_gone(bool uid) {
+  constexpr const char* kText = "The messages are gone";
+  return uid ? Reply::ok(kText, "EXPUNGEISSUED") : Reply::no(kText, "EXPUNGEISSUED");
+}
+
 void note_created(Context& context, const store::Copied& copied) {
   for (const auto& [source, made] : copied.uids) context.created.push_back(made);
 }
@@ -60,6 +67,7 @@ Answer copy(Context& context, const Copy& command, bool uid) {
   if (positions->empty()) co_return Reply::ok("Nothing to copy");
   const auto copied = co_await context.store().copy(selected.ref(), uids_of(selected, *positions), target->info.ref);
   if (!copied) co_return no_target(copied.error());
+  if (copied->uids.empty()) co_return all_gone(uid);
   co_await drop_flags(context, *target, *copied);
   context.changed = target->info.ref == selected.ref();
   if (context.changed) note_created(context, *copied);
@@ -77,8 +85,10 @@ Answer move(Context& context, const Move& command, bool uid) {
   if (positions->empty()) co_return Reply::ok("Nothing to move");
   const auto moved = co_await context.store().move(selected.ref(), uids_of(selected, *positions), target->info.ref);
   if (!moved) co_return no_target(moved.error());
+  context.changed = true;
+  if (moved->uids.empty()) co_return all_gone(uid);
   co_await drop_flags(context, *target, *moved);
-  context.changed = context.expunged = true;
+  context.expunged = true;
   if (target->info.ref == selected.ref()) note_created(context, *moved);
   // RFC 6851 section 4.3: COPYUID goes before the EXPUNGEs that follow at the end.
   if (const auto code = copy_code(*moved); !code.empty()) context.output.line(fmt::format("* OK [{}] Moved", code));

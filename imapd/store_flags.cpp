@@ -28,7 +28,8 @@ using Believed = std::unordered_map<std::uint32_t, std::uint64_t>;
 struct Change {
   const Store& command;
   bool uid = false;
-  std::size_t answer = 0;  // which of the run
+  std::size_t answer = 0;    // which of the run
+  std::size_t messages = 0;  // that it names
   store::FlagRequest request;
 };
 
@@ -159,9 +160,12 @@ std::string modified_code(const store::Snapshot& view, const std::vector<std::ui
   return numbers.empty() ? std::string() : "MODIFIED " + to_sequence_text(numbers);
 }
 
-Reply reply_to(const store::Snapshot& before, const store::FlagsStored& stored, bool uid) {
-  if (stored.modified.empty()) return Reply::ok("Stored");
-  return Reply::ok("Some were changed by others", modified_code(before, stored.modified, uid));
+Reply reply_to(const store::Snapshot& before, const Change& change, const store::FlagsStored& stored) {
+  if (!stored.modified.empty())
+    return Reply::ok("Some were changed by others", modified_code(before, stored.modified, change.uid));
+  // Expunged by others, of which the client is told only when numbers may change.
+  if (stored.messages.size() < change.messages) return Reply::ok("Some of the messages are gone", "EXPUNGEISSUED");
+  return Reply::ok("Stored");
 }
 
 void fail_all(std::vector<Answered>& answers, const std::vector<Change>& changes, const store::StoreError& error) {
@@ -190,7 +194,7 @@ async::Task<void> commit(Context& context, const std::vector<Change>& changes, s
     auto& answer = answers[changes[n].answer];
     const auto& result = (*stored)[n];
     if (result) answer.untagged += teller.responses(changes[n], *result);
-    answer.reply = result ? reply_to(*before, *result, changes[n].uid) : failure(result.error());
+    answer.reply = result ? reply_to(*before, changes[n], *result) : failure(result.error());
   }
 }
 
@@ -224,7 +228,7 @@ async::Task<std::vector<Answered>> store_flags(Context& context, const std::vect
       messages = 0;
     }
     messages += count;
-    changes.push_back({command, run[n].uid, n, {uids_of(*context.selected, *positions), std::move(change)}});
+    changes.push_back({command, run[n].uid, n, count, {uids_of(*context.selected, *positions), std::move(change)}});
   }
   co_await commit(context, changes, answers);
   co_return answers;

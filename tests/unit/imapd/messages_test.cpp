@@ -225,6 +225,38 @@ TEST_CASE("COPY tells both sets of UIDs", "[imapd]") {
   });
 }
 
+TEST_CASE("who names messages that others have expunged is told so: RFC 9051 section 7.1, EXPUNGEISSUED", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server& here) -> async::Task<void> {
+    for (const auto* subject : {"one", "two", "three"}) co_await here.deliver(letter(subject));
+    co_await client.say("SELECT INBOX");
+    auto other = here.second();
+    co_await other.line();
+    co_await other.say("LOGIN ann@a.test secret");
+    co_await other.say("SELECT INBOX");
+    co_await other.say("STORE 1:2 +FLAGS (\\Deleted)");
+    co_await other.say("EXPUNGE");
+    const auto stored = co_await client.say("STORE 2:3 +FLAGS (\\Flagged)");
+    CHECK(has(stored, "* 3 FETCH (FLAGS (\\Flagged \\Recent))"));
+    CHECK(stored.size() == 2);
+    CHECK(stored.back().starts_with("OK [EXPUNGEISSUED] "));
+    const auto rest = co_await client.say("STORE 3 +FLAGS (\\Seen)");
+    CHECK(rest.back().starts_with("OK Stored"));
+    // There are no copies, and the client must not believe that there are.
+    const auto copied = co_await client.say("COPY 1:2 Trash");
+    CHECK(copied.back().starts_with("NO [EXPUNGEISSUED] "));
+    CHECK(has(copied, "* 1 EXPUNGE"));
+    const auto none = co_await client.say("STATUS Trash (MESSAGES)");
+    CHECK(has(none, "* STATUS Trash (MESSAGES 0)"));
+    co_await other.say("STORE 1 +FLAGS (\\Deleted)");
+    co_await other.say("EXPUNGE");
+    // A UID without a message is no error (section 6.4.9).
+    const auto moved = co_await client.say("UID MOVE 3 Trash");
+    CHECK(moved.back().starts_with("OK [EXPUNGEISSUED] "));
+    CHECK(has(moved, "* 1 EXPUNGE"));
+  });
+}
+
 TEST_CASE("EXPUNGE, UID EXPUNGE and CLOSE", "[imapd]") {
   Server server;
   server.run_in([](Client& client, Server& here) -> async::Task<void> {
