@@ -71,15 +71,21 @@ async::Task<store::Result<void>> take_away(Context& context, std::uint32_t uid) 
   co_return store::Result<void>();
 }
 
+/// Who may put messages into a mailbox and not look into it learns nothing of it (RFC 9051 section 6.3.12).
+std::string append_code(const store::Appended& appended, store::Rights rights) {
+  if (!rights.has("r")) return {};
+  return fmt::format("APPENDUID {} {}", appended.uidvalidity, to_sequence_text(appended.uids));
+}
+
 /// The messages of the command are in the mailbox.
-Reply appended_to(Context& context, const store::Appended& appended) {
+Reply appended_to(Context& context, const store::Appended& appended, store::Rights rights) {
   context.changed = context.selected && context.selected->ref() == appended.mailbox;
   if (context.changed) {
     context.selected->add_recent(appended.recent);
     context.created = appended.uids;
     context.view = appended.view;
   }
-  return Reply::ok("Appended", fmt::format("APPENDUID {} {}", appended.uidvalidity, to_sequence_text(appended.uids)));
+  return Reply::ok("Appended", append_code(appended, rights));
 }
 
 bool has_parts(const AppendItem& item) { return !item.parts.empty(); }
@@ -102,7 +108,7 @@ async::Task<std::optional<Reply>> append_to_own(Context& context, Append& comman
   std::optional<store::MailboxRef> claims;
   if (context.selected && context.selected->claims_recent()) claims = context.selected->ref();
   const auto appended = co_await context.store().append(place->account, place->mailbox, messages, claims);
-  if (appended) co_return appended_to(context, *appended);
+  if (appended) co_return appended_to(context, *appended, store::Rights::all());
   if (appended.error().code != store::ErrorCode::kNoMailbox) co_return no_target(appended.error());
   const auto missing = co_await locate(context, command.mailbox, "i", Wanted::kAsTarget);
   co_return missing ? no_target(appended.error()) : missing.error();
@@ -126,7 +132,7 @@ Answer append(Context& context, Append& command) {
       context.selected && context.selected->ref() == target->info.ref && context.selected->claims_recent();
   const auto appended = co_await context.store().append(target->info.ref, std::move(messages), claims);
   if (!appended) co_return no_target(appended.error());
-  co_return appended_to(context, *appended);
+  co_return appended_to(context, *appended, target->rights);
 }
 
 // The new message is there before the old one goes: what fails or breaks off in between leaves both, and loses neither.
@@ -150,7 +156,8 @@ Answer replace(Context& context, Replace& command, bool uid) {
   context.changed = true;
   if (target->info.ref == selected.ref()) context.created = appended->uids;
   // RFC 8508 section 3.3: before the EXPUNGE, which the tagged response follows.
-  context.output.line(fmt::format("* OK [APPENDUID {} {}] Appended", appended->uidvalidity, appended->uids.front()));
+  if (const auto code = append_code(*appended, target->rights); !code.empty())
+    context.output.line(fmt::format("* OK [{}] Appended", code));
   const auto gone = co_await take_away(context, old);
   if (!gone) co_return failure(gone.error());
   context.expunged = true;

@@ -39,8 +39,9 @@ void note_created(Context& context, const store::Copied& copied) {
   for (const auto& [source, made] : copied.uids) context.created.push_back(made);
 }
 
-std::string copy_code(const store::Copied& copied) {
-  if (copied.uids.empty()) return {};
+/// Who may put messages into a mailbox and not look into it learns nothing of it (RFC 9051 section 6.4.7).
+std::string copy_code(const store::Located& target, const store::Copied& copied) {
+  if (copied.uids.empty() || !target.rights.has("r")) return {};
   std::vector<std::uint32_t> from;
   std::vector<std::uint32_t> to;
   for (const auto& [source, destination] : copied.uids) {
@@ -71,7 +72,7 @@ Answer copy(Context& context, const Copy& command, bool uid) {
   co_await drop_flags(context, *target, *copied);
   context.changed = target->info.ref == selected.ref();
   if (context.changed) note_created(context, *copied);
-  co_return Reply::ok("Copied", copy_code(*copied));
+  co_return Reply::ok("Copied", copy_code(*target, *copied));
 }
 
 Answer move(Context& context, const Move& command, bool uid) {
@@ -91,7 +92,8 @@ Answer move(Context& context, const Move& command, bool uid) {
   context.expunged = true;
   if (target->info.ref == selected.ref()) note_created(context, *moved);
   // RFC 6851 section 4.3: COPYUID goes before the EXPUNGEs that follow at the end.
-  if (const auto code = copy_code(*moved); !code.empty()) context.output.line(fmt::format("* OK [{}] Moved", code));
+  if (const auto code = copy_code(*target, *moved); !code.empty())
+    context.output.line(fmt::format("* OK [{}] Moved", code));
   co_return Reply::ok("Moved");
 }
 

@@ -191,6 +191,25 @@ TEST_CASE("messages go in with i, and with the flags that may be set", "[imapd]"
   });
 }
 
+TEST_CASE("who may not look into a mailbox learns no UIDs of it: RFC 9051 sections 6.3.12 and 6.4.7", "[imapd]") {
+  Site server;
+  server.run_in([](Client& client, Server& server) -> async::Task<void> {
+    co_await site(server).fill();
+    co_await server.deliver(letter("mine"));
+    co_await client.say("SELECT INBOX");
+    co_await site(server).grant("li");
+    const auto replaced = co_await client.say("REPLACE 1 " + kTheirs + " {1+}\r\nx");
+    CHECK(replaced.back() == "OK Replaced");
+    for (const auto& line : replaced) CHECK_FALSE(line.contains("APPENDUID"));
+    co_await client.say("APPEND INBOX {1+}\r\nx");
+    ANSWERS("APPEND " + kTheirs + " {1+}\r\nx", "OK");
+    ANSWERS("COPY 1 " + kTheirs, "OK");
+    const auto moved = co_await client.say("MOVE 1 " + kTheirs);
+    CHECK(moved == std::vector<std::string>{"* 1 EXPUNGE", "OK Moved"});
+    HAS_FLAGS(6, == 0);
+  });
+}
+
 TEST_CASE("mailboxes of others are made, renamed and deleted with k and x", "[imapd]") {
   Site server;
   server.run_in([](Client& client, Server& server) -> async::Task<void> {
