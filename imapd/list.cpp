@@ -17,7 +17,8 @@ struct Listing {
   const List& command;
   std::vector<Pattern> patterns;
   Names with_children;  // names with a mailbox that exists somewhere below
-  Names with_chosen;    // names with a mailbox below that the selection options choose and no pattern matches
+  Names with_chosen;    // names with a mailbox below that the selection options choose
+  Names with_unlisted;  // the same with one that no pattern matches
 
   bool matches(std::string_view name) const {
     return std::ranges::any_of(patterns, [name](const Pattern& pattern) { return pattern.matches(name); });
@@ -34,31 +35,44 @@ struct Listing {
 };
 
 Listing prepare(const List& command, const std::vector<Known>& mailboxes) {
-  Listing listing{command, {}, {}, {}};
-  for (const auto& pattern : command.patterns) listing.patterns.emplace_back(command.reference + pattern);
+  Listing listing{command, {}, {}, {}, {}};
+  for (const auto& pattern : command.patterns)
+    if (!pattern.empty() || !command.extended) listing.patterns.emplace_back(command.reference + pattern);
   for (const auto& known : mailboxes)
     if (known.info.exists) add_parents(listing.with_children, known.info.name);
-  // A child that is listed itself says enough (RFC 5258 section 3.5).
   for (const auto& known : mailboxes) {
-    if (listing.selective() && listing.chosen(known.info) && !listing.matches(known.info.name))
-      add_parents(listing.with_chosen, known.info.name);
+    const auto& name = known.info.name;
+    if (!listing.selective() || !listing.chosen(known.info)) continue;
+    add_parents(listing.with_chosen, name);
+    // What is not chosen is listed for such a child only: one that is listed itself says enough (RFC 5258 section 3.5).
+    if (!listing.matches(name)) add_parents(listing.with_unlisted, name);
   }
   return listing;
+}
+
+/// Which options chose the mailboxes below (RFC 5258 section 3.5).
+std::string child_info(const List& command) {
+  std::string options;
+  if (command.select_subscribed) options = R"("SUBSCRIBED")";
+  if (command.select_special_use) options += options.empty() ? R"("SPECIAL-USE")" : R"( "SPECIAL-USE")";
+  return R"(("CHILDINFO" ()" + options + "))";
 }
 
 void append_line(Context& context, const Listing& listing, const Known& known) {
   const auto& command = listing.command;
   const auto& mailbox = known.info;
-  const bool child_info = command.select_recursive_match && listing.with_chosen.contains(mailbox.name);
+  const bool chosen_below = command.select_recursive_match && listing.with_chosen.contains(mailbox.name);
   append_list_line(context, mailbox,
                    {.lsub = command.lsub,
                     .extended = command.extended,
+                    // RFC 9051 section 6.3.9.2: why no STATUS comes.
+                    .no_select = !command.return_status.empty() && !known.rights.has("r"),
                     .has_children = listing.with_children.contains(mailbox.name),
                     .subscriptions = command.select_subscribed || command.return_subscribed,
-                    .item = child_info ? R"(("CHILDINFO" ("SUBSCRIBED")))" : ""});
+                    .item = chosen_below ? child_info(command) : ""});
 }
 
-/// What the client wants to know of each mailbox in the same breath.
+/// What the client wants to know of each mailbox that its options choose in the same breath.
 async::Task<std::optional<Reply>> append_details(Context& context, const Listing& listing, const Known& known) {
   const auto& mailbox = known.info;
   const auto& command = listing.command;
@@ -89,8 +103,9 @@ bool ends_in_percent(const List& command) {
 Answer list(Context& context, const List& command) {
   for (const auto& pattern : command.patterns)
     if (command.reference.size() + pattern.size() > Pattern::kMostBytes) co_return Reply::no("Too long", "LIMIT");
-  // RFC 3501 section 6.3.8: an empty pattern asks for the separator.
-  if (!command.lsub && command.patterns == std::vector<std::string>{""}) {
+  // RFC 3501 section 6.3.8: an empty pattern asks for the separator; among options it asks for nothing (RFC 5258
+  // section 3).
+  if (!command.lsub && !command.extended && command.patterns.front().empty()) {
     context.output.line(R"(* LIST (\Noselect) "/" "")");
     co_return Reply::ok("Listed");
   }
@@ -101,13 +116,13 @@ Answer list(Context& context, const List& command) {
   for (const auto& known : *mailboxes) {
     const auto& mailbox = known.info;
     if (!listing.matches(mailbox.name)) continue;
-    const bool above = listing.with_chosen.contains(mailbox.name);
-    const bool listed = listing.chosen(mailbox) || (command.select_recursive_match && above);
-    if (listed)
+    const bool above = listing.with_unlisted.contains(mailbox.name);
+    const bool chosen = listing.chosen(mailbox);
+    if (chosen || (command.select_recursive_match && above))
       append_line(context, listing, known);
     else if (lsub_parents && above)
       append_lsub_parent(context, mailbox);
-    if (listed) {
+    if (chosen) {
       const auto failed = co_await append_details(context, listing, known);
       if (failed) co_return *failed;
     }

@@ -14,7 +14,7 @@ std::string attributes(const store::MailboxInfo& mailbox, const ListLine& line) 
   // RFC 5258 section 3: \NonExistent implies \Noselect; only clients that speak LIST-EXTENDED know it.
   if (!mailbox.exists && line.extended)
     add("\\NonExistent");
-  else if (mailbox.noselect || !mailbox.exists)
+  else if (mailbox.noselect || !mailbox.exists || line.no_select)
     add("\\Noselect");
   if (line.no_access) add("\\NoAccess");
   add(line.has_children ? "\\HasChildren" : "\\HasNoChildren");

@@ -11,7 +11,8 @@ namespace quartet::imapd {
 /// What it says beside the mailbox.
 struct ListLine {
   bool lsub = false;
-  bool extended = false;  // the client knows \NonExistent
+  bool extended = false;   // the client knows \NonExistent
+  bool no_select = false;  // there is a mailbox, which the client may not read
   bool no_access = false;
   bool has_children = false;
   bool subscriptions = false;  // \Subscribed is wanted

@@ -131,6 +131,8 @@ TEST_CASE("mailboxes of others are listed with their parents", "[imapd]") {
     CHECK(subscribed.size() == 2);
     co_await site(server).grant("l");
     const auto less = co_await client.say("LIST \"\" (\"Other*k\") RETURN (STATUS (MESSAGES))");
+    // RFC 9051 section 6.3.9.2.
+    CHECK(has(less, R"(* LIST (\Noselect \HasNoChildren) "/" "Other Users/bob@a.test/Work")"));
     CHECK(less.size() == 2);
   });
 }

@@ -1,0 +1,99 @@
+// LIST with its options: RFC 9051 section 6.3.9, RFC 5258, RFC 6154.
+#include "tests/unit/imapd/harness.h"
+
+using namespace quartet;
+using namespace quartet::imapd::test;
+
+namespace {
+
+using Lines = std::vector<std::string>;
+
+/// The names in LIST responses, with "+" behind those that have CHILDINFO.
+std::string names_in(const Lines& lines) {
+  std::string names;
+  for (const auto& line : lines) {
+    if (!line.starts_with("* LIST ")) continue;
+    const auto name = line.find("\"/\" ") + 4;
+    names += line.substr(name, line.find(' ', name) - name) + (line.contains("CHILDINFO") ? "+ " : " ");
+  }
+  return names;
+}
+
+bool any_starts_with(const Lines& lines, std::string_view text) {
+  for (const auto& line : lines)
+    if (line.starts_with(text)) return true;
+  return false;
+}
+
+/// The mailboxes of example 8 in RFC 9051 section 6.3.9.8, and nothing else subscribed.
+async::Task<void> make_example(Client& client) {
+  for (const auto* name : {"Archive", "Drafts", "Junk", "Sent", "Trash"})
+    co_await client.say(std::string("UNSUBSCRIBE ") + name);
+  for (const auto* name : {"foo2", "foo2/bar1", "foo2/bar2", "baz2", "baz2/bar2", "baz2/bar22", "baz2/bar222", "eps2",
+                           "eps2/mamba", "qux2/bar2"})
+    co_await client.say(std::string("CREATE ") + name);
+  for (const auto* name :
+       {"foo2/bar1", "foo2/bar2", "baz2/bar2", "baz2/bar22", "baz2/bar222", "eps2", "eps2/mamba", "qux2/bar2"})
+    co_await client.say(std::string("SUBSCRIBE ") + name);
+}
+
+}  // namespace
+
+TEST_CASE("RECURSIVEMATCH tells of children that are chosen, whether or not they are listed", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server&) -> async::Task<void> {
+    co_await make_example(client);
+    const auto some = co_await client.say(R"(LIST (RECURSIVEMATCH SUBSCRIBED) "" "*2")");
+    CHECK(names_in(some) == "baz2/bar2 baz2/bar22 baz2/bar222 eps2+ foo2+ foo2/bar2 qux2/bar2 ");
+    CHECK(has(some, R"(* LIST (\HasChildren \Subscribed) "/" eps2 ("CHILDINFO" ("SUBSCRIBED")))"));
+    CHECK(has(some, R"(* LIST (\HasChildren) "/" foo2 ("CHILDINFO" ("SUBSCRIBED")))"));
+    // What is subscribed itself keeps CHILDINFO where the child is listed as well; what is not would be redundant.
+    const auto all = co_await client.say(R"(LIST (SUBSCRIBED RECURSIVEMATCH) "" *)");
+    CHECK(names_in(all) == "baz2/bar2 baz2/bar22 baz2/bar222 eps2+ eps2/mamba foo2/bar1 foo2/bar2 qux2/bar2 ");
+    const auto level = co_await client.say(R"(LIST (SUBSCRIBED RECURSIVEMATCH) "" %)");
+    CHECK(names_in(level) == "baz2+ eps2+ foo2+ qux2+ ");
+    // Example 7 A: without RECURSIVEMATCH nothing is said of children.
+    const auto without = co_await client.say(R"(LIST (SUBSCRIBED) "" %)");
+    CHECK(names_in(without) == "eps2 ");
+  });
+}
+
+TEST_CASE("a parent that is listed for its children has no STATUS: RFC 9051 section 6.3.9.8, example 11", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server&) -> async::Task<void> {
+    co_await make_example(client);
+    const auto told =
+        co_await client.say(R"(LIST (SUBSCRIBED RECURSIVEMATCH) "" (foo2 eps2) RETURN (STATUS (MESSAGES)))");
+    CHECK(names_in(told) == "eps2+ foo2+ ");
+    CHECK(has(told, "* STATUS eps2 (MESSAGES 0)"));
+    CHECK_FALSE(any_starts_with(told, "* STATUS foo2 "));
+  });
+}
+
+TEST_CASE("an empty pattern asks for the separator, and among options for nothing: RFC 9051 section 6.3.9", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server&) -> async::Task<void> {
+    const auto basic = co_await client.say(R"(LIST Sent "")");
+    CHECK(has(basic, R"(* LIST (\Noselect) "/" "")"));
+    for (const auto* command : {R"(LIST "" (""))", R"(LIST Sent (""))", R"(LIST () Sent "")"}) {
+      const auto nothing = co_await client.say(command);
+      CHECK(nothing == Lines{"OK Listed"});
+    }
+    const auto rest = co_await client.say(R"(LIST "" ("" Sent))");
+    CHECK(names_in(rest) == "Sent ");
+  });
+}
+
+TEST_CASE("CHILDINFO names the options that chose the children", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server&) -> async::Task<void> {
+    co_await client.say(R"(CREATE a/sent (USE (\Sent)))");
+    const auto by_use = co_await client.say(R"(LIST (SPECIAL-USE RECURSIVEMATCH) "" a)");
+    CHECK(has(by_use, R"(* LIST (\HasChildren) "/" a ("CHILDINFO" ("SPECIAL-USE")))"));
+    const auto none = co_await client.say(R"(LIST (SPECIAL-USE SUBSCRIBED RECURSIVEMATCH) "" a)");
+    CHECK(names_in(none).empty());
+    co_await client.say("SUBSCRIBE a/sent");
+    const auto by_both = co_await client.say(R"(LIST (SPECIAL-USE SUBSCRIBED RECURSIVEMATCH) "" a)");
+    CHECK(has(by_both, R"(* LIST (\HasChildren) "/" a ("CHILDINFO" ("SUBSCRIBED" "SPECIAL-USE")))"));
+  });
+}
