@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "common/base/ascii.h"
 #include "imapd/access.h"
 #include "imapd/commands.h"
 #include "imapd/proto/writer.h"
@@ -17,10 +18,18 @@ Reply outcome(const std::expected<void, store::StoreError>& result, const char* 
   return result ? Reply::ok(text) : failure(result.error());
 }
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string out;
-  for (const auto& word : words) out += (out.empty() ? "" : " ") + word;
-  return out;
+/// What CREATE may say a mailbox is for: RFC 6154 section 2, RFC 8457 section 4. LIST would tell any other word as
+/// an attribute, and there are some that clients take for the truth, such as \Noselect.
+std::expected<std::string, Reply> uses_of(const Create& command) {
+  static constexpr std::string_view kUses[] = {"\\All",  "\\Archive", "\\Drafts", "\\Flagged",
+                                               "\\Junk", "\\Sent",    "\\Trash",  "\\Important"};
+  std::vector<std::string_view> uses;
+  for (const auto& word : command.special_use) {
+    const auto* const use = std::ranges::find_if(kUses, [&word](auto known) { return ascii::iequals(known, word); });
+    if (use == std::end(kUses)) return std::unexpected(Reply::no("No such use of a mailbox", "USEATTR"));
+    if (std::ranges::find(uses, *use) == uses.end()) uses.push_back(*use);
+  }
+  return fmt::format("{}", fmt::join(uses, " "));
 }
 
 /// RFC 3501 section 6.3.3: a separator at the end says that mailboxes will be made below.
@@ -66,7 +75,9 @@ Answer create(Context& context, const Create& command) {
   if (!place) co_return place.error();
   const bool own = place->kind == store::Place::Kind::kOwn;
   if (!own && !command.special_use.empty()) co_return Reply::no("Only mailboxes of your own have a use", "USEATTR");
-  const auto made = co_await context.store().create(place->account, place->mailbox, joined(command.special_use));
+  const auto uses = uses_of(command);
+  if (!uses) co_return uses.error();
+  const auto made = co_await context.store().create(place->account, place->mailbox, *uses);
   co_return made ? Reply::ok("Made", "MAILBOXID (" + made->id + ")") : failure(made.error());
 }
 

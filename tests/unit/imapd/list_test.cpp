@@ -97,3 +97,19 @@ TEST_CASE("CHILDINFO names the options that chose the children", "[imapd]") {
     CHECK(has(by_both, R"(* LIST (\HasChildren) "/" a ("CHILDINFO" ("SUBSCRIBED" "SPECIAL-USE")))"));
   });
 }
+
+TEST_CASE("CREATE gives the uses there are and no other attributes: RFC 6154 section 3", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server&) -> async::Task<void> {
+    for (const auto* use : {"\\Noselect", "\\Foo", "\\Sent \\Foo"}) {
+      const auto refused = co_await client.say(std::string("CREATE z (USE (") + use + "))");
+      CHECK(refused.back().starts_with("NO [USEATTR]"));
+      const auto listed = co_await client.say("LIST \"\" z");
+      CHECK(names_in(listed).empty());
+    }
+    const auto made = co_await client.say(R"(CREATE z (USE (\SENT \sent \important)))");
+    CHECK(made.back().starts_with("OK "));
+    const auto listed = co_await client.say("LIST \"\" z");
+    CHECK(has(listed, R"(* LIST (\HasNoChildren \Sent \Important) "/" z)"));
+  });
+}
