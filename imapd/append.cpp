@@ -10,6 +10,7 @@
 #include "imapd/catenate.h"
 #include "imapd/commands.h"
 #include "imapd/flags.h"
+#include "imapd/list_line.h"
 #include "imapd/numbers.h"
 #include "imapd/proto/sequence_set.h"
 
@@ -77,14 +78,15 @@ std::string append_code(const store::Appended& appended, store::Rights rights) {
   return fmt::format("APPENDUID {} {}", appended.uidvalidity, to_sequence_text(appended.uids));
 }
 
-/// The messages of the command are in the mailbox.
-Reply appended_to(Context& context, const store::Appended& appended, store::Rights rights) {
+/// The messages of the command are in the mailbox that the client called `name`.
+Reply appended_to(Context& context, const std::string& name, const store::Appended& appended, store::Rights rights) {
   context.changed = context.selected && context.selected->ref() == appended.mailbox;
   if (context.changed) {
     context.selected->add_recent(appended.recent);
     context.created = appended.uids;
     context.view = appended.view;
   }
+  tell_true_name(context, name);
   return Reply::ok("Appended", append_code(appended, rights));
 }
 
@@ -108,7 +110,7 @@ async::Task<std::optional<Reply>> append_to_own(Context& context, Append& comman
   std::optional<store::MailboxRef> claims;
   if (context.selected && context.selected->claims_recent()) claims = context.selected->ref();
   const auto appended = co_await context.store().append(place->account, place->mailbox, messages, claims);
-  if (appended) co_return appended_to(context, *appended, store::Rights::all());
+  if (appended) co_return appended_to(context, command.mailbox, *appended, store::Rights::all());
   if (appended.error().code != store::ErrorCode::kNoMailbox) co_return no_target(appended.error());
   const auto missing = co_await locate(context, command.mailbox, "i", Wanted::kAsTarget);
   co_return missing ? no_target(appended.error()) : missing.error();
@@ -132,7 +134,7 @@ Answer append(Context& context, Append& command) {
       context.selected && context.selected->ref() == target->info.ref && context.selected->claims_recent();
   const auto appended = co_await context.store().append(target->info.ref, std::move(messages), claims);
   if (!appended) co_return no_target(appended.error());
-  co_return appended_to(context, *appended, target->rights);
+  co_return appended_to(context, command.mailbox, *appended, target->rights);
 }
 
 // The new message is there before the old one goes: what fails or breaks off in between leaves both, and loses neither.
@@ -158,6 +160,7 @@ Answer replace(Context& context, Replace& command, bool uid) {
   // RFC 8508 section 3.3: before the EXPUNGE, which the tagged response follows.
   if (const auto code = append_code(*appended, target->rights); !code.empty())
     context.output.line(fmt::format("* OK [{}] Appended", code));
+  tell_true_name(context, command.mailbox);
   const auto gone = co_await take_away(context, old);
   if (!gone) co_return failure(gone.error());
   context.expunged = true;

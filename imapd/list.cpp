@@ -2,6 +2,7 @@
 // (LIST-STATUS), RFC 8440 (LIST-MYRIGHTS), RFC 9590 (LIST-METADATA).
 #include <algorithm>
 
+#include "common/store/names.h"
 #include "imapd/commands.h"
 #include "imapd/known_mailboxes.h"
 #include "imapd/list_line.h"
@@ -37,7 +38,9 @@ struct Listing {
 Listing prepare(const List& command, const std::vector<Known>& mailboxes) {
   Listing listing{command, {}, {}, {}, {}};
   for (const auto& pattern : command.patterns)
-    if (!pattern.empty() || !command.extended) listing.patterns.emplace_back(command.reference + pattern);
+    // A name in another form of Unicode means the same mailbox as in other commands (RFC 9051 section 5.1).
+    if (!pattern.empty() || !command.extended)
+      listing.patterns.emplace_back(store::composed(command.reference + pattern));
   for (const auto& known : mailboxes)
     if (known.info.exists) add_parents(listing.with_children, known.info.name);
   for (const auto& known : mailboxes) {

@@ -7,6 +7,7 @@
 #include "common/base/ascii.h"
 #include "imapd/access.h"
 #include "imapd/commands.h"
+#include "imapd/list_line.h"
 #include "imapd/proto/writer.h"
 #include "imapd/resync.h"
 #include "imapd/status.h"
@@ -78,7 +79,9 @@ Answer create(Context& context, const Create& command) {
   const auto uses = uses_of(command);
   if (!uses) co_return uses.error();
   const auto made = co_await context.store().create(place->account, place->mailbox, *uses);
-  co_return made ? Reply::ok("Made", "MAILBOXID (" + made->id + ")") : failure(made.error());
+  if (!made) co_return failure(made.error());
+  tell_true_name(context, name, *uses);
+  co_return Reply::ok("Made", "MAILBOXID (" + made->id + ")");
 }
 
 Answer remove(Context& context, const Delete& command) {
@@ -89,6 +92,7 @@ Answer remove(Context& context, const Delete& command) {
   const auto removed = co_await context.store().remove(place->account, place->mailbox);
   // Nobody needs to be told that what it just deleted is gone.
   if (removed && before && context.selected && context.selected->ref() == before->info.ref) context.selected.reset();
+  if (removed) tell_true_name(context, command.mailbox, "\\NonExistent");
   co_return outcome(removed, "Deleted");
 }
 
@@ -98,11 +102,15 @@ Answer rename(Context& context, const Rename& command) {
     const auto source = co_await locate(context, command.from, "x");
     if (!source) co_return source.error();
   }
-  const auto to = co_await place_to_create(context, without_separator(command.to));
+  const auto name = without_separator(command.to);
+  const auto to = co_await place_to_create(context, name);
   if (!to) co_return to.error();
   if (from->account != to->account) co_return Reply::no("A mailbox stays with its owner", "CANNOT");
   const auto renamed = co_await context.store().rename(from->account, from->mailbox, to->mailbox);
   context.changed = true;  // INBOX loses its messages
+  const auto canonical = true_name(context, name);
+  if (renamed && (canonical || true_name(context, command.from)))
+    append_true_name(context, "", canonical.value_or(name), command.from);
   co_return outcome(renamed, "Renamed");
 }
 
@@ -132,7 +140,7 @@ Answer select(Context& context, const Select& command) {
   auto selected = std::make_unique<Selected>(context.store(), context.enabled, *std::move(found), command.examine);
   const auto opened = co_await selected->open();
   if (!opened) co_return failure(opened.error());
-  selected->append_opening(context.output.text());
+  selected->append_opening(command.mailbox, context.output.text());
   context.selected = std::move(selected);
   if (command.qresync) {
     const auto told = co_await append_resync(context, *command.qresync);

@@ -6,6 +6,7 @@
 
 #include "imapd/access.h"
 #include "imapd/commands.h"
+#include "imapd/list_line.h"
 #include "imapd/numbers.h"
 #include "imapd/proto/sequence_set.h"
 
@@ -72,6 +73,7 @@ Answer copy(Context& context, const Copy& command, bool uid) {
   co_await drop_flags(context, *target, *copied);
   context.changed = target->info.ref == selected.ref();
   if (context.changed) note_created(context, *copied);
+  tell_true_name(context, command.mailbox);
   co_return Reply::ok("Copied", copy_code(*target, *copied));
 }
 
@@ -94,6 +96,7 @@ Answer move(Context& context, const Move& command, bool uid) {
   // RFC 6851 section 4.3: COPYUID goes before the EXPUNGEs that follow at the end.
   if (const auto code = copy_code(*target, *moved); !code.empty())
     context.output.line(fmt::format("* OK [{}] Moved", code));
+  tell_true_name(context, command.mailbox);
   co_return Reply::ok("Moved");
 }
 

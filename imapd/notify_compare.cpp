@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "imapd/list_line.h"
-#include "imapd/proto/writer.h"
 #include "imapd/status.h"
 
 namespace quartet::imapd {
@@ -67,11 +66,8 @@ class NameChanges {
       const auto* const mailbox = find(compared_.now, name);
       ListLine line{.extended = true, .has_children = with_children_.contains(name), .subscriptions = true};
       line.no_access = exists(mailbox) && !is_readable(*mailbox);
-      if (const auto old = old_names_.find(name); old != old_names_.end() && !follows_parent(name)) {
-        line.item = R"(("OLDNAME" ()";
-        append_mailbox_name(line.item, old->second, context_.enabled.utf8);
-        line.item += "))";
-      }
+      if (const auto old = old_names_.find(name); old != old_names_.end() && !follows_parent(name))
+        line.item = old_name_item(old->second, context_.enabled.utf8);
       append_list_line(context_, mailbox == nullptr ? missing(name).info : mailbox->info, line);
     }
   }

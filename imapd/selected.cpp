@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "imapd/flags.h"
+#include "imapd/list_line.h"
 #include "imapd/proto/sequence_set.h"
 #include "imapd/proto/writer.h"
 
@@ -103,7 +104,7 @@ void Selected::append_exists(std::string& out) const {
   if (!enabled_.rev2) fmt::format_to(into, "* {} RECENT\r\n", recent_count());
 }
 
-void Selected::append_opening(std::string& out) const {
+void Selected::append_opening(std::string_view name, std::string& out) const {
   append_keywords(out);
   append_exists(out);
   const auto into = std::back_inserter(out);
@@ -114,11 +115,12 @@ void Selected::append_opening(std::string& out) const {
   fmt::format_to(into, "* OK [HIGHESTMODSEQ {}] Mod-sequences are kept\r\n", view_->highest_modseq());
   fmt::format_to(into, "* OK [MAILBOXID ({})] Its identifier\r\n", info_.id);
   if (!enabled_.rev2) return;
-  // RFC 9051 section 6.3.2: the name as the server writes it.
+  // RFC 9051 section 6.3.2: the name as the server writes it, and that of the client if it is another.
   out += "* LIST (";
   out += info_.special_use;
   out += ") \"/\" ";
   append_mailbox_name(out, info_.name, enabled_.utf8);
+  if (name != info_.name) out.append(" ").append(old_name_item(name, enabled_.utf8));
   out += "\r\n";
 }
 

@@ -50,8 +50,8 @@ class Selected {
   /// The FETCH response that tells of a message's flags without having been asked.
   void append_flags_of(std::string& out, std::size_t number, const store::Entry& entry) const;
 
-  /// The untagged responses to SELECT and EXAMINE.
-  void append_opening(std::string& out) const;
+  /// The untagged responses to SELECT and EXAMINE, in which the client called the mailbox `name`.
+  void append_opening(std::string_view name, std::string& out) const;
 
   enum class Expunges { kTold, kKept };
   struct Refresh {

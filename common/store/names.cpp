@@ -1,4 +1,6 @@
 // Mailbox names: RFC 9051 section 5.1, Net-Unicode (RFC 5198).
+#include "common/store/names.h"
+
 #include <unicode/normalizer2.h>
 #include <unicode/uchar.h>
 #include <unicode/unistr.h>
@@ -49,6 +51,11 @@ std::expected<std::string, StoreError> normalized(std::string_view name) {
 }
 
 }  // namespace
+
+std::string composed(std::string_view text) {
+  if (is_plain_ascii(text)) return std::string(text);
+  return normalized(text).value_or(std::string(text));
+}
 
 std::expected<std::string, StoreError> canonical_name(std::string_view name) {
   if (name.empty()) return invalid("empty");

@@ -1,4 +1,5 @@
-// LIST with its options: RFC 9051 section 6.3.9, RFC 5258, RFC 6154.
+// LIST with its options: RFC 9051 section 6.3.9, RFC 5258, RFC 6154; and what it says of a name that the client spelled
+// otherwise (RFC 9051 section 6.3.9.7).
 #include "tests/unit/imapd/harness.h"
 
 using namespace quartet;
@@ -84,6 +85,20 @@ TEST_CASE("an empty pattern asks for the separator, and among options for nothin
   });
 }
 
+TEST_CASE("LIST finds a name in whatever form of Unicode it is asked for", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server&) -> async::Task<void> {
+    co_await client.say("CREATE be&AwE-be");  // e and an accent
+    for (const auto* pattern : {"be&AwE-be", "b&AOk-be", "b%e&AwE-%"}) {
+      const auto found = co_await client.say(std::string("LIST \"\" ") + pattern);
+      CHECK(names_in(found) == "b&AOk-be ");
+    }
+    co_await client.say("SUBSCRIBE be&AwE-be");
+    const auto subscribed = co_await client.say("LSUB \"\" be&AwE-%");
+    CHECK(has(subscribed, R"(* LSUB (\HasNoChildren) "/" b&AOk-be)"));
+  });
+}
+
 TEST_CASE("CHILDINFO names the options that chose the children", "[imapd]") {
   Server server;
   server.run_in([](Client& client, Server&) -> async::Task<void> {
@@ -111,5 +126,42 @@ TEST_CASE("CREATE gives the uses there are and no other attributes: RFC 6154 sec
     CHECK(made.back().starts_with("OK "));
     const auto listed = co_await client.say("LIST \"\" z");
     CHECK(has(listed, R"(* LIST (\HasNoChildren \Sent \Important) "/" z)"));
+  });
+}
+
+TEST_CASE("a client of IMAP4rev2 is told the true name of what it spelled otherwise", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server&) -> async::Task<void> {
+    const std::string apart = "\"e\xCC\x81\"";  // e and an accent
+    const std::string composed = "\"\xC3\xA9\"";
+    const auto tells = [&](std::string attributes, const std::string& name, const std::string& old) {
+      return "* LIST (" + attributes + ") \"/\" " + name + " (\"OLDNAME\" (" + old + "))";
+    };
+    // Another client would not know what to make of it.
+    const auto silent = co_await client.say("CREATE inbox/Sub");
+    CHECK(silent.size() == 1);
+    co_await client.say("ENABLE IMAP4rev2");
+    const auto made = co_await client.say("CREATE " + apart);
+    CHECK(has(made, tells("", composed, apart)));
+    const auto selected = co_await client.say("SELECT " + apart);
+    CHECK(has(selected, tells("", composed, apart)));
+    const auto below = co_await client.say("EXAMINE inbox/Sub");
+    CHECK(has(below, tells("", "INBOX/Sub", "inbox/Sub")));
+    const auto moved = co_await client.say("RENAME " + apart + " plain");
+    CHECK(has(moved, tells("", "plain", apart)));
+    const auto back = co_await client.say("RENAME plain " + apart);
+    CHECK(has(back, tells("", composed, "plain")));
+    const auto appended = co_await client.say("APPEND " + apart + " {1+}\r\nx");
+    CHECK(has(appended, tells("", composed, apart)));
+    co_await client.say("SELECT " + apart);
+    const auto copied = co_await client.say("COPY 1 " + apart);
+    CHECK(has(copied, tells("", composed, apart)));
+    const auto gone = co_await client.say("DELETE " + apart);
+    CHECK(has(gone, tells("\\NonExistent", composed, apart)));
+    for (const auto* command : {"CREATE a/", "SELECT a", "SELECT inbox", "RENAME a b/", "DELETE b"}) {
+      const auto plain = co_await client.say(command);
+      CHECK(plain.back().starts_with("OK "));
+      for (const auto& line : plain) CHECK_FALSE(line.contains("OLDNAME"));
+    }
   });
 }
