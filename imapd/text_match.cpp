@@ -68,6 +68,31 @@ std::string_view take_piece(std::string_view& text) {
   return piece;
 }
 
+void append_fields(const mime::Header& header, std::string& text) {
+  for (const auto& field : header.fields())
+    text.append(field.name).append(": ").append(mime::decode_words(field.value)).append("\n");
+}
+
+/// The name of a part's file where its fields, in `text` from `begin` on, do not have it as people see it: RFC 2231
+/// encodes names and cuts them up.
+void append_file_names(const mime::Part& part, std::size_t begin, std::string& text) {
+  const auto disposition = mime::parse_disposition(part.disposition);
+  for (const auto name : {part.type.parameter("name"), disposition.parameter("filename")}) {
+    const auto readable = mime::decode_words(name);
+    if (!std::string_view(text).substr(begin).contains(readable)) text.append(readable).append("\n");
+  }
+}
+
+/// The fields of the parts in a part. The header of a message inside is no MIME header but a text of the body.
+void append_mime_fields(const mime::Part& part, std::string_view message, std::string& text) {
+  for (const auto& child : part.children) {
+    const auto begin = text.size();
+    if (part.kind != mime::Part::Kind::kMessage) append_fields(mime::Header(child.header(message)), text);
+    append_file_names(child, begin, text);
+    append_mime_fields(child, message, text);
+  }
+}
+
 }  // namespace
 
 std::string casemap(std::string_view utf8) {
@@ -133,9 +158,11 @@ const mime::Header& MessageText::header() {
 
 void MessageText::open_header_text() {
   if (header_text_) return;
+  open_body();
   std::string text;
-  for (const auto& field : header().fields())
-    text.append(field.name).append(": ").append(mime::decode_words(field.value)).append("\n");
+  append_fields(header(), text);
+  append_file_names(*structure_, 0, text);
+  append_mime_fields(*structure_, message_, text);
   header_text_ = casemap(text);
 }
 

@@ -54,7 +54,7 @@ class MessageText {
   bool has(const Needle& needle);
   /// A text in the body: in parts that are text, and in the headers of messages inside.
   bool body_has(const Needle& needle);
-  /// In the header fields, names included.
+  /// In the header fields, names included: those of the message and of its parts (RFC 9051 section 6.4.4, TEXT).
   bool header_has(const Needle& needle);
   /// In a field of that name; an empty needle: there is one.
   bool field_has(std::string_view name, const Needle& needle);

@@ -104,8 +104,9 @@ bool is_plain(std::string_view message) {
   constexpr std::string_view kCharset = "charset";
   static const AsciiFinder encoding(kEncoding);
   static const AsciiFinder charset(kCharset);
+  static const AsciiFinder extended_name("name*");
   return has_plain_octets(message) && each_place(encoding, kEncoding.size(), message, keeps_octets) &&
-         each_place(charset, kCharset.size(), message, names_ascii_charset);
+         each_place(charset, kCharset.size(), message, names_ascii_charset) && !extended_name.in(message);
 }
 
 }  // namespace quartet::imapd

@@ -323,6 +323,24 @@ TEST_CASE("SEARCH finds words that a fold stands between", "[imapd]") {
   });
 }
 
+TEST_CASE("SEARCH TEXT finds attachments by their names: RFC 9051 section 6.4.4", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server& here) -> async::Task<void> {
+    co_await here.deliver(
+        "Subject: x\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nText\r\n--b\r\n"
+        "Content-Type: application/pdf; name=\"=?utf-8?q?K=C3=B6ln?=.pdf\"\r\n"
+        "Content-Disposition: attachment; filename*=utf-8''M%C3%BCnchen.pdf\r\n"
+        "Content-Description: winter harbour\r\n\r\n%PDF\r\n--b--\r\n");
+    co_await client.say("SELECT INBOX");
+    for (const auto* text : {"\"harbour\"", "\"K\xC3\xB6ln.pdf\"", "\"m\xC3\xBCnchen.PDF\"", "application/pdf"}) {
+      const auto found = co_await client.say(std::string("SEARCH CHARSET UTF-8 TEXT ") + text);
+      CHECK(has(found, "* SEARCH 1"));
+      const auto body = co_await client.say(std::string("SEARCH CHARSET UTF-8 BODY ") + text);
+      CHECK(has(body, "* SEARCH"));
+    }
+  });
+}
+
 TEST_CASE("what a refused SEARCH was to save is nothing, and a malformed one leaves all as it was", "[imapd]") {
   Server server;
   server.run_in([](Client& client, Server& here) -> async::Task<void> {

@@ -45,10 +45,28 @@ bool body_has(std::string_view message, std::string_view needle) {
   return std::ranges::any_of(texts, [&](const std::string& text) { return text.contains(casemap(needle)); });
 }
 
-bool header_has(std::string_view message, std::string_view needle) {
-  std::string text;
-  for (const auto& field : mime::Header(message).fields())
+/// The fields of a header, and the names of the files of a part.
+void add_fields(const mime::Part& part, std::string_view header, std::string& text) {
+  for (const auto& field : mime::Header(header).fields())
     text.append(field.name).append(": ").append(mime::decode_words(field.value)).append("\n");
+  const auto disposition = mime::parse_disposition(part.disposition);
+  for (const auto name : {part.type.parameter("name"), disposition.parameter("filename")})
+    text.append(mime::decode_words(name)).append("\n");
+}
+
+void add_mime_fields(const mime::Part& part, std::string_view message, std::string& text) {
+  const bool inside = part.kind == mime::Part::Kind::kMessage;
+  for (const auto& child : part.children) {
+    add_fields(child, inside ? std::string_view() : child.header(message), text);
+    add_mime_fields(child, message, text);
+  }
+}
+
+bool header_has(std::string_view message, std::string_view needle) {
+  const auto structure = mime::parse_structure(message);
+  std::string text;
+  add_fields(structure, message, text);
+  add_mime_fields(structure, message, text);
   return casemap(text).contains(casemap(needle));
 }
 
@@ -96,6 +114,12 @@ std::string part_of(Random& random, int depth) {
                                                     "Content-Transfer-Encoding:\r\n base64\r\n",
                                                     "Content-Transfer-Encoding: quoted-(x)printable\r\n",
                                                     "Content-Transfer-Encoding: x-unknown\r\n"};
+  static constexpr std::string_view kFiles[] = {
+      "Content-Disposition: attachment; filename=\"Winter harbour.pdf\"\r\n",
+      "Content-Disposition: attachment; filename=\"=?utf-8?q?K=C3=B6ln?=.pdf\"\r\n",
+      "Content-Disposition: attachment;\r\n\tfilename*=utf-8''K%C3%B6ln%20harbour.pdf\r\n",
+      "Content-Disposition: attachment; filename*0=\"har\"; filename*1=\"bour.pdf\"\r\n",
+      "Content-Description: two\r\n words\r\n"};
   const auto kind = depth > 2 ? 0 : pick(random, 4);
   if (kind == 1) {
     std::string text =
@@ -105,7 +129,8 @@ std::string part_of(Random& random, int depth) {
     return text + "\r\n--b" + std::to_string(depth) + "--\r\n" + text_of(random);
   }
   if (kind == 2) return "Content-Type: message/rfc822\r\n\r\n" + field_of(random) + part_of(random, depth + 1);
-  return std::string(one_of(random, kTypes)) + std::string(one_of(random, kEncodings)) + "\r\n" + text_of(random);
+  return std::string(one_of(random, kTypes)) + std::string(one_of(random, kEncodings)) +
+         std::string(pick(random, 4) == 0 ? one_of(random, kFiles) : "") + "\r\n" + text_of(random);
 }
 
 std::string message_of(Random& random) {
@@ -145,6 +170,7 @@ TEST_CASE("what is plain", "[raw]") {
   CHECK_FALSE(is_plain(head + "utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\ntext"));
   CHECK_FALSE(is_plain(head + "utf-8\r\nContent-Transfer-Encoding: (x) base64\r\n\r\ntext"));
   CHECK_FALSE(is_plain("Subject: =?utf-8?q?x?=\r\n\r\n"));
+  CHECK_FALSE(is_plain("Content-Disposition: attachment; filename*0=x; filename*1=y\r\n\r\n"));
   // Wherever in the text it stands.
   for (const std::string_view wrong : {"\x80", "\rx", "=?"})
     for (std::size_t before = 0; before < 140; ++before)
@@ -158,10 +184,10 @@ TEST_CASE("what is plain", "[raw]") {
 
 TEST_CASE("the octets of a message tell the same as its decoded texts", "[raw]") {
   static constexpr std::string_view kNeedles[] = {
-      "harbour",   "HARB",       "winter",        "a b",      "b:c",      "subject: ", "subject:", "o",
-      "two words", "fol ded",    "folded",        "tab\tbed", "tabbed",   "köln",      "koln",     "é",
-      "e",         "barereturn", "bob",           "spa  ced", " ",        ":",         "x y",      "test: a:b",
-      "=?",        "a\n",        "half harb our", "x\r\n y",  "encoding", "charset",   "--b"};
+      "harbour", "HARB",     "winter",   "a b",    "b:c",    "subject: ",   "subject:",   "o",   "two words",
+      "fol ded", "folded",   "tab\tbed", "tabbed", "köln",   "koln",        "é",          "e",   "barereturn",
+      "bob",     "spa  ced", " ",        ":",      "x y",    "test: a:b",   "=?",         "a\n", "half harb our",
+      "x\r\n y", "encoding", "charset",  "--b",    "ln.pdf", "harbour.pdf", "disposition"};
   Random random(7);
   std::size_t plain = 0;
   std::size_t found = 0;
