@@ -32,6 +32,12 @@ std::size_t most_columns() {
 
 std::size_t processors() { return std::max(1U, std::thread::hardware_concurrency()); }
 
+/// In place of the greeting (RFC 9051 section 7.1.5; RFC 3206 section 4): people who do not hear why look for the fault
+/// elsewhere.
+std::string refusal(bool pop3, std::string_view why) {
+  return fmt::format("{} {}\r\n", pop3 ? "-ERR [SYS/TEMP]" : "* BYE [UNAVAILABLE]", why);
+}
+
 }  // namespace
 
 std::expected<std::unique_ptr<service::Agent>, std::vector<config::Error>> Agent::load(const std::string& path) {
@@ -52,6 +58,7 @@ std::unique_ptr<service::Acceptor> Agent::make_acceptor(async::LoopThreads& loop
   service::Acceptor::Options options;
   options.connections_per_client = [this] { return settings_.get()->connections_per_client; };
   options.exempt = [this](const net::Address& client) { return service::contains(settings_.get()->trusted, client); };
+  options.refusal = refusal(protocol == Protocol::kPop3, "Too many connections from your address");
   return std::make_unique<service::Acceptor>(
       loops, std::move(options),
       [this, protocol](std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener) {
@@ -152,7 +159,8 @@ async::Task<void> Agent::serve(std::unique_ptr<net::Stream> stream, const servic
                                             "Connections refused since too many of their client had not logged in");
     refused.add();
     log::info("connection.refused", {{"peer", client.to_string()}, {"reason", "too many that have not logged in"}});
-    co_return;
+    const auto why = refusal(pop3, "Too many connections from your address that have not logged in");
+    co_return co_await service::turn_away(std::move(stream), listener, why);
   }
   const auto listed = connected_.enter(pop3 ? "pop3" : "imap", *stream);
   options.record = &listed.record();

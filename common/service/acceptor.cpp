@@ -122,6 +122,12 @@ async::Task<void> Acceptor::run_session(std::unique_ptr<net::Stream> stream, con
   log::info("connection.refused", {{"peer", balancer.to_string()}, {"reason", net::to_string(proxied.error())}});
 }
 
+async::Task<void> turn_away(std::unique_ptr<net::Stream> stream, const ListenerSpec& listener, std::string words) {
+  if (words.empty() || listener.implicit_tls) co_return;
+  // Nothing waits to be sent before it: a client that does not take so little need not hear it.
+  (void)co_await stream->write(words, async::Deadline::after(kLastWords));
+}
+
 async::Task<void> Acceptor::run_client(std::unique_ptr<net::Stream> stream, const ListenerSpec& listener) {
   static auto& refused = metrics::counter("quartet_connections_refused_total", "Connections over the limit per client");
   static auto& open = metrics::gauge("quartet_connections", "Open connections of clients");
@@ -130,7 +136,7 @@ async::Task<void> Acceptor::run_client(std::unique_ptr<net::Stream> stream, cons
   if (const auto most = limit_of(client); most != 0 && !place.take(most)) {
     refused.add();
     log::info("connection.refused", {{"peer", client.to_string()}, {"reason", "too many connections of one client"}});
-    co_return;
+    co_return co_await turn_away(std::move(stream), listener, options_.refusal);
   }
   sessions_.fetch_add(1, std::memory_order_relaxed);
   static auto& taken = metrics::counter("quartet_connections_total", "Connections of clients that were taken");

@@ -27,6 +27,10 @@ struct ListenerSpec {
 /// What counts as one client: an address, or the /64 network of an IPv6 address, since each client has all of it.
 std::string client_key(const net::Address& client);
 
+/// Tells a client why it is not served, and closes. Where TLS begins at once it hears nothing: a handshake would cost
+/// more than what it is refused for saves.
+async::Task<void> turn_away(std::unique_ptr<net::Stream> stream, const ListenerSpec& listener, std::string words);
+
 class Acceptor {
  public:
   /// Runs one session to its end, on the loop it was accepted on. What it refers to lives until drain() has returned.
@@ -37,6 +41,8 @@ class Acceptor {
     /// to ask: no limit. UNIX sockets and the clients `exempt` names have none.
     std::function<std::size_t()> connections_per_client{};
     std::function<bool(const net::Address& client)> exempt{};
+    /// What those hear that are closed, in the protocol they speak; "" for nothing.
+    std::string refusal{};
     bool metrics = true;  // false: not among the connections that the metrics count
   };
 

@@ -173,6 +173,8 @@ class Serving(SitesTestCase):
         strangers = [connect() for _ in range(3)]
         self.assertTrue(all(strangers))
         self.assertIsNone(connect())
+        with socket.create_connection((site.address, site.port("imap")), timeout=30) as refused:
+            self.assertRegex(refused.recv(1000), rb"^\* BYE \[UNAVAILABLE\] [^\r\n]+\r\n$")
         strangers.pop().close()
         wait_until(connect, 30, "room for a connection")
         for connection in strangers:
@@ -184,7 +186,7 @@ class Serving(SitesTestCase):
         def log_in():
             try:
                 return self.reader(site, site.users[1])
-            except (imaplib.IMAP4.abort, OSError):
+            except (imaplib.IMAP4.error, OSError):  # which includes a BYE in place of the greeting
                 return None
 
         sessions = [wait_until(log_in, 30, "a session") for _ in range(8)]

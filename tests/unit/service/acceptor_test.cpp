@@ -89,6 +89,17 @@ TEST_CASE("a client address has so many connections and no more", "[acceptor]") 
   CHECK(fixture.loop.block_on(visit(address, clients[2])).empty());
 }
 
+TEST_CASE("a client that is refused hears why, unless TLS begins at once", "[acceptor]") {
+  Fixture fixture({.connections_per_client = [] { return 1; }, .refusal = "no room\r\n"});
+  REQUIRE(fixture.acceptor.bind({{kAnyPort, false}, {kAnyPort, true}}).has_value());
+  fixture.acceptor.start();
+  const auto& listeners = fixture.acceptor.listeners();
+  std::vector<std::unique_ptr<net::Stream>> clients(3);
+  CHECK(fixture.loop.block_on(visit(listeners.at(0).address, clients[0])) == "hi");
+  CHECK(fixture.loop.block_on(visit(listeners.at(0).address, clients[1])) == "no room\r\n");
+  CHECK(fixture.loop.block_on(visit(listeners.at(1).address, clients[2])).empty());
+}
+
 TEST_CASE("a port or path that another has is an error, not shared", "[acceptor]") {
   const auto path = *net::Address::parse("unix:/tmp/quartet-acceptor-test." + std::to_string(getpid()));
   Fixture first;
