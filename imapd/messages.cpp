@@ -121,7 +121,11 @@ Answer close(Context& context) {
   const auto selected = std::exchange(context.selected, nullptr);
   if (selected->read_only() || !selected->rights().has("e")) co_return Reply::ok("Closed");
   const auto expunged = co_await context.store().expunge(selected->ref(), std::nullopt);
-  if (!expunged && expunged.error().code != store::ErrorCode::kNoMailbox) co_return failure(expunged.error());
+  // CLOSE knows no NO, as it leaves the mailbox in any case (RFC 9051 section 6.4.1): what went wrong is told beside.
+  if (!expunged && expunged.error().code != store::ErrorCode::kNoMailbox) {
+    const auto why = failure(expunged.error());
+    context.output.line(fmt::format("* NO [{}] {}", why.code, why.text));
+  }
   co_return Reply::ok("Closed");
 }
 

@@ -68,6 +68,20 @@ TEST_CASE("a command in a mailbox that has moved does nothing and ends the sessi
   });
 }
 
+TEST_CASE("CLOSE leaves the mailbox also where it cannot expunge: RFC 9051 section 6.4.1", "[imapd]") {
+  Server server(true);
+  server.run_in([](Client& client, Server& here) -> async::Task<void> {
+    co_await here.deliver(letter("one"));
+    co_await client.say("SELECT INBOX");
+    co_await client.say("STORE 1 +FLAGS (\\Deleted)");
+    co_await move(here);
+    const auto closed = co_await client.say("CLOSE");
+    CHECK(closed == std::vector<std::string>{"* NO [UNAVAILABLE] Try again later", "OK Closed"});
+    const auto status = co_await client.say("STATUS INBOX (MESSAGES DELETED)");
+    CHECK(has(status, "* STATUS INBOX (MESSAGES 1 DELETED 1)"));
+  });
+}
+
 TEST_CASE("who has no mailbox selected goes on, unless NOTIFY is set", "[imapd]") {
   Server server(true);
   server.run_in([](Client& client, Server& here) -> async::Task<void> {
