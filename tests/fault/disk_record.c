@@ -4,6 +4,7 @@
 // A change is recorded after it was made and before the caller goes on. A record of a sync has two halves: what was
 // recorded before its beginning is durable at its end. Shared memory of SQLite is left out; it does not outlive a boot.
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -143,9 +144,19 @@ int posix_fallocate(int fd, off_t offset, off_t length) {
 }
 int posix_fallocate64(int fd, off64_t offset, off64_t length) { return posix_fallocate(fd, offset, length); }
 
+int truncate(const char* path, off_t size) {
+  const int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CLOEXEC, 0);
+  if (fd < 0) return -1;
+  const int result = ftruncate(fd, size);
+  close(fd);
+  return result;
+}
+int truncate64(const char* path, off64_t size) { return truncate(path, size); }
+
 /// `name` below `directory` as a whole path.
 static const char* whole_path(int directory, const char* name, char* path) {
-  if (name[0] == '/' || directory == AT_FDCWD || !path_of(directory, path)) return name;
+  if (name[0] == '/') return name;
+  if (directory == AT_FDCWD ? getcwd(path, kPathSize) == NULL : !path_of(directory, path)) return name;
   const size_t size = strlen(path);
   snprintf(path + size, kPathSize - size, "/%s", name);
   return path;
@@ -173,21 +184,44 @@ int open(const char* path, int flags, ...) { return open_at(AT_FDCWD, path, flag
 int open64(const char* path, int flags, ...) { return open_at(AT_FDCWD, path, flags | O_LARGEFILE, MODE_OF(flags)); }
 int openat(int directory, const char* path, int flags, ...) { return open_at(directory, path, flags, MODE_OF(flags)); }
 
-int rename(const char* from, const char* to) {
-  const int result = (int)syscall(SYS_rename, from, to);
-  if (result == 0 && watched(to)) note('R', 0, 0, 0, from, to);
-  return result;
+/// The C library writes what a stream holds past us: all of it counts as written when the stream is closed.
+int fclose(FILE* stream) {
+  static int (*original)(FILE*);
+  if (original == NULL) original = (int (*)(FILE*))dlsym(RTLD_NEXT, "fclose");
+  const int fd = fileno(stream);
+  char path[kPathSize];
+  const int flags = fd < 0 ? -1 : fcntl(fd, F_GETFL);
+  if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY || !path_of(fd, path) || fflush(stream) != 0) return original(stream);
+  note('C', inode_of(fd), 0, 0, path, "");
+  note('T', inode_of(fd), 0, 0, "", "");
+  const int reader = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+  char data[1 << 16];
+  ssize_t size;
+  for (uint64_t offset = 0; (size = read(reader, data, sizeof data)) > 0; offset += (uint64_t)size) {
+    const struct iovec part = {data, (size_t)size};
+    note_write(fd, offset, &part, 1, size);
+  }
+  close(reader);
+  return original(stream);
 }
 
-int link(const char* from, const char* to) {
-  const int result = (int)syscall(SYS_link, from, to);
-  if (result == 0 && watched(to)) note('L', 0, 0, 0, from, to);
+/// Of a change of one name into, or beside, another.
+static int note_names(char operation, long call, const char* from, const char* to) {
+  char buffer[kPathSize], other_buffer[kPathSize];
+  const char* const whole = whole_path(AT_FDCWD, from, buffer);
+  const char* const other = whole_path(AT_FDCWD, to, other_buffer);
+  const int result = (int)syscall(call, from, to);
+  if (result == 0 && watched(other)) note(operation, 0, 0, 0, whole, other);
   return result;
 }
+int rename(const char* from, const char* to) { return note_names('R', SYS_rename, from, to); }
+int link(const char* from, const char* to) { return note_names('L', SYS_link, from, to); }
 
 int mkdir(const char* path, mode_t mode) {
+  char buffer[kPathSize];
+  const char* const whole = whole_path(AT_FDCWD, path, buffer);
   const int result = (int)syscall(SYS_mkdir, path, mode);
-  if (result == 0 && watched(path)) note('M', 0, 0, 0, path, "");
+  if (result == 0 && watched(whole)) note('M', 0, 0, 0, whole, "");
   return result;
 }
 
@@ -199,3 +233,4 @@ int unlinkat(int directory, const char* name, int flags) {
   return result;
 }
 int unlink(const char* path) { return unlinkat(AT_FDCWD, path, 0); }
+int rmdir(const char* path) { return unlinkat(AT_FDCWD, path, AT_REMOVEDIR); }

@@ -42,16 +42,17 @@ class Server:
     def conninfo(self):
         return f"host={self.directory} user={self._user}"
 
-    def _run(self, program, *arguments):
+    def _run(self, program, *arguments, environment=None):
         prefix = ["runuser", "-u", self._user, "--"] if os.geteuid() == 0 else []
         done = subprocess.run([*prefix, self._bin / program, *arguments], cwd=self.directory, capture_output=True, text=True,
-                              check=False, stdin=subprocess.DEVNULL)
+                              check=False, stdin=subprocess.DEVNULL, env={**os.environ, **(environment or {})})
         if done.returncode != 0:
             sys.exit(f"{program}: {done.stdout}{done.stderr}")
 
-    def start(self):
-        options = f"-c listen_addresses= -c unix_socket_directories={self.directory} -c max_connections=500"
-        self._run("pg_ctl", "-w", "-D", self.data, "-l", self.directory / "log", "-o", options, "start")
+    def start(self, environment=None, settings=""):
+        """`environment`: what the server has beside ours; `settings`: options of its command line."""
+        options = f"{settings} -c listen_addresses= -c unix_socket_directories={self.directory} -c max_connections=500"
+        self._run("pg_ctl", "-w", "-D", self.data, "-l", self.directory / "log", "-o", options, "start", environment=environment)
 
     def stop(self, mode="fast"):
         self._run("pg_ctl", "-w", "-D", self.data, "-m", mode, "stop")
