@@ -59,6 +59,7 @@ std::string text_of(const v1::Account& account) {
 int list(const Invocation& invocation) {
   v1::ListAccountsRequest request;
   request.set_domain(invocation.arguments.value("in-domain").value_or(""));
+  request.set_left_over(invocation.arguments.has("left-over"));
   const auto channel = connect(invocation);
   if (!channel) return usage_error(invocation, channel.error());
   const auto stub = Service::NewStub(*channel);
@@ -73,6 +74,12 @@ int list(const Invocation& invocation) {
   if (!status.ok()) return report(status, invocation);
   if (invocation.json) {
     print_json(invocation.out, accounts);
+    return kOk;
+  }
+  if (request.left_over()) {
+    Table table({{"LOGIN"}, {"OCTETS", true}, {"MESSAGES", true}, {"STORE"}});
+    for (const auto& one : accounts) table.add({plain(one.login()), bytes_of(one), messages_of(one), plain(one.store())});
+    invocation.out << table.text();
     return kOk;
   }
   Table table({{"LOGIN"}, {"OCTETS", true}, {"MESSAGES", true}, {"MAY LOG IN"}, {"LAST LOGIN"}});
@@ -136,6 +143,24 @@ bool take_quota(const Invocation& invocation, Request& request) {
   return true;
 }
 
+/// A new account may have the mail of one that had its login before.
+void warn_of_old_mail(const Invocation& invocation) {
+  const auto channel = connect(invocation);
+  if (!channel) return;
+  const auto stub = Service::NewStub(*channel);
+  v1::GetAccountRequest request;
+  request.set_login(invocation.arguments.operands().front());
+  v1::GetAccountResponse response;
+  const auto status = ask(invocation, request, response, [&stub](auto& context, const auto& asked, auto& answer) {
+    return stub->GetAccount(&context, asked, &answer);
+  });
+  if (!status.ok() || response.account().usage().messages() == 0) return;
+  invocation.err << fmt::format(
+      "quartetctl: it has {} messages of a removed account of that login; unless they are to be found there, "
+      "remove it again and call account erase first\n",
+      response.account().usage().messages());
+}
+
 int add(const Invocation& invocation) {
   v1::AddAccountRequest request;
   for (const auto& address : invocation.arguments.values("address")) request.add_address(address);
@@ -145,7 +170,9 @@ int add(const Invocation& invocation) {
     const auto asked = ask_for_secret(invocation, *request.mutable_secret());
     if (!asked) return usage_error(invocation, asked.error());
   }
-  return change(invocation, &Service::Stub::AddAccount, request, "is there");
+  const int code = change(invocation, &Service::Stub::AddAccount, request, "is there");
+  if (code == kOk) warn_of_old_mail(invocation);
+  return code;
 }
 
 int update(const Invocation& invocation, const v1::UpdateAccountRequest& request, const char* done) {
@@ -182,6 +209,17 @@ int change_addresses(const Invocation& invocation) {
 
 int remove(const Invocation& invocation) {
   return change(invocation, &Service::Stub::RemoveAccount, v1::RemoveAccountRequest(), "is gone; its mail is kept");
+}
+
+int erase(const Invocation& invocation) {
+  v1::EraseAccountRequest request;
+  request.set_account(invocation.arguments.operands().front());
+  request.set_dry_run(invocation.arguments.has("dry-run"));
+  request.set_reason(invocation.arguments.value("reason").value_or(""));
+  return call<v1::MailboxService>(
+      invocation, &v1::MailboxService::Stub::EraseAccount, request, [&request](const auto& erased) {
+        return fmt::format("{} messages {}", erased.messages(), request.dry_run() ? "would be erased" : "erased");
+      });
 }
 
 std::string moved_text(const v1::MoveAccountResponse& response) {
@@ -258,7 +296,8 @@ std::vector<Command> account_commands() {
        0,
        0,
        "who has mail here, and how much",
-       {{"in-domain", "DOMAIN", "only those with an address in it"}},
+       {{"in-domain", "DOMAIN", "only those with an address in it"},
+        {"left-over", "", "in their place those that were removed and whose mail is still there"}},
        list},
       {"account", "show", "LOGIN", 1, 1, "one of them, with its addresses and its last login", {}, show},
       {"account",
@@ -301,6 +340,14 @@ std::vector<Command> account_commands() {
        "refuse its mail from now on; what it has stays in the store",
        {reason},
        remove},
+      {"account",
+       "erase",
+       "LOGIN",
+       1,
+       1,
+       "remove for good what is kept of an account that was removed; at the mda its Sieve scripts too",
+       {{"dry-run", "", "only say how many messages there are"}, reason},
+       erase},
       {"account",
        "move",
        "LOGIN",

@@ -164,6 +164,12 @@ std::optional<control::RecipientAnswer> Agent::explain(const control::RecipientQ
   return explain_recipient(settings->tables, question, wall_now());
 }
 
+service::Status Agent::forget_account(const std::string& login) {
+  if (!filters_) return {};
+  const auto erased = filters_->scripts().erase(login);
+  return erased ? service::Status() : std::unexpected(erased.error().detail);
+}
+
 service::Reloaded Agent::reload(const config::Input& input) {
   auto settings = load_settings(input, first_.get());
   if (!settings) return {.faults = std::move(settings.error())};

@@ -39,6 +39,7 @@ class Agent : public service::Agent {
   store::Store* shared_store() override { return service::shares_store(first_->config) ? store_.get() : nullptr; }
   net::Sessions* sessions() override { return &sessions_; }
   store::Store* store() override { return store_.get(); }
+  service::Status forget_account(const std::string& login) override;
   directory::DirectoryPtr directory() const override { return settings_.get()->tables.directory; }
   std::string directory_file() const override { return settings_.get()->config.directory(); }
 

@@ -154,6 +154,15 @@ FileResult<void> Scripts::remove(const std::string& login, const std::string& na
   return sync_directory(parent_of(path));
 }
 
+FileResult<void> Scripts::erase(const std::string& login) const {
+  const auto directory = user_directory(directory_, login);
+  std::error_code error;
+  if (!directory || std::filesystem::remove_all(*directory, error) == 0) return {};
+  if (!error) return sync_directory(parent_of(*directory));
+  errno = error.value();
+  return file_error("remove", *directory);
+}
+
 FileResult<void> Scripts::rename(const std::string& login, const std::string& from, const std::string& to) const {
   const auto old_path = path_of(login, from).value_or("");
   const auto new_path = path_of(login, to).value_or("");

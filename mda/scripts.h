@@ -46,6 +46,8 @@ class Scripts {
   FileResult<void> remove(const std::string& login, const std::string& name) const;
   /// The active one stays active. `to` does not exist.
   FileResult<void> rename(const std::string& login, const std::string& from, const std::string& to) const;
+  /// All files of the user, those of SieveMemory too.
+  FileResult<void> erase(const std::string& login) const;
   /// An empty name: none is active from now on.
   FileResult<void> activate(const std::string& login, const std::string& name) const;
 

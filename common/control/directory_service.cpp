@@ -46,11 +46,14 @@ Status status_of(const directory::EditError& error) {
   return {StatusCode::UNAVAILABLE, text};
 }
 
-bool is_in(const directory::Account& account, std::string_view domain) {
-  return domain.empty() || std::ranges::any_of(account.addresses, [domain](const std::string& address) {
-           return address.size() > domain.size() && address.ends_with(domain) &&
-                  address[address.size() - domain.size() - 1] == '@';
-         });
+bool is_in(std::string_view address, std::string_view domain) {
+  return domain.empty() || (address.size() > domain.size() && address.ends_with(domain) &&
+                            address[address.size() - domain.size() - 1] == '@');
+}
+
+bool has_address_in(const directory::Account& account, std::string_view domain) {
+  return std::ranges::any_of(account.addresses,
+                             [domain](const std::string& address) { return is_in(address, domain); });
 }
 
 void take_secret(const v1::Secret& secret, config::v1::Account& account) {
@@ -229,14 +232,38 @@ class DirectoryService final : public v1::DirectoryService::CallbackService {
     if (const auto place = loop.block_on(subject_.store->place(to.login()))) to.set_store(utf8(*place));
   }
 
+  /// Of accounts that the store has and the directory has not; those of one page.
+  Status list_left_over(const std::string& domain, std::size_t page, std::string after,
+                        v1::ListAccountsResponse& response) const {
+    if (subject_.store == nullptr) return {StatusCode::UNAVAILABLE, "this agent has no store"};
+    const auto directory = subject_.directory();
+    async::Loop loop;
+    for (;;) {
+      const auto names = loop.block_on(subject_.store->accounts(after, kLargestPage));
+      if (!names) return {StatusCode::UNAVAILABLE, utf8(names.error().detail)};
+      for (const auto& name : *names) {
+        if ((directory && directory->has_account(name)) || !is_in(name, domain)) continue;
+        if (static_cast<std::size_t>(response.account_size()) == page) {
+          response.set_next_page_token(response.account(response.account_size() - 1).login());
+          return Status::OK;
+        }
+        response.add_account()->set_login(name);
+        fill_usage(*response.mutable_account(response.account_size() - 1), loop);
+      }
+      if (names->size() < kLargestPage) return Status::OK;
+      after = names->back();
+    }
+  }
+
   Status list(const v1::ListAccountsRequest& request, v1::ListAccountsResponse& response) const {
     if (request.page_size() > kLargestPage) return invalid("page_size: at most " + std::to_string(kLargestPage));
     const auto page = request.page_size() == 0 ? kUsualPage : std::size_t{request.page_size()};
+    if (request.left_over()) return list_left_over(ascii::lower(request.domain()), page, request.page_token(), response);
     const auto directory = subject_.directory();
     const auto domain = ascii::lower(request.domain());
     std::map<std::string_view, const directory::Account*> found;
     for (const auto& account : directory ? directory->accounts() : kNobody)
-      if (account->login > request.page_token() && is_in(*account, domain))
+      if (account->login > request.page_token() && has_address_in(*account, domain))
         found.emplace(account->login, account.get());
     async::Loop loop;
     for (const auto& [login, account] : found) {

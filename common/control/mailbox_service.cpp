@@ -141,6 +141,7 @@ class Desk {
   Outcome move_account(const v1::MoveAccountRequest& request, v1::MoveAccountResponse& response);
   Outcome abort_move(const v1::AbortAccountMoveRequest& request, v1::MoveAccountResponse& response);
   Outcome purge_moved(const v1::PurgeMovedAccountRequest& request, v1::PurgeMovedAccountResponse& response);
+  Outcome erase(const v1::EraseAccountRequest& request, v1::EraseAccountResponse& response);
 
  private:
   /// The messages that a request means, if it may.
@@ -362,6 +363,25 @@ Outcome Desk::purge_moved(const v1::PurgeMovedAccountRequest& request, v1::Purge
   return {Status::OK, request.account(), {}, *purged};
 }
 
+Outcome Desk::erase(const v1::EraseAccountRequest& request, v1::EraseAccountResponse& response) {
+  const auto login = directory::canonical_address(request.account());
+  const auto directory = subject_.directory ? subject_.directory() : nullptr;
+  if (login.empty()) return failed(invalid("account: is required"), {});
+  if (directory && directory->has_account(login))
+    return failed({StatusCode::FAILED_PRECONDITION, "the directory still has it: remove it there first"}, login);
+  const auto used = wait(store_.usage(login));
+  if (!used) return failed(status_of(used.error()), login);
+  response.set_messages(*used ? (*used)->messages : 0);
+  if (request.dry_run()) return {Status::OK, login, {}, 0, true};
+  if (subject_.forget_account)
+    if (const auto forgotten = subject_.forget_account(login); !forgotten)
+      return failed({StatusCode::INTERNAL, utf8(forgotten.error())}, login);
+  const auto erased = wait(store_.erase(login));
+  if (!erased) return failed(status_of(erased.error()), login);
+  response.set_messages(*erased);
+  return {Status::OK, login, {}, *erased};
+}
+
 class MailboxService final : public v1::MailboxService::CallbackService {
  public:
   MailboxService(const Subject& subject, Calls& calls) : subject_(subject), calls_(calls) {}
@@ -428,6 +448,10 @@ class MailboxService final : public v1::MailboxService::CallbackService {
   Reactor* PurgeMovedAccount(Context* context, const v1::PurgeMovedAccountRequest* request,
                              v1::PurgeMovedAccountResponse* response) override {
     return change(context, request, response, "account_purge_moved", &Desk::purge_moved, Role::kAdmin);
+  }
+  Reactor* EraseAccount(Context* context, const v1::EraseAccountRequest* request,
+                        v1::EraseAccountResponse* response) override {
+    return change(context, request, response, "account_erase", &Desk::erase, Role::kAdmin);
   }
 
  private:

@@ -123,6 +123,8 @@ struct Subject {
   std::function<void(std::move_only_function<void(const std::string& fault)> done)> reread_directory = {};
   /// Of an account, to this agent.
   std::function<std::optional<WallTime>(const std::string& account)> last_login = {};
+  /// Removes what the agent keeps beside the store of an account that is nobody's any more; blocks.
+  std::function<std::expected<void, std::string>(const std::string& account)> forget_account = {};
 };
 
 class Server {

@@ -95,6 +95,11 @@ const Account* Directory::find_account(std::string_view login) const {
   return found == by_address_.end() ? nullptr : found->second;
 }
 
+bool Directory::has_account(std::string_view login) const {
+  const auto* const account = find_account(login);
+  return account != nullptr && account->login == canonical_at_home(login);
+}
+
 bool Directory::is_local(std::string_view domain) const {
   const auto name = ascii::lower(domain);
   return domains_.contains(name) || alias_domains_.contains(name);

@@ -104,6 +104,8 @@ class Directory {
   /// Of the account, or for a stranger one that looks like the others, always the same, and fits no password.
   sasl::ScramVerifier scram_verifier(crypto::Digest digest, std::string_view login) const;
 
+  /// Whether it is the login of an account, not only an address of one.
+  bool has_account(std::string_view login) const;
   std::size_t account_count() const { return accounts_.size(); }
   const std::vector<std::unique_ptr<Account>>& accounts() const { return accounts_; }
 

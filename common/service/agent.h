@@ -93,6 +93,8 @@ class Agent {
   virtual std::string directory_file() const { return {}; }
   /// The last login of an account to this agent. Any thread.
   virtual std::optional<WallTime> last_login(const std::string&) const { return std::nullopt; }
+  /// Removes what the agent keeps beside the store of an account that is nobody's any more. Any thread; blocks.
+  virtual Status forget_account(const std::string&) { return {}; }
   /// What recipients of a queued message lead to now, by rewriting and aliases. Any thread.
   virtual spool::Replacement rewrite(const spool::Message&, const std::vector<spool::Claim>&) { return {}; }
 };

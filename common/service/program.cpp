@@ -344,7 +344,8 @@ control::Subject subject_of(Running& running) {
               [&running](auto done) {
                 running.tasks.add([&running, done = std::move(done)]() mutable { done(running.reread_directory()); });
               },
-          .last_login = [&agent](const std::string& account) { return agent.last_login(account); }};
+          .last_login = [&agent](const std::string& account) { return agent.last_login(account); },
+          .forget_account = [&agent](const std::string& account) { return agent.forget_account(account); }};
 }
 
 std::expected<std::unique_ptr<control::Server>, std::string> start_control(Running& running) {

@@ -76,6 +76,9 @@ class Engine final : public Store {
   Async<std::vector<Bytes>> read_many(MailboxRef mailbox, std::vector<ObjectId> objects) override;
   Done look_at(MailboxRef mailbox, std::vector<ObjectId> objects, Look look) override;
 
+  Async<std::vector<std::string>> accounts(std::string after, std::size_t most) override;
+  Async<std::uint64_t> erase(std::string account) override;
+
   Async<Acl> acl(MailboxRef mailbox) override;
   Done set_acl(MailboxRef mailbox, std::string identifier, AclMode mode, Rights rights) override;
   Async<std::vector<Granted>> granted(std::vector<std::string> identifiers) override;

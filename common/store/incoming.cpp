@@ -35,13 +35,6 @@ std::uint64_t retire_mailboxes(Transaction& transaction, std::int64_t owner, std
   return messages;
 }
 
-/// What belongs to the account itself.
-void clear_account(Database& database, std::int64_t account) {
-  database.prepare("DELETE FROM keyword WHERE account=?").bind(account).run();
-  database.prepare("DELETE FROM subscription WHERE account=?").bind(account).run();
-  database.prepare("DELETE FROM annotation WHERE account=?").bind(account).run();
-}
-
 /// The notes of the copying go; bytes that it has left without a message are released.
 void end_copying(Transaction& transaction, std::int64_t account) {
   Database& database = transaction.database();
@@ -322,6 +315,12 @@ void drop_incoming(Transaction& transaction, AccountRow& account) {
   account.used_bytes = account.used_messages = 0;
   account.dirty = true;
   transaction.set_standing(account, {Standing::Kind::kMoved, account.standing.peer, {}});
+}
+
+void clear_account(Database& database, std::int64_t account) {
+  database.prepare("DELETE FROM keyword WHERE account=?").bind(account).run();
+  database.prepare("DELETE FROM subscription WHERE account=?").bind(account).run();
+  database.prepare("DELETE FROM annotation WHERE account=?").bind(account).run();
 }
 
 std::uint64_t purge_left(Transaction& transaction, AccountRow& account) {

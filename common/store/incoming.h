@@ -50,5 +50,7 @@ Result<bool> activate(Transaction& transaction, const std::string& account, cons
 void drop_incoming(Transaction& transaction, AccountRow& account);
 /// Removes what a move has left of an account that is in another store: how many messages.
 std::uint64_t purge_left(Transaction& transaction, AccountRow& account);
+/// Keywords, subscriptions and annotations of an account that has no mailboxes any more.
+void clear_account(Database& database, std::int64_t account);
 
 }  // namespace quartet::store

@@ -1,5 +1,7 @@
 #include "common/store/mover.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -137,7 +139,11 @@ Store::Done Mover::copy_mailbox(const MailboxRow& row, IncomingMailbox& to, bool
   for (bool more = true; more;) {
     if (const auto ok = co_await check(fenced ? "copy the rest" : "copy"); !ok) co_return ok;
     const auto messages = co_await copy_messages(row.id, to);
-    if (!messages) co_return std::unexpected(messages.error());
+    if (!messages) {
+      auto error = messages.error();
+      error.detail = fmt::format("{}: {}", row.name, error.detail);
+      co_return std::unexpected(std::move(error));
+    }
     // Behind the messages: what of them was expunged before they were read is in the log by now.
     const auto expunges = *messages == 0 ? co_await copy_expunges(row.id, to) : Result<std::size_t>(0);
     if (!expunges) co_return std::unexpected(expunges.error());
@@ -199,13 +205,17 @@ Store::Done Mover::copy_objects(const std::vector<OutgoingMessage>& messages, st
   const auto objects = co_await read_from<Objects>(
       from_.engine.readers(), from_.engine.home_of(move_.account),
       [&](Database& database) { return read_objects(database, from_.engine.bodies(), wanted, kBytes); });
-  if (!objects) co_return std::unexpected(objects.error());
-  std::vector<Bodies::Body> bodies;
-  for (const auto& object : *objects) {
-    const auto message =
-        std::ranges::find(messages, object.object, [](const OutgoingMessage& each) { return each.row.object; });
-    bodies.push_back({object.bytes, object.email_id, from_micros(message->row.internaldate)});
+  const auto message_of = [&messages](ObjectId object) {
+    return std::ranges::find(messages, object, [](const OutgoingMessage& each) { return each.row.object; });
+  };
+  if (!objects) {
+    auto error = objects.error();
+    error.detail = fmt::format("UID {}: {}", message_of(wanted.front())->row.uid, error.detail);
+    co_return std::unexpected(std::move(error));
   }
+  std::vector<Bodies::Body> bodies;
+  for (const auto& object : *objects)
+    bodies.push_back({object.bytes, object.email_id, from_micros(message_of(object.object)->row.internaldate)});
   Bodies::Guard guard(to_.engine.bodies());
   const auto locations = co_await write_bodies(guard, std::move(bodies));
   if (!locations) co_return std::unexpected(locations.error());

@@ -83,11 +83,13 @@ Result<std::vector<OutgoingObject>> read_objects(Database& database, const Bodie
   std::uint64_t total = 0;
   for (const auto object : objects) {
     auto row = read_object_row(database, object);
+    if (!row && !read.empty()) break;
     if (!row) return std::unexpected(std::move(row.error()));
     auto& [out, location] = *row;
     total += out.size;
     if (total > most_bytes && !read.empty()) break;
     auto bytes = bodies.read(location, out.size);
+    if (!bytes && !read.empty()) break;
     if (!bytes) return std::unexpected(std::move(bytes.error()));
     out.bytes = std::make_shared<const std::string>(*std::move(bytes));
     read.push_back(std::move(out));

@@ -52,6 +52,30 @@ Store::Async<std::uint64_t> Router::recount(std::string account) {
   return by_account<std::uint64_t>(account, [=](Engine& engine) { return engine.recount(account); });
 }
 
+Store::Async<std::vector<std::string>> Router::accounts(std::string after, std::size_t most) {
+  std::vector<std::string> names;
+  for (const auto& home : homes_) {
+    const auto some = co_await home.engine->accounts(after, most);
+    if (!some) co_return some;
+    names.insert(names.end(), some->begin(), some->end());
+  }
+  std::ranges::sort(names);
+  names.erase(std::ranges::unique(names).begin(), names.end());
+  names.resize(std::min(names.size(), most));
+  co_return names;
+}
+
+/// Also where it was before it was moved.
+Store::Async<std::uint64_t> Router::erase(std::string account) {
+  std::uint64_t messages = 0;
+  for (const auto& home : homes_) {
+    const auto erased = co_await home.engine->erase(account);
+    if (!erased) co_return erased;
+    messages += *erased;
+  }
+  co_return messages;
+}
+
 Store::Async<std::unique_ptr<Watcher>> Router::watch_account(std::string account) {
   return by_account<std::unique_ptr<Watcher>>(account, [=](Engine& engine) { return engine.watch_account(account); });
 }

@@ -194,6 +194,13 @@ class Store {
 
   // --- accounts ---
 
+  /// Those that have messages, in the order of their logins: the first ones behind `after`, at most so many.
+  virtual Async<std::vector<std::string>> accounts(std::string after, std::size_t most) = 0;
+  /// Removes what an account has, its other mailboxes too, and the rights that others gave it: of one that is nobody's
+  /// any more. Whoever has its name next begins as new, and no UIDVALIDITY or mod-sequence is given twice. How many
+  /// messages; kCannot: it is being moved to another store.
+  virtual Async<std::uint64_t> erase(std::string account) = 0;
+
   // --- rights (RFC 4314); kUnsupported from an engine that keeps none ---
 
   /// The owner of the account has all rights and no entry. Ascending by identifier.

@@ -143,15 +143,19 @@ AccountRow* Transaction::create_incoming(std::string_view name) { return insert_
 
 AccountRow* Transaction::create_account(std::string_view name) {
   AccountRow* const account = insert_account(name);
-  create_mailbox(*account, "INBOX", "");
+  create_first_mailboxes(*account);
+  return database_.failed() ? nullptr : account;
+}
+
+void Transaction::create_first_mailboxes(AccountRow& account) {
+  create_mailbox(account, "INBOX", "");
   for (const DefaultMailbox& mailbox : options_.default_mailboxes) {
     const auto mailbox_name = canonical_name(mailbox.name);
     QUARTET_CHECK(mailbox_name.has_value());  // open_store looked at them
-    if (this->mailbox(*account, *mailbox_name) == nullptr) create_mailbox(*account, *mailbox_name, mailbox.special_use);
+    if (this->mailbox(account, *mailbox_name) == nullptr) create_mailbox(account, *mailbox_name, mailbox.special_use);
     if (mailbox.subscribed)
-      database_.prepare("INSERT OR IGNORE INTO subscription VALUES(?,?)").bind(account->id).bind(*mailbox_name).run();
+      database_.prepare("INSERT OR IGNORE INTO subscription VALUES(?,?)").bind(account.id).bind(*mailbox_name).run();
   }
-  return database_.failed() ? nullptr : account;
 }
 
 std::uint64_t Transaction::next_modseq(AccountRow& account, MailboxRow& mailbox) {

@@ -40,6 +40,8 @@ class Transaction {
   /// For a move between stores: whatever its standing, and none is made.
   AccountRow* account_anyhow(std::string_view name);
   void set_standing(AccountRow& account, Standing standing);
+  /// INBOX and the default mailboxes, of an account that has none.
+  void create_first_mailboxes(AccountRow& account);
   /// The row of an account that comes from another store; without mailboxes.
   AccountRow* create_incoming(std::string_view name);
   MailboxRow* mailbox(const AccountRow& account, std::string_view name);

@@ -52,12 +52,18 @@ struct Running {
 
   std::string people;  // file of the directory; empty: there is none
   store::Store* store = nullptr;
+  std::vector<std::string> forgotten;                // accounts that the agent was told to forget
+  std::expected<void, std::string> forgetting = {};  // what it says then
 
   Subject subject(relay::Relay* relay = nullptr) {
     Subject out{"mta",   [] { return std::string("mx.a.test"); }, spool.get(),
                 relay,   [this] { return trouble.get(); },        upstreams,
                 sessions};
     out.store = store;
+    out.forget_account = [this](const std::string& account) {
+      forgotten.push_back(account);
+      return forgetting;
+    };
     if (people.empty()) return out;
     out.directory_file = [this] { return people; };
     out.directory = [this] {

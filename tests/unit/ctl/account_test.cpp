@@ -85,6 +85,30 @@ TEST_CASE("quartetctl account move", "[ctl]") {
   CHECK_FALSE(alone.say({"account", "show", "ann@a.test"}).contains("store"));
 }
 
+TEST_CASE("quartetctl account erase", "[ctl]") {
+  Site site;
+  site.forgetting = std::unexpected("scripts cannot be removed");
+  async::Loop loop;
+  std::vector<store::DeliveryTarget> targets(1);
+  targets[0].account = "dan@a.test";
+  const auto text = std::make_shared<const std::string>("Subject: kept\r\n\r\ntext\r\n");
+  REQUIRE(loop.block_on(site.mailboxes->deliver(targets, text, wall_now())).front().has_value());
+  CHECK(site.say({"account", "list", "--left-over"}).contains("dan@a.test"));
+  CHECK_FALSE(site.say({"account", "list", "--left-over", "--in-domain", "b.test"}).contains("dan@a.test"));
+  CHECK_FALSE(site.say({"account", "list", "--left-over"}).contains("ann@a.test"));
+  CHECK(site.say({"account", "add", "dan@a.test", "--no-password"}).contains("it has 1 messages of a removed account"));
+  CHECK(site.say({"account", "erase", "DAN@a.test"}, 1).contains("remove it there first"));
+  CHECK_FALSE(site.say({"account", "list", "--left-over"}).contains("dan@a.test"));
+  site.say({"account", "remove", "dan@a.test"});
+  CHECK(site.say({"account", "erase", "DAN@a.test", "--dry-run"}) == "1 messages would be erased\n");
+  CHECK(site.say({"account", "erase", "dan@a.test"}, 1).contains("scripts cannot be removed"));
+  site.forgetting = {};
+  CHECK(site.say({"account", "erase", "dan@a.test", "--reason", "left"}) == "1 messages erased\n");
+  CHECK(site.forgotten == std::vector<std::string>{"dan@a.test", "dan@a.test"});
+  CHECK_FALSE(site.say({"account", "list", "--left-over"}).contains("dan@a.test"));
+  CHECK_FALSE(site.say({"account", "add", "dan@a.test", "--no-password"}).contains("messages"));
+}
+
 TEST_CASE("quartetctl mailbox", "[ctl]") {
   const Site site;
   CHECK(site.say({"mailbox", "create", "ann@a.test", "Kept", "--special-use", "\\Archive"}) == "Kept is there\n");

@@ -77,6 +77,25 @@ TEST_CASE("a script is compiled again when its file has changed", "[scripts]") {
   CHECK(scripts.compile_global("spam").value() != nullptr);
 }
 
+TEST_CASE("of a user that is erased nothing is left, and others keep theirs", "[scripts]") {
+  const Directory directory;
+  const std::string ann = "ann@b.example", bob = "bob@b.example";
+  Scripts scripts(directory.path().string(), "");
+  for (const auto& login : {ann, bob}) {
+    REQUIRE(scripts.put(login, "main", "keep;"));
+    REQUIRE(scripts.activate(login, "main"));
+  }
+  REQUIRE(scripts.erase(ann));
+  CHECK(scripts.list(ann)->empty());
+  CHECK_FALSE(scripts.active(ann)->has_value());
+  CHECK_FALSE(std::filesystem::exists(directory.path().string() + "/b.example/ann"));
+  CHECK(*scripts.active(bob) == "main");
+  CHECK(scripts.erase(ann));
+  CHECK(scripts.erase("../bob@b.example"));
+  CHECK(scripts.erase("..@b.example"));
+  CHECK(*scripts.active(bob) == "main");
+}
+
 TEST_CASE("an active link that leads elsewhere is an error", "[scripts]") {
   const Directory directory;
   Scripts scripts(directory.path().string(), "");

@@ -45,22 +45,6 @@ void execute(const std::string& directory, const char* sql) {
   }
 }
 
-/// Turns one bit of the first place where `text` is in a file below `directory`.
-bool damage(const std::filesystem::path& directory, const std::string& text) {
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
-    if (!entry.is_regular_file()) continue;
-    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
-    const std::string all{std::istreambuf_iterator<char>(file), {}};
-    const auto at = all.find(text);
-    if (at == std::string::npos) continue;
-    file.clear();
-    file.seekp(static_cast<std::streamoff>(at));
-    file.put(static_cast<char>(text[0] ^ 1));
-    return true;
-  }
-  return false;
-}
-
 struct Filled : Fixture {
   const std::string path = directory.path().string();
   const std::string large = message("large") + std::string(400'000, 'x');  // a file of its own

@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 
@@ -80,6 +81,22 @@ struct Fixture {
     return *results[0];
   }
 };
+
+/// Turns one bit of the first place where `text` is in a file below `directory`.
+inline bool damage(const std::filesystem::path& directory, const std::string& text) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
+    if (!entry.is_regular_file()) continue;
+    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+    const std::string all{std::istreambuf_iterator<char>(file), {}};
+    const auto at = all.find(text);
+    if (at == std::string::npos) continue;
+    file.clear();
+    file.seekp(static_cast<std::streamoff>(at));
+    file.put(static_cast<char>(text[0] ^ 1));
+    return true;
+  }
+  return false;
+}
 
 inline std::string message(const std::string& subject) {
   return "From: Bob <bob@b.test>\r\nTo: ann@a.test\r\nSubject: " + subject + "\r\nMessage-ID: <" + subject +

@@ -370,6 +370,23 @@ TEST_CASE("nothing is lost or doubled while an account moves to and fro under lo
   CHECK(site.must(site.store->recount(kAnn)) == 0);
 }
 
+TEST_CASE("a message that cannot be read is named, and those before it are copied", "[store][move]") {
+  const Places places;
+  Site site(places);
+  const auto created = site.must(site.store->create(kAnn, "Kept", ""));
+  for (const char* const text : {"first", "second", "third"})
+    site.must(site.store->append(created.ref, {{std::make_shared<const std::string>(message(text)), 0, {}, wall_now()}}));
+  REQUIRE(damage(places.main.path() / "bytes", "Text of second."));
+  const auto moved = site.step("other");
+  REQUIRE_FALSE(moved.has_value());
+  CHECK(moved.error().code == ErrorCode::kCorrupt);
+  CHECK_THAT(moved.error().detail, Catch::StartsWith("Kept: UID 2: "));
+  CHECK(site.must(site.store->look_at_move(kAnn, "other")).messages_copied == 1);
+  // Without it the move ends.
+  site.must(site.store->remove_messages(created.ref, {{2, 2}}));
+  site.move("other");
+}
+
 TEST_CASE("mailboxes of others and messages reach over the stores", "[store][move]") {
   const Places places;
   Site site(places);
