@@ -78,7 +78,8 @@ int list(const Invocation& invocation) {
   }
   if (request.left_over()) {
     Table table({{"LOGIN"}, {"OCTETS", true}, {"MESSAGES", true}, {"STORE"}});
-    for (const auto& one : accounts) table.add({plain(one.login()), bytes_of(one), messages_of(one), plain(one.store())});
+    for (const auto& one : accounts)
+      table.add({plain(one.login()), bytes_of(one), messages_of(one), plain(one.store())});
     invocation.out << table.text();
     return kOk;
   }

@@ -375,7 +375,8 @@ TEST_CASE("a message that cannot be read is named, and those before it are copie
   Site site(places);
   const auto created = site.must(site.store->create(kAnn, "Kept", ""));
   for (const char* const text : {"first", "second", "third"})
-    site.must(site.store->append(created.ref, {{std::make_shared<const std::string>(message(text)), 0, {}, wall_now()}}));
+    site.must(
+        site.store->append(created.ref, {{std::make_shared<const std::string>(message(text)), 0, {}, wall_now()}}));
   REQUIRE(damage(places.main.path() / "bytes", "Text of second."));
   const auto moved = site.step("other");
   REQUIRE_FALSE(moved.has_value());
