@@ -258,7 +258,8 @@ class DirectoryService final : public v1::DirectoryService::CallbackService {
   Status list(const v1::ListAccountsRequest& request, v1::ListAccountsResponse& response) const {
     if (request.page_size() > kLargestPage) return invalid("page_size: at most " + std::to_string(kLargestPage));
     const auto page = request.page_size() == 0 ? kUsualPage : std::size_t{request.page_size()};
-    if (request.left_over()) return list_left_over(ascii::lower(request.domain()), page, request.page_token(), response);
+    if (request.left_over())
+      return list_left_over(ascii::lower(request.domain()), page, request.page_token(), response);
     const auto directory = subject_.directory();
     const auto domain = ascii::lower(request.domain());
     std::map<std::string_view, const directory::Account*> found;

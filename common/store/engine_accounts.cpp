@@ -64,8 +64,8 @@ Store::Async<std::uint64_t> Engine::erase(std::string account) {
     });
     if (!forgotten) co_return std::unexpected(forgotten.error());
   }
-  co_return co_await write_to<std::uint64_t>(
-      shard(home), [&](Transaction& transaction) { return erase_one(transaction, account); });
+  co_return co_await write_to<std::uint64_t>(shard(home),
+                                             [&](Transaction& transaction) { return erase_one(transaction, account); });
 }
 
 }  // namespace quartet::store

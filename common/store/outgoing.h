@@ -69,8 +69,8 @@ struct OutgoingAccount {
 /// Ascending from `from` on. What is changed later gets a higher mod-sequence, and is met again.
 std::vector<OutgoingMessage> read_outgoing(Database& database, std::int64_t mailbox, CopyPoint from, std::size_t most);
 std::vector<OutgoingExpunge> read_expunges(Database& database, std::int64_t mailbox, CopyPoint from, std::size_t most);
-/// With their bytes; not all of them if that were more than `most_bytes`, or one cannot be read, but at least one: an error
-/// is of the first.
+/// With their bytes; not all of them if that were more than `most_bytes`, or one cannot be read, but at least one: an
+/// error is of the first.
 Result<std::vector<OutgoingObject>> read_objects(Database& database, const Bodies& bodies,
                                                  const std::vector<ObjectId>& objects, std::uint64_t most_bytes);
 MessageSums sums_of(Database& database, std::int64_t mailbox);
