@@ -43,6 +43,7 @@ service::Acceptor::Options Agent::acceptor_options() {
   service::Acceptor::Options options;
   options.connections_per_client = [this] { return service::connections_per_client(current_.get()->config.limits()); };
   options.exempt = [this](const net::Address& client) { return service::contains(current_.get()->trusted, client); };
+  options.refusal = service::too_many_connections(latest_->config.agent());
   return options;
 }
 

@@ -153,6 +153,10 @@ std::size_t connections_per_client(const v1::Limits& limits) {
   return limits.connections_per_client() != 0 ? limits.connections_per_client() : 50;
 }
 
+std::string too_many_connections(const v1::Agent& agent) {
+  return fmt::format("421 4.7.0 {} Too many connections from your address\r\n", hostname(agent));
+}
+
 std::uint64_t memory(Checker& checker, const google::protobuf::Message& owner, std::uint64_t memory,
                      std::uint64_t largest) {
   if (memory == 0) return std::max(kDefaultMemory, 4 * largest);

@@ -62,6 +62,8 @@ smtp::ServerLimits limits(const v1::Limits& limits);
 bool offers(const google::protobuf::RepeatedField<int>& withheld, v1::Extension extension);
 std::size_t hops(const v1::Limits& limits);
 std::size_t connections_per_client(const v1::Limits& limits);
+/// In place of the greeting of SMTP and LMTP (RFC 5321 section 3.1), for a client that has them all.
+std::string too_many_connections(const v1::Agent& agent);
 /// For ByteBudget, of a field `memory` of `owner`, which is 0 if it is not set. Faults if not even one message of the
 /// largest size fits.
 std::uint64_t memory(Checker& checker, const google::protobuf::Message& owner, std::uint64_t memory,

@@ -69,7 +69,8 @@ class WithoutServing(unittest.TestCase):
 
 class Serving(SitesTestCase):
     options = {"shared_spool": False,
-               "overrides": {"b": {"imapd": "connections_per_client: 8\nunauthenticated_per_client: 3\n"}}}
+               "overrides": {"b": {"imapd": "connections_per_client: 8\nunauthenticated_per_client: 3\n",
+                                   "msa": "limits { connections_per_client: 2 }\n"}}}
 
     def get(self, site, agent, path):
         """(status, text) of an agent's HTTP server."""
@@ -179,6 +180,20 @@ class Serving(SitesTestCase):
         wait_until(connect, 30, "room for a connection")
         for connection in strangers:
             connection.close()
+
+    def test_smtp_connections_of_one_client(self):
+        site = self.pair.b
+
+        def connect():
+            connection = socket.create_connection((site.address, site.port("submission")), timeout=30)
+            self.addCleanup(connection.close)
+            return connection, connection.recv(1000)
+
+        taken = [connect() for _ in range(2)]
+        self.assertTrue(all(greeting.startswith(b"220 ") for _, greeting in taken))
+        self.assertRegex(connect()[1], rb"^421 4\.7\.0 [a-z.]+ Too many connections [^\r\n]+\r\n$")
+        taken[0][0].close()
+        wait_until(lambda: connect()[1].startswith(b"220 "), 30, "room for a connection")
 
     def test_imap_sessions_of_one_client(self):
         site = self.pair.b
