@@ -16,6 +16,17 @@ struct Fetched {
   SequenceSet uids;
 };
 
+/// The client has not asked for it in so many words, and has it with every response that it did not ask for (RFC 7162
+/// section 3.2.4).
+const std::vector<FetchItem>& mod_sequence() {
+  static const auto items = [] {
+    std::vector<FetchItem> one(1);
+    one.front().kind = FetchItem::Kind::kModSeq;
+    return one;
+  }();
+  return items;
+}
+
 std::vector<Fetched> to_fetch(const Context& context, std::uint32_t first_new, const SearchContexts::Wanted& wanted) {
   static const std::vector<FetchItem> kNone;
   const auto& of_all = context.notifier != nullptr ? context.notifier->of_selected().items : kNone;
@@ -27,6 +38,7 @@ std::vector<Fetched> to_fetch(const Context& context, std::uint32_t first_new, c
     auto items = of_all;
     if (const auto more = wanted.find(uid); more != wanted.end()) add_items(items, more->second);
     if (items.empty()) continue;
+    if (context.enabled.condstore) add_items(items, mod_sequence());
     if (groups.empty() || groups.back().items != items) groups.push_back({std::move(items), {}});
     groups.back().uids.add(uid);
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "common/base/ascii.h"
+#include "imapd/command_traits.h"
 #include "imapd/commands.h"
 
 namespace quartet::imapd {
@@ -25,23 +26,13 @@ std::string_view enable_one(Context& context, std::string_view capability) {
   return *known;
 }
 
-/// Of SEARCH and ESEARCH; null for other commands.
-const Search* search_of(const Command& command) {
-  if (const auto* many = std::get_if<MultiSearch>(&command.arguments)) return &many->search;
-  return std::get_if<Search>(&command.arguments);
-}
-
 /// Strings are UTF-8 from ENABLE UTF8=ACCEPT on, another label would contradict it (RFC 9755 section 3).
 bool names_charset(const Command& command) {
-  if (const auto* search = search_of(command)) return !search->charset.empty();
+  if (const auto* many = std::get_if<MultiSearch>(&command.arguments)) return !many->search.charset.empty();
+  if (const auto* search = std::get_if<Search>(&command.arguments)) return !search->charset.empty();
   if (const auto* sort = std::get_if<Sort>(&command.arguments)) return sort->charset != "UTF-8";
   if (const auto* thread = std::get_if<Thread>(&command.arguments)) return thread->charset != "UTF-8";
   return false;
-}
-
-bool names_numbers(const SearchKey& key) {
-  if (key.kind == SearchKey::Kind::kSequence) return !key.set.saved_result();
-  return std::ranges::any_of(key.children, names_numbers);
 }
 
 /// Whether messages are named by sequence number (RFC 9586 section 3).
@@ -49,9 +40,7 @@ bool names_numbers(const Command& command) {
   static constexpr std::string_view kByNumber[] = {"FETCH", "STORE",  "COPY",   "MOVE",
                                                    "SORT",  "SEARCH", "THREAD", "REPLACE"};
   if (!command.uid && std::ranges::find(kByNumber, command.name) != std::end(kByNumber)) return true;
-  if (const auto* search = search_of(command)) return names_numbers(search->key);
-  if (const auto* sort = std::get_if<Sort>(&command.arguments)) return names_numbers(sort->key);
-  if (const auto* thread = std::get_if<Thread>(&command.arguments)) return names_numbers(thread->key);
+  if (searches_numbers(command)) return true;
   const auto* select = std::get_if<Select>(&command.arguments);
   return select != nullptr && select->qresync && select->qresync->known_pairs;
 }
@@ -68,7 +57,7 @@ std::optional<Reply> ruled_out(const Enabled& enabled, const Command& command) {
 void enable_condstore(Context& context) {
   if (std::exchange(context.enabled.condstore, true) || !context.selected) return;
   // The client has had no mod-sequence of this mailbox to begin with.
-  const auto modseq = context.selected->view()->highest_modseq();
+  const auto modseq = context.selected->heard_modseq();
   context.output.line(fmt::format("* OK [HIGHESTMODSEQ {}] Mod-sequences from here on", modseq));
 }
 

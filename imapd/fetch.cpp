@@ -257,10 +257,12 @@ Answer fetch(Context& context, const Fetch& command, bool uid) {
   if (command.vanished && !context.enabled.qresync) co_return Reply::bad("Enable QRESYNC first");
   auto positions = find_messages(*context.selected, command.set, uid);
   if (!positions) co_return positions.error();
-  auto plan = make_plan(command.items, uid && !context.enabled.uidonly,
+  auto plan = make_plan(command.items, !context.enabled.uidonly,
                         context.selected->read_only() || !context.selected->rights().has("s"));
   plan.modseq = plan.modseq || command.changed_since;
   if (plan.modseq) enable_condstore(context);
+  // What tells of \Seen that was set along the way has UID and MODSEQ (RFC 7162 section 3.2.4).
+  if (!uid && !(plan.sets_seen && context.enabled.condstore)) plan.add_uid = false;
   if (command.vanished) {
     const auto told =
         co_await append_vanished(context, *command.changed_since, named_uids(*context.selected, command.set));

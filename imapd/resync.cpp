@@ -26,14 +26,18 @@ store::UidSet to_uids(const SequenceSet& set) {
   return uids;
 }
 
-void append_changed(Context& context, std::uint64_t modseq) {
+void append_changed(Context& context, std::uint64_t modseq, const store::UidSet& known) {
   const auto& view = *context.selected->view();
   auto& out = context.output.text();
+  auto range = known.begin();
   for (std::size_t n = 0; n < view.blocks().size(); ++n) {
     auto number = view.block_start(n);
     for (const auto& entry : *view.blocks()[n]) {
       ++number;
-      if (entry.modseq > modseq) context.selected->append_flags_of(out, number, entry);
+      if (entry.modseq <= modseq) continue;
+      while (range != known.end() && range->last < entry.uid) ++range;
+      if (range == known.end()) return;
+      if (range->first <= entry.uid) context.selected->append_flags_of(out, number, entry);
     }
   }
 }
@@ -85,12 +89,13 @@ async::Task<store::Result<void>> append_resync(Context& context, const Qresync& 
   const auto view = context.selected->view();
   if (client.uidvalidity != view->uidvalidity() || client.modseq >= view->highest_modseq())
     co_return store::Result<void>();
-  auto known = client.known_uids ? to_uids(*client.known_uids) : store::UidSet{{1, store::kMaxUid - 1}};
+  // Flags as well as expunges are told of these messages only (RFC 7162 section 3.2.5.1).
+  const auto known = client.known_uids ? to_uids(*client.known_uids) : store::UidSet{{1, store::kMaxUid - 1}};
   const auto doubt = first_doubt(client, *view);
-  if (doubt > 1) known = intersection(known, {{doubt, store::kMaxUid - 1}});
-  const auto told = co_await append_vanished(context, client.modseq, std::move(known));
+  auto doubtful = doubt > 1 ? intersection(known, {{doubt, store::kMaxUid - 1}}) : known;
+  const auto told = co_await append_vanished(context, client.modseq, std::move(doubtful));
   if (!told) co_return std::unexpected(told.error());
-  append_changed(context, client.modseq);
+  append_changed(context, client.modseq, known);
   co_return store::Result<void>();
 }
 

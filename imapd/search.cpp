@@ -5,9 +5,7 @@
 #include "imapd/search_update.h"
 
 namespace quartet::imapd {
-namespace {
-
-async::Task<Reply> find_and_tell(Context& context, const Search& command, const std::string& tag, bool uid) {
+Answer search(Context& context, const Search& command, const std::string& tag, bool uid) {
   if (command.results.update)
     if (const auto refusal = refuse_update(context, tag)) co_return *refusal;
   const auto terms = co_await search_terms(context, {command.key, command.charset, command.results.relevancy});
@@ -25,15 +23,6 @@ async::Task<Reply> find_and_tell(Context& context, const Search& command, const 
                            .items = command.results.update_items,
                            .uids = uids_at(*mailbox.view, found->positions)});
   co_return Reply::ok("Searched");
-}
-
-}  // namespace
-
-Answer search(Context& context, const Search& command, const std::string& tag, bool uid) {
-  auto reply = co_await find_and_tell(context, command, tag, uid);
-  // RFC 5182 section 2.1: what a failed SEARCH would have saved is nothing.
-  if (reply.kind != Reply::Kind::kOk && command.results.save) context.selected->save({});
-  co_return reply;
 }
 
 }  // namespace quartet::imapd

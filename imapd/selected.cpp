@@ -138,17 +138,24 @@ async::Task<store::Result<void>> Selected::refresh(Refresh how, std::string& out
     stale_ = false;
     newer = *std::move(asked);
   }
-  held_back_ = false;
+  if (!held_back_) heard_modseq_ = older->highest_modseq();
+  const bool held_back = std::exchange(held_back_, false);
   if (how.expunges == Expunges::kKept) {
     auto kept = store::keep_expunged(*older, newer);
     held_back_ = kept->size() != newer->size();
     newer = std::move(kept);
   }
+  caught_up_ = caught_up_ || (held_back && !held_back_);
   if (newer == older) co_return store::Result<void>();
   view_ = std::move(newer);
   if (claims_recent() && view_->uidnext() > older->uidnext() && view_->head().recent > 0) co_await claim_recent();
   append_changes(*older, how, out);
   co_return store::Result<void>();
+}
+
+std::optional<std::uint64_t> Selected::take_unclear_modseq() {
+  const bool unclear = std::exchange(caught_up_, false) || held_back_;
+  return unclear ? std::optional(heard_modseq()) : std::nullopt;
 }
 
 void Selected::append_flags_of(std::string& out, std::size_t number, const store::Entry& entry) const {

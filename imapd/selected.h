@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -47,6 +48,12 @@ class Selected {
   /// The lowest UID of the messages that have come since this was last asked; kMaxUid: none have.
   std::uint32_t take_first_new() { return std::exchange(first_new_, store::kMaxUid); }
 
+  /// Up to which mod-sequence the client knows all there is: less than the view has while expunges are kept.
+  std::uint64_t heard_modseq() const { return held_back_ ? heard_modseq_ : view_->highest_modseq(); }
+  /// The same if the client cannot tell it from what it has been sent: while expunges are kept, and once they have been
+  /// told.
+  std::optional<std::uint64_t> take_unclear_modseq();
+
   /// The FETCH response that tells of a message's flags without having been asked.
   void append_flags_of(std::string& out, std::size_t number, const store::Entry& entry) const;
 
@@ -87,8 +94,10 @@ class Selected {
   store::UidSet saved_;
   SearchContexts contexts_;
   std::uint32_t first_new_ = store::kMaxUid;
-  bool stale_ = false;      // the store could not be asked
-  bool held_back_ = false;  // expunges were kept
+  bool stale_ = false;              // the store could not be asked
+  bool held_back_ = false;          // expunges were kept
+  bool caught_up_ = false;          // they have been told since take_unclear_modseq()
+  std::uint64_t heard_modseq_ = 0;  // of the last view without such expunges
 };
 
 }  // namespace quartet::imapd

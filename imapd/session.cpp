@@ -14,6 +14,7 @@
 #include "common/tls/stream.h"
 #include "imapd/access.h"
 #include "imapd/changes.h"
+#include "imapd/command_traits.h"
 #include "imapd/commands.h"
 #include "imapd/live.h"
 #include "imapd/login.h"
@@ -58,24 +59,6 @@ State needed_state(const Command& command) {
   if (std::ranges::find(kBefore, command.name) != std::end(kBefore)) return State::kNotAuthenticated;
   if (std::ranges::find(kOpen, command.name) != std::end(kOpen)) return State::kSelected;
   return State::kAuthenticated;
-}
-
-/// Whether the response to the command may hold EXPUNGE: not where the client speaks of messages by number
-/// (RFC 3501 section 7.4.1; the UID commands are others).
-bool tells_expunges(const Command& command) {
-  static constexpr std::string_view kByNumber[] = {"FETCH", "STORE", "SEARCH", "SORT", "THREAD"};
-  return command.uid || std::ranges::find(kByNumber, command.name) == std::end(kByNumber);
-}
-
-/// The mailboxes that the command makes, removes, subscribes to or annotates.
-std::vector<const std::string*> changed_names(const Command& command) {
-  if (const auto* create = std::get_if<Create>(&command.arguments)) return {&create->mailbox};
-  if (const auto* gone = std::get_if<Delete>(&command.arguments)) return {&gone->mailbox};
-  if (const auto* rename = std::get_if<Rename>(&command.arguments)) return {&rename->from, &rename->to};
-  if (const auto* subscribe = std::get_if<Subscribe>(&command.arguments)) return {&subscribe->mailbox};
-  if (const auto* unsubscribe = std::get_if<Unsubscribe>(&command.arguments)) return {&unsubscribe->mailbox};
-  if (const auto* annotate = std::get_if<SetMetadata>(&command.arguments)) return {&annotate->mailbox};
-  return {};
 }
 
 metrics::Gauge& open_sessions() {
@@ -286,12 +269,28 @@ class Session {
   /// What there is to say once a command has been carried out.
   [[gnu::noinline]] async::Task<void> finish(const Command& command, Reply reply) {
     if (input_.end() != Input::End::kNone) co_return on_input_end();
+    if (reply.kind == Reply::Kind::kNo) not_found(saves_result(command.arguments));
     co_await update(command);
+    tell_unclear_modseq();
     if (context_.expunged && context_.enabled.qresync && context_.selected)
       reply.code = fmt::format("HIGHESTMODSEQ {}", context_.selected->view()->highest_modseq());
     tell_limit(context_.limited, reply, context_.output.text());
     answer(command.tag, reply);
     co_await end_command();
+  }
+
+  /// A client that hears of expunges later than of changes must not take the highest mod-sequence it is sent for the
+  /// last that it need not ask for again, should it lose the connection (RFC 7162 sections 3.2 and 6).
+  void tell_unclear_modseq() {
+    if (!context_.enabled.condstore || !context_.selected) return;
+    if (const auto modseq = context_.selected->take_unclear_modseq())
+      say(fmt::format("* OK [HIGHESTMODSEQ {}] All is told up to this", *modseq));
+  }
+
+  /// A search has been answered NO. What it would have saved is nothing, while BAD changes nothing (RFC 5182 section
+  /// 2.1).
+  void not_found(bool saves) {
+    if (saves && context_.selected) context_.selected->save({});
   }
 
   void begin_command() {
@@ -342,6 +341,7 @@ class Session {
       tell_limit(limited[n], answers[n].reply, answers[n].untagged);
       context_.output.text() += answers[n].untagged;
       if (n + 1 == run.size()) co_await update(run[n]);
+      tell_unclear_modseq();
       answer(run[n].tag, answers[n].reply);
     }
     co_await end_command();
@@ -379,12 +379,12 @@ class Session {
   }
 
   void on_parse_error(const ParseError& error) {
-    const bool bad = error.kind == ParseError::Kind::kSyntax || error.kind == ParseError::Kind::kUnknown;
-    if (error.save && !bad && context_.selected) context_.selected->save({});
     switch (error.kind) {
       case ParseError::Kind::kBadCharset:
+        not_found(error.saves);
         return answer(error.tag, Reply::no(error.text, "BADCHARSET (US-ASCII UTF-8)"));
       case ParseError::Kind::kLimit:
+        not_found(error.saves);
         return answer(error.tag, Reply::no(error.text, "LIMIT"));
       case ParseError::Kind::kBadName:
         return answer(error.tag, Reply::no(error.text, "CANNOT"));

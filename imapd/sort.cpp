@@ -57,7 +57,9 @@ bool wants_scores(const Sort& command) {
   return command.results.relevancy || by_relevancy != command.criteria.end();
 }
 
-async::Task<Reply> sort_and_tell(Context& context, const Sort& command, const std::string& tag, bool uid) {
+}  // namespace
+
+Answer sort(Context& context, const Sort& command, const std::string& tag, bool uid) {
   if (command.results.update)
     if (const auto refusal = refuse_update(context, tag)) co_return *refusal;
   const auto terms = co_await search_terms(context, {command.key, command.charset, wants_scores(command)});
@@ -81,14 +83,6 @@ async::Task<Reply> sort_and_tell(Context& context, const Sort& command, const st
                            .rows = std::move(result->rows),
                            .row_of = std::move(result->order)});
   co_return Reply::ok("Sorted");
-}
-
-}  // namespace
-
-Answer sort(Context& context, const Sort& command, const std::string& tag, bool uid) {
-  auto reply = co_await sort_and_tell(context, command, tag, uid);
-  if (reply.kind != Reply::Kind::kOk && command.results.save) context.selected->save({});
-  co_return reply;
 }
 
 }  // namespace quartet::imapd

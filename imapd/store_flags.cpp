@@ -132,9 +132,10 @@ class Teller {
   void append(std::string& out, const store::FlagState& state, std::size_t number, bool uid, bool known) const {
     const auto& selected = *context_.selected;
     const auto into = std::back_inserter(out);
+    // RFC 7162 section 3.2.4: UID and MODSEQ go together.
     const bool uidonly = context_.enabled.uidonly;
     append_fetch(out, number, state.uid, uidonly);
-    if (!uidonly && (uid || context_.enabled.qresync)) fmt::format_to(into, "UID {} ", state.uid);
+    if (!uidonly && (uid || context_.enabled.condstore)) fmt::format_to(into, "UID {} ", state.uid);
     if (!known) {
       out += "FLAGS (";
       append_flags(out, state.flags, selected.view()->keywords(), selected.is_recent(state.uid));

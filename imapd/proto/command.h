@@ -316,6 +316,9 @@ using Arguments = std::variant<NoArguments, Login, Authenticate, Id, Compress, E
                                Thread, Expunge, GetQuota, GetQuotaRoot, SetAcl, DeleteAcl, GetAcl, ListRights, MyRights,
                                GetMetadata, SetMetadata, Replace, CancelUpdate, MultiSearch, Notify>;
 
+/// Whether a search is asked to keep its result for "$" (RFC 5182).
+bool saves_result(const Arguments& arguments);
+
 struct Command {
   std::string tag;
   std::string name;  // upper case, without UID: "FETCH" for "UID FETCH"

@@ -30,7 +30,6 @@ Lexer::Failure Lexer::fail(std::string text, ParseError::Kind kind) {
 
 ParseError Lexer::take_error() {
   fail("Syntax error");
-  error_->save = save_;
   return std::move(*error_);
 }
 

@@ -35,8 +35,6 @@ class Lexer {
   /// Notes the error unless there is one already.
   Failure fail(std::string text, ParseError::Kind kind = ParseError::Kind::kSyntax);
   ParseError take_error();
-  /// For ParseError::save.
-  void note_save() { save_ = true; }
 
   bool at_end() const { return rest_.empty() && piece_ == raw_.literals.size(); }
   /// The next octet; NUL at a literal and at the end.
@@ -92,7 +90,6 @@ class Lexer {
   std::size_t piece_ = 0;
   std::string_view rest_;  // of raw_.texts[piece_]
   std::optional<ParseError> error_;
-  bool save_ = false;
 };
 
 /// "(" item *(SP item) ")"; `item` returns false after a failure. An empty list only if `may_be_empty`.

@@ -251,10 +251,7 @@ bool parse_return_options(Lexer& in, ResultOptions& results) {
     if (name == "MAX") return results.max = true;
     if (name == "ALL") return results.all = true;
     if (name == "COUNT") return results.count = true;
-    if (name == "SAVE") {
-      in.note_save();
-      return results.save = true;
-    }
+    if (name == "SAVE") return results.save = true;
     if (name == "RELEVANCY") return results.relevancy = true;
     if (name == "UPDATE") {
       results.update = true;
@@ -338,31 +335,34 @@ bool parse_criterion(Lexer& in, std::vector<SortCriterion>& criteria) {
 
 }  // namespace
 
+bool saves_result(const Arguments& arguments) {
+  if (const auto* search = std::get_if<Search>(&arguments)) return search->results.save;
+  if (const auto* sort = std::get_if<Sort>(&arguments)) return sort->results.save;
+  const auto* many = std::get_if<MultiSearch>(&arguments);
+  return many != nullptr && many->search.results.save;
+}
+
+// What has been read is in the command also where the rest is refused: see ParseError::saves.
+
 bool parse_search(Lexer& in, Command& command) {
-  Search search;
-  if (!in.space() || !parse_program(in, search)) return false;
-  command.arguments = std::move(search);
-  return true;
+  auto& search = command.arguments.emplace<Search>();
+  return in.space() && parse_program(in, search);
 }
 
 bool parse_multi_search(Lexer& in, Command& command) {
-  MultiSearch arguments;
+  auto& arguments = command.arguments.emplace<MultiSearch>();
   if (!in.space()) return false;
   if (in.take_text("IN ") && (!parse_sources(in, arguments.sources) || !in.space())) return false;
-  if (!parse_program(in, arguments.search)) return false;
-  command.arguments = std::move(arguments);
-  return true;
+  return parse_program(in, arguments.search);
 }
 
 bool parse_sort(Lexer& in, Command& command) {
   if (!in.space()) return false;
-  Sort sort;
+  auto& sort = command.arguments.emplace<Sort>();
   if (in.take_text("RETURN ") && (!parse_return_options(in, sort.results) || !in.space())) return false;
   if (!in_parentheses(in, false, [&] { return parse_criterion(in, sort.criteria); }) || !in.space()) return false;
   if (!parse_charset(in, sort.charset) || !in.space()) return false;
-  if (!parse_keys(in, sort.charset, sort.key)) return false;
-  command.arguments = std::move(sort);
-  return true;
+  return parse_keys(in, sort.charset, sort.key);
 }
 
 bool parse_cancel_update(Lexer& in, Command& command) {

@@ -156,8 +156,10 @@ std::expected<Command, ParseError> parse_command(RawCommand raw, ParseOptions op
   Command command;
   command.tag = raw.tag;
   Lexer in(raw, options);
-  if (!parse(in, command)) return std::unexpected(in.take_error());
-  return command;
+  if (parse(in, command)) return command;
+  auto error = in.take_error();
+  error.saves = saves_result(command.arguments);
+  return std::unexpected(std::move(error));
 }
 
 std::expected<Command, ParseError> parse_command(std::string_view line, ParseOptions options) {

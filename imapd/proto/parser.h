@@ -26,7 +26,7 @@ struct ParseError {
   std::string tag;  // "" if there is none: the answer is untagged, "* BAD"
   std::string text;
   Kind kind = Kind::kSyntax;
-  bool save = false;  // of a SEARCH that was to save its result: after NO that is nothing (RFC 5182 section 2.1)
+  bool saves = false;  // it was a search to keep the result of: a NO leaves "$" empty (RFC 5182 section 2.1)
 };
 
 /// Whether the client may give the command in the session's state is not looked at here.

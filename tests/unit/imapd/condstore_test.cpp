@@ -56,10 +56,10 @@ TEST_CASE("mod-sequences are told once the client has used one", "[imapd]") {
     CHECK_FALSE(number_after(first, "* OK [HIGHESTMODSEQ ").empty());
     const auto known = number_after(first, "FETCH (MODSEQ (");
     const auto stored = co_await client.say("STORE 3 +FLAGS (\\Seen)");
-    const auto now = number_after(stored, "* 3 FETCH (FLAGS (\\Seen \\Recent) MODSEQ (");
+    const auto now = number_after(stored, "* 3 FETCH (UID 3 FLAGS (\\Seen \\Recent) MODSEQ (");
     CHECK(std::stoull(now) > std::stoull(known));
     const auto silent = co_await client.say("STORE 4 +FLAGS.SILENT (\\Seen)");
-    CHECK_FALSE(number_after(silent, "* 4 FETCH (MODSEQ (").empty());
+    CHECK_FALSE(number_after(silent, "* 4 FETCH (UID 4 MODSEQ (").empty());
     const auto since = co_await client.say("FETCH 1:* (FLAGS) (CHANGEDSINCE " + known + ")");
     CHECK(since.size() == 4);
     const auto found = co_await client.say("SEARCH MODSEQ " + now);
@@ -82,7 +82,7 @@ TEST_CASE("a STORE that others were quicker than", "[imapd]") {
     co_await other.say("STORE 2 +FLAGS (\\Flagged)");
     const auto refused = co_await client.say("STORE 1:2 (UNCHANGEDSINCE " + known + ") +FLAGS.SILENT (\\Seen)");
     CHECK(refused.back().starts_with("OK [MODIFIED 2]"));
-    CHECK_FALSE(number_after(refused, "* 1 FETCH (MODSEQ (").empty());
+    CHECK_FALSE(number_after(refused, "* 1 FETCH (UID 1 MODSEQ (").empty());
     const auto by_uid = co_await client.say("UID STORE 2 (UNCHANGEDSINCE " + known + ") +FLAGS.SILENT (\\Seen)");
     CHECK(by_uid.back().starts_with("OK [MODIFIED 2]"));
     const auto flags = co_await client.say("FETCH 2 (FLAGS)");
@@ -120,6 +120,123 @@ TEST_CASE("who comes back is told what has changed and what has vanished", "[ima
     const auto fetched = co_await client.say("UID FETCH 1:* (FLAGS) (CHANGEDSINCE " + known + " VANISHED)");
     CHECK(has(fetched, "* VANISHED (EARLIER) 2,4"));
     CHECK(fetched.size() == 3);
+  });
+}
+
+TEST_CASE("of messages that a client does not name it is told nothing", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server& here) -> async::Task<void> {
+    co_await deliver_four(here);
+    co_await client.say("ENABLE QRESYNC");
+    const auto selected = co_await client.say("SELECT INBOX");
+    const auto client_has = number_after(selected, "[UIDVALIDITY ") + " " + number_after(selected, "[HIGHESTMODSEQ ");
+    co_await client.say("STORE 1:4 +FLAGS.SILENT (\\Flagged)");
+    const auto back = co_await client.say("SELECT INBOX (QRESYNC (" + client_has + " 2,4:9))");
+    std::string told;
+    for (const auto& line : back)
+      if (line.contains(" FETCH ")) told += after(line, "(UID ") + " ";
+    CHECK(told == "2 4 ");
+    // Pairs that match tell which expunges are known, and nothing of flags.
+    const auto with_pairs = co_await client.say("SELECT INBOX (QRESYNC (" + client_has + " 1:2 (1:2 1:2)))");
+    CHECK_FALSE(number_after(with_pairs, "* 1 FETCH (UID 1 FLAGS (\\Flagged) MODSEQ (").empty());
+    CHECK(number_after(with_pairs, "* 3 FETCH (UID ").empty());
+  });
+}
+
+TEST_CASE("while expunges wait, the client is told up to where it knows all", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server& here) -> async::Task<void> {
+    co_await deliver_four(here);
+    co_await client.say("ENABLE QRESYNC");
+    const auto known = number_after(co_await client.say("SELECT INBOX"), "[HIGHESTMODSEQ ");
+    auto other = here.second();
+    co_await other.line();
+    co_await other.say("LOGIN ann@a.test secret");
+    co_await other.say("SELECT INBOX");
+    co_await other.say("STORE 2 +FLAGS (\\Deleted)");
+    co_await other.say("EXPUNGE");
+    const auto told = "* OK [HIGHESTMODSEQ " + known + "] All is told up to this";
+    const auto stored = co_await client.say("STORE 3 +FLAGS (\\Seen)");
+    CHECK(has(stored, told));
+    const auto highest = number_after(stored, "* 3 FETCH (UID 3 FLAGS (\\Seen \\Recent) MODSEQ (");
+    CHECK(std::stoull(highest) > std::stoull(known));
+    // Also with commands that tell of nothing, and in each answer of several.
+    const auto fetched = co_await client.say("FETCH 1 (UID)");
+    CHECK(has(fetched, told));
+    co_await client.send("y STORE 3 +FLAGS (\\Answered)\r\nz STORE 4 +FLAGS (\\Answered)\r\n");
+    const auto first = co_await client.until("y");
+    CHECK(has(first, told));
+    const auto second = co_await client.until("z");
+    CHECK(has(second, told));
+    const auto caught_up = co_await client.say("NOOP");
+    CHECK(has(caught_up, "* VANISHED 2"));
+    CHECK(std::stoull(number_after(caught_up, "* OK [HIGHESTMODSEQ ")) >= std::stoull(highest));
+    const auto later = co_await client.say("NOOP");
+    CHECK(later.size() == 1);
+    // Who can be told at once is.
+    co_await other.say("STORE 1 +FLAGS (\\Deleted)");
+    co_await other.say("EXPUNGE");
+    const auto by_uid = co_await client.say("UID STORE 3 +FLAGS (\\Flagged)");
+    CHECK(has(by_uid, "* VANISHED 1"));
+    co_await other.say("LOGOUT");
+  });
+}
+
+TEST_CASE("mod-sequences that are asked for while expunges wait", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server& here) -> async::Task<void> {
+    co_await deliver_four(here);
+    const auto known = number_after(co_await client.say("SELECT INBOX"), "[HIGHESTMODSEQ ");
+    auto other = here.second();
+    co_await other.line();
+    co_await other.say("LOGIN ann@a.test secret");
+    co_await other.say("SELECT INBOX");
+    co_await other.say("STORE 2 +FLAGS (\\Deleted)");
+    co_await other.say("EXPUNGE");
+    co_await client.say("STORE 1 +FLAGS (\\Seen)");
+    const auto enabled = co_await client.say("FETCH 1 (MODSEQ)");
+    CHECK(has(enabled, "* OK [HIGHESTMODSEQ " + known + "] Mod-sequences from here on"));
+    co_await other.say("LOGOUT");
+  });
+}
+
+TEST_CASE("a search for numbers is not told of expunges, by UID either", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server& here) -> async::Task<void> {
+    co_await deliver_four(here);
+    co_await client.say("ENABLE QRESYNC");
+    co_await client.say("SELECT INBOX");
+    auto other = here.second();
+    co_await other.line();
+    co_await other.say("LOGIN ann@a.test secret");
+    co_await other.say("SELECT INBOX");
+    co_await other.say("STORE 1 +FLAGS (\\Deleted)");
+    co_await other.say("EXPUNGE");
+    for (const auto* const command : {"UID SEARCH NOT 4", "UID SORT (ARRIVAL) UTF-8 1:3",
+                                      "UID THREAD REFERENCES UTF-8 OR 1 SEEN", "ESEARCH IN (selected) 1:3"}) {
+      INFO(command);
+      const auto found = co_await client.say(command);
+      CHECK(found.back().starts_with("OK "));
+      for (const auto& line : found) CHECK_FALSE(line.contains("VANISHED"));
+    }
+    const auto by_uid = co_await client.say("UID SEARCH UID 1:3");
+    CHECK(has(by_uid, "* VANISHED 1"));
+    co_await other.say("LOGOUT");
+  });
+}
+
+TEST_CASE("UID and MODSEQ go together in what tells of flags", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server& here) -> async::Task<void> {
+    co_await deliver_four(here);
+    co_await client.say("SELECT INBOX (CONDSTORE)");
+    const auto read = co_await client.say("FETCH 1 BODY[HEADER.FIELDS (SUBJECT)]");
+    CHECK(read.front().starts_with("* 1 FETCH (UID 1 BODY[HEADER.FIELDS (SUBJECT)]"));
+    CHECK(read.front().contains(" FLAGS (\\Seen \\Recent) MODSEQ ("));
+    const auto twice = co_await client.say("FETCH 2 (BODY[TEXT]<0.2> UID)");
+    CHECK(twice.front().starts_with("* 2 FETCH (BODY[TEXT]<0> {2}\r\nTe UID 2 FLAGS (\\Seen \\Recent) MODSEQ ("));
+    const auto peeked = co_await client.say("FETCH 3 (FLAGS)");
+    CHECK(has(peeked, "* 3 FETCH (FLAGS (\\Recent))"));
   });
 }
 

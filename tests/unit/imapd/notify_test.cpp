@@ -101,6 +101,21 @@ TEST_CASE("what the client itself puts into the selected mailbox it is not sent"
   });
 }
 
+TEST_CASE("what is told of a new message has its mod-sequence, for who knows them", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server& here) -> async::Task<void> {
+    co_await client.say("SELECT INBOX (CONDSTORE)");
+    co_await client.say("NOTIFY SET (selected (MessageNew (FLAGS) MessageExpunge))");
+    co_await here.deliver(letter("one"));
+    for (const auto* const line : {"* 1 EXISTS", "* 1 RECENT"}) {
+      const auto told = co_await client.line();
+      CHECK(told == line);
+    }
+    const auto fetched = co_await client.line();
+    CHECK(fetched.starts_with("* 1 FETCH (UID 1 FLAGS (\\Recent) MODSEQ ("));
+  });
+}
+
 TEST_CASE("SELECTED-DELAYED keeps expunges until a command permits them", "[imapd]") {
   Server server;
   server.run_in([](Client& client, Server& here) -> async::Task<void> {
