@@ -60,16 +60,20 @@ store::AppendMessage to_message(AppendItem& item, store::Rights rights) {
   return message;
 }
 
-/// The message with this UID, whatever its flags, from the selected mailbox.
-async::Task<store::Result<void>> take_away(Context& context, std::uint32_t uid) {
-  const auto ref = context.selected->ref();
-  store::FlagChange change;
-  change.flags = store::flag::kDeleted;
-  const auto marked = co_await context.store().store_flags(ref, {{uid, uid}}, change);
-  if (!marked) co_return std::unexpected(marked.error());
-  const auto expunged = co_await context.store().expunge(ref, store::UidSet{{uid, uid}});
-  if (!expunged) co_return std::unexpected(expunged.error());
-  co_return store::Result<void>();
+/// A message in the place of that with this UID of the selected mailbox: in one step where both are in one account. The
+/// other way the new one is there before the old one goes: what breaks off in between loses neither.
+async::Task<store::Result<store::Appended>> put_in_place(Context& context, std::uint32_t old, store::MailboxRef target,
+                                                         store::AppendMessage message) {
+  const auto from = context.selected->ref();
+  if (from.shard == target.shard && from.account == target.account)
+    co_return co_await context.store().replace(from, old, target, std::move(message));
+  std::vector<store::AppendMessage> messages;
+  messages.push_back(std::move(message));
+  auto appended = co_await context.store().append(target, std::move(messages));
+  if (!appended) co_return appended;
+  const auto gone = co_await context.store().remove_messages(from, {{old, old}});
+  if (!gone) co_return std::unexpected(gone.error());
+  co_return appended;
 }
 
 /// Who may put messages into a mailbox and not look into it learns nothing of it (RFC 9051 section 6.3.12).
@@ -137,7 +141,6 @@ Answer append(Context& context, Append& command) {
   co_return appended_to(context, command.mailbox, *appended, target->rights);
 }
 
-// The new message is there before the old one goes: what fails or breaks off in between leaves both, and loses neither.
 Answer replace(Context& context, Replace& command, bool uid) {
   auto& selected = *context.selected;
   if (selected.read_only()) co_return Reply::no("The mailbox is open for reading only", "CANNOT");
@@ -151,18 +154,15 @@ Answer replace(Context& context, Replace& command, bool uid) {
   Catenator catenator(context);
   auto refusal = co_await prepare(context, catenator, command.item);
   if (refusal) co_return *std::move(refusal);
-  std::vector<store::AppendMessage> messages;
-  messages.push_back(to_message(command.item, target->rights));
-  const auto appended = co_await context.store().append(target->info.ref, std::move(messages));
-  if (!appended) co_return no_target(appended.error());
+  auto message = to_message(command.item, target->rights);
+  const auto appended = co_await put_in_place(context, old, target->info.ref, std::move(message));
   context.changed = true;
+  if (!appended) co_return no_target(appended.error());
   if (target->info.ref == selected.ref()) context.created = appended->uids;
   // RFC 8508 section 3.3: before the EXPUNGE, which the tagged response follows.
   if (const auto code = append_code(*appended, target->rights); !code.empty())
     context.output.line(fmt::format("* OK [{}] Appended", code));
   tell_true_name(context, command.mailbox);
-  const auto gone = co_await take_away(context, old);
-  if (!gone) co_return failure(gone.error());
   context.expunged = true;
   co_return Reply::ok("Replaced");
 }

@@ -213,8 +213,9 @@ class Session {
   [[gnu::noinline]] async::Task<void> on_literal(LiteralRequest literal) {
     if (literal.message && !context_.account.empty()) {
       const auto room = co_await context_.store().check_quota(context_.account, literal.size);
-      // Where it goes is not known yet, and in the account of another there may be room.
-      if (!room && context_.namespaces() == nullptr && room.error().code == store::ErrorCode::kOverQuota) {
+      // Where it goes is not known yet, and in the account of another there may be room; a REPLACE makes some itself.
+      const bool adds = context_.namespaces() == nullptr && !literal.name.ends_with("REPLACE");
+      if (!room && adds && room.error().code == store::ErrorCode::kOverQuota) {
         input_.reader().refuse_literal();
         release_room();
         co_return answer(literal.tag, failure(room.error()));
@@ -279,16 +280,15 @@ class Session {
     co_await end_command();
   }
 
-  /// A client that hears of expunges later than of changes must not take the highest mod-sequence it is sent for the
-  /// last that it need not ask for again, should it lose the connection (RFC 7162 sections 3.2 and 6).
+  /// A client that hears of expunges later than of changes must not think it knew all up to the changes (RFC 7162
+  /// sections 3.2 and 6).
   void tell_unclear_modseq() {
     if (!context_.enabled.condstore || !context_.selected) return;
     if (const auto modseq = context_.selected->take_unclear_modseq())
       say(fmt::format("* OK [HIGHESTMODSEQ {}] All is told up to this", *modseq));
   }
 
-  /// A search has been answered NO. What it would have saved is nothing, while BAD changes nothing (RFC 5182 section
-  /// 2.1).
+  /// What a search would have saved that is answered NO is nothing; BAD changes nothing (RFC 5182 section 2.1).
   void not_found(bool saves) {
     if (saves && context_.selected) context_.selected->save({});
   }

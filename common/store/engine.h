@@ -56,6 +56,7 @@ class Engine final : public Store {
   Async<Appended> append(MailboxRef mailbox, std::vector<AppendMessage> messages, bool claims_recent) override;
   Async<Appended> append(std::string account, std::string name, std::vector<AppendMessage> messages,
                          std::optional<MailboxRef> selected) override;
+  Async<Appended> replace(MailboxRef from, std::uint32_t uid, MailboxRef to, AppendMessage message) override;
   Async<Copied> copy(MailboxRef from, UidSet uids, MailboxRef to) override;
   Async<Copied> move(MailboxRef from, UidSet uids, MailboxRef to) override;
 

@@ -13,9 +13,11 @@ namespace quartet::store {
 /// Where an APPEND goes.
 struct AppendPlace {
   MailboxRef mailbox;  // its shard only, if the name counts
-  std::string account, name;
+  std::string account{}, name{};
   bool claims_recent = false;
   std::optional<MailboxRef> selected{};  // by name: who claims
+  MailboxRef old_mailbox{};              // where a message goes in the place of the new one
+  std::uint32_t old_uid = 0;             // 0: none does
 };
 
 namespace {
@@ -217,7 +219,8 @@ class AppendJob final : public Job {
   /// Once it has finished.
   Result<Appended> take(SnapshotCache& snapshots) {
     const bool plain = std::ranges::all_of(common_.messages, [](const auto& m) { return m.keywords.empty(); });
-    if (result_ && plain) result_->view = snapshots.advance(before_, std::move(head_), added_);
+    if (result_ && plain && common_.place.old_uid == 0)
+      result_->view = snapshots.advance(before_, std::move(head_), added_);
     return std::move(result_);
   }
 
@@ -241,8 +244,11 @@ class AppendJob final : public Job {
     }
     AccountRow* const account = transaction.account(row->account);
     if (account == nullptr) return refused(transaction);
-    if (!transaction.fits(*account, common_.bytes, messages.size()) ||
-        !transaction.fits(*row, common_.bytes, messages.size()))
+    const auto old = find_old(transaction, *account);
+    if (!old) return std::unexpected(old.error());
+    const auto* const gives = old->message ? &*old->message : nullptr;
+    if (!have_room(transaction, *account, gives) ||
+        !have_room(transaction, *row, old->mailbox == row ? gives : nullptr))
       return std::unexpected(StoreError{ErrorCode::kOverQuota, account->name});
     if (kLastUid - row->status.uidnext < messages.size())
       return std::unexpected(StoreError{ErrorCode::kTooLarge, "the mailbox has used up its UIDs"});
@@ -258,6 +264,7 @@ class AppendJob final : public Job {
     result.modseq = transaction.next_modseq(*account, *row);
     for (std::size_t n = 0; n < messages.size(); ++n)
       result.uids.push_back(insert(transaction, *account, *row, n, result.modseq));
+    if (gives != nullptr) transaction.expunge(*account, *old->mailbox, {*gives});
     const auto& place = common_.place;
     if (place.claims_recent || place.selected == result.mailbox) result.recent = row->claim_recent();
     head_ = {result.mailbox, result.uidvalidity, row->status.uidnext, result.modseq, row->status.recent, nullptr};
@@ -273,6 +280,31 @@ class AppendJob final : public Job {
     }
     const AccountRow* const account = transaction.account(place.account);
     return account == nullptr ? nullptr : transaction.mailbox(*account, place.name);
+  }
+
+  /// What goes in the place of the message that comes, if any does.
+  struct Old {
+    MailboxRow* mailbox = nullptr;
+    std::optional<MessageRow> message{};
+  };
+  Result<Old> find_old(Transaction& transaction, const AccountRow& account) const {
+    const auto& place = common_.place;
+    if (place.old_uid == 0) return Old();
+    Old old{transaction.mailbox(place.old_mailbox.mailbox)};
+    if (old.mailbox == nullptr || old.mailbox->account != account.id) return no_mailbox();
+    const auto found = read_messages(transaction.database(), old.mailbox->id, {{place.old_uid, place.old_uid}});
+    if (found.empty()) return std::unexpected(StoreError{ErrorCode::kNoMessage, ""});
+    old.message = found.front();
+    return old;
+  }
+
+  /// In an account or a mailbox. `gives`: what goes from there; null for nothing.
+  template <typename Row>
+  bool have_room(Transaction& transaction, Row& row, const MessageRow* gives) const {
+    const std::uint64_t given = gives == nullptr ? 0 : gives->size;
+    const auto bytes = common_.bytes - std::min(common_.bytes, given);
+    const auto messages = common_.messages.size() - (gives == nullptr ? 0 : 1);
+    return (bytes == 0 && messages == 0) || transaction.fits(row, bytes, messages);
   }
 
   std::uint32_t insert(Transaction& transaction, AccountRow& account, MailboxRow& mailbox, std::size_t n,
@@ -382,6 +414,13 @@ Store::Async<Appended> Engine::append(std::string account, std::string name, std
   const MailboxRef place{.shard = shard_of(account)};
   co_return co_await append_to({place, std::move(account), *std::move(canonical), false, selected},
                                std::move(messages));
+}
+
+Store::Async<Appended> Engine::replace(MailboxRef from, std::uint32_t uid, MailboxRef to, AppendMessage message) {
+  if (shard(to) == nullptr || from.shard != to.shard) co_return no_mailbox();
+  std::vector<AppendMessage> messages;
+  messages.push_back(std::move(message));
+  co_return co_await append_to({.mailbox = to, .old_mailbox = from, .old_uid = uid}, std::move(messages));
 }
 
 Store::Async<Appended> Engine::append_to(AppendPlace place, std::vector<AppendMessage> messages) {

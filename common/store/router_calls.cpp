@@ -88,6 +88,10 @@ Store::Async<Appended> Router::append(MailboxRef mailbox, std::vector<AppendMess
   return by_mailbox<Appended>(mailbox, [=](Engine& engine) { return engine.append(mailbox, messages, claims_recent); });
 }
 
+Store::Async<Appended> Router::replace(MailboxRef from, std::uint32_t uid, MailboxRef to, AppendMessage message) {
+  return by_mailbox<Appended>(to, [=](Engine& engine) { return engine.replace(from, uid, to, message); });
+}
+
 Store::Async<FlagsStored> Router::store_flags(MailboxRef mailbox, UidSet uids, FlagChange change) {
   return by_mailbox<FlagsStored>(mailbox, [=](Engine& engine) { return engine.store_flags(mailbox, uids, change); });
 }

@@ -144,6 +144,9 @@ class Store {
   /// kNoSelect. Recent messages are claimed for who has the mailbox `selected`.
   virtual Async<Appended> append(std::string account, std::string name, std::vector<AppendMessage> messages,
                                  std::optional<MailboxRef> selected) = 0;
+  /// One message, and in its place `uid` of another or the same mailbox of the account goes, whatever its flags: in one
+  /// commit, with room for as much more as the new one is larger. kNoMessage: there is none to go, so none is appended.
+  virtual Async<Appended> replace(MailboxRef from, std::uint32_t uid, MailboxRef to, AppendMessage message) = 0;
   /// Rows only, the bytes are shared; all or none. Keeps flags and internal date. UIDs that do not exist are skipped.
   /// Between accounts as well; a move between them that is cut short by a crash may leave messages in both mailboxes.
   virtual Async<Copied> copy(MailboxRef from, UidSet uids, MailboxRef to) = 0;

@@ -74,6 +74,35 @@ TEST_CASE("the quota of a mailbox goes with its name, and ends with it", "[store
   for (const auto& each : f.must(f.store->list(kAnn))) CHECK_FALSE(each.limit.any());
 }
 
+TEST_CASE("what takes the place of a message needs room for the difference", "[store]") {
+  Fixture f;
+  const auto inbox = f.inbox(kAnn);
+  const auto small = f.must(f.store->create(kAnn, "Small", "")).ref;
+  CHECK(deliver_to(f, "INBOX", message("one"), 2).empty());
+  CHECK(deliver_to(f, "Small", message("one"), 1).empty());
+  f.must(f.store->set_quota(small, {0, 1}));
+  AppendMessage append;
+  append.bytes = std::make_shared<const std::string>(message("other"));
+  append.keywords = {"$new"};
+  // A message of the same mailbox makes room in it, one of another does not.
+  CHECK(f.error(f.store->replace(inbox, 1, small, append)) == ErrorCode::kOverQuota);
+  const auto replaced = f.must(f.store->replace(small, 1, small, append));
+  CHECK(replaced.uids == std::vector<std::uint32_t>{2});
+  CHECK(f.must(f.store->changes(small, 1)).vanished == UidSet{{1, 1}});
+  const auto view = f.must(f.store->snapshot(small));
+  CHECK(view->size() == 1);
+  CHECK(view->find(2));
+  CHECK(f.error(f.store->replace(small, 1, small, append)) == ErrorCode::kNoMessage);
+  append.keywords.clear();
+  f.must(f.store->replace(small, 2, inbox, append));
+  CHECK(f.must(f.store->quota(small)).messages == 0);
+  CHECK(f.must(f.store->snapshot(inbox))->size() == 3);
+  CHECK(f.must(f.store->recount(kAnn)) == 0);
+  // Not into the account of another.
+  CHECK(f.error(f.store->replace(inbox, 1, f.inbox("bob@a.test"), append)) == ErrorCode::kNoMailbox);
+  CHECK(f.must(f.store->snapshot(inbox))->size() == 3);
+}
+
 TEST_CASE("asking how much an account uses does not make it", "[store]") {
   Fixture f([](Options& options) { options.quota = [](std::string_view) { return QuotaLimit{0, 5}; }; });
   CHECK_FALSE(f.must(f.store->usage(kAnn)).has_value());
