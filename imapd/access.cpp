@@ -15,6 +15,8 @@ async::Task<std::expected<store::Located, Reply>> locate(Context& context, const
   co_return std::unexpected(target ? no_target(none) : failure(none));
 }
 
+bool may_annotate(store::Rights rights) { return rights.has("l") && rights.has_any("rswip"); }
+
 async::Task<void> look_at_rights(Context& context) {
   if (!context.selected || context.selected->all_rights()) co_return;
   const auto acl = co_await context.store().acl(context.selected->ref());
@@ -25,8 +27,13 @@ async::Task<void> look_at_rights(Context& context) {
     co_return;
   }
   const auto rights = store::rights_of(*acl, context.account);
+  if (rights == context.selected->rights()) co_return;
+  const auto could = store::changeable_flags(context.selected->rights());
   context.selected->set_rights(rights);
-  if (!rights.has("r")) context.farewell = "The selected mailbox may not be read any more";
+  if (!rights.has("r"))
+    context.farewell = "The selected mailbox may not be read any more";
+  else if (store::changeable_flags(rights) != could && !context.selected->read_only())
+    context.selected->append_keywords(context.output.text());  // RFC 4314 section 5.1.1
 }
 
 }  // namespace quartet::imapd

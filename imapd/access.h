@@ -17,6 +17,9 @@ enum class Wanted { kItself, kAsTarget };
 async::Task<std::expected<store::Located, Reply>> locate(Context& context, const std::string& name,
                                                          std::string_view rights, Wanted wanted = Wanted::kItself);
 
+/// Whether the client may read annotations of a mailbox, and have its own (RFC 5464 section 3.3).
+bool may_annotate(store::Rights rights);
+
 /// Looks again at the rights on a selected mailbox of another. Without the right to read it the session has to end.
 async::Task<void> look_at_rights(Context& context);
 

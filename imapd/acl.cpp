@@ -93,8 +93,10 @@ Answer list_rights(Context& context, const ListRights& command) {
   const bool all = is_master(context, found->place, canonical(context, command.identifier));
   append_begin(context, "LISTRIGHTS", command.mailbox);
   append_word(context, command.identifier);
-  append_word(context, all ? store::Rights::all().to_string() : "");
-  for (const char letter : all ? std::string_view() : store::Rights::kLetters)
+  append_word(context, all ? store::Rights::all().to_response() : "");
+  // No right is tied to another, so what RFC 2086 has for several of them stands alone as well (RFC 4314
+  // section 2.1.1).
+  for (const char letter : all ? std::string() : store::Rights::all().to_response())
     append_word(context, std::string(1, letter));
   context.output.text() += "\r\n";
   co_return Reply::ok("Listed");

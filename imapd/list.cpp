@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/store/names.h"
+#include "imapd/access.h"
 #include "imapd/commands.h"
 #include "imapd/known_mailboxes.h"
 #include "imapd/list_line.h"
@@ -81,10 +82,10 @@ async::Task<std::optional<Reply>> append_details(Context& context, const Listing
   const auto& command = listing.command;
   if (!mailbox.exists || mailbox.noselect) co_return std::nullopt;
   if (command.return_my_rights) append_my_rights(context, mailbox.name, known.rights);
-  if (!known.rights.has("r")) co_return std::nullopt;
   std::optional<Reply> failed;
-  if (!command.return_status.empty()) failed = co_await append_status(context, mailbox, command.return_status);
-  if (!failed && !command.return_metadata.empty())
+  if (!command.return_status.empty() && known.rights.has("r"))
+    failed = co_await append_status(context, mailbox, command.return_status);
+  if (!failed && !command.return_metadata.empty() && may_annotate(known.rights))
     failed = co_await append_metadata(context, mailbox, command.return_metadata);
   co_return failed;
 }

@@ -19,15 +19,17 @@ Reply outcome(const std::expected<void, store::StoreError>& result, const char* 
   return result ? Reply::ok(text) : failure(result.error());
 }
 
-/// What CREATE may say a mailbox is for: RFC 6154 section 2, RFC 8457 section 4. LIST would tell any other word as
-/// an attribute, and there are some that clients take for the truth, such as \Noselect.
-std::expected<std::string, Reply> uses_of(const Create& command) {
-  static constexpr std::string_view kUses[] = {"\\All",  "\\Archive", "\\Drafts", "\\Flagged",
-                                               "\\Junk", "\\Sent",    "\\Trash",  "\\Important"};
+/// What a mailbox can be made for (RFC 6154 section 2, RFC 8457): it is advice to clients. \All and \Flagged would have
+/// to show messages of other mailboxes, and what no standard defines must not be told of: clients take \Noselect for
+/// the truth.
+constexpr std::string_view kUses[] = {"\\Archive", "\\Drafts", "\\Important", "\\Junk", "\\Sent", "\\Trash"};
+
+/// As they are told; nullopt: one of them cannot be.
+std::optional<std::string> to_uses(const std::vector<std::string>& words) {
   std::vector<std::string_view> uses;
-  for (const auto& word : command.special_use) {
+  for (const auto& word : words) {
     const auto* const use = std::ranges::find_if(kUses, [&word](auto known) { return ascii::iequals(known, word); });
-    if (use == std::end(kUses)) return std::unexpected(Reply::no("No such use of a mailbox", "USEATTR"));
+    if (use == std::end(kUses)) return std::nullopt;
     if (std::ranges::find(uses, *use) == uses.end()) uses.push_back(*use);
   }
   return fmt::format("{}", fmt::join(uses, " "));
@@ -54,16 +56,21 @@ void append_quota(Context& context, std::string_view root, const store::QuotaUsa
   fmt::format_to(std::back_inserter(out), " ({})\r\n", resources);
 }
 
-/// Where a new mailbox goes. With others the client needs the right k on what will be above it.
+/// Where a new mailbox goes. With others the client needs the right k on the nearest mailbox that is above it, whether
+/// or not it may know of that (RFC 4314 section 4).
 async::Task<std::expected<store::Place, Reply>> place_to_create(Context& context, const std::string& name) {
   auto place = store::resolve(context.namespaces().get(), context.account, name);
   if (!place) co_return std::unexpected(not_permitted());
   if (place->all_rights) co_return *std::move(place);
-  for (auto parent = name.rfind('/'); parent != std::string::npos && parent > place->prefix.size();
-       parent = name.rfind('/', parent - 1)) {
-    const auto above = co_await locate(context, name.substr(0, parent), "k");
-    if (above) co_return *std::move(place);
-    if (above.error().code == "NOPERM") break;
+  const auto& mailbox = place->mailbox;
+  for (auto slash = mailbox.rfind('/'); slash != std::string::npos && slash != 0;
+       slash = mailbox.rfind('/', slash - 1)) {
+    const auto above = mailbox.substr(0, slash);
+    const auto there = co_await context.store().find(place->account, above);
+    if (!there && !store::is_transient(there.error().code)) continue;
+    const auto allowed = co_await locate(context, place->prefix + above, "k");
+    if (allowed) co_return *std::move(place);
+    break;
   }
   co_return std::unexpected(not_permitted());
 }
@@ -76,8 +83,8 @@ Answer create(Context& context, const Create& command) {
   if (!place) co_return place.error();
   const bool own = place->kind == store::Place::Kind::kOwn;
   if (!own && !command.special_use.empty()) co_return Reply::no("Only mailboxes of your own have a use", "USEATTR");
-  const auto uses = uses_of(command);
-  if (!uses) co_return uses.error();
+  const auto uses = to_uses(command.special_use);
+  if (!uses) co_return Reply::no("No mailbox is made for such a use", "USEATTR");
   const auto made = co_await context.store().create(place->account, place->mailbox, *uses);
   if (!made) co_return failure(made.error());
   tell_true_name(context, name, *uses);
@@ -166,14 +173,16 @@ Answer get_quota(Context& context, const GetQuota& command) {
 }
 
 Answer get_quota_root(Context& context, const GetQuotaRoot& command) {
-  const auto found = co_await locate(context, command.mailbox, "r");
-  if (!found) co_return found.error();
+  const auto place = store::resolve(context.namespaces().get(), context.account, command.mailbox);
   // How full the account of another is, is not the client's business.
-  const bool own = found->place.kind == store::Place::Kind::kOwn;
+  const bool own = place && place->kind == store::Place::Kind::kOwn;
+  const auto found = co_await locate(context, command.mailbox, "r");
+  // One's own need not exist: the client may ask before it makes one (RFC 9208 section 4.1.2).
+  if (!found && !(own && found.error().code == "NONEXISTENT")) co_return found.error();
   auto& out = context.output.text();
   out += "* QUOTAROOT ";
   append_mailbox_name(out, command.mailbox, context.enabled.utf8);
-  const auto& info = found->info;
+  const auto info = found ? found->info : store::MailboxInfo();
   if (own) out += " \"\"";
   if (own && info.limit.any()) {
     out += ' ';

@@ -17,6 +17,7 @@ constexpr std::size_t kMaxValue = 32 * 1024;  // octets
 constexpr std::size_t kMaxEntryName = 512;
 constexpr std::string_view kPrivate = "/private";
 constexpr std::string_view kShared = "/shared";
+constexpr std::string_view kSpecialUse = "/specialuse";
 
 /// An entry as a client names it.
 struct Entry {
@@ -44,6 +45,7 @@ struct Subject {
   store::MailboxRef own;                    // of this user's
   std::optional<store::MailboxRef> of_all;  // of those that all see; nullopt: there can be none
   bool may_set_all = false;
+  std::string special_use{};  // of a mailbox
 };
 
 async::Task<std::expected<Subject, Reply>> find_subject(Context& context, const std::string& mailbox) {
@@ -52,16 +54,23 @@ async::Task<std::expected<Subject, Reply>> find_subject(Context& context, const 
     if (!places) co_return std::unexpected(failure(places.error()));
     co_return Subject{places->own, places->of_all, places->may_set_all};
   }
-  const auto found = co_await locate(context, mailbox, "r");
+  const auto found = co_await locate(context, mailbox, "l");
   if (!found) co_return std::unexpected(found.error());
+  if (!may_annotate(found->rights)) co_return std::unexpected(not_permitted());
   // What all see of a mailbox is changed by who may change its flags.
-  co_return Subject{found->info.ref, found->info.ref, found->rights.has("w")};
+  co_return Subject{found->info.ref, found->info.ref, found->rights.has("w"), found->info.special_use};
 }
 
-async::Task<store::Result<std::vector<store::Annotation>>> annotations_of(Context& context, const std::string& mailbox,
-                                                                          const Subject& subject) {
-  if (mailbox.empty()) co_return co_await server_annotations(context);
-  co_return co_await context.store().annotations(subject.own, context.account);
+bool is_special_use(const Entry& entry) { return !entry.shared && entry.name == kSpecialUse; }
+
+/// Those of a mailbox. Its use is told as if it were one (RFC 6154 section 4).
+async::Task<store::Result<std::vector<store::Annotation>>> annotations_of(Context& context, store::MailboxRef mailbox,
+                                                                          const std::string& special_use) {
+  auto all = co_await context.store().annotations(mailbox, context.account);
+  if (!all) co_return all;
+  std::erase_if(*all, [](const auto& each) { return is_special_use({each.user.empty(), each.entry}); });
+  if (!special_use.empty()) all->push_back({context.account, std::string(kSpecialUse), special_use});
+  co_return all;
 }
 
 /// Where a filter must be a search criterion to be set (RFC 5466 section 3.2).
@@ -154,7 +163,9 @@ Answer get_metadata(Context& context, const GetMetadata& command) {
   if (!entries) co_return entries.error();
   const auto subject = co_await find_subject(context, command.mailbox);
   if (!subject) co_return subject.error();
-  const auto annotations = co_await annotations_of(context, command.mailbox, *subject);
+  auto asked = command.mailbox.empty() ? server_annotations(context)
+                                       : annotations_of(context, subject->own, subject->special_use);
+  const auto annotations = co_await std::move(asked);
   if (!annotations) co_return failure(annotations.error());
   Told told(context, command.mailbox);
   const auto longest = tell(told, {*std::move(entries), command.depth, command.max_size}, *annotations);
@@ -171,6 +182,9 @@ Answer set_metadata(Context& context, const SetMetadata& command) {
   for (const auto& [text, value] : command.entries) {
     auto entry = to_entry(text);
     if (!entry || entry->name.empty()) co_return Reply::bad("No such entry is possible");
+    // It must be one that there is, and is given when the mailbox is made.
+    if (!command.mailbox.empty() && is_special_use(*entry))
+      co_return Reply::no("The use of a mailbox cannot be changed", "CANNOT");
     if (entry->shared && !(subject->may_set_all && subject->of_all)) co_return not_permitted();
     if (value && value->size() > kMaxValue)
       co_return Reply::no("The value is too long", fmt::format("METADATA MAXSIZE {}", kMaxValue));
@@ -190,7 +204,7 @@ async::Task<std::optional<Reply>> append_metadata(Context& context, const store:
                                                   const std::vector<std::string>& entries) {
   auto wanted = to_entries(entries);
   if (!wanted) co_return wanted.error();
-  const auto annotations = co_await context.store().annotations(mailbox.ref, context.account);
+  const auto annotations = co_await annotations_of(context, mailbox.ref, mailbox.special_use);
   if (!annotations) co_return failure(annotations.error());
   Told told(context, mailbox.name);
   (void)tell(told, {*std::move(wanted), 0, std::nullopt}, *annotations);

@@ -57,6 +57,8 @@ class Selected {
   /// The FETCH response that tells of a message's flags without having been asked.
   void append_flags_of(std::string& out, std::size_t number, const store::Entry& entry) const;
 
+  /// FLAGS and PERMANENTFLAGS.
+  void append_keywords(std::string& out) const;
   /// The untagged responses to SELECT and EXAMINE, in which the client called the mailbox `name`.
   void append_opening(std::string_view name, std::string& out) const;
 
@@ -76,7 +78,6 @@ class Selected {
 
  private:
   async::Task<void> claim_recent();
-  void append_keywords(std::string& out) const;
   void append_expunged(const store::Snapshot& older, const std::vector<std::size_t>& positions, std::string& out) const;
   void append_exists(std::string& out) const;
   void append_changes(const store::Snapshot& older, const Refresh& how, std::string& out);

@@ -108,6 +108,18 @@ void move_everything(Transaction& transaction, AccountRow& account, MailboxRow& 
   transaction.expunge(account, from, messages);
 }
 
+/// INBOX keeps its own when it is renamed (RFC 5464 section 4.1).
+void copy_annotations(Database& database, const MailboxRow& from, const MailboxRow& to) {
+  database
+      .prepare(
+          "INSERT INTO annotation(account,mailbox,user,entry,value) SELECT account,CAST(? AS BIGINT),user,entry,value "
+          "FROM annotation WHERE account=? AND mailbox=?")
+      .bind(to.id)
+      .bind(from.account)
+      .bind(from.id)
+      .run();
+}
+
 Result<bool> rename_one(Transaction& transaction, const std::string& account_name, const std::string& from,
                         const std::string& to) {
   AccountRow* const account = transaction.account(account_name);
@@ -131,6 +143,7 @@ Result<bool> rename_one(Transaction& transaction, const std::string& account_nam
     MailboxRow* const target = transaction.create_mailbox(*account, to, "");
     if (target == nullptr) return database_error(database);
     move_everything(transaction, *account, *source, *target);
+    copy_annotations(database, *source, *target);
     return true;
   }
   if (source != nullptr) transaction.rename_mailbox(*source, to);

@@ -66,6 +66,7 @@ async::Task<Result<Located>> locate(Store& store, NamespacesPtr namespaces, std:
     co_return std::unexpected(nothing().error());
   }
   found->name = place->prefix + found->name;
+  if (place->kind != Place::Kind::kOwn) found->special_use.clear();
   co_return Located{*std::move(place), *std::move(found), rights};
 }
 
@@ -79,6 +80,7 @@ async::Task<Result<std::vector<Located>>> list_shared(Store& store, NamespacesPt
     for (auto& info : *all) {
       auto place = shared_place(*namespaces, login, info.name);
       info.name = place.prefix + info.name;
+      info.special_use.clear();
       if (info.exists) out.push_back({std::move(place), std::move(info), Rights::all()});
     }
   }
@@ -93,6 +95,7 @@ async::Task<Result<std::vector<Located>>> list_shared(Store& store, NamespacesPt
     auto place = shared ? shared_place(*namespaces, login, mailbox.info.name)
                         : other_place(*namespaces, mailbox.account, login, mailbox.info.name);
     mailbox.info.name = place.prefix + mailbox.info.name;
+    mailbox.info.special_use.clear();
     out.push_back({std::move(place), std::move(mailbox.info), rights});
   }
   std::ranges::sort(out, {}, [](const Located& each) { return each.info.name; });

@@ -1,4 +1,6 @@
 // What each right lets a client do with the mailboxes of others: RFC 4314 section 4; RFC 8440, RFC 2342.
+#include <algorithm>
+
 #include "tests/unit/imapd/harness.h"
 
 using namespace quartet;
@@ -234,6 +236,90 @@ TEST_CASE("mailboxes of others are made, renamed and deleted with k and x", "[im
   });
 }
 
+TEST_CASE("the nearest mailbox above decides, also where it is hidden", "[imapd]") {
+  Site server;
+  server.run_in([](Client& client, Server& server) -> async::Task<void> {
+    co_await site(server).fill();
+    co_await site(server).grant("");
+    const auto hidden = co_await server.store().create("bob@a.test", "Work/hidden", "");
+    REQUIRE(hidden.has_value());
+    co_await site(server).grant("lrk");
+    ANSWERS("MYRIGHTS \"Other Users/bob@a.test/Work/hidden\"", "NO [NONEXISTENT]");
+    ANSWERS("CREATE \"Other Users/bob@a.test/Work/hidden/mine\"", "NO [NOPERM]");
+    const auto made = co_await client.say("CREATE \"Other Users/bob@a.test/Work/open/mine\"");
+    CHECK(made.back().starts_with("OK "));
+    const auto there = co_await server.store().find("bob@a.test", "Work/hidden/mine");
+    CHECK_FALSE(there.has_value());
+  });
+}
+
+TEST_CASE("what a mailbox is used for by its owner says nothing to others", "[imapd]") {
+  Site server;
+  server.run_in([](Client& client, Server& server) -> async::Task<void> {
+    const auto sent = co_await server.store().find("bob@a.test", "Sent");
+    REQUIRE(sent.has_value());
+    const auto rights = *store::Rights::parse("lri");
+    const auto set = co_await server.store().set_acl(sent->ref, "ann@a.test", store::AclMode::kReplace, rights);
+    REQUIRE(set.has_value());
+    const auto listed = co_await client.say("LIST \"\" \"*\" RETURN (SPECIAL-USE)");
+    CHECK(has(listed, "* LIST (\\HasNoChildren \\Sent) \"/\" Sent"));
+    CHECK(has(listed, "* LIST (\\HasNoChildren) \"/\" \"Other Users/bob@a.test/Sent\""));
+    co_await client.say("ENABLE IMAP4rev2");
+    const auto selected = co_await client.say("SELECT \"Other Users/bob@a.test/Sent\"");
+    CHECK(has(selected, "* LIST () \"/\" \"Other Users/bob@a.test/Sent\""));
+  });
+}
+
+TEST_CASE("who may read annotations: RFC 5464 section 3.3", "[imapd]") {
+  Site server;
+  server.run_in([](Client& client, Server& server) -> async::Task<void> {
+    co_await site(server).fill();
+    const auto noted = co_await server.store().annotate(site(server).work, {{"", "/comment", "of bob"}});
+    REQUIRE(noted.has_value());
+    const auto get = "GETMETADATA " + kTheirs + " /shared/comment";
+    const auto told = "* METADATA " + kTheirs + " (/shared/comment \"of bob\")";
+    const auto list = "LIST \"\" \"Other Users/*\" RETURN (METADATA (/shared/comment) STATUS (MESSAGES))";
+    for (const auto* const enough : {"lr", "ls", "lw", "li", "lp"}) {
+      INFO(enough);
+      co_await site(server).grant(enough);
+      const auto got = co_await client.say(get);
+      CHECK(has(got, told));
+      const auto listed = co_await client.say(list);
+      CHECK(has(listed, told));
+      const bool status = std::ranges::any_of(listed, [](const auto& line) { return line.starts_with("* STATUS "); });
+      CHECK(status == (std::string_view(enough) == "lr"));
+    }
+    for (const auto* const little : {"r", "l", "lkxtea"}) {
+      INFO(little);
+      co_await site(server).grant(little);
+      ANSWERS(get, "NO [NOPERM]");
+      ANSWERS("SETMETADATA " + kTheirs + " (/private/comment \"mine\")", "NO [NOPERM]");
+    }
+    co_await site(server).grant("li");
+    ANSWERS("SETMETADATA " + kTheirs + " (/private/comment \"mine\")", "OK");
+    ANSWERS("SETMETADATA " + kTheirs + " (/shared/comment \"mine\")", "NO [NOPERM]");
+  });
+}
+
+TEST_CASE("which flags can be changed is told when rights change", "[imapd]") {
+  Site server;
+  server.run_in([](Client& client, Server& server) -> async::Task<void> {
+    co_await site(server).fill();
+    co_await site(server).grant("lrs");
+    co_await client.say("SELECT " + kTheirs);
+    co_await site(server).grant("lrst");
+    const auto more = co_await client.say("NOOP");
+    CHECK(has(more, "* OK [PERMANENTFLAGS (\\Deleted \\Seen)] Flags that stay"));
+    co_await site(server).grant("lrsti");
+    const auto same = co_await client.say("NOOP");
+    CHECK(same.size() == 1);
+    co_await client.say("EXAMINE " + kTheirs);
+    co_await site(server).grant("lrs");
+    const auto none = co_await client.say("NOOP");
+    CHECK(none.size() == 1);
+  });
+}
+
 TEST_CASE("who administers sets the rights", "[imapd]") {
   Site server;
   server.run_in([](Client& client, Server& server) -> async::Task<void> {
@@ -251,9 +337,9 @@ TEST_CASE("who administers sets the rights", "[imapd]") {
     const auto less = co_await client.say("GETACL Sent");
     CHECK(has(less, "* ACL Sent ann@a.test lrswipkxteacd anyone kc bob@a.test lr"));
     const auto could = co_await client.say("LISTRIGHTS Sent bob@a.test");
-    CHECK(has(could, "* LISTRIGHTS Sent bob@a.test \"\" l r s w i p k x t e a"));
+    CHECK(has(could, "* LISTRIGHTS Sent bob@a.test \"\" l r s w i p k x t e a c d"));
     const auto owner = co_await client.say("LISTRIGHTS Sent ann@a.test");
-    CHECK(has(owner, "* LISTRIGHTS Sent ann@a.test lrswipkxtea"));
+    CHECK(has(owner, "* LISTRIGHTS Sent ann@a.test lrswipkxteacd"));
     // With a on the mailbox of another.
     co_await site(server).fill();
     co_await site(server).grant("la");

@@ -52,6 +52,21 @@ TEST_CASE("CREATE, RENAME, DELETE", "[imapd]") {
   });
 }
 
+TEST_CASE("mailboxes are made for uses that they can have: RFC 6154 section 3", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server&) -> async::Task<void> {
+    for (const auto* const use : {"\\All", "\\Flagged", "\\Nonsense", "\\Sent \\All"}) {
+      INFO(use);
+      const auto refused = co_await client.say("CREATE Special (USE (" + std::string(use) + "))");
+      CHECK(refused.back().starts_with("NO [USEATTR]"));
+    }
+    const auto made = co_await client.say("CREATE Special (USE (\\SENT \\important))");
+    CHECK(made.back().starts_with("OK "));
+    const auto listed = co_await client.say("LIST \"\" Special");
+    CHECK(has(listed, "* LIST (\\HasNoChildren \\Sent \\Important) \"/\" Special"));
+  });
+}
+
 TEST_CASE("SUBSCRIBE, UNSUBSCRIBE, LSUB", "[imapd]") {
   Server server;
   server.run_in([](Client& client, Server&) -> async::Task<void> {

@@ -21,7 +21,28 @@ TEST_CASE("annotations are set, told and taken away", "[imapd]") {
     CHECK(done.back().starts_with("OK "));
     done = co_await client.say("GETMETADATA (DEPTH infinity) Sent (/private /shared)");
     CHECK(done.size() == 2);
-    CHECK(done[0].starts_with("* METADATA Sent (/shared/vendor/x/y "));
+    CHECK(done[0].starts_with("* METADATA Sent (/private/specialuse \"\\\\Sent\" /shared/vendor/x/y "));
+  });
+}
+
+TEST_CASE("the use of a mailbox is one, and not for the client to make up: RFC 6154 section 4", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server&) -> async::Task<void> {
+    auto done = co_await client.say("GETMETADATA Sent (/private/specialuse /shared/specialuse)");
+    CHECK(has(done, R"(* METADATA Sent (/private/specialuse "\\Sent" /shared/specialuse NIL))"));
+    done = co_await client.say("GETMETADATA INBOX /private/specialuse");
+    CHECK(has(done, "* METADATA INBOX (/private/specialuse NIL)"));
+    for (const auto* const value : {R"("\\Sent")", "NIL", R"("\\Foo")"}) {
+      done = co_await client.say("SETMETADATA INBOX (/private/comment \"x\" /private/SpecialUse " + std::string(value) +
+                                 ")");
+      CHECK(done.back().starts_with("NO [CANNOT]"));
+    }
+    done = co_await client.say("GETMETADATA INBOX /private/comment");
+    CHECK(has(done, "* METADATA INBOX (/private/comment NIL)"));
+    done = co_await client.say("LIST \"\" Drafts RETURN (METADATA (/private/specialuse))");
+    CHECK(has(done, R"(* METADATA Drafts (/private/specialuse "\\Drafts"))"));
+    done = co_await client.say("SETMETADATA \"\" (/private/specialuse \"mine\")");
+    CHECK(done.back().starts_with("OK "));
   });
 }
 

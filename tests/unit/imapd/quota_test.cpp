@@ -28,6 +28,22 @@ TEST_CASE("a mailbox without a quota of its own is under that of the account", "
   });
 }
 
+TEST_CASE("the roots of a mailbox that is to be made: RFC 9208 section 4.1.2", "[imapd]") {
+  Server server;
+  server.quota = {.bytes = 10'240, .messages = 0};
+  server.run_in([](Client& client, Server&) -> async::Task<void> {
+    co_await client.say("CREATE a/b");
+    for (const auto* const name : {"Later", "a/c"}) {
+      const auto told = co_await client.say("GETQUOTAROOT " + std::string(name));
+      CHECK(has(told, "* QUOTAROOT " + std::string(name) + " \"\""));
+      CHECK(has(told, "* QUOTA \"\" (STORAGE 0 10)"));
+      CHECK(told.back().starts_with("OK "));
+    }
+    const auto wrong = co_await client.say("GETQUOTAROOT a//b");
+    CHECK(wrong.back().starts_with("NO [CANNOT]"));
+  });
+}
+
 TEST_CASE("a mailbox with a quota of its own has two roots", "[imapd]") {
   Server server;
   server.run_in([](Client& client, Server& server) -> async::Task<void> {

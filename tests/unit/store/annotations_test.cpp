@@ -32,6 +32,17 @@ TEST_CASE("each user sees what is for all and what is the user's own", "[store]"
   CHECK(listed(f.must(f.store->annotations(account, kAnn))) == "ann@a.test /x=1\n");
 }
 
+TEST_CASE("INBOX keeps them when it is renamed, and they go along", "[store]") {
+  Fixture f;
+  const auto inbox = f.inbox(kAnn);
+  f.must(f.store->annotate(inbox, {{"", "/comment", "all"}, {kBob, "/color", std::string("\0b", 2)}}));
+  f.must(f.store->rename(kAnn, "INBOX", "Old"));
+  const auto old = f.must(f.store->find(kAnn, "Old")).ref;
+  const auto both = "bob@a.test /color=" + std::string("\0b", 2) + "\n /comment=all\n";
+  CHECK(listed(f.must(f.store->annotations(inbox, kBob))) == both);
+  CHECK(listed(f.must(f.store->annotations(old, kBob))) == both);
+}
+
 TEST_CASE("they go with their mailbox, and there is an end to them", "[store]") {
   Fixture f;
   const auto box = f.must(f.store->create(kAnn, "box", "")).ref;
