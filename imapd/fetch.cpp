@@ -268,8 +268,9 @@ Answer fetch(Context& context, const Fetch& command, bool uid) {
         co_await append_vanished(context, *command.changed_since, named_uids(*context.selected, command.set));
     if (!told) co_return failure(told.error());
   }
-  if (command.changed_since) positions = changed_since(*context.selected->view(), *positions, *command.changed_since);
+  // In this order: RFC 9394 section 3.4.
   if (command.partial) positions = part_of(*positions, *command.partial);
+  if (command.changed_since) positions = changed_since(*context.selected->view(), *positions, *command.changed_since);
   Troubles troubles;
   if (plan.in_columns()) {
     const auto others = [&](Positions left) -> async::Task<void> {

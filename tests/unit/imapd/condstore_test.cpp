@@ -240,6 +240,20 @@ TEST_CASE("UID and MODSEQ go together in what tells of flags", "[imapd]") {
   });
 }
 
+TEST_CASE("of part of the messages those that have changed: RFC 9394 section 3.4", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server& here) -> async::Task<void> {
+    co_await deliver_four(here);
+    const auto known = number_after(co_await client.say("SELECT INBOX (CONDSTORE)"), "[HIGHESTMODSEQ ");
+    co_await client.say("STORE 1,4 +FLAGS (\\Seen)");
+    for (const auto& modifiers : {"PARTIAL -1:-2 CHANGEDSINCE " + known, "CHANGEDSINCE " + known + " PARTIAL -1:-2"}) {
+      const auto told = co_await client.say("UID FETCH 1:* (FLAGS) (" + modifiers + ")");
+      CHECK(told.size() == 2);
+      CHECK(told.front().starts_with("* 4 FETCH (UID 4 "));
+    }
+  });
+}
+
 TEST_CASE("MOVE tells the mod-sequence after it", "[imapd]") {
   Server server;
   server.run_in([](Client& client, Server& here) -> async::Task<void> {
