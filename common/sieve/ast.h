@@ -29,6 +29,7 @@ struct TestNode {
   std::string name;  // lower case
   std::vector<Argument> arguments;
   std::vector<TestNode> tests;
+  bool test_list = false;  // `tests` was written in parentheses
 };
 
 struct CommandNode {
@@ -36,6 +37,7 @@ struct CommandNode {
   std::string name;  // lower case
   std::vector<Argument> arguments;
   std::vector<TestNode> tests;
+  bool test_list = false;
   std::optional<std::vector<CommandNode>> block;
 };
 

@@ -70,7 +70,7 @@ void Compiler::commands(const std::vector<CommandNode>& block) {
     }
     const auto before = errors_.size();
     command(node);
-    if (!node.block) defer(before, node.at);
+    defer(before, node.at);
     ++i;
   }
 }
@@ -80,6 +80,8 @@ void Compiler::check_shape(const CommandNode& node, bool block, bool test) {
   if (!node.block && block) fault(node.at, fmt::format("{} needs a block", node.name));
   if (!test && !node.tests.empty()) fault(node.tests[0].at, fmt::format("{} takes no test", node.name));
   if (test && node.tests.size() != 1) fault(node.at, fmt::format("{} needs one test", node.name));
+  if (test && node.tests.size() == 1 && node.test_list)
+    fault(node.tests[0].at, fmt::format("{} needs a test without parentheses", node.name));
 }
 
 bool Compiler::use(std::string_view capability) {

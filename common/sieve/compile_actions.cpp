@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "common/base/ascii.h"
+#include "common/sieve/address.h"
 #include "common/sieve/compiler.h"
 #include "common/sieve/mailto.h"
 
@@ -168,11 +169,21 @@ void Compiler::set(Arguments& arguments) {
   add(ActionSpec(std::move(out)), arguments.at());
 }
 
+/// RFC 5293 sections 4 and 5: of a field that is to be edited.
+Text Compiler::field_name(Arguments& arguments) {
+  const bool there = arguments.left() > 0;
+  const auto& name = arguments.string("field name");
+  auto out = text(name);
+  if (there && out.constant() && !is_field_name(out.literal()))
+    fault(name.at, fmt::format("\"{}\" is no name of a header field", name.text));
+  return out;
+}
+
 void Compiler::add_header(Arguments& arguments) {
   need(Extension::kEditheader, arguments.at(), "addheader");
   AddHeaderSpec out;
   out.last = arguments.tag("last") != nullptr;
-  out.name = text(arguments.string("field name"));
+  out.name = field_name(arguments);
   out.value = text(arguments.string("value"));
   add(ActionSpec(std::move(out)), arguments.at());
 }
@@ -182,7 +193,7 @@ void Compiler::delete_header(Arguments& arguments) {
   DeleteHeaderSpec out;
   out.match = match(arguments);
   out.index = index(arguments, Extension::kEditheader);
-  out.name = text(arguments.string("field name"));
+  out.name = field_name(arguments);
   if (arguments.left() > 0) out.patterns = keys(arguments, out.match, "patterns");
   add(ActionSpec(std::move(out)), arguments.at());
 }

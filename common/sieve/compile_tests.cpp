@@ -6,6 +6,7 @@
 
 #include "common/base/ascii.h"
 #include "common/sieve/compiler.h"
+#include "common/sieve/dates.h"
 #include "common/sieve/regex.h"
 
 namespace quartet::sieve {
@@ -34,10 +35,6 @@ constexpr std::array<std::string_view, 21> kAddressFields = {"from",
                                                              "return-receipt-to",
                                                              "disposition-notification-to"};
 
-bool is_field_name(std::string_view name) {
-  return !name.empty() && std::ranges::all_of(name, [](char c) { return c > ' ' && c < 127 && c != ':'; });
-}
-
 std::optional<Relation> relation_of(std::string_view name) {
   static constexpr std::array<std::string_view, 6> kNames = {"gt", "ge", "lt", "le", "eq", "ne"};
   const auto found = std::ranges::find(kNames, name);
@@ -57,6 +54,8 @@ void Compiler::test(const TestNode& node) {
   } else if (one) {
     if (node.tests.size() != 1)
       fault(node.at, "not needs one test");
+    else if (node.test_list)
+      fault(node.tests[0].at, "not needs a test without parentheses");
     else
       test(node.tests[0]);
     emit(Op::kNot, node.at);
@@ -68,7 +67,7 @@ void Compiler::test(const TestNode& node) {
 
 /// The truth is settled as soon as a jump is taken.
 void Compiler::all_or_any(const TestNode& node, Op leave) {
-  if (node.tests.empty()) fault(node.at, fmt::format("{} needs tests in parentheses", node.name));
+  if (!node.test_list) fault(node.at, fmt::format("{} needs tests in parentheses", node.name));
   std::vector<std::size_t> ends;
   for (const auto& inner : node.tests) {
     const auto before = errors_.size();
@@ -234,7 +233,9 @@ void Compiler::address_test(Arguments& arguments) {
   out.headers = texts(headers);
   out.keys = keys(arguments, out.match, "keys");
   for (std::size_t i = 0; i < headers.size(); ++i) {
-    if (out.headers[i].constant() && std::ranges::count(kAddressFields, ascii::lower(out.headers[i].literal())) == 0)
+    // What is no name at all fits no field, which is no error in a test (RFC 5228 section 2.4.2.2).
+    if (!out.headers[i].constant() || !is_field_name(out.headers[i].literal())) continue;
+    if (std::ranges::count(kAddressFields, ascii::lower(out.headers[i].literal())) == 0)
       fault(headers[i].at, fmt::format("\"{}\" is no field with addresses", headers[i].text));
   }
   add(TestSpec(std::move(out)), arguments.at());
@@ -261,13 +262,8 @@ void Compiler::header_test(Arguments& arguments) {
   out.match = match(arguments);
   out.index = index(arguments, Extension::kIndex);
   out.mime = mime(arguments, true);
-  const auto& headers = arguments.strings("header names");
-  out.headers = texts(headers);
+  out.headers = texts(arguments.strings("header names"));
   out.keys = keys(arguments, out.match, "keys");
-  for (std::size_t i = 0; i < headers.size(); ++i) {
-    if (out.headers[i].constant() && !is_field_name(out.headers[i].literal()))
-      fault(headers[i].at, fmt::format("\"{}\" is no name of a header field", headers[i].text));
-  }
   add(TestSpec(std::move(out)), arguments.at());
 }
 
@@ -313,6 +309,8 @@ void Compiler::date_test(Arguments& arguments, bool current) {
     if (original != nullptr) fault(original->at, "\":zone\" and \":originalzone\" exclude each other");
     out.zone = DateTest::Zone::kFixed;
     out.fixed_zone = text(*zone);
+    if (out.fixed_zone.constant() && !parse_zone(out.fixed_zone.literal()))
+      fault(zone->at, fmt::format("\"{}\" is no time zone", zone->text));
   } else if (original != nullptr) {
     out.zone = DateTest::Zone::kOriginal;
   }

@@ -1,8 +1,9 @@
 // Strings of a script: encoded characters (RFC 5228 section 2.4.2.4) and variables (RFC 5229 section 3).
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "common/base/ascii.h"
-#include "common/mime/address.h"
 #include "common/mime/charset.h"
 #include "common/sieve/compiler.h"
 
@@ -53,9 +54,11 @@ Encoded decode_one(std::string_view inside) {
     if (!code && digits.find_first_not_of("0123456789abcdefABCDEF") != std::string_view::npos)
       return {{}, Encoded::Fault::kNotEncoded};
     if (hex && digits.size() > 2) return {{}, Encoded::Fault::kNotEncoded};
-    if (!code || *code > 0x10FFFF || (*code >= 0xD800 && *code < 0xE000)) return {{}, Encoded::Fault::kNoCharacter};
     any = true;
-    if (hex)
+    // An error only if the whole is well-formed, which what follows may change (RFC 5228 section 2.4.2.4).
+    if (!code || *code > 0x10FFFF || (*code >= 0xD800 && *code < 0xE000))
+      out.fault = Encoded::Fault::kNoCharacter;
+    else if (hex)
       out.text += static_cast<char>(*code);
     else
       append_code_point(out.text, *code);
@@ -96,14 +99,8 @@ bool is_variable_name(std::string_view name) {
   return true;
 }
 
-std::string single_address(std::string_view text) {
-  const auto addresses = mime::parse_addresses(text, 2);
-  if (addresses.size() != 1 || addresses[0].kind != mime::Address::Kind::kMailbox) return {};
-  if (addresses[0].local.empty() || addresses[0].domain.empty()) return {};
-  for (const auto c : addresses[0].local + addresses[0].domain) {
-    if (static_cast<unsigned char>(c) < ' ' || c == 127) return {};
-  }
-  return addresses[0].address();
+bool is_field_name(std::string_view name) {
+  return !name.empty() && std::ranges::all_of(name, [](char c) { return c > ' ' && c < 127 && c != ':'; });
 }
 
 Text Compiler::text(const StringNode& node) {

@@ -19,8 +19,8 @@ namespace quartet::sieve {
 std::optional<std::string> decode_characters(std::string_view text);
 /// Whether it is a name as RFC 5229 section 3 has it.
 bool is_variable_name(std::string_view name);
-/// One address and nothing else; its form without display name, or "".
-std::string single_address(std::string_view text);
+/// Whether it is a field-name of RFC 5322 section 3.6.8.
+bool is_field_name(std::string_view name);
 
 class Compiler {
  public:
@@ -77,6 +77,7 @@ class Compiler {
   void vacation(Arguments& arguments);
   void flags(Arguments& arguments, FlagSpec::Operation operation);
   void set(Arguments& arguments);
+  Text field_name(Arguments& arguments);
   void add_header(Arguments& arguments);
   void delete_header(Arguments& arguments);
   void notify(Arguments& arguments);

@@ -77,7 +77,7 @@ Outcome Interpreter::run() {
 }
 
 void Interpreter::settle(Outcome& out) {
-  if (!failed_ && implicit_keep_) out.actions.push_back(Keep{flags_, edited()});
+  if (!failed_ && implicit_keep_) keep(flags_);
   if (!failed_) return;
   out.actions = {Keep{}};
   out.remember.clear();

@@ -60,6 +60,8 @@ class Interpreter {
   bool test(const ConstantTest& spec) { return spec.value; }
   /// Whether one of the values fits one of the keys; sets match variables unless `quietly`.
   bool any_fits(const Match& match, const Texts& keys, const std::vector<std::string>& values, bool quietly = false);
+  bool any_fits(const Match& match, std::vector<std::string> keys, const std::vector<std::string>& values,
+                bool quietly = false);
   std::vector<std::string_view> fields(const MimeOptions& mime, const std::string& name);
   std::vector<std::string_view> fields(const MimeOptions& mime, const std::string& name, const Index& index);
   std::vector<std::string> mime_values(const MimeOptions& mime, const std::string& name, std::string_view value);
@@ -82,6 +84,8 @@ class Interpreter {
   void act(const IncludeSpec& spec);
   void act(const ErrorSpec& spec) { fail(value(spec.message)); }
   void add(Action action);
+  void keep(Flags flags);
+  Flags* flags_of_mailbox(std::string_view name);
   Edited edited();
   Flags flags_for(const std::optional<Texts>& given);
   std::string why_no_reply(const std::vector<std::string>& mine) const;

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "common/base/ascii.h"
-#include "common/mime/address.h"
 #include "common/mime/charset.h"
+#include "common/sieve/address.h"
 
 namespace quartet::sieve {
 namespace {
@@ -30,9 +30,8 @@ std::optional<std::string> percent_decode(std::string_view in) {
 
 bool add_recipients(std::string_view list, Mailto& out) {
   for (const auto& address : mime::parse_addresses(list, kMostRecipients + 1)) {
-    if (address.kind != mime::Address::Kind::kMailbox || address.local.empty() || address.domain.empty()) return false;
+    if (!is_outbound(address, list)) return false;
     auto text = address.address();
-    if (std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < ' '; })) return false;
     if (std::ranges::count(out.recipients, text) == 0) out.recipients.push_back(std::move(text));
   }
   return out.recipients.size() <= kMostRecipients;

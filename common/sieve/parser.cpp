@@ -75,7 +75,7 @@ class Parser {
     out.at = token_.at;
     out.name = token_.text;
     if (const auto done = advance(); !done) return std::unexpected(done.error());
-    if (const auto done = arguments(out.arguments, out.tests, 0); !done) return std::unexpected(done.error());
+    if (const auto done = arguments(out, 0); !done) return std::unexpected(done.error());
     if (!token_.is('{')) {
       if (!token_.is(';')) return expected("\";\" or a block");
       if (const auto done = advance(); !done) return std::unexpected(done.error());
@@ -91,8 +91,8 @@ class Parser {
     return out;
   }
 
-  /// Arguments, then a test or a list of tests in parentheses.
-  Parsed<void> arguments(std::vector<Argument>& out, std::vector<TestNode>& tests, std::size_t depth) {
+  /// Arguments of a command or a test, then a test or a list of tests in parentheses.
+  Parsed<void> arguments(auto& node, std::size_t depth) {
     for (;;) {
       Argument argument;
       argument.at = token_.at;
@@ -104,20 +104,21 @@ class Parser {
       } else if (token_.kind == Token::Kind::kString || token_.is('[')) {
         argument.kind = Argument::Kind::kStrings;
         if (const auto done = strings(argument); !done) return done;
-        out.push_back(std::move(argument));
+        node.arguments.push_back(std::move(argument));
         continue;
       } else {
         break;
       }
       if (const auto done = advance(); !done) return done;
-      out.push_back(std::move(argument));
+      node.arguments.push_back(std::move(argument));
     }
-    if (token_.kind == Token::Kind::kIdentifier) return test(tests, depth);
+    if (token_.kind == Token::Kind::kIdentifier) return test(node.tests, depth);
     if (!token_.is('(')) return {};
+    node.test_list = true;
     do {
       if (const auto done = advance(); !done) return done;
       if (token_.kind != Token::Kind::kIdentifier) return expected("a test");
-      if (const auto done = test(tests, depth); !done) return done;
+      if (const auto done = test(node.tests, depth); !done) return done;
     } while (token_.is(','));
     return pass(')');
   }
@@ -144,7 +145,7 @@ class Parser {
     out.at = token_.at;
     out.name = token_.text;
     if (const auto done = advance(); !done) return done;
-    if (const auto done = arguments(out.arguments, out.tests, depth + 1); !done) return done;
+    if (const auto done = arguments(out, depth + 1); !done) return done;
     tests.push_back(std::move(out));
     return {};
   }

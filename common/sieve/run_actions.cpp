@@ -4,9 +4,9 @@
 #include <algorithm>
 
 #include "common/base/ascii.h"
-#include "common/mime/address.h"
 #include "common/mime/charset.h"
 #include "common/mime/encoded_word.h"
+#include "common/sieve/address.h"
 #include "common/sieve/compiler.h"
 #include "common/sieve/interpreter.h"
 
@@ -77,10 +77,24 @@ void Interpreter::add(Action action) {
 void Interpreter::act(const KeepSpec& spec) {
   implicit_keep_ = false;
   if (has_action<Reject>(out_.actions)) return fail("keep after reject");
-  auto flags = flags_for(spec.flags);
-  if (auto* same = find_action<Keep>(out_.actions, [](const Keep&) { return true; }))
-    return add_flags(same->flags, flags);
-  add(Keep{std::move(flags), edited()});
+  keep(flags_for(spec.flags));
+}
+
+/// RFC 5228 section 2.10.3: not twice into the same mailbox, and to keep is to put into the INBOX.
+void Interpreter::keep(Flags flags) {
+  if (auto* there = flags_of_mailbox("INBOX")) return add_flags(*there, flags);
+  // Beyond limits_.actions, as there is at most one.
+  out_.actions.push_back(Keep{std::move(flags), edited()});
+}
+
+/// Flags of the action that puts the message there already; null if there is none.
+Flags* Interpreter::flags_of_mailbox(std::string_view name) {
+  const bool inbox = ascii::iequals(name, "INBOX");
+  if (auto* same = find_action<Keep>(out_.actions, [&](const Keep&) { return inbox; })) return &same->flags;
+  auto* same = find_action<FileInto>(out_.actions, [&](const FileInto& one) {
+    return inbox ? ascii::iequals(one.mailbox, name) : one.mailbox == name;
+  });
+  return same == nullptr ? nullptr : &same->flags;
 }
 
 void Interpreter::act(const FileIntoSpec& spec) {
@@ -92,8 +106,7 @@ void Interpreter::act(const FileIntoSpec& spec) {
   }
   if (out.mailbox.empty()) return fail("fileinto a mailbox without a name");
   if (!spec.copy) implicit_keep_ = false;
-  if (auto* same = find_action<FileInto>(out_.actions, [&](const FileInto& one) { return one.mailbox == out.mailbox; }))
-    return add_flags(same->flags, out.flags);
+  if (auto* there = flags_of_mailbox(out.mailbox)) return add_flags(*there, out.flags);
   add(std::move(out));
 }
 
@@ -148,8 +161,7 @@ void Interpreter::act(const SetSpec& spec) {
 void Interpreter::act(const AddHeaderSpec& spec) {
   const auto name = value(spec.name);
   auto text = value(spec.value);
-  const bool good = !name.empty() && std::ranges::all_of(name, [](char c) { return c > ' ' && c < 127 && c != ':'; });
-  if (!good) return fail(fmt::format("\"{}\" is no name of a header field", name));
+  if (!is_field_name(name)) return fail(fmt::format("\"{}\" is no name of a header field", name));
   if (++added_fields_ > limits_.added_fields) return fail("too many fields are added");
   // RFC 5293 section 4: no value may break out of its field.
   std::ranges::replace_if(text, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 127; }, ' ');
@@ -159,6 +171,7 @@ void Interpreter::act(const AddHeaderSpec& spec) {
 /// RFC 5293 section 5.
 void Interpreter::act(const DeleteHeaderSpec& spec) {
   const auto name = value(spec.name);
+  if (!is_field_name(name)) return fail(fmt::format("\"{}\" is no name of a header field", name));
   // RFC 5293 section 6: the traces that loops are seen by stay.
   if (ascii::iequals(name, "Received") || ascii::iequals(name, "Auto-Submitted")) return;
   Matcher matcher(spec.match, values(spec.patterns), budget_);

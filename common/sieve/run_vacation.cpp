@@ -7,6 +7,7 @@
 #include "common/base/ascii.h"
 #include "common/mime/address.h"
 #include "common/mime/encoded_word.h"
+#include "common/sieve/address.h"
 #include "common/sieve/compiler.h"
 #include "common/sieve/interpreter.h"
 
@@ -20,6 +21,16 @@ bool is_machine(std::string_view address) {
                                                              "no-reply",      "bounce",   "bounces"};
   return std::ranges::count(kNames, local) != 0 || local.starts_with("owner-") || local.ends_with("-request") ||
          local.ends_with("-owner") || local.starts_with("bounce-") || local.starts_with("bounces+");
+}
+
+/// RFC 5230 section 5.2.
+std::string default_subject(const std::string& original) {
+  return original.empty() ? "Automated reply" : "Auto: " + original;
+}
+
+bool is_message_id(std::string_view text) {
+  text = ascii::trim(text);
+  return text.starts_with('<') && text.find('>') == text.size() - 1 && text.contains('@') && !text.contains(' ');
 }
 
 bool contains_address(const std::vector<std::string>& list, std::string_view address) {
@@ -41,6 +52,9 @@ std::string Interpreter::why_no_reply(const std::vector<std::string>& mine) cons
   }
   const auto precedence = ascii::lower(letter_.first("Precedence"));
   if (precedence == "bulk" || precedence == "junk" || precedence == "list") return "the message was sent to many";
+  // What Exchange asks for, as others do who answer.
+  const auto suppressed = ascii::lower(letter_.first("X-Auto-Response-Suppress"));
+  if (suppressed.contains("all") || suppressed.contains("oof")) return "the message asks for no automatic answer";
   for (const auto* name : {"To", "Cc", "Bcc", "Resent-To", "Resent-Cc", "Resent-Bcc"}) {
     for (const auto field : letter_.fields(name)) {
       for (const auto& address : mime::parse_addresses(field)) {
@@ -77,10 +91,12 @@ void Interpreter::act(const VacationSpec& spec) {
   const auto handle = spec.handle ? "handle\n" + value(*spec.handle)
                                   : fmt::format("said\n{}\n{}\n{}\n{}", subject, out.from, out.mime, out.reason);
   out.key = fmt::format("vacation\n{}\n{}", ascii::lower(out.to), handle);
-  out.subject = spec.subject ? subject : "Auto: " + mime::decode_words(letter_.first("Subject"));
+  out.subject = spec.subject ? subject : default_subject(mime::decode_words(letter_.first("Subject")));
   out.in_reply_to = letter_.first("Message-ID");
   out.references = letter_.first("References");
-  if (out.references.empty()) out.references = letter_.first("In-Reply-To");
+  // RFC 5322 section 3.6.4: only one that names a single message; old ones hold prose.
+  const auto before = letter_.first("In-Reply-To");
+  if (out.references.empty() && is_message_id(before)) out.references = before;
   add(std::move(out));
 }
 

@@ -49,6 +49,25 @@ TEST_CASE("arguments are held against what a command knows", "[sieve]") {
   CHECK(errors_of("stop true;") == Lines{"1:6: stop takes no test"});
 }
 
+TEST_CASE("a list of tests stands where a list is due", "[sieve]") {
+  CHECK(errors_of("if (true) {}") == Lines{"1:5: if needs a test without parentheses"});
+  CHECK(errors_of("if true {} elsif (true) {}").size() == 1);
+  CHECK(errors_of("if not (true) {}") == Lines{"1:9: not needs a test without parentheses"});
+  CHECK(errors_of("if allof true {}") == Lines{"1:4: allof needs tests in parentheses"});
+  CHECK(errors_of("if anyof {}") == Lines{"1:4: anyof needs tests in parentheses"});
+  CHECK(errors_of("if allof(true) {}").empty());
+}
+
+TEST_CASE("mail goes to addresses only", "[sieve]") {
+  for (const auto* wrong : {"a b@c.example", "a@c.example.", "a@c..example", "a@b.example, c@d.example",
+                            "list:a@b.example;", "<@route.example:a@b.example>", "a", "@b.example", ""})
+    CHECK(errors_of("redirect \"" + std::string(wrong) + "\";").size() == 1);
+  for (const auto* right : {"a@b.example", "Ann <a@b.example>", "<a@b.example>", " a@b.example ", "a@[192.0.2.1]",
+                            "\\\"a b\\\"@c.example", "\\\"Ann, she\\\" <a@b.example>"})
+    CHECK(errors_of("redirect \"" + std::string(right) + "\";").empty());
+  CHECK(errors_of("require \"enotify\"; notify \"mailto:a%20b@c.example\";").size() == 1);
+}
+
 TEST_CASE("require comes first and names what there is", "[sieve]") {
   CHECK(errors_of("require \"fileinto\"; fileinto \"x\";").empty());
   CHECK(errors_of("require [\"comparator-i;octet\", \"comparator-i;ascii-casemap\"];").empty());
@@ -95,5 +114,6 @@ TEST_CASE("ihave defers what is not there", "[sieve][rfc5463]") {
         Lines{"fileinto \"Lists\""});
   CHECK(actions_of({"require \"ihave\"; if not ihave [\"fileinto\", \"vnd.none\"] { error \"too old\"; }"}) ==
         Lines{"keep", "error 1:58: too old"});
+  CHECK(actions_of({"require \"ihave\"; if ihave \"vnd.none\" { frob :x \"y\" { quux; } } else { discard; }"}).empty());
   CHECK(errors_of("require \"ihave\"; quux;") == Lines{"1:18: unknown command \"quux\""});
 }

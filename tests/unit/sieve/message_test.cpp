@@ -92,8 +92,11 @@ TEST_CASE("date and currentdate", "[sieve][rfc5260]") {
   CHECK(date("allof(currentdate :value \"ge\" \"hour\" \"13\", currentdate :value \"lt\" \"hour\" \"15\")"));
   CHECK(date("currentdate :zone \"+0000\" \"time\" \"13:05:09\""));
   CHECK(errors_of("require \"date\"; if currentdate \"fortnight\" \"1\" {}").size() == 1);
-  CHECK(
-      actions_of({"require \"date\"; if currentdate :zone \"CET\" \"hour\" \"1\" {}"}).back().contains("no time zone"));
+  CHECK(errors_of("require \"date\"; if currentdate :zone \"CET\" \"hour\" \"1\" {}") ==
+        Lines{"1:38: \"CET\" is no time zone"});
+  CHECK(actions_of({"require [\"date\", \"variables\"]; if currentdate :zone \"${none}\" \"hour\" \"1\" {}"})
+            .back()
+            .contains("no time zone"));
 }
 
 TEST_CASE("index picks one of several fields", "[sieve][rfc5260]") {
@@ -125,9 +128,17 @@ TEST_CASE("fields are added and deleted", "[sieve][rfc5293]") {
             .starts_with("X-New"));
   CHECK(run("fileinto \"Lists\"; addheader \"X-New\" \"y\"; keep;") ==
         Lines{"fileinto \"Lists\"", "keep (header edited)"});
-  CHECK(actions_of({"require [\"editheader\", \"variables\"]; addheader \"a b\" \"x\";"})
-            .back()
-            .contains("no name of a header"));
+}
+
+TEST_CASE("a field that is edited has a name", "[sieve][rfc5293]") {
+  const std::string require = "require [\"editheader\", \"variables\"]; ";
+  for (const auto* wrong : {"\"a b\"", "\"a:\"", "\"\""}) {
+    CHECK(errors_of(require + "addheader " + wrong + " \"x\";").size() == 1);
+    CHECK(errors_of(require + "deleteheader " + wrong + ";").size() == 1);
+  }
+  const std::string named = require + "set \"n\" \"a b\"; ";
+  CHECK(actions_of({named + "addheader \"${n}\" \"x\";"}).back().contains("no name of a header"));
+  CHECK(actions_of({named + "deleteheader \"${n}\";"}).back().contains("no name of a header"));
 }
 
 TEST_CASE("parts are walked and read", "[sieve][rfc5703]") {

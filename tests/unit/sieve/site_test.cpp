@@ -95,6 +95,25 @@ TEST_CASE("vacation: who gets no reply", "[sieve][rfc5230]") {
   CHECK(why_not("To: ann@b.example\r\nAuto-Submitted: auto-replied\r\n") == "the message was sent by a program");
   CHECK(why_not("To: ann@b.example\r\nAuto-Submitted: no\r\n").empty());
   CHECK(why_not("To: ann@b.example\r\nPrecedence: bulk\r\n") == "the message was sent to many");
+  CHECK(why_not("To: ann@b.example\r\nX-Auto-Response-Suppress: DR, OOF\r\n") ==
+        "the message asks for no automatic answer");
+  CHECK(why_not("To: ann@b.example\r\nX-Auto-Response-Suppress: All\r\n") ==
+        "the message asks for no automatic answer");
+  CHECK(why_not("To: ann@b.example\r\nX-Auto-Response-Suppress: DR, RN\r\n").empty());
+}
+
+TEST_CASE("vacation: what it answers to", "[sieve][rfc5230]") {
+  const auto to = [](const std::string& header) {
+    const auto letter = "To: ann@b.example\r\n" + header + "\r\n";
+    return vacation({kVacation + "\"x\";", letter});
+  };
+  CHECK(to("").subject == "Automated reply");
+  CHECK(to("Subject:\r\n").subject == "Automated reply");
+  CHECK(to("References: <1@a> <2@a>\r\nIn-Reply-To: <3@a>\r\n").references == "<1@a> <2@a>");
+  CHECK(to("In-Reply-To: <3@a>\r\n").references == "<3@a>");
+  // RFC 5322 section 3.6.4: of more than one, or of prose, nobody knows what it is about.
+  CHECK(to("In-Reply-To: <3@a> <4@a>\r\n").references.empty());
+  CHECK(to("In-Reply-To: Your message of Monday\r\n").references.empty());
 }
 
 TEST_CASE("vacation: the reply", "[sieve][rfc5230]") {
