@@ -54,7 +54,7 @@ class Glob {
   Glob(std::string_view value, std::vector<Token> tokens, Comparator comparator)
       : value_(value), tokens_(std::move(tokens)), comparator_(comparator), spans_(tokens_.size()) {}
 
-  /// When something does not fit, the last * takes one character more; those before it need no other try, for what
+  /// When something does not fit, the last * takes one octet more; those before it need no other try, for what
   /// they took is the least with which all up to the last * fits.
   bool run(Budget& budget) {
     constexpr auto kNone = static_cast<std::size_t>(-1);
@@ -70,7 +70,7 @@ class Glob {
       } else if (many == kNone || spans_[many].end == value_.size()) {
         return false;
       } else {
-        spans_[many].end += character(spans_[many].end);
+        ++spans_[many].end;
         // A pattern that ends with * takes all the rest at once.
         if (many + 1 == tokens_.size()) spans_[many].end = value_.size();
         at = spans_[many].end;
@@ -88,22 +88,12 @@ class Glob {
   }
 
  private:
-  /// Octets of the character at `at`: in UTF-8 it may have several.
-  std::size_t character(std::size_t at) const {
-    std::size_t size = 1;
-    if (comparator_ == Comparator::kOctet) return size;
-    if (static_cast<unsigned char>(value_[at]) < 0xC0) return size;
-    while (size < 4 && at + size < value_.size() && (static_cast<unsigned char>(value_[at + size]) & 0xC0) == 0x80)
-      ++size;
-    return size;
-  }
-
   bool step(std::size_t token, std::size_t& at) {
     if (at == value_.size()) return false;
     if (tokens_[token].kind == Token::Kind::kOne) {
-      const auto size = character(at);
-      spans_[token] = {at, at + size};
-      at += size;
+      // With the comparators that there are here a character is an octet (RFC 5228 section 2.7.1).
+      spans_[token] = {at, at + 1};
+      ++at;
       return true;
     }
     const char c = comparator_ == Comparator::kOctet ? value_[at] : ascii::to_upper(value_[at]);

@@ -14,6 +14,9 @@ constexpr int kMostGroups = 100;
 re2::RE2::Options options_for(std::string_view pattern, Comparator comparator) {
   re2::RE2::Options out(re2::RE2::POSIX);
   out.set_case_sensitive(comparator == Comparator::kOctet);
+  // Beyond POSIX, but what people write and other servers take.
+  out.set_perl_classes(true);
+  out.set_word_boundary(true);
   out.set_log_errors(false);
   out.set_max_mem(1 << 20);
   // Patterns that are no UTF-8 can come out of ${hex:...}.

@@ -56,11 +56,27 @@ bool has_type(const mime::Part& part, const std::string& wanted) {
   return part.type.is(std::string_view(wanted).substr(0, slash), std::string_view(wanted).substr(slash + 1));
 }
 
+/// RFC 5232 section 2: a string with spaces in it is as good as a list, and an empty one is not there.
+std::vector<std::string> words_of(const std::vector<std::string>& texts) {
+  std::vector<std::string> out;
+  for (const auto& text : texts) {
+    for (const auto word : ascii::split(text, ' ')) {
+      if (!word.empty()) out.emplace_back(word);
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 bool Interpreter::any_fits(const Match& match, const Texts& keys, const std::vector<std::string>& values,
                            bool quietly) {
-  Matcher matcher(match, this->values(keys), budget_);
+  return any_fits(match, this->values(keys), values, quietly);
+}
+
+bool Interpreter::any_fits(const Match& match, std::vector<std::string> keys, const std::vector<std::string>& values,
+                           bool quietly) {
+  Matcher matcher(match, std::move(keys), budget_);
   if (!matcher.fault().empty()) {
     fail(matcher.fault());
     return false;
@@ -102,7 +118,12 @@ bool Interpreter::test(const AddressTest& spec) {
       if (!budget_.spend(field.size())) return false;
       for (const auto& address : mime::parse_addresses(field)) {
         if (address.kind != mime::Address::Kind::kMailbox || address.local.empty()) continue;
-        if (auto text = address_part(spec.part, address.local, address.domain, input_.separator))
+        // What is no address as a whole has no parts either (RFC 5228 section 2.7.4).
+        if (spec.part == AddressPart::kAll)
+          found.push_back(address.address());
+        else if (address.domain.empty())
+          continue;
+        else if (auto text = address_part(spec.part, address.local, address.domain, input_.separator))
           found.push_back(*std::move(text));
       }
     }
@@ -253,7 +274,8 @@ bool Interpreter::test(const HasFlagTest& spec) {
     for (const auto& variable : spec.variables)
       std::ranges::move(split_flags({get(variable)}), std::back_inserter(found));
   }
-  return any_fits(spec.match, spec.keys, found);
+  auto keys = values(spec.keys);
+  return any_fits(spec.match, spec.match.type == Match::Type::kRegex ? std::move(keys) : words_of(keys), found);
 }
 
 /// RFC 5229 section 5: with :count, sources that are not empty count.

@@ -15,6 +15,17 @@ TEST_CASE("without an action the message is kept", "[sieve]") {
         Lines{"redirect \"Bart@example.com\""});
 }
 
+TEST_CASE("the message gets into the INBOX once", "[sieve]") {
+  // RFC 5228 section 2.10.3 and 4.3.
+  const std::string require = "require [\"fileinto\", \"copy\", \"imap4flags\"]; ";
+  CHECK(actions_of({require + "keep; fileinto \"Inbox\";"}) == Lines{"keep"});
+  CHECK(actions_of({require + "fileinto \"INBOX\"; keep;"}) == Lines{"fileinto \"INBOX\""});
+  CHECK(actions_of({require + "fileinto \"INBOX\"; fileinto \"inbox\";"}) == Lines{"fileinto \"INBOX\""});
+  CHECK(actions_of({require + "fileinto :copy \"INBOX\"; setflag \"$a\";"}) ==
+        Lines{"fileinto \"INBOX\" :flags \"$a\""});
+  CHECK(actions_of({require + "keep; fileinto \"Inbox.x\";"}).size() == 2);
+}
+
 TEST_CASE("if, elsif and else take the first that is true", "[sieve]") {
   const auto run = [](const char* a, const char* b) {
     return actions_of({std::string("require \"fileinto\"; if ") + a + " { fileinto \"1\"; } elsif " + b +
@@ -47,6 +58,15 @@ TEST_CASE("header compares what a reader sees", "[sieve]") {
   CHECK_FALSE(holds("header :matches \"x-caffeine\" \"C?O\""));
 }
 
+TEST_CASE("what is no name of a field fits none", "[sieve]") {
+  // RFC 5228 section 2.4.2.2: and it is no error.
+  for (const auto* name : {"\"Subject:\"", "\"sub ject\"", "\"\""}) {
+    CHECK_FALSE(holds(std::string("header :contains ") + name + " \"\""));
+    CHECK_FALSE(holds(std::string("address :contains ") + name + " \"\""));
+    CHECK_FALSE(holds(std::string("exists ") + name));
+  }
+}
+
 TEST_CASE("the numeric comparator has numbers and infinity", "[sieve][rfc4790]") {
   const auto* numeric = "\"comparator-i;ascii-numeric\", \"relational\"";
   CHECK(holds("header :is :comparator \"i;ascii-numeric\" \"x-number\" \"15\"", numeric));
@@ -63,6 +83,21 @@ TEST_CASE("address takes addresses apart", "[sieve]") {
   CHECK(holds("address :localpart \"to\" \"ann+sieve\""));
   CHECK_FALSE(holds("address :is :all \"from\" \"tweety@example.org\""));
   CHECK_FALSE(holds("address :contains \"from\" \"Wile\""));
+  // RFC 5228 section 2.7.4: what is no address has no parts.
+  const Run odd{"", "From: root\r\nTo: \"a b\"@c.example, nobody@\r\n\r\n"};
+  CHECK(holds("address \"from\" \"root\"", "", odd));
+  CHECK_FALSE(holds("address :localpart \"from\" \"root\"", "", odd));
+  CHECK_FALSE(holds("address :domain \"from\" \"\"", "", odd));
+  CHECK_FALSE(holds("address :user \"from\" \"root\"", "\"subaddress\"", odd));
+  CHECK(holds("address :localpart \"to\" \"a b\"", "", odd));
+  CHECK(holds("address :all \"to\" \"\\\"a b\\\"@c.example\"", "", odd));
+}
+
+TEST_CASE("regular expressions are those that people write", "[sieve][regex]") {
+  CHECK(holds("header :regex \"subject\" \"\\\\bpresent\\\\b\"", "\"regex\""));
+  CHECK_FALSE(holds("header :regex \"subject\" \"\\\\bresent\\\\b\"", "\"regex\""));
+  CHECK(holds("header :regex \"x-number\" \"^\\\\d+$\"", "\"regex\""));
+  CHECK(holds("header :regex \"subject\" \"a\\\\s+(present|gift)\\\\W\"", "\"regex\""));
 }
 
 TEST_CASE("subaddress: user and detail", "[sieve][rfc5233]") {
@@ -110,6 +145,8 @@ TEST_CASE("encoded characters", "[sieve]") {
   CHECK(reject("${Unicode:263A 20AC}") == "\"\xE2\x98\xBA\xE2\x82\xAC\"");
   CHECK(errors_of("require [\"encoded-character\", \"reject\"]; reject \"${unicode:200000}\";").size() == 1);
   CHECK(errors_of("require [\"encoded-character\", \"reject\"]; reject \"${Unicode:DF01}\";").size() == 1);
+  // No error unless all of it is well-formed.
+  CHECK(reject("${unicode:200000 cool}") == "\"${unicode:200000 cool}\"");
 }
 
 TEST_CASE("copy leaves the implicit keep", "[sieve][rfc3894]") {
