@@ -152,9 +152,36 @@ class Actions {
     target.create_mailbox = false;
   }
 
+  /// RFC 5228 section 2.10.3: names that lead to one mailbox are one place, which gets the flags of all.
+  void unite() {
+    std::vector<Placing> out;
+    for (auto& placing : places_) {
+      const auto same = std::ranges::find_if(out, [&](const Placing& one) {
+        return !one.reply && !placing.reply && one.message == placing.message &&
+               one.target.account == placing.target.account && is_same_mailbox(one.target, placing.target);
+      });
+      if (same == out.end()) {
+        out.push_back(std::move(placing));
+        continue;
+      }
+      same->target.flags |= placing.target.flags;
+      for (auto& keyword : placing.target.keywords) {
+        if (std::ranges::count(same->target.keywords, keyword) == 0)
+          same->target.keywords.push_back(std::move(keyword));
+      }
+    }
+    places_ = std::move(out);
+  }
+
+  static bool is_same_mailbox(const store::DeliveryTarget& one, const store::DeliveryTarget& other) {
+    const auto a = store::canonical_name(one.mailbox), b = store::canonical_name(other.mailbox);
+    return a && b && *a == *b;
+  }
+
   /// Places of the same bytes share them.
   async::Task<void> place() {
     for (auto& placing : places_) co_await address(placing);
+    unite();
     for (std::size_t i = 0; i < places_.size(); ++i) {
       if (places_[i].reply) continue;
       std::vector<std::size_t> same;
@@ -166,18 +193,37 @@ class Actions {
       }
       const auto bytes = std::make_shared<const std::string>(copy_of(places_[i].message));
       const auto results = co_await services_.store.deliver(std::move(targets), bytes, in_.time);
-      for (std::size_t n = 0; n < same.size(); ++n) co_await placed(places_[same[n]], results[n], bytes);
+      // What has no place comes last: it may be kept already.
+      for (const bool refused : {false, true}) {
+        for (std::size_t n = 0; n < same.size(); ++n) {
+          if (refused == (!results[n] && never_so(results[n].error().code)))
+            co_await placed(places_[same[n]], results[n], bytes);
+        }
+      }
     }
   }
 
   async::Task<void> placed(Placing& placing, store::Result<store::Stored> result, store::Bytes bytes) {
     if (!result && never_so(result.error().code)) {
       failed("fileinto", placing.target.mailbox, store::to_string(result.error().code));
+      if (is_kept(placing.message)) {
+        placing.reply = smtp::Reply(250, "2.1.5", "delivered");
+        co_return;
+      }
+      placing.target.mailbox = "INBOX";
       result = co_await to_inbox(std::move(bytes));
     }
     if (result && services_.store_fault != nullptr) services_.store_fault->clear();
     if (!result) failed("store", placing.target.mailbox, result.error().detail);
     placing.reply = result ? smtp::Reply(250, "2.1.5", "delivered") : reply_to(result.error());
+  }
+
+  /// Whether the user's INBOX has it, as this script made it.
+  bool is_kept(const sieve::Edited& message) const {
+    return std::ranges::any_of(places_, [&](const Placing& placing) {
+      return placing.reply && placing.reply->positive() && placing.message == message &&
+             placing.target.account == filtering_.account && placing.target.mailbox == "INBOX";
+    });
   }
 
   /// RFC 5228 section 2.10.6: what cannot be done as the script says is kept.
@@ -222,6 +268,7 @@ class Actions {
     if (bad == replies.end()) co_return smtp::Reply(250, "2.1.5", "delivered");
     const bool some = std::ranges::any_of(replies, &smtp::Reply::positive);
     if (!some) co_return *bad;
+    if (is_kept(nullptr)) co_return smtp::Reply(250, "2.1.5", "delivered");
     const auto bytes = std::make_shared<const std::string>(copy_of(nullptr));
     const auto kept = co_await to_inbox(bytes);
     if (kept) co_return smtp::Reply(250, "2.1.5", "delivered");

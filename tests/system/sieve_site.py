@@ -71,9 +71,12 @@ class SieveTestCase(SitesTestCase):
         number = reader.search(None, "HEADER", "Message-ID", f'"{message_id}"')[1][0].split()[0]
         return reader.fetch(number, "(FLAGS)")[1][0].decode()
 
-    def is_in(self, message_id, mailbox="INBOX"):
+    def copies(self, message_id, mailbox="INBOX"):
         reader = self.reader(self.b, self.user, mailbox)
-        return bool(reader.search(None, "HEADER", "Message-ID", f'"{message_id}"')[1][0])
+        return len(reader.search(None, "HEADER", "Message-ID", f'"{message_id}"')[1][0].split())
+
+    def is_in(self, message_id, mailbox="INBOX"):
+        return self.copies(message_id, mailbox) > 0
 
     def subjects_at_a(self, text):
         """Messages in the far user's INBOX whose Subject contains `text`."""

@@ -25,6 +25,14 @@ class Filing(SieveTestCase):
         self.filed('require "fileinto"; fileinto "No such";', sent)
         self.b.processes["mda"].wait_for_event("mda.action_failed", action="fileinto", target="No such")
 
+    def test_whatever_leads_to_the_inbox_does_so_once(self):
+        sent = self.letter()
+        self.filed('require "fileinto"; fileinto "No such"; fileinto "Nor this"; keep; fileinto "Inbox";', sent)
+        self.assertEqual(self.copies(sent["Message-ID"]), 1)
+        sent = self.letter()
+        self.filed('require "fileinto"; fileinto "No such"; fileinto "Nor this";', sent)
+        self.assertEqual(self.copies(sent["Message-ID"]), 1)
+
     def test_the_site_can_be_asked(self):
         script = ('require ["fileinto", "mailbox", "special-use", "envelope", "subaddress"];\n'
                   'if allof(not mailboxexists "No such", mailboxexists ["inbox", "Sent"], specialuse_exists "\\\\Junk",\n'
