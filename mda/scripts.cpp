@@ -19,6 +19,8 @@ namespace {
 
 constexpr std::size_t kMostCompiled = 2'000;
 constexpr std::string_view kSuffix = ".sieve";
+/// With the suffix it is the name of a file.
+constexpr std::size_t kLongestName = 255 - kSuffix.size();
 constexpr std::size_t kMostAsked = 100'000;
 constexpr std::chrono::seconds kInMemory{10};
 
@@ -45,8 +47,13 @@ FileResult<std::optional<std::string>> read_file(const std::string& path) {
 }  // namespace
 
 bool is_script_name(std::string_view name) {
-  if (name.empty() || name.front() == '.' || name.size() > 512 || !mime::is_utf8(name)) return false;
+  if (name.empty() || name.front() == '.' || name.size() > kLongestName || !mime::is_utf8(name)) return false;
   if (mime::utf8_prefix(name, 128).size() != name.size()) return false;
+  // RFC 5804 section 1.6: neither U+0080 to U+009F nor the separators of lines and paragraphs.
+  for (std::size_t i = 0; i + 1 < name.size(); ++i) {
+    if (name[i] == '\xC2' && static_cast<unsigned char>(name[i + 1]) < 0xA0) return false;
+  }
+  if (name.contains("\xE2\x80\xA8") || name.contains("\xE2\x80\xA9")) return false;
   return std::ranges::none_of(name, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 127 || c == '/'; });
 }
 

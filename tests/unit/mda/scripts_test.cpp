@@ -15,6 +15,14 @@ TEST_CASE("names of scripts stay names", "[scripts]") {
   for (const auto* bad : {"", ".", "..", ".hidden", "a/b", "a\nb", "\xFF"}) CHECK_FALSE(is_script_name(bad));
   CHECK(is_script_name(std::string(128, 'x')));
   CHECK_FALSE(is_script_name(std::string(129, 'x')));
+  // RFC 5804 section 1.6.
+  for (const auto* bad : {"a\xC2\x85z", "a\xE2\x80\xA8", "\xE2\x80\xA9z"}) CHECK_FALSE(is_script_name(bad));
+  for (const auto* good : {"a\xC2\xA0z", "a\xE2\x80\xA7"}) CHECK(is_script_name(good));
+  // What is no name of a file is refused before one is made.
+  std::string umlauts;
+  for (int i = 0; i < 124; ++i) umlauts += "\xC3\xA4";
+  CHECK(is_script_name(umlauts));
+  CHECK_FALSE(is_script_name(umlauts + "\xC3\xA4"));
   CHECK(user_directory("/s", "ann@b.example") == "/s/b.example/ann");
   CHECK_FALSE(user_directory("/s", "../x@b.example").has_value());
   CHECK_FALSE(user_directory("/s", "ann").has_value());
