@@ -138,13 +138,14 @@ bool Interpreter::test(const EnvelopeTest& spec) {
       fail(fmt::format("there is no envelope part \"{}\" here", name));
       return false;
     }
-    const auto& address = ascii::iequals(name, "from") ? input_.from : input_.to;
-    const auto at = address.rfind('@');
-    const auto domain = at == std::string::npos ? std::string() : address.substr(at + 1);
+    // Parsed, as a local part may be in quotes.
+    const auto address = mime::parse_addresses(ascii::iequals(name, "from") ? input_.from : input_.to, 1);
     // The null reverse-path is an empty string for every part (RFC 5228 section 5.4).
     if (address.empty())
       found.emplace_back();
-    else if (auto text = address_part(spec.part, address.substr(0, at), domain, input_.separator))
+    else if (spec.part == AddressPart::kAll)
+      found.push_back(address[0].address());
+    else if (auto text = address_part(spec.part, address[0].local, address[0].domain, input_.separator))
       found.push_back(*std::move(text));
   }
   return any_fits(spec.match, spec.keys, found);

@@ -114,6 +114,11 @@ TEST_CASE("envelope is that of the transaction", "[sieve]") {
   CHECK(holds("envelope :is \"from\" \"coyote@desert.example.org\"", "\"envelope\""));
   CHECK(holds("envelope :domain \"to\" \"b.example\"", "\"envelope\""));
   CHECK(holds("envelope :domain :is \"from\" \"\"", "\"envelope\"", {.script = "", .from = ""}));
+  const Run quoted{.script = "", .from = "\"a b\"@x.example", .to = "\"ann+sieve\"@b.example"};
+  CHECK(holds("envelope :localpart \"from\" \"a b\"", "\"envelope\"", quoted));
+  CHECK(holds("envelope :all \"from\" \"\\\"a b\\\"@x.example\"", "\"envelope\"", quoted));
+  CHECK(holds("envelope :detail \"to\" \"sieve\"", "\"envelope\", \"subaddress\"", quoted));
+  CHECK(holds("envelope :all \"to\" \"ann+sieve@b.example\"", "\"envelope\"", quoted));
   CHECK(errors_of("require \"envelope\"; if envelope \"auth\" \"x\" {}").size() == 1);
 }
 
