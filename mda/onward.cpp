@@ -1,8 +1,10 @@
 #include "mda/onward.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/log/log.h"
+#include "common/mime/charset.h"
 #include "common/service/intake.h"
 
 namespace quartet::mda {
@@ -32,6 +34,9 @@ async::Task<smtp::Reply> enqueue(const Services& services, const Incoming& incom
                {{"message", incoming.id}, {"trace", incoming.trace}, {"to", message.recipients[0].address}});
     co_return smtp::Reply(451, "4.3.5", "this host has no queue for mail to other hosts");
   }
+  // RFC 6531 section 3.4: an address beyond ASCII needs it, whoever brought the address in.
+  const auto beyond_ascii = [](const auto& recipient) { return !mime::is_ascii(recipient.address); };
+  if (std::ranges::any_of(message.recipients, beyond_ascii)) message.envelope.smtputf8 = true;
   const auto queued = co_await services.spool->enqueue(std::move(message));
   if (queued) co_return good;
   log::error("mda.not_queued",

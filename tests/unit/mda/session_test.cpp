@@ -29,6 +29,7 @@ account { login: "dir@a.test" }
 alias { address: "both@a.test" target: "ann@a.test" target: "bob@a.test" }
 alias { address: "files@a.test" target: "box@a.test" target: "dir@a.test" target: "ann@a.test" }
 alias { address: "out@a.test" target: "someone@far.test" }
+alias { address: "over@a.test" target: "j\303\266rg@far.test" }
 alias { address: "broken@a.test" target: "ann@a.test" target: "nowhere@a.test" }
 account { login: "nowhere@a.test" }
 )";
@@ -322,6 +323,16 @@ TEST_CASE("mail that leads elsewhere keeps its envelope", "[mda]") {
   CHECK(queued[0].envelope.body_type == spool::BodyType::k8BitMime);
   CHECK(queued[0].envelope.trace_id == "t1");
   CHECK(queued[0].body.starts_with("Delivered-To: out@a.test\r\nReceived: "));
+}
+
+TEST_CASE("mail to an address beyond ASCII needs SMTPUTF8 from here on", "[mda]") {
+  Mda mda;
+  const std::string data = "\r\nDATA\r\n" + std::string(kLetter) + ".\r\n";
+  mda.say("MAIL FROM:<bob@b.test>\r\nRCPT TO:<over@a.test>" + data + "MAIL FROM:<bob@b.test>\r\nRCPT TO:<out@a.test>" +
+          data);
+  const auto queued = mda.queued();
+  REQUIRE(queued.size() == 2);
+  for (const auto& message : queued) CHECK(message.envelope.smtputf8 == (message.to != "someone@far.test"));
 }
 
 TEST_CASE("a delivery that is to be told of is told of once", "[mda]") {
