@@ -8,6 +8,7 @@
 #include "common/base/ascii.h"
 #include "common/log/log.h"
 #include "common/relay/route.h"
+#include "common/sieve/answers.h"
 #include "mda/sieve_memory.h"
 
 namespace quartet::mda {
@@ -44,7 +45,9 @@ class AccountWorld final : public sieve::World {
   }
 
   std::expected<sieve::ProgramPtr, std::string> script(bool global, const std::string& name) override {
-    return global ? scripts_.compile_global(name) : scripts_.compile(account_, name);
+    auto found = global ? scripts_.compile_global(name) : scripts_.compile(account_, name);
+    if (!found) return std::unexpected(std::move(found.error().text));
+    return *std::move(found);
   }
 
   std::int32_t zone(std::int64_t seconds) override {
@@ -89,6 +92,7 @@ struct Found {
   std::string name;
   sieve::ProgramPtr program;  // null: there is none, or it is wrong
   std::string fault;
+  bool of_file = false;  // see Scripts::Fault
 };
 
 /// On a thread of the pool.
@@ -97,17 +101,20 @@ Found find_script(Scripts& scripts, const std::string& account) {
   const auto active = scripts.active(account);
   if (!active) {
     out.fault = active.error().detail;
+    out.of_file = true;
     return out;
   }
   if (!*active) return out;
   out.name = **active;
   auto compiled = scripts.compile(account, out.name);
-  if (!compiled)
-    out.fault = std::move(compiled.error());
-  else if (*compiled == nullptr)
+  if (!compiled) {
+    out.fault = std::move(compiled.error().text);
+    out.of_file = compiled.error().of_file;
+  } else if (*compiled == nullptr) {
     out.fault = "there is no such script";
-  else
+  } else {
     out.program = *std::move(compiled);
+  }
   return out;
 }
 
@@ -161,16 +168,16 @@ void report(const Incoming& incoming, const Filtering& filtering, const std::str
                              {"actions", actions.empty() ? "discard" : actions}});
 }
 
-}  // namespace
+/// RFC 5228 section 2.10.6: the message is kept, and its reader told why.
+sieve::Outcome kept_with_fault(const Incoming& incoming, std::string_view script, std::string_view fault) {
+  sieve::Outcome out;
+  out.actions.emplace_back(sieve::Keep{{}, sieve::with_fault(incoming.message, fmt::format("{}:{}", script, fault))});
+  return out;
+}
 
-async::Task<std::optional<smtp::Reply>> filter(const Services& services, const Incoming& incoming,
-                                               const mime::Header& header, Filtering filtering) {
+async::Task<sieve::Outcome> outcome_of(const Services& services, const Incoming& incoming, const Filtering& filtering,
+                                       const Found& found) {
   auto& filters = *services.filters;
-  if (filters.scripts().has_none(filtering.account)) co_return std::optional<smtp::Reply>();
-  auto found =
-      co_await async::offload(services.files, [&] { return find_script(filters.scripts(), filtering.account); });
-  if (!found.fault.empty()) broken(incoming, filtering, found.name, found.fault);
-  if (found.program == nullptr) co_return std::optional<smtp::Reply>();
   std::vector<store::MailboxInfo> mailboxes;
   if (needs_mailboxes(*found.program)) {
     auto listed = co_await services.store.list(filtering.account);
@@ -180,22 +187,44 @@ async::Task<std::optional<smtp::Reply>> filter(const Services& services, const I
     for (auto& mailbox : shared ? *shared : std::vector<store::Located>{})
       if (mailbox.rights.has("p")) mailboxes.push_back(std::move(mailbox.info));
   }
-  const auto outcome = co_await async::offload(services.files, [&] {
+  auto outcome = co_await async::offload(services.files, [&] {
     AccountWorld world(filters.scripts(), filtering.account,
                        user_directory(filters.options().directory, filtering.account).value_or(""),
                        std::move(mailboxes), incoming.time);
-    return sieve::run(*found.program, input_for(filters, incoming, filtering, services.hostname), world,
-                      filters.options().limits);
+    auto out = sieve::run(*found.program, input_for(filters, incoming, filtering, services.hostname), world,
+                          filters.options().limits);
+    if (!out.error) return out;
+    const auto& script = out.error_script.empty() ? found.name : out.error_script;
+    const auto fault = sieve::to_string(*out.error);
+    broken(incoming, filtering, script, fault);
+    return kept_with_fault(incoming, script, fault);
   });
-  if (outcome.error) {
-    const auto& script = outcome.error_script.empty() ? found.name : outcome.error_script;
-    broken(incoming, filtering, script, sieve::to_string(*outcome.error));
-  }
   if (!outcome.no_vacation.empty())
     log::debug("mda.no_vacation", {{"message", incoming.id},
                                    {"trace", incoming.trace},
                                    {"address", filtering.account},
                                    {"reason", outcome.no_vacation}});
+  co_return outcome;
+}
+
+}  // namespace
+
+async::Task<std::optional<smtp::Reply>> filter(const Services& services, const Incoming& incoming,
+                                               const mime::Header& header, Filtering filtering) {
+  auto& filters = *services.filters;
+  if (filters.scripts().has_none(filtering.account)) co_return std::optional<smtp::Reply>();
+  auto found =
+      co_await async::offload(services.files, [&] { return find_script(filters.scripts(), filtering.account); });
+  sieve::Outcome outcome;
+  if (!found.fault.empty()) {
+    broken(incoming, filtering, found.name, found.fault);
+    if (found.of_file) co_return std::optional<smtp::Reply>();
+    outcome = kept_with_fault(incoming, found.name, found.fault);
+  } else if (found.program != nullptr) {
+    outcome = co_await outcome_of(services, incoming, filtering, found);
+  } else {
+    co_return std::optional<smtp::Reply>();
+  }
   if (only_keeps(outcome)) co_return std::optional<smtp::Reply>();
   report(incoming, filtering, found.name, outcome);
   auto reply = co_await carry_out(services, incoming, header, filtering, outcome);

@@ -41,7 +41,7 @@ struct Filtering {
 };
 
 /// The reply when all is done that the account's script wants; nullopt: nothing but to deliver the message as it came,
-/// for there is no script, or it keeps it, or it is wrong (which is logged). Parameters outlive the call.
+/// for there is no script, or it keeps it, or it cannot be read (which is logged). Parameters outlive the call.
 async::Task<std::optional<smtp::Reply>> filter(const Services& services, const Incoming& incoming,
                                                const mime::Header& header, Filtering filtering);
 

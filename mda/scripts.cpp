@@ -216,7 +216,7 @@ Scripts::Compiled Scripts::compile_file(const std::string& path) {
   struct stat found{};
   if (::stat(path.c_str(), &found) != 0) {
     if (errno == ENOENT || errno == ENOTDIR) return nullptr;
-    return std::unexpected(file_error("stat", path).error().detail);
+    return std::unexpected(Fault{file_error("stat", path).error().detail, true});
   }
   const Version version{found.st_ino, found.st_size, found.st_mtim.tv_sec * 1'000'000'000 + found.st_mtim.tv_nsec};
   {
@@ -225,13 +225,13 @@ Scripts::Compiled Scripts::compile_file(const std::string& path) {
       return known->second.compiled;
   }
   const auto text = read_file(path);
-  if (!text) return std::unexpected(text.error().detail);
+  if (!text) return std::unexpected(Fault{text.error().detail, true});
   if (!*text) return nullptr;
   Compiled out;
   if (auto program = sieve::compile(**text))
     out = *std::move(program);
   else
-    out = std::unexpected(sieve::to_string(program.error().front()));
+    out = std::unexpected(Fault{sieve::to_string(program.error().front())});
   const std::lock_guard lock(mutex_);
   if (compiled_.size() >= kMostCompiled) compiled_.clear();
   compiled_.insert_or_assign(path, Entry{version, out});

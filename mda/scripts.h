@@ -51,9 +51,12 @@ class Scripts {
   /// An empty name: none is active from now on.
   FileResult<void> activate(const std::string& login, const std::string& name) const;
 
-  using Compiled = std::expected<sieve::ProgramPtr, std::string>;
-  /// Compiled, from memory if the file has not changed; null if there is none. The error is that of the script, or of
-  /// its file, as text.
+  struct Fault {
+    std::string text;
+    bool of_file = false;  // it could not be read: nothing that its author could mend, or should read of
+  };
+  using Compiled = std::expected<sieve::ProgramPtr, Fault>;
+  /// Compiled, from memory if the file has not changed; null if there is none.
   Compiled compile(const std::string& login, const std::string& name);
   Compiled compile_global(const std::string& name);
 

@@ -8,6 +8,7 @@
 #include "common/mime/builder.h"
 #include "common/mime/header.h"
 #include "common/mime/lines.h"
+#include "common/sieve/letter.h"
 
 namespace quartet::sieve {
 namespace {
@@ -108,6 +109,12 @@ std::string refusal(const Reject& reject, const std::string& sender, std::string
       "--{0}\r\nContent-Type: text/rfc822-headers\r\nContent-Transfer-Encoding: {1}\r\n\r\n{2}\r\n--{0}--\r\n",
       boundary, mime::scan_lines(returned).eight_bit ? "8bit" : "7bit", returned);
   return out;
+}
+
+Edited with_fault(std::string_view message, std::string_view fault) {
+  Letter letter(message);
+  letter.add("X-Sieve-Error", fault, false);
+  return letter.edited();
 }
 
 }  // namespace quartet::sieve

@@ -23,4 +23,8 @@ std::string notification(const Notify& notify, const Answering& answering);
 std::string refusal(const Reject& reject, const std::string& sender, std::string_view original,
                     const Answering& answering);
 
+/// The message with a field that says what went wrong in a script: its user looks for mail that was not filed in the
+/// INBOX, and finds there why.
+Edited with_fault(std::string_view message, std::string_view fault);
+
 }  // namespace quartet::sieve

@@ -73,10 +73,11 @@ class Filing(SieveTestCase):
         self.filed(script, self.letter())
 
     def test_a_script_that_is_wrong_keeps_the_message(self):
-        self.filed("fileinto 1;")
+        self.assertEqual(self.filed("fileinto 1;")["X-Sieve-Error"], 'main:1:1: fileinto needs: require "fileinto"')
         event = self.b.processes["mda"].wait_for_event("mda.script_failed", script="main")
         self.assertIn("1:1: fileinto needs", event["reason"])
-        self.filed('require "variables"; set "a" "none"; redirect "${a}"; discard;')
+        got = self.filed('require "variables"; set "a" "none"; redirect "${a}"; discard;')
+        self.assertEqual(got["X-Sieve-Error"], 'main:1:38: redirect to "none", which is no address')
         self.b.processes["mda"].wait_for_event("mda.script_failed",
                                                reason='1:38: redirect to "none", which is no address')
 

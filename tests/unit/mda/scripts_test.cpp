@@ -78,7 +78,7 @@ TEST_CASE("a script is compiled again when its file has changed", "[scripts]") {
   CHECK(first != nullptr);
   CHECK(scripts.compile(ann, "main").value() == first);
   REQUIRE(scripts.put(ann, "main", "quux;"));
-  CHECK(scripts.compile(ann, "main").error() == "1:1: unknown command \"quux\"");
+  CHECK(scripts.compile(ann, "main").error().text == "1:1: unknown command \"quux\"");
   CHECK(scripts.compile_global("none").value() == nullptr);
   std::filesystem::create_directory(directory.path().string() + "/global");
   std::ofstream(directory.path().string() + "/global/spam.sieve") << "discard;";

@@ -131,6 +131,15 @@ TEST_CASE("vacation: the reply", "[sieve][rfc5230]") {
   CHECK(mime.contains("MIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n<b>away</b>\r\n"));
 }
 
+TEST_CASE("a message says what went wrong with the script", "[sieve]") {
+  CHECK(*with_fault("Subject: a\r\n\r\nb\r\n", "main:1:1: unknown command \"quux\"") ==
+        "X-Sieve-Error: main:1:1: unknown command \"quux\"\r\nSubject: a\r\n\r\nb\r\n");
+  // Behind one without a header a line is missing that would end it.
+  CHECK(*with_fault("hello\r\n", "wrong") == "X-Sieve-Error: wrong\r\n\r\nhello\r\n");
+  // RFC 5463 section 5: the text of an error can be anything.
+  CHECK_FALSE(with_fault("\r\n", "a\r\nBcc: b")->contains("\nBcc:"));
+}
+
 TEST_CASE("notifications by mail", "[sieve][rfc5435][rfc5436]") {
   const std::string require = "require [\"enotify\", \"variables\", \"relational\"]; ";
   const auto outcome = outcome_of(
