@@ -23,7 +23,8 @@ namespace {
 /// One place that the script puts the message.
 struct Placing {
   store::DeliveryTarget target;
-  sieve::Edited message;  // null: as it came
+  sieve::Edited message;      // null: as it came
+  std::string special_use{};  // of a mailbox that has to be made
   std::optional<smtp::Reply> reply;
 };
 
@@ -113,6 +114,7 @@ class Actions {
         placing.target.create_mailbox = file->create;
         set_flags(placing.target, file->flags);
         placing.message = file->message;
+        placing.special_use = file->special_use;
       } else {
         continue;
       }
@@ -178,10 +180,21 @@ class Actions {
     return a && b && *a == *b;
   }
 
+  /// RFC 8579 section 4.1: a mailbox that is made gets the use that the script looked for. If it is there, or cannot be
+  /// made so, the delivery finds out.
+  async::Task<void> make(const Placing& placing) {
+    if (placing.special_use.empty() || placing.reply || !placing.target.create_mailbox) co_return;
+    const auto made =
+        co_await services_.store.create(placing.target.account, placing.target.mailbox, placing.special_use);
+    if (!made && made.error().code != store::ErrorCode::kExists)
+      failed("fileinto :specialuse", placing.target.mailbox, store::to_string(made.error().code));
+  }
+
   /// Places of the same bytes share them.
   async::Task<void> place() {
     for (auto& placing : places_) co_await address(placing);
     unite();
+    for (const auto& placing : places_) co_await make(placing);
     for (std::size_t i = 0; i < places_.size(); ++i) {
       if (places_[i].reply) continue;
       std::vector<std::size_t> same;

@@ -28,7 +28,10 @@ std::string with(std::string out, const Flags& flags, const Edited& message) {
 struct Describe {
   std::string operator()(const Keep& keep) const { return with("keep", keep.flags, keep.message); }
   std::string operator()(const FileInto& file) const {
-    return with((file.create ? "fileinto :create " : "fileinto ") + quote(file.mailbox), file.flags, file.message);
+    std::string out = "fileinto ";
+    if (file.create) out += ":create ";
+    if (!file.special_use.empty()) out += ":specialuse " + quote(file.special_use) + " ";
+    return with(out + quote(file.mailbox), file.flags, file.message);
   }
   std::string operator()(const Redirect& redirect) const {
     return with("redirect " + quote(redirect.address), {}, redirect.message);

@@ -77,6 +77,7 @@ struct FileInto {
   bool create = false;
   Flags flags;
   Edited message;
+  std::string special_use{};  // that the mailbox gets when it is made; "" for none
 };
 struct Redirect {
   std::string address;

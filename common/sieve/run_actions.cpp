@@ -26,6 +26,14 @@ bool is_flag(std::string_view flag) {
   });
 }
 
+/// As RFC 6154 section 2 and RFC 8457 section 3 write it; "" for a use that no mailbox can be given: `\All` and
+/// `\Flagged` are views of others.
+std::string_view assignable_use(std::string_view use) {
+  static constexpr std::string_view kUses[] = {"\\Archive", "\\Drafts", "\\Important", "\\Junk", "\\Sent", "\\Trash"};
+  const auto* const found = std::ranges::find_if(kUses, [&](auto known) { return ascii::iequals(known, use); });
+  return found == std::end(kUses) ? std::string_view() : *found;
+}
+
 void add_flags(Flags& to, const Flags& flags) {
   for (const auto& flag : flags) {
     const bool there = std::ranges::any_of(to, [&](const auto& known) { return ascii::iequals(known, flag); });
@@ -99,10 +107,14 @@ Flags* Interpreter::flags_of_mailbox(std::string_view name) {
 
 void Interpreter::act(const FileIntoSpec& spec) {
   if (has_action<Reject>(out_.actions)) return fail("fileinto after reject");
-  FileInto out{value(spec.mailbox), spec.create, flags_for(spec.flags), edited()};
+  FileInto out{value(spec.mailbox), spec.create, flags_for(spec.flags), edited(), {}};
   if (spec.special_use) {
     // RFC 8579 section 4: the attribute leads, the name is for when there is no such mailbox.
-    if (auto found = world_.special_use(value(*spec.special_use))) out.mailbox = *std::move(found);
+    const auto use = value(*spec.special_use);
+    if (auto found = world_.special_use(use))
+      out.mailbox = *std::move(found);
+    else if (spec.create)
+      out.special_use = assignable_use(use);
   }
   if (out.mailbox.empty()) return fail("fileinto a mailbox without a name");
   if (!spec.copy) implicit_keep_ = false;

@@ -40,6 +40,12 @@ class Filing(SieveTestCase):
         tagged = self.user.address.replace("@", "+tag@")
         self.filed(script, self.letter(), "Archive", recipients=[tagged])
 
+    def test_a_mailbox_that_is_made_gets_its_use(self):
+        self.filed(r'require ["fileinto", "mailbox", "special-use"]; fileinto :specialuse "\\Important" :create "ToDo/now";',
+                   mailbox="ToDo/now")
+        reader = self.reader(self.b, self.user, None)
+        self.assertIn(rb"\Important", reader.list('""', '"ToDo/*"')[1][0])
+
     def test_an_edited_header_is_what_is_stored(self):
         got = self.filed('require ["editheader", "fileinto", "copy"]; fileinto :copy "Junk";\n'
                          'addheader "X-Seen-By" "sieve"; deleteheader "Subject";')

@@ -37,6 +37,13 @@ TEST_CASE("mailboxes and their uses", "[sieve][rfc5490][rfc8579]") {
         Lines{"fileinto \"Junk\""});
   CHECK(actions_of({"require [\"special-use\", \"fileinto\"]; fileinto :specialuse \"\\\\Sent\" \"Spam\";"}) ==
         Lines{"fileinto \"Spam\""});
+  // RFC 8579 section 4.1: what is made gets the use, what is found has it.
+  const std::string create = "require [\"special-use\", \"fileinto\", \"mailbox\"]; fileinto :create :specialuse ";
+  CHECK(actions_of({create + "\"\\\\Sent\" \"Spam\";"}) == Lines{"fileinto :create :specialuse \"\\\\Sent\" \"Spam\""});
+  CHECK(actions_of({create + "\"\\\\sent\" \"Spam\";"}) == Lines{"fileinto :create :specialuse \"\\\\Sent\" \"Spam\""});
+  for (const auto* none : {"\\\\All", "Sent", "\\\\Sent \\\\Trash"})
+    CHECK(actions_of({create + "\"" + none + "\" \"Spam\";"}) == Lines{"fileinto :create \"Spam\""});
+  CHECK(actions_of({create + "\"\\\\Junk\" \"Spam\";"}) == Lines{"fileinto :create \"Junk\""});
 }
 
 TEST_CASE("the environment", "[sieve][rfc5183]") {
