@@ -29,4 +29,10 @@ std::string single_address(std::string_view text) {
   return addresses.size() == 1 && is_outbound(addresses[0], text) ? addresses[0].address() : std::string();
 }
 
+std::string single_mailbox(std::string_view text) {
+  const auto address = single_address(text);
+  if (address.empty()) return {};
+  return mime::format_mailbox(mime::parse_addresses(text, 1).front().name, address);
+}
+
 }  // namespace quartet::sieve

@@ -12,5 +12,7 @@ namespace quartet::sieve {
 bool is_outbound(const mime::Address& address, std::string_view text);
 /// One address and nothing else; its form without display name, or "".
 std::string single_address(std::string_view text);
+/// The same with its display name: for a From field.
+std::string single_mailbox(std::string_view text);
 
 }  // namespace quartet::sieve

@@ -93,7 +93,7 @@ struct Vacation {
   std::string to;  // where it goes
   std::string key;
   std::uint64_t seconds = 0;
-  std::string from;     // "" is the user's address
+  std::string from;     // a mailbox of RFC 5322 section 3.4; "" is the user's address
   std::string subject;  // UTF-8
   std::string reason;   // UTF-8 text, or a MIME entity with `mime`
   bool mime = false;
@@ -103,7 +103,7 @@ struct Vacation {
 /// RFC 5436.
 struct Notify {
   Mailto to;
-  std::string from;     // "" is the user's address
+  std::string from;     // a mailbox of RFC 5322 section 3.4; "" is the user's address
   std::string message;  // UTF-8; never empty
   std::string importance = "2";
   std::string about_from, about_subject;  // of the message

@@ -78,8 +78,8 @@ void Interpreter::act(const VacationSpec& spec) {
     if (auto one = single_address(address); !one.empty()) mine.push_back(std::move(one));
   }
   Vacation out;
-  out.from = spec.from ? single_address(value(*spec.from)) : std::string();
-  if (!out.from.empty()) mine.push_back(out.from);
+  out.from = spec.from ? single_mailbox(value(*spec.from)) : std::string();
+  if (!out.from.empty()) mine.push_back(single_address(out.from));
   out_.no_vacation = why_no_reply(mine);
   if (!out_.no_vacation.empty()) return;
   out.to = input_.from;

@@ -109,6 +109,19 @@ TEST_CASE("vacation: who gets no reply", "[sieve][rfc5230]") {
   CHECK(why_not("To: ann@b.example\r\nX-Auto-Response-Suppress: DR, RN\r\n").empty());
 }
 
+TEST_CASE("vacation: who answers", "[sieve][rfc5230]") {
+  const auto from = [](const std::string& text) {
+    return vacation_reply(vacation({kVacation + ":from \"" + text + "\" \"x\";"}), kAnswering);
+  };
+  CHECK(from("desk@b.example").contains("\r\nFrom: desk@b.example\r\n"));
+  CHECK(from("Ann Arbor <desk@b.example>").contains("\r\nFrom: Ann Arbor <desk@b.example>\r\n"));
+  CHECK(from("\\\"Ann, A.\\\" <desk@b.example>").contains("\r\nFrom: \"Ann, A.\" <desk@b.example>\r\n"));
+  CHECK(from("\xC3\x84nn <desk@b.example>").contains("\r\nFrom: =?utf-8?"));
+  // Mail to that address is mail to the user.
+  CHECK(outcome_of({kVacation + ":from \"Desk <desk@b.example>\" \"x\";", "To: desk@b.example\r\n\r\n"})
+            .no_vacation.empty());
+}
+
 TEST_CASE("vacation: what it answers to", "[sieve][rfc5230]") {
   const auto to = [](const std::string& header) {
     const auto letter = "To: ann@b.example\r\n" + header + "\r\n";
