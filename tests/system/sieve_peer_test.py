@@ -26,6 +26,7 @@ Cc: Friends: one@c.example, "Two, too" <two@c.example>;
 Subject: =?utf-8?q?I_have_a_present_for_you_=E2=98=BA?=
 X-Number: 0015
 X-Empty:
+X-Original-To: root
 X-List: one
 X-List: two
 X-List: three
@@ -139,6 +140,18 @@ address "subject" "a"
 size 10
 nothing "a"
 header :copy "a" "b"
+header ["subject:", "sub ject", ""] ""
+exists "subject:"
+header :matches "subject" "*you ?"
+header :matches "subject" "*you ???"
+header :regex "subject" "\\\\bpresent\\\\b"
+header :regex "subject" "a\\\\s\\\\w+\\\\W"
+address :localpart "x-original-to" "root"
+address :domain "x-original-to" ""
+(true)
+not (true)
+allof true
+anyof(true)
 envelope "none" "a"
 """.strip().splitlines()
 
@@ -177,6 +190,22 @@ deleteheader :contains "x-list" "o"; if header :is "x-list" "three" { fileinto "
 if header :is "x-list" "one" { deleteheader "x-list"; } if not exists "x-list" { fileinto "A"; }
 set "a" "none"; redirect "${a}";
 error "stop here";
+keep; fileinto "INBOX";
+fileinto "INBOX"; keep;
+setflag "a b"; if hasflag "b a" { fileinto "yes"; }
+setflag "a b"; if hasflag :is "b c" { fileinto "yes"; }
+setflag "a b"; if hasflag "" { fileinto "yes"; }
+if ihave "vnd.nothing" { quux :x "y" { quux; } } else { fileinto "A"; }
+fileinto "${unicode:200000 x}";
+redirect "a b@c.example";
+redirect "a@c.example.";
+redirect "Ann <a@b.example>";
+deleteheader "a b";
+addheader "a b" "x";
+if header :matches "x-list" "*" { fileinto "${0}|${1}|${2}"; }
+if string :matches "abc" "?*?" { fileinto "${1}|${2}|${3}"; }
+set :upper :lowerfirst :quotewildcard :length "n" "ab*"; fileinto "${n}";
+foreverypart :name "a" { foreverypart { break :name "a"; } fileinto "no"; } fileinto "A";
 keep
 redirect "nobody";
 fileinto ["a", "b"];
