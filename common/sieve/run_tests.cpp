@@ -56,6 +56,21 @@ bool has_type(const mime::Part& part, const std::string& wanted) {
   return part.type.is(std::string_view(wanted).substr(0, slash), std::string_view(wanted).substr(slash + 1));
 }
 
+/// What is before the first part, without the delimiter that ends it: the line end in front belongs to that, too (RFC
+/// 2046 section 5.1.1).
+std::string_view prologue(std::string_view text) {
+  if (text.ends_with('\n')) text.remove_suffix(1);
+  const auto end = text.rfind("\r\n");
+  return end == std::string_view::npos ? std::string_view() : text.substr(0, end);
+}
+
+/// What is behind the last part, without the delimiter that it begins with; without any if the message ends too early.
+std::string_view epilogue(std::string_view text) {
+  const auto delimiter = text.find("--");
+  const auto end = delimiter == std::string_view::npos ? delimiter : text.find('\n', delimiter);
+  return end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+}
+
 /// RFC 5232 section 2: a string with spaces in it is as good as a list, and an empty one is not there.
 std::vector<std::string> words_of(const std::vector<std::string>& texts) {
   std::vector<std::string> out;
@@ -203,8 +218,8 @@ void Interpreter::add_content(const mime::Part& part, const std::vector<std::str
       const auto& first = part.children.front();
       const auto& last = part.children.back();
       const auto end = last.body_offset + last.body_size;
-      out.emplace_back(bytes.substr(part.body_offset, first.header_offset - part.body_offset));
-      out.emplace_back(bytes.substr(end, part.body_offset + part.body_size - end));
+      out.emplace_back(prologue(bytes.substr(part.body_offset, first.header_offset - part.body_offset)));
+      out.emplace_back(epilogue(bytes.substr(end, part.body_offset + part.body_size - end)));
     }
   }
   for (const auto& child : part.children) add_content(child, types, out);

@@ -57,6 +57,10 @@ TEST_CASE("body: raw, content, text", "[sieve][rfc5173]") {
   CHECK(body(":content \"multipart\" :contains \"the prologue\""));
   CHECK(body(":content \"multipart\" :contains \"the epilogue\""));
   CHECK_FALSE(body(":content \"multipart\" :contains \"cheap\""));
+  CHECK(body(":content \"multipart\" :is \"the prologue\""));
+  CHECK_FALSE(body(":content \"multipart\" :contains \"outer\""));
+  const Run bare{"", "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\none\r\n--b\r\n\r\ncut off"};
+  CHECK_FALSE(holds("body :content \"multipart\" :contains [\"b\", \"one\"]", "\"body\"", bare));
   CHECK(body(":content \"message/rfc822\" :contains \"inner@c.example\""));
   CHECK_FALSE(body(":content \"message/rfc822\" :contains \"words within\""));
   CHECK(body(":content \"\" :contains \"words within\""));
