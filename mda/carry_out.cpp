@@ -224,11 +224,15 @@ class Actions {
         co_return;
       }
       placing.target.mailbox = "INBOX";
-      result = co_await to_inbox(std::move(bytes));
+      result = co_await to_inbox(bytes);
     }
-    if (result && services_.store_fault != nullptr) services_.store_fault->clear();
-    if (!result) failed("store", placing.target.mailbox, result.error().detail);
-    placing.reply = result ? smtp::Reply(250, "2.1.5", "delivered") : reply_to(result.error());
+    if (!result) {
+      failed("store", placing.target.mailbox, result.error().detail);
+      placing.reply = co_await refusal_of(services_, placing.target.account, result.error(), bytes->size());
+      co_return;
+    }
+    if (services_.store_fault != nullptr) services_.store_fault->clear();
+    placing.reply = smtp::Reply(250, "2.1.5", "delivered");
   }
 
   /// Whether the user's INBOX has it, as this script made it.
@@ -285,7 +289,7 @@ class Actions {
     const auto bytes = std::make_shared<const std::string>(copy_of(nullptr));
     const auto kept = co_await to_inbox(bytes);
     if (kept) co_return smtp::Reply(250, "2.1.5", "delivered");
-    co_return reply_to(kept.error());
+    co_return co_await refusal_of(services_, filtering_.account, kept.error(), bytes->size());
   }
 
   sieve::Answering answering() const {

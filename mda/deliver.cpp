@@ -152,16 +152,8 @@ class Carrier {
   }
 
   async::Task<void> store_failed(Job& job, store::StoreError error, std::size_t size) {
-    bool larger_than_quota = false;
-    if (error.code == store::ErrorCode::kOverQuota) {
-      const auto quota = co_await services_.store.quota(job.target.address);
-      larger_than_quota = quota && quota->limit.bytes != 0 && size > quota->limit.bytes;
-    } else {
-      failed(job, store::to_string(error.code), error.detail);
-      const bool broken = error.code == store::ErrorCode::kIo || error.code == store::ErrorCode::kCorrupt;
-      if (broken && services_.store_fault != nullptr) services_.store_fault->note(error.detail);
-    }
-    job.reply = reply_to(error, larger_than_quota);
+    if (error.code != store::ErrorCode::kOverQuota) failed(job, store::to_string(error.code), error.detail);
+    job.reply = co_await refusal_of(services_, job.target.address, std::move(error), size);
   }
 
   void failed(const Job& job, std::string_view error, std::string_view detail) const {

@@ -1,6 +1,9 @@
 #include "mda/fault.h"
 
 #include <cerrno>
+#include <utility>
+
+#include "mda/deliver.h"
 
 namespace quartet::mda {
 
@@ -24,6 +27,16 @@ smtp::Reply reply_to(const store::StoreError& error, bool larger_than_quota) {
     default:
       return {451, "4.3.0", "the message could not be stored, try again later"};
   }
+}
+
+async::Task<smtp::Reply> refusal_of(const Services& services, std::string account, store::StoreError error,
+                                    std::size_t size) {
+  using store::ErrorCode;
+  const bool broken = error.code == ErrorCode::kIo || error.code == ErrorCode::kCorrupt;
+  if (broken && services.store_fault != nullptr) services.store_fault->note(error.detail);
+  if (error.code != ErrorCode::kOverQuota) co_return reply_to(error);
+  const auto quota = co_await services.store.quota(std::move(account));
+  co_return reply_to(error, quota && quota->limit.bytes != 0 && size > quota->limit.bytes);
 }
 
 smtp::Reply reply_to(const FileError& error) {

@@ -10,6 +10,7 @@
 #include "common/async/loop.h"
 #include "common/async/task_group.h"
 #include "common/config/config.h"
+#include "mda/filter.h"
 #include "quartet/config/v1/directory.pb.h"
 #include "tests/support/postgres.h"
 #include "tests/unit/mda/helpers.h"
@@ -44,6 +45,7 @@ struct Mda {
   service::ByteBudget budget{1 << 20};
   Reservations reservations;
   Tables tables;
+  std::unique_ptr<Filters> filters;
   std::unique_ptr<SessionServices> services;
   smtp::ServerOptions options;
   async::Loop loop;
@@ -81,6 +83,17 @@ struct Mda {
     options.features.lmtp = true;
     options.features.trace = true;
     options.features.dsn = with_spool;
+  }
+
+  /// The account's script from now on.
+  void script(const std::string& login, const std::string& text) {
+    filters = std::make_unique<Filters>(
+        Filters::Options{.directory = directory.file("sieve"), .global = "", .limits = {}, .accounts = [this] {
+                           return tables.directory;
+                         }});
+    REQUIRE(filters->scripts().put(login, "main", text));
+    REQUIRE(filters->scripts().activate(login, "main"));
+    services->delivery.filters = filters.get();
   }
 
   void open_spool() {
@@ -243,6 +256,17 @@ TEST_CASE("one copy is kept for those who get a message twice, and none is told 
   REQUIRE(mail.size() == 1);
   CHECK_FALSE(mail[0].contains("Delivered-To"));
   CHECK_FALSE(mail[0].contains("for <"));
+  CHECK(mda.inbox("bob@a.test").size() == 1);
+}
+
+TEST_CASE("a full mailbox is the same for a script", "[mda]") {
+  Mda mda;
+  mda.script("bob@a.test", "require [\"imap4flags\", \"fileinto\"]; setflag \"\\\\Seen\"; fileinto \"None\";");
+  const auto letter = [](std::size_t size) { return "Subject: x\r\n\r\n" + std::string(size, 'x') + "\r\n"; };
+  CHECK(codes(mda.say(transaction("bob@a.test", letter(1800)))) == "250 250 354 250 221");
+  CHECK(mda.say(transaction("bob@a.test", letter(1800))).contains("452 4.2.2 "));
+  CHECK(
+      mda.say(transaction("bob@a.test", letter(900) + letter(900) + letter(900) + letter(900))).contains("552 5.2.3 "));
   CHECK(mda.inbox("bob@a.test").size() == 1);
 }
 
