@@ -43,7 +43,8 @@ std::string boundary_of(std::string_view message_id) {
 
 std::string header_of(const Fields& fields) {
   auto out = mime::build_message({.fields = fields, .text = {}, .attachments = {}});
-  return out.substr(0, out.find("MIME-Version:"));
+  // At the beginning of a line: the words may be in a Subject, too.
+  return out.substr(0, out.find("\r\nMIME-Version:") + 2);
 }
 
 }  // namespace

@@ -160,6 +160,17 @@ TEST_CASE("a message says what went wrong with the script", "[sieve]") {
   CHECK_FALSE(with_fault("\r\n", "a\r\nBcc: b")->contains("\nBcc:"));
 }
 
+TEST_CASE("an answer has all its fields, whatever the subject says", "[sieve]") {
+  const std::string letter = "To: ann@b.example\r\nSubject: about MIME-Version: 1.0\r\n\r\nx\r\n";
+  const auto reply =
+      vacation_reply(vacation({kVacation + ":mime \"Content-Type: text/plain\r\n\r\naway\";", letter}), kAnswering);
+  CHECK(reply.contains("\r\nSubject: Auto: about MIME-Version: 1.0\r\n"));
+  CHECK(reply.contains("\r\nAuto-Submitted: auto-replied (vacation)\r\n"));
+  const auto notice = refusal({"no", false}, "x@c.example", letter, kAnswering);
+  CHECK(notice.contains("\r\nSubject: Refused: about MIME-Version: 1.0\r\n"));
+  CHECK(notice.contains("\r\nAuto-Submitted: auto-replied (rejected)\r\n"));
+}
+
 TEST_CASE("notifications by mail", "[sieve][rfc5435][rfc5436]") {
   const std::string require = "require [\"enotify\", \"variables\", \"relational\"]; ";
   const auto outcome = outcome_of(
