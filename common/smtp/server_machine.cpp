@@ -234,7 +234,9 @@ ServerMachine::Action ServerMachine::on_rcpt(const Command& command) {
 }
 
 void ServerMachine::rcpt_answered(RcptParameters parameters, const Reply& reply) {
-  count(reply);
+  // LMTP is spoken by MTAs of the site, which guess no addresses: a list with many full mailboxes would be cut off each
+  // time it is tried, and who comes behind them never get their mail.
+  if (!features_.lmtp) count(reply);
   if (reply.positive()) transaction_.recipients.push_back(std::move(parameters));
 }
 
@@ -243,7 +245,11 @@ ServerMachine::Action ServerMachine::on_data(const Command& command) {
   if (!in_mail_) return refuse(503, "5.5.1", "say MAIL first");
   if (bdat_started_) return refuse(503, "5.5.1", "the message has begun with BDAT");
   if (transaction_.mail.body == Body::kBinaryMime) return refuse(503, "5.5.1", "BINARYMIME needs BDAT");
-  if (transaction_.recipients.empty()) return refuse(no_recipients(), "5.5.1", "no valid recipients");
+  if (transaction_.recipients.empty()) {
+    // Said along with the recipients (RFC 2920) it is no error where refusing these was none.
+    if (features_.lmtp) return Say{Reply(no_recipients(), "5.5.1", "no valid recipients")};
+    return refuse(no_recipients(), "5.5.1", "no valid recipients");
+  }
   return Data{};
 }
 
@@ -260,7 +266,7 @@ ServerMachine::Action ServerMachine::on_bdat(const Command& command) {
     chunk.refusal = Reply(503, "5.5.1", "say MAIL first");
   else if (transaction_.recipients.empty())
     chunk.refusal = Reply(no_recipients(), "5.5.1", "no valid recipients");
-  if (chunk.refusal) count(*chunk.refusal);
+  if (chunk.refusal && !(features_.lmtp && in_mail_)) count(*chunk.refusal);
   bdat_started_ = in_mail_ && !chunk.refusal;
   return chunk;
 }

@@ -253,6 +253,23 @@ TEST_CASE("limits: size, recipients, transactions", "[smtp]") {
   CHECK(std::get<ServerMachine::Say>(action).close);
 }
 
+TEST_CASE("recipients that LMTP refuses are no errors of its client", "[smtp]") {
+  for (const bool lmtp : {false, true}) {
+    auto wanted = features();
+    wanted.lmtp = lmtp;
+    wanted.limits.errors_until_close = 5;
+    ServerMachine machine(wanted);
+    code(machine, lmtp ? "LHLO c.test" : "EHLO c.test");
+    code(machine, "MAIL FROM:<a@b.test>");
+    for (int i = 0; i < 10; ++i) {
+      code(machine, "RCPT TO:<full@b.test>", 452);
+      code(machine, "DATA");
+      code(machine, "BDAT 0 LAST");
+    }
+    CHECK(machine.too_many_errors() != lmtp);
+  }
+}
+
 TEST_CASE("errors slow the session down and then end it", "[smtp]") {
   auto wanted = features();
   wanted.limits.errors_until_slow = 2;
