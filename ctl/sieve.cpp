@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <ostream>
 
 #include "common/base/ascii.h"
@@ -84,6 +85,7 @@ int test(const Invocation& invocation) {
   mime::append_crlf(message, *file);
   const mime::Header header(message);
   sieve::Input input;
+  input.name = std::filesystem::path(operands[0]).stem().string();
   input.message = message;
   input.from = invocation.arguments.value("from").value_or(address_in(header, "Return-Path"));
   input.to = invocation.arguments.value("to").value_or(address_in(header, "Delivered-To"));

@@ -129,8 +129,9 @@ bool needs_mailboxes(const sieve::Program& program) {
 }
 
 sieve::Input input_for(const Filters& filters, const Incoming& incoming, const Filtering& filtering,
-                       const std::string& hostname) {
+                       const std::string& script, const std::string& hostname) {
   sieve::Input input;
+  input.name = script;
   input.message = incoming.message;
   input.from = incoming.mail.reverse_path;
   input.to = filtering.recipient;
@@ -191,7 +192,7 @@ async::Task<sieve::Outcome> outcome_of(const Services& services, const Incoming&
     AccountWorld world(filters.scripts(), filtering.account,
                        user_directory(filters.options().directory, filtering.account).value_or(""),
                        std::move(mailboxes), incoming.time);
-    auto out = sieve::run(*found.program, input_for(filters, incoming, filtering, services.hostname), world,
+    auto out = sieve::run(*found.program, input_for(filters, incoming, filtering, found.name, services.hostname), world,
                           filters.options().limits);
     if (!out.error) return out;
     const auto& script = out.error_script.empty() ? found.name : out.error_script;

@@ -235,7 +235,10 @@ void Compiler::include(Arguments& arguments) {
   out.global = where != nullptr && where->tag == "global";
   out.once = arguments.tag("once") != nullptr;
   out.optional = arguments.tag("optional") != nullptr;
-  out.name = text(arguments.string("name"));
+  const auto& name = arguments.string("name");
+  out.name = text(name);
+  // RFC 6609 section 3.2.
+  if (!out.name.constant()) fault(name.at, "the name of a script to include has no variables");
   add(ActionSpec(std::move(out)), arguments.at());
 }
 

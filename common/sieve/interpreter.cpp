@@ -55,11 +55,15 @@ void add_descendants(const mime::Part& part, std::vector<const mime::Part*>& out
   }
 }
 
+std::string include_key(bool global, const std::string& name) { return (global ? "global/" : "personal/") + name; }
+
 Interpreter::Interpreter(const Program& program, const Input& input, World& world, const RunLimits& limits)
     : input_(input), world_(world), limits_(limits), budget_(limits.work), letter_(input.message) {
   Frame first;
   first.program = &program;
   first.variables.resize(program.variables);
+  if (!input.name.empty()) first.key = include_key(false, input.name);
+  included_.insert(first.key);
   frames_.push_back(std::move(first));
 }
 

@@ -28,6 +28,7 @@ class Interpreter {
     const Program* program = nullptr;
     ProgramPtr owned;  // of an included script
     std::string name;
+    std::string key;  // the name and where it was found
     std::size_t at = 0;
     bool truth = false;
     std::vector<std::string> variables;
@@ -124,6 +125,8 @@ class Interpreter {
 /// RFC 5232 section 2: flags of all the strings, each once, those that IMAP cannot have left out.
 Flags split_flags(const std::vector<std::string>& texts);
 std::string join_flags(const Flags& flags);
+/// What tells one script from all others.
+std::string include_key(bool global, const std::string& name);
 /// Every part below `part`, depth first.
 void add_descendants(const mime::Part& part, std::vector<const mime::Part*>& out);
 

@@ -40,6 +40,7 @@ class World {
 };
 
 struct Input {
+  std::string name;  // of the script, as `include :personal` knows it; "" if it cannot be included
   std::string_view message;
   std::string from;                    // reverse-path; "" is <>
   std::string to;                      // forward-path of this recipient

@@ -240,9 +240,12 @@ void Interpreter::act(const ExtractTextSpec& spec) {
 
 void Interpreter::act(const IncludeSpec& spec) {
   const auto name = value(spec.name);
-  const auto key = (spec.global ? "global/" : "personal/") + name;
+  const auto key = include_key(spec.global, name);
   const bool again = !included_.insert(key).second;
   if (spec.once && again) return;
+  // RFC 6609 section 3.1.
+  if (std::ranges::count(frames_, key, &Frame::key) != 0)
+    return fail(fmt::format("the script \"{}\" is included within itself", name));
   if (frames_.size() > limits_.include_depth || ++includes_ > limits_.includes) return fail("too many includes");
   auto script = world_.script(spec.global, name);
   if (!script) return fail(fmt::format("the included script \"{}\" is wrong: {}", name, script.error()));
@@ -254,6 +257,7 @@ void Interpreter::act(const IncludeSpec& spec) {
   next.owned = *std::move(script);
   next.program = next.owned.get();
   next.name = name;
+  next.key = key;
   next.variables.resize(next.program->variables);
   frames_.push_back(std::move(next));
 }

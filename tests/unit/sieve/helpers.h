@@ -58,6 +58,7 @@ struct Run {
   std::string from = "coyote@desert.example.org";
   std::string to = "ann+sieve@b.example";
   RunLimits limits = {};
+  std::string name = {};
 };
 
 inline ProgramPtr compiled(std::string_view script) {
@@ -71,6 +72,7 @@ inline ProgramPtr compiled(std::string_view script) {
 
 inline Outcome outcome_of(const Run& what, TestWorld& world) {
   Input input;
+  input.name = what.name;
   input.message = what.message;
   input.from = what.from;
   input.to = what.to;

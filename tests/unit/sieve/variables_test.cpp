@@ -118,7 +118,9 @@ TEST_CASE("scripts include others", "[sieve][rfc6609]") {
         "+");
   CHECK(result("include :once \"lists\"; include :once \"lists\"; set \"r\" \"${global.g}\";", &world) == "+");
   CHECK(actions_of({"require \"include\"; include :global \"spam\"; keep;"}, world).empty());
-  CHECK(actions_of({"require \"include\"; include \"loop\";"}, world).back().ends_with("too many includes"));
+  CHECK(actions_of({"require \"include\"; include \"loop\";"}, world)
+            .back()
+            .ends_with("the script \"loop\" is included within itself"));
   CHECK(actions_of({"require \"include\"; include \"none\";"}, world)
             .back()
             .ends_with("there is no script \"none\" to include"));
@@ -127,4 +129,25 @@ TEST_CASE("scripts include others", "[sieve][rfc6609]") {
   const auto outcome = outcome_of({"require \"include\"; include \"loop\";"}, world);
   CHECK(outcome.error_script == "loop");
   CHECK(errors_of("require [\"include\", \"variables\"]; set \"a\" \"\"; global \"a\";").size() == 1);
+  CHECK(errors_of("require [\"include\", \"variables\"]; include \"${a}\";") ==
+        Lines{"1:43: the name of a script to include has no variables"});
+}
+
+TEST_CASE("no script is included within itself", "[sieve][rfc6609]") {
+  TestWorld world;
+  world.scripts = {
+      {"personal/back", "require \"include\"; include \"main\";"},
+      {"personal/once", "require [\"include\", \"fileinto\"]; include :once \"main\"; fileinto \"Lists\";"},
+      {"personal/main", "discard;"},
+      {"global/main", "require \"fileinto\"; fileinto \"Junk\";"}};
+  CHECK(actions_of({.script = "require \"include\"; include \"back\";", .name = "main"}, world)
+            .back()
+            .ends_with("the script \"main\" is included within itself"));
+  // With :once it counts as included, which is no error.
+  CHECK(actions_of({.script = "require \"include\"; include \"once\";", .name = "main"}, world) ==
+        Lines{"fileinto \"Lists\""});
+  // One for all users may have the same name, and without a name of its own a script is none that can be included.
+  CHECK(actions_of({.script = "require \"include\"; include :global \"main\";", .name = "main"}, world) ==
+        Lines{"fileinto \"Junk\""});
+  CHECK(actions_of({.script = "require \"include\"; include \"back\";"}, world).empty());
 }
