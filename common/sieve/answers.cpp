@@ -21,7 +21,7 @@ std::string first_line(std::string_view text) { return std::string(text.substr(0
 Fields begin(const Answering& answering, const std::string& from, const std::string& to, const std::string& subject) {
   return {{"Date", to_rfc5322(answering.time)},
           {"From", from.empty() ? answering.user : from},
-          {"To", to},
+          {"To", to.empty() ? "undisclosed-recipients:;" : to},
           {"Subject", first_line(subject)},
           {"Message-ID", answering.message_id}};
 }
@@ -33,6 +33,8 @@ void refer(Fields& fields, const std::string& message_id, const std::string& ref
   const bool fits = references.size() < 4000;
   fields.emplace_back("References", references.empty() || !fits ? message_id : references + " " + message_id);
 }
+
+std::string list_of(const std::vector<std::string>& addresses) { return fmt::format("{}", fmt::join(addresses, ", ")); }
 
 /// Our ids occur nowhere else.
 std::string boundary_of(std::string_view message_id) {
@@ -62,9 +64,8 @@ std::string vacation_reply(const Vacation& vacation, const Answering& answering)
 }
 
 std::string notification(const Notify& notify, const Answering& answering) {
-  std::string to;
-  for (const auto& address : notify.to.recipients) to += (to.empty() ? "" : ", ") + address;
-  auto fields = begin(answering, notify.from, to, notify.message);
+  auto fields = begin(answering, notify.from, list_of(notify.to.to), notify.message);
+  if (!notify.to.cc.empty()) fields.emplace_back("Cc", list_of(notify.to.cc));
   fields.emplace_back("Auto-Submitted", fmt::format("auto-notified; owner-email=\"{}\"", answering.user));
   fields.emplace_back("X-Priority", notify.importance == "1"   ? "1 (Highest)"
                                     : notify.importance == "3" ? "5 (Lowest)"
@@ -91,7 +92,11 @@ std::string refusal(const Reject& reject, const std::string& sender, std::string
   refer(fields, message_id, header.text("References"));
   fields.emplace_back("Auto-Submitted", "auto-replied (rejected)");
   const auto boundary = boundary_of(answering.message_id);
-  std::string text = mime::build_message({.fields = {}, .text = reject.reason, .attachments = {}});
+  // RFC 5429 section 2.2.1.
+  std::string text = mime::build_message(
+      {.fields = {},
+       .text = "Your message was refused by a mail filter of the recipient, which says:\r\n\r\n" + reject.reason,
+       .attachments = {}});
   text.erase(0, text.find("Content-"));  // an entity has no MIME-Version
   std::string returned;
   mime::append_crlf(returned, original.substr(0, header.fields_size()));

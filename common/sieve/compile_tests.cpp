@@ -382,7 +382,7 @@ void Compiler::duplicate_test(Arguments& arguments) {
   out.unique_id = maybe_text(arguments.tag_string("uniqueid"));
   if (out.header && out.unique_id) fault(arguments.at(), "\":header\" and \":uniqueid\" exclude each other");
   const auto seconds = arguments.tag_number("seconds");
-  out.seconds = within(seconds.value_or(options_.duplicate_seconds_default), 1, options_.duplicate_seconds_most);
+  out.seconds = within(seconds.value_or(options_.duplicate_seconds_default), 0, options_.duplicate_seconds_most);
   out.last = arguments.tag("last") != nullptr;
   add(TestSpec(std::move(out)), arguments.at());
 }

@@ -28,11 +28,14 @@ std::optional<std::string> percent_decode(std::string_view in) {
   return out;
 }
 
-bool add_recipients(std::string_view list, Mailto& out) {
+/// `told`: null for recipients that the message does not name.
+bool add_recipients(std::string_view list, std::vector<std::string>* told, Mailto& out) {
   for (const auto& address : mime::parse_addresses(list, kMostRecipients + 1)) {
     if (!is_outbound(address, list)) return false;
     auto text = address.address();
-    if (std::ranges::count(out.recipients, text) == 0) out.recipients.push_back(std::move(text));
+    if (std::ranges::count(out.recipients, text) != 0) continue;
+    if (told != nullptr) told->push_back(text);
+    out.recipients.push_back(std::move(text));
   }
   return out.recipients.size() <= kMostRecipients;
 }
@@ -47,7 +50,9 @@ bool add_field(std::string_view field, Mailto& out) {
   const bool printable = std::ranges::all_of(*name, [](char c) { return c > ' ' && c < 127 && c != ':'; });
   if (!printable) return false;
   const auto lower = ascii::lower(*name);
-  if (lower == "to" || lower == "cc" || lower == "bcc") return add_recipients(*value, out);
+  if (lower == "to") return add_recipients(*value, &out.to, out);
+  if (lower == "cc") return add_recipients(*value, &out.cc, out);
+  if (lower == "bcc") return add_recipients(*value, nullptr, out);
   if (lower == "body") {
     out.body = *std::move(value);
     return true;
@@ -70,7 +75,7 @@ std::optional<Mailto> parse_mailto(std::string_view uri) {
   Mailto out;
   const auto query = uri.find('?');
   const auto to = percent_decode(uri.substr(0, query));
-  if (!to || !add_recipients(*to, out)) return std::nullopt;
+  if (!to || !add_recipients(*to, &out.to, out)) return std::nullopt;
   if (query != std::string_view::npos) {
     for (const auto field : ascii::split(uri.substr(query + 1), '&')) {
       if (!add_field(field, out)) return std::nullopt;

@@ -9,7 +9,8 @@
 namespace quartet::sieve {
 
 struct Mailto {
-  std::vector<std::string> recipients;  // addresses of "to" and "cc" and "bcc", each once
+  std::vector<std::string> recipients;  // all addresses, each once
+  std::vector<std::string> to, cc;      // those of them that are told who they are
   std::string subject;
   std::string body;
   std::vector<std::pair<std::string, std::string>> fields;  // others, as written; values without line ends

@@ -105,7 +105,7 @@ struct Vacation {
 struct Notify {
   Mailto to;
   std::string from;     // a mailbox of RFC 5322 section 3.4; "" is the user's address
-  std::string message;  // UTF-8; never empty
+  std::string message;  // UTF-8: the subject
   std::string importance = "2";
   std::string about_from, about_subject;  // of the message
 };

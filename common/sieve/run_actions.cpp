@@ -221,7 +221,8 @@ void Interpreter::act(const NotifySpec& spec) {
   out.about_subject = mime::decode_words(letter_.first("Subject"));
   if (spec.message) out.message = value(*spec.message);
   if (out.message.empty()) out.message = out.to.subject;
-  if (out.message.empty()) out.message = fmt::format("{}: {}", out.about_from, out.about_subject);
+  if (out.message.empty()) out.message = out.about_subject;
+  if (out.message.empty()) out.message = out.about_from;
   add(std::move(out));
 }
 

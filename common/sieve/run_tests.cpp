@@ -332,12 +332,16 @@ bool Interpreter::test(const NotifyCapabilityTest& spec) {
 }
 
 bool Interpreter::test(const DuplicateTest& spec) {
+  // RFC 7352 section 3: for no time at all nothing is a duplicate, and without a field there is nothing to compare.
+  if (spec.seconds == 0) return false;
   std::string id;
-  if (spec.unique_id)
+  if (spec.unique_id) {
     id = value(*spec.unique_id);
-  else
-    id = std::string(ascii::trim(letter_.first(spec.header ? value(*spec.header) : "Message-ID")));
-  if (id.empty()) return false;
+  } else {
+    const auto fields = letter_.fields(spec.header ? value(*spec.header) : "Message-ID");
+    if (fields.empty()) return false;
+    id = mime::decode_words(fields.front());
+  }
   const auto handle = spec.handle ? value(*spec.handle) : std::string();
   const auto key = fmt::format("duplicate\n{}\n{}", handle, id);
   if (!budget_.spend(kLookUp)) return false;

@@ -70,6 +70,26 @@ TEST_CASE("duplicates are remembered when all is done", "[sieve][rfc7352]") {
   CHECK(errors_of("require \"duplicate\"; if duplicate :header \"a\" :uniqueid \"b\" {}").size() == 1);
 }
 
+TEST_CASE("what makes a message a duplicate", "[sieve][rfc7352]") {
+  TestWorld world;
+  const auto first_key = [&](const std::string& test) {
+    const auto outcome = outcome_of({"require [\"duplicate\", \"variables\"]; if duplicate " + test + " {}"}, world);
+    return outcome.remember.empty() ? "none" : outcome.remember[0].key;
+  };
+  // The value counts as a reader sees it, wherever it comes from.
+  CHECK(first_key("") == first_key(":header \"message-id\""));
+  CHECK(first_key(":header \"subject\"") == first_key(":uniqueid \"I have a present for you \xE2\x98\xBA\""));
+  CHECK(first_key(":header \"subject\"") != first_key(":handle \"x\" :header \"subject\""));
+  CHECK(first_key(":header \"x-empty\"") != "none");
+  CHECK(first_key(":uniqueid \"\"") != "none");
+  CHECK(first_key(":header \"x-none\"") == "none");
+  CHECK(first_key(":header \"not a name\"") == "none");
+  world.remembered.insert(first_key(":uniqueid \"a\""));
+  CHECK(holds("duplicate :uniqueid \"a\"", "\"duplicate\"", {}, &world));
+  CHECK_FALSE(holds("duplicate :seconds 0 :uniqueid \"a\"", "\"duplicate\"", {}, &world));
+  CHECK(first_key(":seconds 0 :uniqueid \"b\"") == "none");
+}
+
 TEST_CASE("vacation: what is said", "[sieve][rfc5230]") {
   const auto plain = vacation({kVacation + "\"I am away\";"});
   CHECK(plain.to == "coyote@desert.example.org");
@@ -183,12 +203,20 @@ TEST_CASE("notifications by mail", "[sieve][rfc5435][rfc5436]") {
   CHECK(text.contains("Subject: You got mail\r\n"));
   CHECK(text.contains("From: ann@b.example\r\n"));
   CHECK_FALSE(text.contains("evil"));
+  CHECK(text.contains("To: pager@c.example\r\n"));
+  CHECK(text.contains("Cc: b@c.example\r\n"));
+  const auto hidden = outcome_of({require + "notify \"mailto:?bcc=hidden@c.example\";"});
+  CHECK(std::get<Notify>(hidden.actions.at(0)).to.recipients == Lines{"hidden@c.example"});
+  CHECK_FALSE(notification(std::get<Notify>(hidden.actions[0]), kAnswering).contains("hidden"));
   CHECK(text.contains("X-P: 1\r\n"));
   CHECK(text.contains("X-Priority: 1 (Highest)\r\n"));
   CHECK(text.contains("Auto-Submitted: auto-notified; owner-email=\"ann@b.example\"\r\n"));
   CHECK(text.contains("\r\n\r\nhello"));
-  CHECK(actions_of({require + "notify \"mailto:p@c.example\";"})[0].contains(
-      "coyote@desert.example.org>: I have a present"));
+  // RFC 5436 section 2.7: the subject is kept where none is given.
+  CHECK(actions_of({require + "notify \"mailto:p@c.example\";"})[0].contains(": \"I have a present"));
+  CHECK(actions_of({require + "notify \"mailto:p@c.example\";", "From: x@c.example\r\n\r\n"})[0].contains(
+      ": \"x@c.example"));
+  CHECK(actions_of({require + "notify \"mailto:p@c.example?subject=s\";"})[0].contains(": \"s\""));
   CHECK(actions_of({require + "notify \"mailto:p@c.example\";", "Auto-Submitted: auto-notified\r\n\r\n"}) ==
         Lines{"keep"});
   CHECK(holds("valid_notify_method \"mailto:a@b.example\"", "\"enotify\""));
@@ -202,6 +230,7 @@ TEST_CASE("notifications by mail", "[sieve][rfc5435][rfc5436]") {
 TEST_CASE("a refusal is a notice of disposition", "[sieve][rfc5429][rfc8098]") {
   const auto text = refusal({"No \xE2\x98\xBA", false}, "coyote@desert.example.org", kLetter, kAnswering);
   CHECK(text.contains("To: coyote@desert.example.org\r\n"));
+  CHECK(text.contains("refused by a mail filter"));
   CHECK(text.contains("report-type=disposition-notification"));
   CHECK(text.contains("Final-Recipient: rfc822;ann@b.example\r\n"));
   CHECK(text.contains("Original-Message-ID: <1@desert.example.org>\r\n"));
