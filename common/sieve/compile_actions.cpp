@@ -98,6 +98,15 @@ void Compiler::reject(Arguments& arguments, bool at_protocol) {
   add(ActionSpec(RejectSpec{text(arguments.string("reason")), at_protocol}), arguments.at());
 }
 
+/// Of vacation and notify.
+std::optional<Text> Compiler::sender(Arguments& arguments) {
+  const auto* from = arguments.tag_string("from");
+  auto out = maybe_text(from);
+  if (out && out->constant() && single_address(out->literal()).empty())
+    fault(from->at, fmt::format("\"{}\" is no address", from->text));
+  return out;
+}
+
 void Compiler::vacation(Arguments& arguments) {
   need(Extension::kVacation, arguments.at(), "vacation");
   VacationSpec out;
@@ -114,10 +123,7 @@ void Compiler::vacation(Arguments& arguments) {
   else
     out.seconds = options_.vacation_seconds_default;
   out.subject = maybe_text(arguments.tag_string("subject"));
-  const auto* from = arguments.tag_string("from");
-  out.from = maybe_text(from);
-  if (from != nullptr && out.from->constant() && single_address(out.from->literal()).empty())
-    fault(from->at, fmt::format("\"{}\" is no address", from->text));
+  out.from = sender(arguments);
   if (const auto* addresses = arguments.tag_strings("addresses")) out.addresses = texts(*addresses);
   out.mime = arguments.tag("mime") != nullptr;
   out.handle = maybe_text(arguments.tag_string("handle"));
@@ -201,7 +207,7 @@ void Compiler::delete_header(Arguments& arguments) {
 void Compiler::notify(Arguments& arguments) {
   need(Extension::kEnotify, arguments.at(), "notify");
   NotifySpec out;
-  out.from = maybe_text(arguments.tag_string("from"));
+  out.from = sender(arguments);
   const auto* importance = arguments.tag_string("importance");
   out.importance = maybe_text(importance);
   if (importance != nullptr && out.importance->constant()) {

@@ -77,6 +77,7 @@ class Compiler {
   void vacation(Arguments& arguments);
   void flags(Arguments& arguments, FlagSpec::Operation operation);
   void set(Arguments& arguments);
+  std::optional<Text> sender(Arguments& arguments);
   Text field_name(Arguments& arguments);
   void add_header(Arguments& arguments);
   void delete_header(Arguments& arguments);

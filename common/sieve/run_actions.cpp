@@ -214,7 +214,11 @@ void Interpreter::act(const NotifySpec& spec) {
   if (static_cast<std::size_t>(before) >= limits_.notifications) return fail("too many notifications");
   Notify out;
   out.to = *std::move(to);
-  if (spec.from) out.from = single_mailbox(value(*spec.from));
+  if (spec.from) {
+    // RFC 5435 section 3.3.
+    out.from = single_mailbox(value(*spec.from));
+    if (out.from.empty()) return fail(fmt::format("notify from \"{}\", which is no address", value(*spec.from)));
+  }
   if (spec.importance) out.importance = value(*spec.importance);
   if (out.importance != "1" && out.importance != "3") out.importance = "2";
   out.about_from = mime::decode_words(letter_.first("From"));

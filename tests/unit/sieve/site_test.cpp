@@ -224,6 +224,10 @@ TEST_CASE("notifications by mail", "[sieve][rfc5435][rfc5436]") {
   CHECK_FALSE(holds("valid_notify_method \"mailto:a@b.example?subject=%0\"", "\"enotify\""));
   CHECK(holds("notify_method_capability \"mailto:a@b.example\" \"online\" \"maybe\"", "\"enotify\""));
   CHECK(errors_of(require + "notify \"tel:1\";").size() == 1);
+  CHECK(errors_of(require + "notify :from \"a b\" \"mailto:a@b.example\";").size() == 1);
+  CHECK(actions_of({require + "set \"a\" \"none\"; notify :from \"${a}\" \"mailto:a@b.example\";"})
+            .back()
+            .contains("which is no address"));
   CHECK(errors_of(require + "notify :importance \"4\" \"mailto:a@b.example\";").size() == 1);
 }
 
