@@ -222,6 +222,8 @@ class Session {
   }
 
   Answer put(const std::string& name, const std::string& text) {
+    // RFC 5804 section 2.6: it is more likely that something went wrong than that nobody is to be filtered by it.
+    if (text.empty()) return no("The script is empty");
     auto room = have_space(name, text.size());
     if (room.kind != Answer::Kind::kOk) return room;
     if (auto faults = faults_of(text); !faults.empty()) return no(std::move(faults));

@@ -188,6 +188,10 @@ class ManageSieve(Managing):
         self.assertRegex(self.put(client, "x", "#" * 1_100_000), r"^NO \(QUOTA/MAXSIZE\)")
         for name in ("../x", "a/b", ".hidden", ""):
             self.assertRegex(self.put(client, name, "keep;"), "^NO")
+        for name in ("a\u0085b", "a\u2028b", "ä" * 125):
+            self.assertRegex(self.put(client, name, "keep;"), '^NO "This cannot name')
+        self.assertRegex(self.put(client, "ä" * 124, "keep;"), "^OK")
+        self.assertRegex(self.put(client, "nothing", ""), '^NO "The script is empty"')
         self.assertRegex(client.send("NONSENSE\r\n")[-1], "^NO")
         self.assertRegex(client.send("@\r\n")[-1], "^NO")
 
