@@ -303,7 +303,8 @@ bool Interpreter::test(const StringTest& spec) {
 
 bool Interpreter::test(const EnvironmentTest& spec) {
   const auto item = input_.environment.find(ascii::lower(value(spec.name)));
-  if (item == input_.environment.end()) return any_fits(spec.match, spec.keys, {});
+  // RFC 5183 section 4: not even :count finds something.
+  if (item == input_.environment.end()) return false;
   return any_fits(spec.match, spec.keys, {item->second});
 }
 
@@ -326,9 +327,9 @@ bool Interpreter::test(const ValidNotifyMethodTest& spec) {
 
 /// RFC 5436 section 2.2: whether somebody reads mail just now is not known.
 bool Interpreter::test(const NotifyCapabilityTest& spec) {
-  std::vector<std::string> found;
-  if (parse_mailto(value(spec.uri)) && ascii::iequals(value(spec.capability), "online")) found.emplace_back("maybe");
-  return any_fits(spec.match, spec.keys, found);
+  // RFC 5435 section 5: of anything else nothing is found, not even by :count.
+  if (!parse_mailto(value(spec.uri)) || !ascii::iequals(value(spec.capability), "online")) return false;
+  return any_fits(spec.match, spec.keys, {"maybe"});
 }
 
 bool Interpreter::test(const DuplicateTest& spec) {

@@ -190,7 +190,9 @@ class ManageSieve(Managing):
             self.assertRegex(self.put(client, name, "keep;"), "^NO")
         for name in ("a\u0085b", "a\u2028b", "ä" * 125):
             self.assertRegex(self.put(client, name, "keep;"), '^NO "This cannot name')
-        self.assertRegex(self.put(client, "ä" * 124, "keep;"), "^OK")
+        longest = "ä" * 124
+        self.assertRegex(self.put(client, longest, "keep;"), "^OK")
+        self.assertRegex(client.send(f'DELETESCRIPT "{longest}"\r\n')[-1], "^OK")
         self.assertRegex(self.put(client, "nothing", ""), '^NO "The script is empty"')
         self.assertRegex(client.send("NONSENSE\r\n")[-1], "^NO")
         self.assertRegex(client.send("@\r\n")[-1], "^NO")

@@ -49,6 +49,8 @@ TEST_CASE("mailboxes and their uses", "[sieve][rfc5490][rfc8579]") {
 TEST_CASE("the environment", "[sieve][rfc5183]") {
   CHECK(holds("environment \"Location\" \"mda\"", "\"environment\""));
   CHECK_FALSE(holds("environment :contains \"vnd.none\" \"\"", "\"environment\""));
+  CHECK_FALSE(holds("environment :count \"eq\" \"vnd.none\" \"0\"", "\"environment\", \"relational\""));
+  CHECK(holds("environment :count \"eq\" \"location\" \"1\"", "\"environment\", \"relational\""));
 }
 
 TEST_CASE("duplicates are remembered when all is done", "[sieve][rfc7352]") {
@@ -223,6 +225,10 @@ TEST_CASE("notifications by mail", "[sieve][rfc5435][rfc5436]") {
   CHECK_FALSE(holds("valid_notify_method [\"mailto:a@b.example\", \"xmpp:a@b.example\"]", "\"enotify\""));
   CHECK_FALSE(holds("valid_notify_method \"mailto:a@b.example?subject=%0\"", "\"enotify\""));
   CHECK(holds("notify_method_capability \"mailto:a@b.example\" \"online\" \"maybe\"", "\"enotify\""));
+  const std::string count = "notify_method_capability :count \"eq\" ";
+  CHECK(holds(count + "\"mailto:a@b.example\" \"online\" \"1\"", "\"enotify\", \"relational\""));
+  CHECK_FALSE(holds(count + "\"mailto:a@b.example\" \"none\" \"0\"", "\"enotify\", \"relational\""));
+  CHECK_FALSE(holds(count + "\"tel:1\" \"online\" \"0\"", "\"enotify\", \"relational\""));
   CHECK(errors_of(require + "notify \"tel:1\";").size() == 1);
   CHECK(errors_of(require + "notify :from \"a b\" \"mailto:a@b.example\";").size() == 1);
   CHECK(actions_of({require + "set \"a\" \"none\"; notify :from \"${a}\" \"mailto:a@b.example\";"})
