@@ -56,6 +56,20 @@ bool never_so(store::ErrorCode code) {
          code == ErrorCode::kTooManyKeywords || code == ErrorCode::kCannot || code == ErrorCode::kUnsupported;
 }
 
+/// RFC 5429 section 2.5: lines that are too long for a reply become several.
+std::vector<std::string> reply_lines(std::string_view text) {
+  constexpr std::size_t kLongest = 400, kMost = 50;
+  std::vector<std::string> out;
+  for (auto line : ascii::split(ascii::trim(text), '\n')) {
+    line = ascii::trim(line);
+    do {
+      if (out.size() < kMost) out.emplace_back(line.substr(0, kLongest));
+      line.remove_prefix(std::min(line.size(), kLongest));
+    } while (!line.empty());
+  }
+  return out;
+}
+
 class Actions {
  public:
   Actions(const Services& services, const Incoming& incoming, const mime::Header& header, const Filtering& filtering,
@@ -89,10 +103,7 @@ class Actions {
     if (filtering_.alone && (sayable || reject.at_protocol || !answerable)) {
       smtp::Reply out(550, "5.7.1", "the recipient does not want this message");
       if (!sayable) co_return out;
-      out.lines.clear();
-      for (const auto line : ascii::split(ascii::trim(reject.reason), '\n')) {
-        if (out.lines.size() < 20) out.lines.emplace_back(ascii::trim(line.substr(0, 400)));
-      }
+      out.lines = reply_lines(reject.reason);
       co_return out;
     }
     if (answerable)

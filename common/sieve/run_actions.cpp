@@ -118,7 +118,11 @@ void Interpreter::act(const FileIntoSpec& spec) {
   }
   if (out.mailbox.empty()) return fail("fileinto a mailbox without a name");
   if (!spec.copy) implicit_keep_ = false;
-  if (auto* there = flags_of_mailbox(out.mailbox)) return add_flags(*there, out.flags);
+  if (auto* there = flags_of_mailbox(out.mailbox)) {
+    auto* same = find_action<FileInto>(out_.actions, [&](const FileInto& one) { return &one.flags == there; });
+    if (same != nullptr) same->create = same->create || out.create;
+    return add_flags(*there, out.flags);
+  }
   add(std::move(out));
 }
 

@@ -259,6 +259,14 @@ TEST_CASE("one copy is kept for those who get a message twice, and none is told 
   CHECK(mda.inbox("bob@a.test").size() == 1);
 }
 
+TEST_CASE("a script refuses in as many words as it likes", "[mda]") {
+  Mda mda;
+  mda.script("ann@a.test", "require \"ereject\"; ereject \"one\r\n" + std::string(450, 'x') + "end\";");
+  const auto heard = mda.say(transaction("ann@a.test", kLetter));
+  CHECK(heard.contains("550-5.7.1 one\r\n550-5.7.1 " + std::string(400, 'x') + "\r\n550 5.7.1 " + std::string(50, 'x') +
+                       "end\r\n"));
+}
+
 TEST_CASE("a full mailbox is the same for a script", "[mda]") {
   Mda mda;
   mda.script("bob@a.test", "require [\"imap4flags\", \"fileinto\"]; setflag \"\\\\Seen\"; fileinto \"None\";");

@@ -29,6 +29,8 @@ TEST_CASE("mailboxes and their uses", "[sieve][rfc5490][rfc8579]") {
   CHECK_FALSE(holds("mailboxexists [\"INBOX\", \"None\"]", "\"mailbox\""));
   CHECK(actions_of({"require [\"mailbox\", \"fileinto\"]; fileinto :create \"New\";"}) ==
         Lines{"fileinto :create \"New\""});
+  CHECK(actions_of({"require [\"mailbox\", \"fileinto\"]; fileinto \"New\"; fileinto :create \"New\";"}) ==
+        Lines{"fileinto :create \"New\""});
   CHECK(holds("specialuse_exists \"\\\\Junk\"", "\"special-use\""));
   CHECK_FALSE(holds("specialuse_exists [\"\\\\Junk\", \"\\\\Sent\"]", "\"special-use\""));
   CHECK(holds("specialuse_exists \"Junk\" \"\\\\Junk\"", "\"special-use\""));
