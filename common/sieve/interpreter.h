@@ -64,7 +64,11 @@ class Interpreter {
   bool any_fits(const Match& match, std::vector<std::string> keys, const std::vector<std::string>& values,
                 bool quietly = false);
   std::vector<std::string_view> fields(const MimeOptions& mime, const std::string& name);
-  std::vector<std::string_view> fields(const MimeOptions& mime, const std::string& name, const Index& index);
+  struct Field {
+    std::string name;
+    std::string_view value;
+  };
+  std::vector<Field> fields(const MimeOptions& mime, const std::vector<std::string>& names, const Index& index);
   std::vector<std::string> mime_values(const MimeOptions& mime, const std::string& name, std::string_view value);
   void add_content(const mime::Part& part, const std::vector<std::string>& types, std::vector<std::string>& out);
   void add_readable(const mime::Part& part, std::vector<std::string>& out);

@@ -119,28 +119,30 @@ std::vector<std::string_view> Interpreter::fields(const MimeOptions& mime, const
   return out;
 }
 
-std::vector<std::string_view> Interpreter::fields(const MimeOptions& mime, const std::string& name,
-                                                  const Index& index) {
-  auto out = fields(mime, name);
+/// RFC 5260 section 6: with several names the fields of all are counted, in the order of the names.
+std::vector<Interpreter::Field> Interpreter::fields(const MimeOptions& mime, const std::vector<std::string>& names,
+                                                    const Index& index) {
+  std::vector<Field> out;
+  for (const auto& name : names) {
+    for (const auto value : fields(mime, name)) out.push_back({name, value});
+  }
   pick(out, index);
   return out;
 }
 
 bool Interpreter::test(const AddressTest& spec) {
   std::vector<std::string> found;
-  for (const auto& name : values(spec.headers)) {
-    for (const auto field : fields(spec.mime, name, spec.index)) {
-      if (!budget_.spend(field.size())) return false;
-      for (const auto& address : mime::parse_addresses(field)) {
-        if (address.kind != mime::Address::Kind::kMailbox || address.local.empty()) continue;
-        // What is no address as a whole has no parts either (RFC 5228 section 2.7.4).
-        if (spec.part == AddressPart::kAll)
-          found.push_back(address.address());
-        else if (address.domain.empty())
-          continue;
-        else if (auto text = address_part(spec.part, address.local, address.domain, input_.separator))
-          found.push_back(*std::move(text));
-      }
+  for (const auto& field : fields(spec.mime, values(spec.headers), spec.index)) {
+    if (!budget_.spend(field.value.size())) return false;
+    for (const auto& address : mime::parse_addresses(field.value)) {
+      if (address.kind != mime::Address::Kind::kMailbox || address.local.empty()) continue;
+      // What is no address as a whole has no parts either (RFC 5228 section 2.7.4).
+      if (spec.part == AddressPart::kAll)
+        found.push_back(address.address());
+      else if (address.domain.empty())
+        continue;
+      else if (auto text = address_part(spec.part, address.local, address.domain, input_.separator))
+        found.push_back(*std::move(text));
     }
   }
   return any_fits(spec.match, spec.keys, found);
@@ -187,11 +189,9 @@ std::vector<std::string> Interpreter::mime_values(const MimeOptions& mime, const
 
 bool Interpreter::test(const HeaderTest& spec) {
   std::vector<std::string> found;
-  for (const auto& name : values(spec.headers)) {
-    for (const auto field : fields(spec.mime, name, spec.index)) {
-      if (!budget_.spend(field.size())) return false;
-      std::ranges::move(mime_values(spec.mime, name, field), std::back_inserter(found));
-    }
+  for (const auto& field : fields(spec.mime, values(spec.headers), spec.index)) {
+    if (!budget_.spend(field.value.size())) return false;
+    std::ranges::move(mime_values(spec.mime, field.name, field.value), std::back_inserter(found));
   }
   return any_fits(spec.match, spec.keys, found);
 }
@@ -255,10 +255,9 @@ bool Interpreter::test(const DateTest& spec) {
   std::int64_t seconds = to_micros(input_.now) / 1'000'000;
   std::int32_t zone = 0;
   if (!spec.current) {
-    const auto name = value(spec.header);
-    const auto found = fields({}, name, spec.index);
+    const auto found = fields({}, {value(spec.header)}, spec.index);
     // RFC 5260 section 4: the first that is there; in Received the date comes after the last semicolon.
-    auto text = found.empty() ? std::string() : mime::unfold(found.front());
+    auto text = found.empty() ? std::string() : mime::unfold(found.front().value);
     if (const auto semicolon = text.rfind(';'); semicolon != std::string::npos) text.erase(0, semicolon + 1);
     const auto date = found.empty() ? std::nullopt : mime::parse_date(text);
     if (!date) return any_fits(spec.match, spec.keys, {});

@@ -111,6 +111,12 @@ TEST_CASE("index picks one of several fields", "[sieve][rfc5260]") {
   CHECK_FALSE(index("header :index 2 \"x-a\" [\"one\", \"three\"]"));
   CHECK_FALSE(index("header :index 4 \"x-a\" [\"one\", \"two\", \"three\"]"));
   CHECK(index("address :index 1 \"to\" \"b@x.example\""));
+  // RFC 5260 section 6: all the named fields are counted, in the order of the names.
+  CHECK(index("header :index 2 [\"to\", \"x-a\"] \"one\""));
+  CHECK_FALSE(index("header :index 2 [\"to\", \"x-a\"] \"two\""));
+  CHECK(index("header :index 2 [\"x-a\", \"to\"] \"two\""));
+  CHECK(index("header :index 1 :last [\"x-a\", \"to\"] \"a@x.example, b@x.example\""));
+  CHECK(index("address :index 1 [\"cc\", \"to\"] \"b@x.example\""));
   CHECK(errors_of("require \"index\"; if header :last \"a\" \"b\" {}").size() == 1);
   CHECK(errors_of("require \"index\"; if header :index 0 \"a\" \"b\" {}").size() == 1);
 }
