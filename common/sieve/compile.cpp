@@ -37,11 +37,13 @@ void Compiler::add(ActionSpec spec, Position at) {
   emit(Op::kAction, at, program_->actions.size() - 1);
 }
 
-void Compiler::defer(std::size_t before, Position at) {
-  if (!deferring_ || errors_.size() == before) return;
+void Compiler::defer(const Mark& mark, Position at) {
+  if (!deferring_ || errors_.size() == mark.errors) return;
   Text message;
-  message.pieces.push_back({Text::Piece::Kind::kLiteral, errors_[before].text, 0});
-  errors_.resize(before);
+  message.pieces.push_back({Text::Piece::Kind::kLiteral, errors_[mark.errors].text, 0});
+  errors_.resize(mark.errors);
+  program_->code.resize(mark.code);
+  for (auto& loop : loops_) std::erase_if(loop.breaks, [&](auto jump) { return jump >= mark.code; });
   add(ActionSpec(ErrorSpec{std::move(message)}), at);
 }
 
@@ -68,7 +70,7 @@ void Compiler::commands(const std::vector<CommandNode>& block) {
       branch(block, i);
       continue;
     }
-    const auto before = errors_.size();
+    const auto before = mark();
     command(node);
     defer(before, node.at);
     ++i;
@@ -112,7 +114,7 @@ void Compiler::branch(const std::vector<CommandNode>& block, std::size_t& at) {
     Arguments(node.arguments, node.name, node.at, report_).finish();
     std::size_t skip = 0;
     if (!last && !node.tests.empty()) {
-      const auto before = errors_.size();
+      const auto before = mark();
       test(node.tests[0]);
       defer(before, node.at);
       skip = emit(Op::kJumpUnless, node.at);

@@ -70,7 +70,7 @@ void Compiler::all_or_any(const TestNode& node, Op leave) {
   if (!node.test_list) fault(node.at, fmt::format("{} needs tests in parentheses", node.name));
   std::vector<std::size_t> ends;
   for (const auto& inner : node.tests) {
-    const auto before = errors_.size();
+    const auto before = mark();
     test(inner);
     defer(before, inner.at);
     if (&inner != &node.tests.back()) ends.push_back(emit(leave, inner.at));

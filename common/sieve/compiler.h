@@ -29,6 +29,10 @@ class Compiler {
 
  private:
   using Op = Instruction::Op;
+  struct Mark {
+    std::size_t errors = 0;
+    std::size_t code = 0;
+  };
   struct Loop {
     std::string name;
     std::vector<std::size_t> breaks;  // jumps to its end
@@ -112,8 +116,10 @@ class Compiler {
   void fault(Position at, std::string text);
   std::size_t emit(Op op, Position at, std::size_t operand = 0);
   void land(std::size_t jump) { program_->code[jump].operand = static_cast<std::uint32_t>(program_->code.size()); }
-  /// Errors since `before` happen when the script comes there, if it does (RFC 5463 section 4).
-  void defer(std::size_t before, Position at);
+  /// Errors since `mark` happen when the script comes there, if it does (RFC 5463 section 4). They take the place of
+  /// the code since then: what is wrong must not run.
+  void defer(const Mark& mark, Position at);
+  Mark mark() const { return {errors_.size(), program_->code.size()}; }
 
   const CompileOptions& options_;
   std::shared_ptr<Program> program_;

@@ -115,5 +115,14 @@ TEST_CASE("ihave defers what is not there", "[sieve][rfc5463]") {
   CHECK(actions_of({"require \"ihave\"; if not ihave [\"fileinto\", \"vnd.none\"] { error \"too old\"; }"}) ==
         Lines{"keep", "error 1:58: too old"});
   CHECK(actions_of({"require \"ihave\"; if ihave \"vnd.none\" { frob :x \"y\" { quux; } } else { discard; }"}).empty());
+  // What is wrong does not run, not even up to its error: these have no variable to write to.
+  const std::string none =
+      "require [\"ihave\", \"variables\", \"imap4flags\", \"foreverypart\", \"fileinto\"]; if ihave \"vnd.none\" {} ";
+  CHECK(actions_of({none + "set \"1\" \"x\";"}).back().ends_with("\"1\" is no name of a variable"));
+  CHECK(actions_of({none + "addflag \"a; s\" \"top\";"}).back().ends_with("is no name of a variable"));
+  CHECK(actions_of({none + "if hasflag \"1\" \"x\" {}"}).back().ends_with("is no name of a variable"));
+  CHECK(actions_of({none + "foreverypart { if true { break :quux; } } fileinto \"Lists\";"}).back().ends_with("here"));
+  CHECK(actions_of({none + "if false { set \"1\" \"x\"; foreverypart :quux { break; } } fileinto \"Lists\";"}) ==
+        Lines{"fileinto \"Lists\""});
   CHECK(errors_of("require \"ihave\"; quux;") == Lines{"1:18: unknown command \"quux\""});
 }
