@@ -118,6 +118,7 @@ class Actions {
       Placing placing;
       placing.target.account = filtering_.account;
       if (const auto* keep = std::get_if<sieve::Keep>(&action)) {
+        placing.target.mailbox = filtering_.mailbox;
         set_flags(placing.target, keep->flags);
         placing.message = keep->message;
       } else if (const auto* file = std::get_if<sieve::FileInto>(&action)) {
@@ -246,11 +247,12 @@ class Actions {
     placing.reply = smtp::Reply(250, "2.1.5", "delivered");
   }
 
-  /// Whether the user's INBOX has it, as this script made it.
+  /// Whether it is where the user's mail is kept, as this script made it.
   bool is_kept(const sieve::Edited& message) const {
     return std::ranges::any_of(places_, [&](const Placing& placing) {
       return placing.reply && placing.reply->positive() && placing.message == message &&
-             placing.target.account == filtering_.account && placing.target.mailbox == "INBOX";
+             placing.target.account == filtering_.account &&
+             (placing.target.mailbox == "INBOX" || placing.target.mailbox == filtering_.mailbox);
     });
   }
 

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <map>
-#include <tuple>
 #include <utility>
 
 #include "common/async/task_group.h"
@@ -16,6 +15,7 @@
 #include "mda/fault.h"
 #include "mda/filter.h"
 #include "mda/maildir.h"
+#include "mda/named_mailbox.h"
 #include "mda/onward.h"
 
 namespace quartet::mda {
@@ -46,6 +46,7 @@ class Carrier {
   async::Task<std::vector<smtp::Reply>> run() {
     if (const auto hops = mime::received_hops(header_); hops > services_.hops)
       co_return all(smtp::Reply(554, "5.4.6", fmt::format("a loop: {} Received fields", hops)));
+    co_await name_mailboxes();
     make_jobs();
     stop_loops();
     co_await to_scripts();
@@ -71,11 +72,30 @@ class Carrier {
     return std::vector<smtp::Reply>(in_->recipients.size(), reply);
   }
 
+  /// What subaddresses name: a mailbox, or nothing.
+  async::Task<void> name_mailboxes() {
+    for (const auto& recipient : in_->recipients) {
+      for (const auto& target : recipient.plan.targets) {
+        if (target.kind != Kind::kStore || target.path.empty()) continue;
+        const auto [named, is_new] = mailboxes_.try_emplace({target.address, target.path});
+        if (is_new) named->second = co_await mailbox_named(services_.store, target.address, target.path);
+      }
+    }
+  }
+
+  /// As it is when mail comes.
+  Target present(const Target& planned) const {
+    auto target = planned;
+    if (target.kind == Kind::kStore && !target.path.empty()) target.path = mailboxes_.at({target.address, target.path});
+    return target;
+  }
+
   void make_jobs() {
-    std::map<std::tuple<Kind, std::string_view, std::string_view>, std::size_t> known;
+    std::map<Target::Place, std::size_t> known;
     for (const auto& recipient : in_->recipients) {
       auto& mine = jobs_of_.emplace_back();
-      for (const auto& target : recipient.plan.targets) {
+      for (const auto& planned : recipient.plan.targets) {
+        const auto target = present(planned);
         const bool sent = target.kind == Kind::kSend;
         // What is sent on keeps the parameters of its own recipient; in a mailbox one copy is enough.
         if (const auto found = known.find(target.place()); !sent && found != known.end()) {
@@ -110,6 +130,7 @@ class Carrier {
   async::Task<void> to_script(std::size_t index) {
     Filtering filtering;
     filtering.account = jobs_[index].target.address;
+    if (!jobs_[index].target.path.empty()) filtering.mailbox = jobs_[index].target.path;
     for (std::size_t i = 0; i < jobs_of_.size(); ++i) {
       if (std::ranges::count(jobs_of_[i], index) == 0) continue;
       if (filtering.recipient.empty()) {
@@ -132,7 +153,8 @@ class Carrier {
     for (std::size_t i = 0; i < jobs_.size(); ++i) {
       if (jobs_[i].target.kind != Kind::kStore || !jobs_[i].open()) continue;
       mine.push_back(i);
-      targets.push_back({.account = jobs_[i].target.address, .keywords = {}});
+      auto& target = targets.emplace_back(store::DeliveryTarget{.account = jobs_[i].target.address, .keywords = {}});
+      if (!jobs_[i].target.path.empty()) target.mailbox = jobs_[i].target.path;
     }
     if (mine.empty()) co_return;
     // The store keeps the bytes once for all accounts. So the field can be there only if it would be the same for all;
@@ -140,15 +162,20 @@ class Carrier {
     const auto bytes = std::make_shared<const std::string>(
         copy_for(mine.size() == 1 ? std::string_view(jobs_[mine.front()].delivered_to) : std::string_view()));
     const auto results = co_await services_.store.deliver(std::move(targets), bytes, in_->time);
+    bool again = false;
     for (std::size_t n = 0; n < mine.size(); ++n) {
       auto& job = jobs_[mine[n]];
       if (results[n]) {
         job.reply = delivered();
         if (services_.store_fault != nullptr) services_.store_fault->clear();
+      } else if (results[n].error().code == store::ErrorCode::kNoMailbox && !job.target.path.empty()) {
+        job.target.path.clear();  // it went just now
+        again = true;
       } else {
         co_await store_failed(job, results[n].error(), bytes->size());
       }
     }
+    if (again) co_await to_store();
   }
 
   async::Task<void> store_failed(Job& job, store::StoreError error, std::size_t size) {
@@ -332,6 +359,7 @@ class Carrier {
   const Services& services_;
   const std::shared_ptr<const Incoming> in_;
   const mime::Header header_;
+  std::map<std::pair<std::string, std::string>, std::string> mailboxes_;  // by account and subaddress
   std::vector<Job> jobs_;
   std::vector<std::vector<std::size_t>> jobs_of_;  // of each recipient
 };

@@ -8,7 +8,8 @@ namespace {
 std::string describe(const Target& target) {
   switch (target.kind) {
     case Target::Kind::kStore:
-      return "the mailboxes of " + target.address;
+      return "the mailboxes of " + target.address +
+             (target.path.empty() ? "" : ": the one called " + target.path + ", if it is there");
     case Target::Kind::kMbox:
       return "mbox " + target.path;
     case Target::Kind::kMaildir:

@@ -37,6 +37,7 @@ struct Filtering {
   std::string account;                        // login
   std::string recipient;                      // forward-path that led here
   std::optional<std::string> forwarded_from;  // the sender of what goes outside, if it is another
+  std::string mailbox = "INBOX";              // where what is kept goes
   bool alone = true;  // a refusal refuses nobody else: no recipient has other places beside this account
 };
 

@@ -48,7 +48,8 @@ class Planner {
     if (const auto* delivery = match(address, found)) return apply(*delivery, address, found, open);
     switch (found.kind) {
       case Resolution::Kind::kAccount:
-        return add({Target::Kind::kStore, found.account->login, {}, address});
+        return add({Target::Kind::kStore, found.account->login,
+                    table_.detail_to_mailbox() ? found.detail : std::string(), address});
       case Resolution::Kind::kAlias:
         // Taken from the end: this keeps the order of the file.
         open.insert(open.end(), found.targets->rbegin(), found.targets->rend());

@@ -2,7 +2,6 @@
 // Pure: the directory and the table go in, targets come out.
 #pragma once
 #include <string>
-#include <string_view>
 #include <tuple>
 #include <vector>
 
@@ -15,7 +14,7 @@ namespace quartet::mda {
 
 struct Target {
   enum class Kind {
-    kStore,    // INBOX of the account `address`
+    kStore,    // the account `address`: its mailbox `path`, or INBOX if that is "" or is not there
     kMbox,     // `path`
     kMaildir,  // `path`
     kSend,     // to `address`, by way of the spool
@@ -26,7 +25,8 @@ struct Target {
   std::string via;       // the address that led here at last: mail to it comes here again
   bool outside = false;  // kSend: forwarded to another site, which has a right to know by whom
   /// Equal for what is the same place.
-  std::tuple<Kind, std::string_view, std::string_view> place() const { return {kind, address, path}; }
+  using Place = std::tuple<Kind, std::string, std::string>;
+  Place place() const { return {kind, address, path}; }
 };
 
 struct Plan {
@@ -36,8 +36,8 @@ struct Plan {
   smtp::Reply refusal;
 };
 
-/// `address` as in RCPT. Details (ann+lists@...) find their account and have no other effect: what comes to them is put
-/// into INBOX. An address that `srs` made (it may be null) leads to the sender that is in it.
+/// `address` as in RCPT. Details (ann+lists@...) find their account, and name a mailbox if the table has it so. An
+/// address that `srs` made (it may be null) leads to the sender that is in it.
 Plan make_plan(const directory::Directory& directory, const DeliveryTable& table, const std::string& address,
                const smtp::Srs* srs = nullptr, WallTime now = {});
 

@@ -74,7 +74,7 @@ std::shared_ptr<const DeliveryTable> read_deliveries(service::Checker& checker, 
     else
       out.push_back(*std::move(delivery));
   }
-  return std::make_shared<const DeliveryTable>(std::move(out));
+  return std::make_shared<const DeliveryTable>(std::move(out), config.detail_to_mailbox());
 }
 
 /// A target of an alias that is not ours; "" if there is none.

@@ -14,7 +14,8 @@ bool is_component(std::string_view name) {
 
 }  // namespace
 
-DeliveryTable::DeliveryTable(std::vector<Delivery> deliveries) : entries_(std::move(deliveries)) {
+DeliveryTable::DeliveryTable(std::vector<Delivery> deliveries, bool detail_to_mailbox)
+    : detail_to_mailbox_(detail_to_mailbox), entries_(std::move(deliveries)) {
   for (std::size_t i = 0; i < entries_.size(); ++i) by_match_.emplace(entries_[i].match, i);
 }
 

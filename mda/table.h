@@ -29,13 +29,17 @@ class DeliveryTable {
  public:
   DeliveryTable() = default;
   /// `deliveries` match different things, and no address comes after its own domain; see shadowed_by().
-  explicit DeliveryTable(std::vector<Delivery> deliveries);
+  explicit DeliveryTable(std::vector<Delivery> deliveries, bool detail_to_mailbox = false);
+
+  /// Whether a subaddress names a mailbox of its account.
+  bool detail_to_mailbox() const { return detail_to_mailbox_; }
 
   /// The earliest that matches one of `names`, which are as Delivery::match; null if none does.
   const Delivery* find(const std::vector<std::string>& names) const;
   const std::vector<Delivery>& entries() const { return entries_; }
 
  private:
+  bool detail_to_mailbox_ = false;
   std::vector<Delivery> entries_;
   std::unordered_map<std::string, std::size_t, ascii::Hash, std::equal_to<>> by_match_;
 };

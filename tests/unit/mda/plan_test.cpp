@@ -53,6 +53,11 @@ TEST_CASE("accounts, aliases, strangers", "[mda]") {
   const Fixture here;
   CHECK(here.show("ann@a.test") == "store:ann@a.test");
   CHECK(here.show("Ann+lists@A.test") == "store:ann@a.test");
+  Fixture named;
+  named.table = DeliveryTable({}, true);
+  CHECK(named.show("Ann+Lists@A.test") == "store:lists");
+  CHECK(named.plan("ann+lists@a.test").targets.front().address == "ann@a.test");
+  CHECK(named.show("ann@a.test") == "store:ann@a.test");
   CHECK(here.show("anybody@b.test") == "store:ann@a.test");
   CHECK(here.show("all@a.test") == "store:ann@a.test store:bob@a.test send:far@c.test");
   CHECK(here.plan("all@a.test").unknown == std::vector<std::string>{"gone@a.test"});

@@ -135,11 +135,14 @@ struct Mda {
   static async::Task<void> write(net::Stream& stream, std::string text) { (void)co_await stream.write(text, soon()); }
 
   /// The messages in INBOX, whole, oldest first.
-  std::vector<std::string> inbox(const std::string& account) { return loop.block_on(read_inbox(account)); }
+  std::vector<std::string> inbox(const std::string& account) { return in_mailbox(account, "INBOX"); }
+  std::vector<std::string> in_mailbox(const std::string& account, const std::string& mailbox) {
+    return loop.block_on(read_mailbox(account, mailbox));
+  }
 
-  async::Task<std::vector<std::string>> read_inbox(std::string account) {
+  async::Task<std::vector<std::string>> read_mailbox(std::string account, std::string mailbox) {
     std::vector<std::string> out;
-    const auto found = co_await store->find(account, "INBOX");
+    const auto found = co_await store->find(account, mailbox);
     REQUIRE(found.has_value());
     const auto snapshot = co_await store->snapshot(found->ref);
     REQUIRE(snapshot.has_value());
@@ -257,6 +260,45 @@ TEST_CASE("one copy is kept for those who get a message twice, and none is told 
   CHECK_FALSE(mail[0].contains("Delivered-To"));
   CHECK_FALSE(mail[0].contains("for <"));
   CHECK(mda.inbox("bob@a.test").size() == 1);
+}
+
+TEST_CASE("a subaddress names a mailbox, if the configuration has it so and the mailbox is there", "[mda]") {
+  Mda mda;
+  const std::string ann = "ann@a.test";
+  for (const char* const name : {"Lists", "Lists/Debian"}) REQUIRE(mda.loop.block_on(mda.store->create(ann, name, "")));
+  const auto send = [&mda](const std::vector<std::string>& to) {
+    std::string text = "MAIL FROM:<zoe@far.test>\r\n";
+    for (const auto& address : to) text += "RCPT TO:<" + address + ">\r\n";
+    const auto heard = mda.say(text + "DATA\r\nSubject: x\r\n\r\ntext\r\n.\r\n");
+    std::size_t good = 0;
+    for (auto at = heard.find("250 2.1.5 delivered"); at != std::string::npos;
+         at = heard.find("250 2.1.5 delivered", at + 1))
+      ++good;
+    CHECK(good == to.size());
+  };
+  const auto counts = [&] {
+    return std::vector{mda.inbox(ann).size(), mda.in_mailbox(ann, "Lists").size(),
+                       mda.in_mailbox(ann, "Lists/Debian").size()};
+  };
+  send({"ann+lists@a.test"});
+  CHECK(counts() == std::vector<std::size_t>{1, 0, 0});
+  mda.tables.deliveries = std::make_shared<const DeliveryTable>(std::vector<Delivery>{}, true);
+  send({"ann+lists@a.test"});
+  CHECK(counts() == std::vector<std::size_t>{1, 1, 0});
+  send({"Ann+LISTS/Debian@a.test"});
+  CHECK(counts() == std::vector<std::size_t>{1, 1, 1});
+  // What names nothing is INBOX; each place has the message once.
+  send({"ann+none@a.test", "ann@a.test", "ann+lists@a.test", "ann+Lists@a.test"});
+  CHECK(counts() == std::vector<std::size_t>{2, 2, 1});
+  send({"ann+inbox@a.test", "ann+a//b@a.test"});
+  CHECK(counts() == std::vector<std::size_t>{3, 2, 1});
+
+  // "keep" of a script is that mailbox, other actions are as ever; it is run for each.
+  mda.script(ann,
+             "require [\"fileinto\", \"subaddress\", \"imap4flags\", \"envelope\"];"
+             "if envelope :detail \"to\" \"lists\" { addflag \"\\\\Flagged\"; } else { fileinto \"Lists/Debian\"; }");
+  send({"ann+lists@a.test", "ann@a.test"});
+  CHECK(counts() == std::vector<std::size_t>{3, 3, 2});
 }
 
 TEST_CASE("a script refuses in as many words as it likes", "[mda]") {
