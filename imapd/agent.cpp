@@ -99,6 +99,9 @@ service::Status Agent::start() {
     return std::unexpected(fmt::format("cannot open the store {}: {}: {}", first_->config.store(),
                                        store::to_string(opened.error().code), opened.error().detail));
   store_ = *std::move(opened);
+  auto maildrops = Maildrops::open(first_->config.store() + "/maildrops");
+  if (!maildrops) return std::unexpected(maildrops.error());
+  maildrops_ = *std::move(maildrops);
   workers_ = std::make_unique<async::ThreadPool>("search", kSearchThreads);
   if (first_->config.full_text_index() != config::v1::Imapd::OFF && store_->texts() != nullptr) {
     texts_ = std::make_unique<TextIndex>(*store_->texts(), TextIndex::Options{});
@@ -115,7 +118,7 @@ service::Status Agent::start() {
           },
       .verifiers = [this] { return service::verifiers(settings_.get()->directory); },
       .token_refusal = [this] { return service::token_refusal(settings_.get()->tokens); },
-      .maildrops = &maildrops_,
+      .maildrops = maildrops_.get(),
       .workers = workers_.get(),
       .columns = &columns_,
       .texts = texts_.get(),

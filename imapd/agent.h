@@ -16,6 +16,7 @@
 #include "common/service/tally.h"
 #include "common/store/store.h"
 #include "imapd/column_cache.h"
+#include "imapd/maildrops.h"
 #include "imapd/settings.h"
 #include "imapd/text_index.h"
 #include "imapd/text_indexer.h"
@@ -55,8 +56,8 @@ class Agent : public service::Agent {
   service::Current<Settings> settings_;
   service::Passwords passwords_;
   std::unique_ptr<service::LoginGuard> guard_;
+  std::unique_ptr<Maildrops> maildrops_;
   service::Tally sessions_;   // by account
-  service::Tally maildrops_;  // accounts that have one open by POP3
   service::Tally strangers_;  // connections that have not logged in, by client address
   service::ByteBudget budget_;
   ColumnCache columns_;

@@ -15,6 +15,7 @@
 #include "imapd/context.h"
 #include "imapd/input.h"
 #include "imapd/login.h"
+#include "imapd/maildrops.h"
 #include "imapd/output.h"
 #include "imapd/pop3_maildrop.h"
 #include "imapd/proto/pop3_command.h"
@@ -205,7 +206,7 @@ class Pop3Session {
       co_return;
     }
     account_ = *std::move(account);
-    alone_ = services_.maildrops == nullptr || services_.maildrops->enter(account_, 1);
+    alone_ = services_.maildrops == nullptr || services_.maildrops->enter(account_);
     if (!alone_) {
       leave();
       co_return error("[IN-USE] Another POP3 session has the maildrop");

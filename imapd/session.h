@@ -21,7 +21,6 @@
 #include "common/service/byte_budget.h"
 #include "common/service/login_failure.h"
 #include "common/service/login_guard.h"
-#include "common/service/tally.h"
 #include "common/store/namespaces.h"
 #include "common/store/store.h"
 #include "common/tls/server_context.h"
@@ -29,6 +28,7 @@
 namespace quartet::imapd {
 
 class ColumnCache;
+class Maildrops;
 class TextIndex;
 
 struct SessionOptions {
@@ -64,8 +64,8 @@ struct Services {
   std::function<std::vector<std::string>()> mechanisms = sasl::password_mechanisms;
   std::function<sasl::Verifiers()> verifiers = [] { return sasl::Verifiers(); };
   std::function<std::string()> token_refusal = [] { return std::string(); };  // see sasl::Means
-  /// Accounts whose maildrop a POP3 session has open; null: any number of sessions of POP3 may.
-  service::Tally* maildrops = nullptr;
+  /// Null: any number of sessions of POP3 may have the same maildrop open.
+  Maildrops* maildrops = nullptr;
   /// Where SORT and THREAD put many messages in order; null: on the loop.
   async::ThreadPool* workers = nullptr;
   /// What commands need of messages, in memory; null: it is read each time.

@@ -5,6 +5,7 @@
 //   text/NN.db    the index of the texts of each, which can be made anew: see text_shelf.h
 //   bytes/        the journal with the message bytes
 //   hints/        sockets, see hub.h
+//   maildrops     of the imapd, which locks it
 #pragma once
 #include <cstddef>
 #include <expected>

@@ -5,7 +5,8 @@ import socket
 import ssl
 import unittest
 
-from harness import SitesTestCase, as_bytes
+import second_imapd
+from harness import BIN, SitesTestCase, as_bytes
 from sites import letter
 from sites.process import wait_until
 
@@ -32,8 +33,8 @@ class Pop3(SitesTestCase):
         reader.logout()
         return letters
 
-    def pop(self, log_in=True):
-        client = poplib.POP3(self.site.address, self.site.port("pop3"), timeout=30)
+    def pop(self, log_in=True, port=None):
+        client = poplib.POP3(self.site.address, port or self.site.port("pop3"), timeout=30)
         self.addCleanup(client.close)
         client.stls(self.tls())
         if log_in:
@@ -102,6 +103,16 @@ class Pop3(SitesTestCase):
         client.quit()
         reader.noop()
         self.assertEqual(reader.search(None, "ALL")[1], [b"1"])
+
+    def test_one_session_of_pop3_in_whichever_imapd(self):
+        self.fill(1)
+        second = second_imapd.start(self.site, BIN, elsewhere=False)
+        self.addCleanup(second.stop)
+        self.pop(port=second_imapd.PORTS["pop3"])
+        with self.assertRaisesRegex(poplib.error_proto, "IN-USE"):
+            self.pop()
+        second.kill()
+        self.pop().quit()
 
     def test_capabilities_and_refusals(self):
         client = poplib.POP3_SSL(self.site.address, self.site.port("pop3s"), context=self.tls(), timeout=30)

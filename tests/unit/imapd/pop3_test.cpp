@@ -3,11 +3,15 @@
 
 #include "common/tls/client_context.h"
 #include "common/tls/stream.h"
+#include "imapd/maildrops.h"
 #include "tests/support/certificates.h"
+#include "tests/support/temporary_directory.h"
 #include "tests/unit/imapd/harness.h"
 
 using namespace quartet;
 using namespace quartet::imapd::test;
+using imapd::Maildrops;
+using quartet::test::TemporaryDirectory;
 
 namespace {
 
@@ -39,9 +43,10 @@ async::Task<void> log_in(Client& client) {
 struct Pop3Server : Server {
   Pop3Server() {
     protocol = imapd::serve_pop3;
-    services.maildrops = &maildrops;
+    services.maildrops = maildrops.get();
   }
-  service::Tally maildrops;
+  TemporaryDirectory directory;
+  std::unique_ptr<Maildrops> maildrops = Maildrops::open(directory.file("maildrops")).value();
 };
 
 /// Size of what letter() makes, as POP3 counts it.
@@ -54,6 +59,24 @@ async::Task<store::Status> inbox(Server& server) {
 }
 
 }  // namespace
+
+TEST_CASE("one has a maildrop at a time, in whichever process", "[pop3]") {
+  const TemporaryDirectory directory;
+  auto first = Maildrops::open(directory.file("maildrops")).value();
+  auto second = Maildrops::open(directory.file("maildrops")).value();  // as of another process
+  CHECK(first->enter("ann@a.test"));
+  CHECK_FALSE(first->enter("ann@a.test"));
+  CHECK_FALSE(second->enter("ann@a.test"));
+  CHECK(second->enter("bob@a.test"));
+  CHECK_FALSE(first->enter("bob@a.test"));
+  first->leave("ann@a.test");
+  CHECK(second->enter("ann@a.test"));
+  CHECK_FALSE(first->enter("ann@a.test"));
+  second.reset();
+  CHECK(first->enter("ann@a.test"));
+  CHECK(first->enter("bob@a.test"));
+  CHECK_FALSE(Maildrops::open(directory.file("none/maildrops")));
+}
 
 TEST_CASE("a maildrop is listed, read and emptied", "[pop3]") {
   Pop3Server server;
