@@ -341,25 +341,6 @@ TEST_CASE("SEARCH TEXT finds attachments by their names: RFC 9051 section 6.4.4"
   });
 }
 
-TEST_CASE("what a refused SEARCH was to save is nothing, and a malformed one leaves all as it was", "[imapd]") {
-  Server server;
-  server.run_in([](Client& client, Server& here) -> async::Task<void> {
-    co_await here.deliver(letter("one"));
-    co_await client.say("SELECT INBOX");
-    co_await client.say("SEARCH RETURN (SAVE) ALL");
-    for (const auto* command : {"SEARCH RETURN (SAVE) NOTHING", "SEARCH CHARSET X-NONE ALL"}) {
-      co_await client.say(command);
-      const auto kept = co_await client.say("FETCH $ UID");
-      CHECK(has(kept, "* 1 FETCH (UID 1)"));
-    }
-    // RFC 9051 section 6.4.4.4, example 5.
-    const auto refused = co_await client.say("SEARCH RETURN (SAVE) CHARSET X-NONE (OR $ 1) TEXT x");
-    CHECK(refused.back().starts_with("NO [BADCHARSET "));
-    const auto none = co_await client.say("FETCH $ UID");
-    CHECK(none.size() == 1);
-  });
-}
-
 TEST_CASE("APPEND by both kinds of literals", "[imapd]") {
   Server server;
   const auto capacity = GENERATE(std::size_t{65536}, std::size_t{1});
