@@ -262,19 +262,36 @@ bool PostgresDatabase::commit() {
   send("COMMIT");
   const auto ended = settle();
   writing_ = false;
+  const auto status = PQresultStatus(ended.get());
+  if (failed() && status == PGRES_PIPELINE_ABORTED) return false;
+  // A server that ends may still say that it has committed, and that it ends behind that.
+  if (failed() && status == PGRES_COMMAND_OK) (void)take_error();
   if (!failed()) {
     committed_ = batch_;
     return true;
   }
-  if (PQresultStatus(ended.get()) == PGRES_PIPELINE_ABORTED) return false;
-  if (connection_->alive()) return true;
   auto lost = take_error();
-  if (turn_ == Turn::kNone || !reconnect() || !was_committed()) fail(std::move(lost));
+  const auto done = turn_ == Turn::kNone ? false : was_committed();
+  if (!done) lost = {ErrorCode::kIo, "the server went in the midst of a commit: " + lost.detail};
+  if (!done || !*done) fail(std::move(lost));
   return true;
 }
 
+/// Of the last batch; nullopt if the server does not come back to tell: then nobody may try again, for it could be done
+/// twice.
+std::optional<bool> PostgresDatabase::was_committed() {
+  const auto until = steady_clock::now() + milliseconds(wait_ms_);
+  do {
+    if (!connection_->alive() && !reconnect()) return std::nullopt;
+    if (const auto found = look_for_batch()) return found;
+    // What still looks alive may have said already that it ends.
+    if (!reconnect()) return std::nullopt;
+  } while (steady_clock::now() < until);
+  return std::nullopt;
+}
+
 // Whoever was cut off in the midst of a commit holds the rows until the server is through with it.
-bool PostgresDatabase::was_committed() {
+std::optional<bool> PostgresDatabase::look_for_batch() {
   execute("BEGIN");
   bool found = false;
   {
@@ -285,7 +302,7 @@ bool PostgresDatabase::was_committed() {
   execute("ROLLBACK");
   if (!failed()) return found;
   (void)take_error();
-  return false;
+  return std::nullopt;
 }
 
 void PostgresDatabase::rollback() {

@@ -50,8 +50,9 @@ class PostgresDatabase final : public Database {
   void sent(int done);
   /// Waits for what is under way, in one trip; notes its first error. The result of the last one.
   PostgresResult settle();
-  /// Whether the last batch that this connection began is in the database.
-  bool was_committed();
+  std::optional<bool> was_committed();
+  /// Whether the last batch that this connection began is in the database; nullopt: it cannot be asked.
+  std::optional<bool> look_for_batch();
 
   const std::string conninfo_, schema_;
   const std::int64_t wait_ms_;

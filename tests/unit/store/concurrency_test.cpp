@@ -1,6 +1,7 @@
 #include <atomic>
 #include <map>
 #include <set>
+#include <thread>
 
 #include "common/async/loop_threads.h"
 #include "common/async/run_on.h"
@@ -75,6 +76,32 @@ async::Task<void> run_all(async::LoopThreads& threads, Store& a, Store& b, Mailb
   stop = true;
   co_await followers.join();
 }
+
+/// Ends all connections of the store to the server every few milliseconds, as a server does that is told to stop.
+class Interruptions {
+ public:
+  explicit Interruptions(const std::string& conninfo)
+      : connection_(PQconnectdb(conninfo.c_str())), thread_([this] { run(); }) {}
+  ~Interruptions() {
+    stop_ = true;
+    thread_.join();
+    PQfinish(connection_);
+  }
+
+ private:
+  void run() {
+    for (int n = 0; !stop_; ++n) {
+      PQclear(PQexec(connection_,
+                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                     "WHERE application_name='quartet' AND datname=current_database()"));
+      std::this_thread::sleep_for(std::chrono::microseconds(2000 + 777 * (n % 10)));
+    }
+  }
+
+  PGconn* const connection_;
+  std::atomic<bool> stop_ = false;
+  std::thread thread_;
+};
 
 }  // namespace
 
@@ -158,4 +185,33 @@ TEST_CASE("rows that a writer has in memory are read again once another process 
   const auto refused = deliver(*f.store, "Work");
   REQUIRE_FALSE(refused.has_value());
   CHECK(refused.error().code == ErrorCode::kOverQuota);
+}
+
+TEST_CASE("what is committed without an answer is not committed again", "[store]") {
+  const Fixture probe;
+  const auto conninfo = quartet::test::postgres_for(probe.directory.path());
+  if (conninfo.empty()) return;  // files have no connections
+  Fixture f([&](Options& options) {
+    options.postgres = conninfo;
+    options.shards = 1;
+  });
+  f.inbox();
+  std::set<std::string> promised;
+  {
+    const Interruptions interruptions(conninfo);
+    for (int n = 0; n < 300; ++n) {
+      const auto text = message(std::to_string(n));
+      std::vector<DeliveryTarget> targets(1);
+      targets[0].account = "ann@a.test";
+      const auto results = f.run(f.store->deliver(targets, std::make_shared<const std::string>(text), wall_now()));
+      if (results[0]) promised.insert(text);
+    }
+  }
+  CHECK(promised.size() > 100);
+  const auto inbox = f.inbox();
+  const auto view = f.must(f.store->snapshot(inbox));
+  std::set<std::string> there;
+  for (std::size_t n = 0; n < view->size(); ++n) there.insert(*f.must(f.store->read(inbox, (*view)[n].object)));
+  CHECK(there.size() == view->size());
+  for (const auto& text : promised) CHECK(there.contains(text));
 }
