@@ -1,4 +1,4 @@
-// Accounts as a whole: which there are, and the end of one.
+// The end of an account, and which there are. Behind crash_test: a log line starts a thread, and TSan allows no forks then.
 #include "common/store/store.h"
 #include "helpers.h"
 
