@@ -55,11 +55,13 @@ std::expected<std::unique_ptr<LoginGuard>, std::string> LoginGuard::open(const L
 
 LoginGuard::Admission LoginGuard::admission(const net::Address& client, const std::string& login, WallTime now) const {
   Admission out;
-  if (!client.is_unix() && table_->score(client_key_of(client), now) >= limits_.client)
+  // Whole failures: what has faded for a second is none less yet.
+  const auto failures = [&](const auto& key) { return std::round(table_->score(key, now)); };
+  if (!client.is_unix() && failures(client_key_of(client)) >= limits_.client)
     out.refused_for = "client";
-  else if (!client.is_unix() && table_->score(network_key_of(client), now) >= limits_.network)
+  else if (!client.is_unix() && failures(network_key_of(client)) >= limits_.network)
     out.refused_for = "network";
-  const auto over = table_->score(login_key_of(login), now) - limits_.login;
+  const auto over = failures(login_key_of(login)) - limits_.login;
   if (over < 0) return out;
   const auto delay = static_cast<double>(kFirstDelay.count()) * std::exp2(std::min(over, 30.0));
   out.delay = std::min(std::chrono::milliseconds(static_cast<std::int64_t>(delay)), limits_.longest_delay);

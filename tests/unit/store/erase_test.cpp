@@ -1,4 +1,5 @@
-// The end of an account, and which there are. Behind crash_test: a log line starts a thread, and TSan allows no forks then.
+// The end of an account, and which there are. Behind crash_test: what is logged starts a thread, and TSan allows no
+// forks then.
 #include "common/store/store.h"
 #include "helpers.h"
 
