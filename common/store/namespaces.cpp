@@ -33,6 +33,12 @@ Place other_place(const Namespaces& namespaces, std::string account, std::string
 
 Result<MailboxInfo> nothing() { return std::unexpected(StoreError{ErrorCode::kNoMailbox, ""}); }
 
+/// By the name that the client has for it; what the mailbox of another is for is the owner's.
+void show_in(const Place& place, MailboxInfo& info) {
+  info.name = place.prefix + info.name;
+  if (place.kind != Place::Kind::kOwn) info.special_use.clear();
+}
+
 }  // namespace
 
 std::optional<Place> resolve(const Namespaces* namespaces, std::string_view login, const std::string& name) {
@@ -65,8 +71,7 @@ async::Task<Result<Located>> locate(Store& store, NamespacesPtr namespaces, std:
     if (place->all_rights || is_transient(found.error().code)) co_return std::unexpected(found.error());
     co_return std::unexpected(nothing().error());
   }
-  found->name = place->prefix + found->name;
-  if (place->kind != Place::Kind::kOwn) found->special_use.clear();
+  show_in(*place, *found);
   co_return Located{*std::move(place), *std::move(found), rights};
 }
 
@@ -79,8 +84,7 @@ async::Task<Result<std::vector<Located>>> list_shared(Store& store, NamespacesPt
     if (!all) co_return std::unexpected(all.error());
     for (auto& info : *all) {
       auto place = shared_place(*namespaces, login, info.name);
-      info.name = place.prefix + info.name;
-      info.special_use.clear();
+      show_in(place, info);
       if (info.exists) out.push_back({std::move(place), std::move(info), Rights::all()});
     }
   }
@@ -94,8 +98,7 @@ async::Task<Result<std::vector<Located>>> list_shared(Store& store, NamespacesPt
     if (!shared && namespaces->login_of(mailbox.account) != mailbox.account) continue;
     auto place = shared ? shared_place(*namespaces, login, mailbox.info.name)
                         : other_place(*namespaces, mailbox.account, login, mailbox.info.name);
-    mailbox.info.name = place.prefix + mailbox.info.name;
-    mailbox.info.special_use.clear();
+    show_in(place, mailbox.info);
     out.push_back({std::move(place), std::move(mailbox.info), rights});
   }
   std::ranges::sort(out, {}, [](const Located& each) { return each.info.name; });

@@ -176,9 +176,7 @@ TEST_CASE("SORT and THREAD say the same with what is in memory", "[imapd]") {
       const auto by_references = co_await client.say("THREAD REFERENCES UTF-8 ALL");
       CHECK(has(by_references, "* THREAD (1 2)(3 4)"));
     }
-    auto other = here.second();
-    co_await other.line();
-    co_await other.say("LOGIN ann@a.test secret");
+    auto other = co_await here.second_logged_in();
     co_await here.deliver(letter("0"));
     co_await client.say("STORE 1 +FLAGS (\\Deleted)");
     co_await client.say("EXPUNGE");

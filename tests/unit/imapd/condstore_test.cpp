@@ -75,9 +75,7 @@ TEST_CASE("a STORE that others were quicker than", "[imapd]") {
     co_await deliver_four(here);
     const auto selected = co_await client.say("SELECT INBOX");
     const auto known = number_after(selected, "[HIGHESTMODSEQ ");
-    auto other = here.second();
-    co_await other.line();
-    co_await other.say("LOGIN ann@a.test secret");
+    auto other = co_await here.second_logged_in();
     co_await other.say("SELECT INBOX");
     co_await other.say("STORE 2 +FLAGS (\\Flagged)");
     const auto refused = co_await client.say("STORE 1:2 (UNCHANGEDSINCE " + known + ") +FLAGS.SILENT (\\Seen)");
@@ -149,9 +147,7 @@ TEST_CASE("while expunges wait, the client is told up to where it knows all", "[
     co_await deliver_four(here);
     co_await client.say("ENABLE QRESYNC");
     const auto known = number_after(co_await client.say("SELECT INBOX"), "[HIGHESTMODSEQ ");
-    auto other = here.second();
-    co_await other.line();
-    co_await other.say("LOGIN ann@a.test secret");
+    auto other = co_await here.second_logged_in();
     co_await other.say("SELECT INBOX");
     co_await other.say("STORE 2 +FLAGS (\\Deleted)");
     co_await other.say("EXPUNGE");
@@ -187,9 +183,7 @@ TEST_CASE("mod-sequences that are asked for while expunges wait", "[imapd]") {
   server.run_in([](Client& client, Server& here) -> async::Task<void> {
     co_await deliver_four(here);
     const auto known = number_after(co_await client.say("SELECT INBOX"), "[HIGHESTMODSEQ ");
-    auto other = here.second();
-    co_await other.line();
-    co_await other.say("LOGIN ann@a.test secret");
+    auto other = co_await here.second_logged_in();
     co_await other.say("SELECT INBOX");
     co_await other.say("STORE 2 +FLAGS (\\Deleted)");
     co_await other.say("EXPUNGE");
@@ -206,9 +200,7 @@ TEST_CASE("a search for numbers is not told of expunges, by UID either", "[imapd
     co_await deliver_four(here);
     co_await client.say("ENABLE QRESYNC");
     co_await client.say("SELECT INBOX");
-    auto other = here.second();
-    co_await other.line();
-    co_await other.say("LOGIN ann@a.test secret");
+    auto other = co_await here.second_logged_in();
     co_await other.say("SELECT INBOX");
     co_await other.say("STORE 1 +FLAGS (\\Deleted)");
     co_await other.say("EXPUNGE");

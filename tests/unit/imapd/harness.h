@@ -157,6 +157,13 @@ class Server {
     group_->spawn(protocol(std::move(far), options, services));
     return Client(std::move(near));
   }
+  /// The same, logged in as the first usually is.
+  async::Task<Client> second_logged_in() {
+    auto client = second();
+    co_await client.line();
+    co_await client.say("LOGIN ann@a.test secret");
+    co_return client;
+  }
 
   SessionOptions options;
   decltype(&serve) protocol = serve;  // what the sessions speak

@@ -47,9 +47,7 @@ TEST_CASE("two sessions see each other's flags and expunges, never inside FETCH"
     co_await here.deliver(letter("one"));
     co_await here.deliver(letter("two"));
     co_await client.say("SELECT INBOX");
-    auto other = here.second();
-    co_await other.line();
-    co_await other.say("LOGIN ann@a.test secret");
+    auto other = co_await here.second_logged_in();
     co_await other.say("SELECT INBOX");
     co_await other.say("STORE 2 +FLAGS (\\Flagged)");
     const auto flags = co_await client.say("NOOP");

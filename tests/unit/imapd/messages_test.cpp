@@ -165,9 +165,7 @@ TEST_CASE("STOREs that come together mean the messages their client knows of", "
     for (const auto* subject : {"one", "two", "three"})
       co_await here.deliver("Subject: " + std::string(subject) + "\r\n\r\nText\r\n");
     co_await client.say("SELECT INBOX");
-    auto other = here.second();
-    co_await other.line();
-    co_await other.say("LOGIN ann@a.test secret");
+    auto other = co_await here.second_logged_in();
     co_await other.say("SELECT INBOX");
     co_await other.say("STORE 1 +FLAGS (\\Deleted)");
     co_await other.say("EXPUNGE");
@@ -230,9 +228,7 @@ TEST_CASE("who names messages that others have expunged is told so: RFC 9051 sec
   server.run_in([](Client& client, Server& here) -> async::Task<void> {
     for (const auto* subject : {"one", "two", "three"}) co_await here.deliver(letter(subject));
     co_await client.say("SELECT INBOX");
-    auto other = here.second();
-    co_await other.line();
-    co_await other.say("LOGIN ann@a.test secret");
+    auto other = co_await here.second_logged_in();
     co_await other.say("SELECT INBOX");
     co_await other.say("STORE 1:2 +FLAGS (\\Deleted)");
     co_await other.say("EXPUNGE");
