@@ -97,6 +97,7 @@ int test(const Invocation& invocation) {
   for (const auto& action : outcome.actions) invocation.out << to_string(action) << '\n';
   if (outcome.actions.empty()) invocation.out << "discard\n";
   if (!outcome.no_vacation.empty()) invocation.err << "no vacation reply: " << outcome.no_vacation << '\n';
+  if (!outcome.no_redirect.empty()) invocation.err << "no redirect: " << outcome.no_redirect << '\n';
   if (!outcome.error) return kOk;
   const auto& where = outcome.error_script.empty() ? operands[0] : outcome.error_script;
   invocation.err << where << ':' << to_string(*outcome.error) << '\n';

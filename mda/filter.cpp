@@ -205,6 +205,11 @@ async::Task<sieve::Outcome> outcome_of(const Services& services, const Incoming&
                                    {"trace", incoming.trace},
                                    {"address", filtering.account},
                                    {"reason", outcome.no_vacation}});
+  if (!outcome.no_redirect.empty())
+    log::debug("mda.no_redirect", {{"message", incoming.id},
+                                   {"trace", incoming.trace},
+                                   {"address", filtering.account},
+                                   {"reason", outcome.no_redirect}});
   co_return outcome;
 }
 

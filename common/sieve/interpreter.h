@@ -91,6 +91,8 @@ class Interpreter {
   void add(Action action);
   void keep(Flags flags);
   Flags* flags_of_mailbox(std::string_view name);
+  std::vector<std::string> own_addresses() const;
+  bool is_own(std::string_view address) const;
   Edited edited();
   Flags flags_for(const std::optional<Texts>& given);
   std::string why_no_reply(const std::vector<std::string>& mine) const;

@@ -126,6 +126,8 @@ struct Outcome {
   std::string error_script;  // the included script that `error` is in; "" for the first
   /// Why no reply was due though a script came to `vacation`; for the log.
   std::string no_vacation;
+  /// Why a message was not redirected to an address, which comes first; for the log.
+  std::string no_redirect;
 };
 
 Outcome run(const Program& program, const Input& input, World& world, const RunLimits& limits = {});

@@ -126,10 +126,38 @@ void Interpreter::act(const FileIntoSpec& spec) {
   add(std::move(out));
 }
 
+std::vector<std::string> Interpreter::own_addresses() const {
+  auto out = input_.addresses;
+  out.push_back(input_.user);
+  out.push_back(input_.to);
+  return out;
+}
+
+/// With a detail or without one.
+bool Interpreter::is_own(std::string_view address) const {
+  const auto at = address.rfind('@');
+  const auto detail = input_.separator.empty() ? at : std::min(at, address.find(input_.separator));
+  const auto bare = std::string(address.substr(0, detail)).append(address.substr(at));
+  return std::ranges::any_of(
+      own_addresses(), [&](const auto& own) { return is_same_address(own, address) || is_same_address(own, bare); });
+}
+
+/// RFC 5228 section 4.2: no loops. What would come back is kept at once. Where two users redirect to each other, the
+/// one who had the message first has put the mark of his mailbox on it.
 void Interpreter::act(const RedirectSpec& spec) {
   if (has_action<Reject>(out_.actions)) return fail("redirect after reject");
   auto address = single_address(value(spec.address));
   if (address.empty()) return fail(fmt::format("redirect to \"{}\", which is no address", value(spec.address)));
+  if (is_own(address)) {
+    out_.no_redirect = address + ": the user has the message";
+    if (!spec.copy) keep(flags_);
+    return;
+  }
+  const auto marks = letter_.fields("Delivered-To");
+  if (std::ranges::any_of(marks, [&](const auto& mark) { return is_same_address(ascii::trim(mark), address); })) {
+    out_.no_redirect = address + ": the message comes from there";
+    return;
+  }
   if (!spec.copy) implicit_keep_ = false;
   if (find_action<Redirect>(out_.actions, [&](const auto& one) { return is_same_address(one.address, address); }))
     return;

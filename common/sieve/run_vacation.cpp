@@ -71,9 +71,7 @@ void Interpreter::act(const VacationSpec& spec) {
   for (const auto& action : out_.actions) {
     if (std::holds_alternative<Reject>(action)) return fail("vacation after reject");
   }
-  auto mine = input_.addresses;
-  mine.push_back(input_.user);
-  mine.push_back(input_.to);
+  auto mine = own_addresses();
   for (const auto& address : values(spec.addresses)) {
     if (auto one = single_address(address); !one.empty()) mine.push_back(std::move(one));
   }

@@ -36,7 +36,8 @@ def filtering(text):
 class SieveTestCase(SitesTestCase):
     options = {"shared_spool": False, "overrides": {"b": {
         "mda": filtering,
-        "directory": 'alias { address: "both@b.example" target: "reader@b.example" target: "second@b.example" }\n'}}}
+        "directory": 'alias { address: "both@b.example" target: "reader@b.example" target: "second@b.example" }\n'
+                     'alias { address: "round@b.example" target: "reader@b.example" }\n'}}}
 
     def setUp(self):
         self.b = self.pair.b

@@ -105,13 +105,24 @@ class Sending(SieveTestCase):
         self.assert_intact(sent, raw)
 
     def test_a_loop_of_redirects_ends(self):
-        install(self.b, self.user, f'redirect "{self.user.address}";')
+        install(self.b, self.user, 'redirect "round@b.example";')
         sent = self.letter("round and round")
         self.assertEqual(self.deliver(sent), {})
         # It comes back with our mark and is refused, and its sender learns it.
-        self.b.processes["mda"].wait_for_event("mda.failed", status="5.4.6", to=self.user.address)
+        self.b.processes["mda"].wait_for_event("mda.failed", status="5.4.6", to="round@b.example")
         wait_until(lambda: any(b"multipart/report" in raw and b"round and round" in raw
                                for raw in self.fetch_all(self.pair.a, self.far)), 60, "a bounce")
+
+    def test_users_who_redirect_to_each_other_have_a_copy_each(self):
+        for one, other in ((self.user, self.second), (self.second, self.user)):
+            install(self.b, one, f'require "copy"; redirect :copy "{other.address}";')
+        sent = self.letter("for either of us")
+        self.assertEqual(self.deliver(sent), {})
+        self.wait_for_message(self.b, self.second, sent["Message-ID"])
+        self.assertEqual(self.copies(sent["Message-ID"]), 1)
+        # The other's script has run, and did no more than keep it.
+        self.assertNotIn(self.second.address, [event["address"] for event in self.b.processes["mda"].events()
+                                               if event["event"] == "mda.filtered"])
 
     def test_refused_in_the_transaction(self):
         install(self.b, self.user, 'require "ereject"; ereject text:\nNot today.\nNor tomorrow.\n.\n;')

@@ -159,6 +159,24 @@ TEST_CASE("copy leaves the implicit keep", "[sieve][rfc3894]") {
         Lines{"fileinto \"Lists\"", "redirect \"a@b.example\"", "keep"});
 }
 
+TEST_CASE("what a redirect would bring back is kept at once", "[sieve]") {
+  for (const auto* own : {"ann@b.example", "ann@C.example", "ann+sieve@b.example", "ann+x@c.example"})
+    CHECK(actions_of({"redirect \"" + std::string(own) + "\";"}) == Lines{"keep"});
+  CHECK(actions_of({"require \"copy\"; redirect :copy \"ann@b.example\"; discard;"}).empty());
+  CHECK(actions_of({"require \"imap4flags\"; setflag \"\\\\Seen\"; redirect \"ann@b.example\";"}) ==
+        Lines{"keep :flags \"\\\\Seen\""});
+  CHECK(actions_of({"redirect \"ann@d.example\";"}) == Lines{"redirect \"ann@d.example\""});
+}
+
+TEST_CASE("a message is not sent back to who had it first", "[sieve]") {
+  const auto marked = "Delivered-To: zoe@c.example\r\nDelivered-To:  bob@b.example \r\n" + std::string(kLetter);
+  CHECK(actions_of({"redirect \"bob@B.example\";", marked}) == Lines{"keep"});
+  CHECK(actions_of({"redirect \"zoe@c.example\"; redirect \"yan@c.example\";", marked}) ==
+        Lines{"redirect \"yan@c.example\""});
+  CHECK(outcome_of({"redirect \"bob@b.example\";", marked}).no_redirect ==
+        "bob@b.example: the message comes from there");
+}
+
 TEST_CASE("reject excludes delivery", "[sieve][rfc5429]") {
   CHECK(actions_of({"require \"ereject\"; ereject \"no\";"}) == Lines{"ereject \"no\""});
   CHECK(actions_of({"require \"reject\"; discard; reject \"no\";"}) == Lines{"reject \"no\""});
