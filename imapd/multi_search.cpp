@@ -83,11 +83,12 @@ std::string place_of(const Context& context, const Source& source, const store::
 }
 
 async::Task<std::optional<Reply>> search_one(Context& context, const ResultOptions& options, const SearchTerms& terms,
-                                             const std::string& tag, const Source& source) {
+                                             const std::string& tag, const Source& source, bool alone) {
   const auto mailbox = co_await look_at(context, source.ref);
   if (!mailbox) co_return mailbox.error();
   if (!*mailbox) co_return std::nullopt;
-  const auto found = co_await find_matching(context, **mailbox, terms.key, {.scores = terms.scores});
+  const auto found =
+      co_await find_matching(context, **mailbox, terms.key, {.scores = terms.scores, .tells_progress = alone});
   if (!found) co_return found.error();
   auto place = place_of(context, source, *(*mailbox)->view);
   tell_results(context, options,
@@ -128,8 +129,11 @@ Answer multi_search(Context& context, const MultiSearch& command, const std::str
   if (!sources) co_return sources.error();
   const auto terms = co_await search_terms(context, {command.search.key, command.search.charset, options.relevancy});
   if (!terms) co_return terms.error();
-  for (const auto& source : *sources) {
-    const auto failed = co_await search_one(context, options, *terms, tag, source);
+  const bool alone = sources->size() == 1;
+  for (std::size_t n = 0; n < sources->size(); ++n) {
+    // Among many, mailboxes are what is counted.
+    if (!alone) context.progress = {n, sources->size()};
+    const auto failed = co_await search_one(context, options, *terms, tag, (*sources)[n], alone);
     if (failed) co_return *failed;
   }
   co_return Reply::ok("Searched");

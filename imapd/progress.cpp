@@ -29,7 +29,7 @@ async::Task<void> tell_progress(Context& context, const std::string& tag, async:
 }  // namespace
 
 bool takes_long(const Command& command) {
-  static constexpr std::string_view kNames[] = {"SEARCH", "SORT", "THREAD", "COPY", "MOVE", "EXPUNGE"};
+  static constexpr std::string_view kNames[] = {"SEARCH", "ESEARCH", "SORT", "THREAD", "COPY", "MOVE", "EXPUNGE"};
   return std::ranges::find(kNames, command.name) != std::end(kNames);
 }
 

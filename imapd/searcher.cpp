@@ -18,14 +18,14 @@ constexpr std::uint64_t kTextBatchBytes = 8 * 1024 * 1024;
 class Searcher {
  public:
   Searcher(Context& context, const Matcher& matcher, store::SnapshotPtr view, LookFor what)
-      : context_(context), matcher_(matcher), view_(std::move(view)), scores_(what.scores), among_(what.among) {}
+      : context_(context), matcher_(matcher), view_(std::move(view)), what_(what) {}
 
   /// What matches, or why the store could not be asked.
   async::Task<std::expected<Found, Reply>> run() {
-    const auto count = among_ == nullptr ? view_->size() : among_->size();
+    const auto count = what_.among == nullptr ? view_->size() : what_.among->size();
     for (std::size_t n = 0; n < count; ++n) {
       Candidate candidate;
-      candidate.position = among_ == nullptr ? n : (*among_)[n];
+      candidate.position = what_.among == nullptr ? n : (*what_.among)[n];
       candidate.entry = &(*view_)[candidate.position];
       candidate.filter = filter_.get();
       decide(candidate, undecided_);
@@ -42,7 +42,7 @@ class Searcher {
     Found found;
     for (const auto& [position, score] : found_) {
       found.positions.push_back(position);
-      if (scores_) found.scores.push_back(score);
+      if (what_.scores) found.scores.push_back(score);
     }
     co_return found;
   }
@@ -72,7 +72,7 @@ class Searcher {
   }
 
   std::optional<int> score_of(const Candidate& candidate) const {
-    return scores_ ? matcher_.relevancy(candidate) : std::optional(0);
+    return what_.scores ? matcher_.relevancy(candidate) : std::optional(0);
   }
 
   /// Once, and only if there is much to look through: what it rules out is decided then.
@@ -90,7 +90,7 @@ class Searcher {
   async::Task<void> ask_store() {
     auto candidates = std::exchange(undecided_, {});
     if (candidates.empty()) co_return;
-    context_.progress = {candidates.front().position, view_->size()};
+    if (what_.tells_progress) context_.progress = {candidates.front().position, view_->size()};
     seen_ = {};
     std::vector<store::MessageDetails> details;
     if (matcher_.uses_details()) {
@@ -186,7 +186,7 @@ class Searcher {
         bytes += unread[next].entry->size;
         batch.push_back(unread[next]);
       }
-      context_.progress.done = batch.front().position;
+      if (what_.tells_progress) context_.progress.done = batch.front().position;
       std::vector<std::optional<int>> scores(batch.size());
       const auto look = [this, &batch, &scores](std::size_t place, std::string_view message) {
         scores[place] = look_through(batch[place], message);
@@ -216,8 +216,7 @@ class Searcher {
   Context& context_;
   const Matcher& matcher_;
   const store::SnapshotPtr view_;
-  const bool scores_;
-  const std::vector<std::size_t>* const among_;
+  const LookFor what_;
   bool asked_index_ = false;
   std::unique_ptr<const TextFilter> filter_;  // null: nothing is known
   std::vector<Candidate> undecided_;

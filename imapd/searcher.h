@@ -21,6 +21,7 @@ std::vector<std::uint32_t> uids_at(const store::Snapshot& view, const std::vecto
 struct LookFor {
   bool scores = false;                              // how relevant each is, which may take reading more of it
   const std::vector<std::size_t>* among = nullptr;  // positions to look at; null: all
+  bool tells_progress = true;                       // false: it is a small part of the command
 };
 /// The messages that a key matches, or the reply that says why they cannot be found. Everything given outlives the
 /// task.

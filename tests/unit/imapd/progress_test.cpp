@@ -37,6 +37,11 @@ TEST_CASE("a client hears how far its command is", "[imapd]") {
     co_await client.send("a] SEARCH BODY y\r\n");
     done = co_await client.until("a]");
     CHECK(tells(done, "* OK [INPROGRESS (NIL 1 3)] "));
+    done = co_await client.say("ESEARCH IN (mailboxes Drafts) BODY y");
+    CHECK(tells(done, "* OK [INPROGRESS (\"x\" 1 3)] "));
+    done = co_await client.say("ESEARCH IN (mailboxes (Drafts INBOX)) BODY y");
+    CHECK(tells(done, "* OK [INPROGRESS (\"x\" 1 2)] "));
+    CHECK_FALSE(tells(done, "* OK [INPROGRESS (\"x\" 1 3)] "));
     done = co_await client.say("FETCH 1:* BODY[]");
     CHECK_FALSE(tells(done, "* OK [INPROGRESS "));
   });
