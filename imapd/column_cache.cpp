@@ -5,10 +5,10 @@
 #include <utility>
 
 #include "common/base/encoding.h"
+#include "common/mime/casemap.h"
 #include "common/mime/kept_fields.h"
 #include "imapd/search_evidence.h"
 #include "imapd/sort_rows.h"
-#include "imapd/text_match.h"
 #include "imapd/thread_data.h"
 
 namespace quartet::imapd {
@@ -73,10 +73,10 @@ bool Column::append(std::string& out, const store::CachedItem& item) const {
 void Column::append(std::string& out, const mime::StoredHeaders& headers) const {
   switch (kind) {
     case Kind::kSearched:
-      out += casemap(headers.*stored_field_at(which));
+      out += mime::casemap(headers.*stored_field_at(which));
       break;
     case Kind::kSorted:
-      out += casemap(sort_text(static_cast<SortCriterion::Kind>(which), headers));
+      out += mime::casemap(sort_text(static_cast<SortCriterion::Kind>(which), headers));
       break;
     case Kind::kSent:
       if (headers.sent) put_le(out, headers.sent->seconds);

@@ -28,7 +28,7 @@ struct Column {
     kBodyStructure,
     kPreview,
     kFields,    // what BODY[HEADER.FIELDS (...)] has; `which`: mime::KeptFields
-    kSearched,  // as casemap() gives it; `which`: the number of the field, see stored_field_number()
+    kSearched,  // as mime::casemap() gives it; `which`: the number of the field, see stored_field_number()
     kSorted,    // what SORT compares; `which`: a SortCriterion::Kind
     kSent,      // what sent_time() reads
     kThread,    // what read_thread() reads

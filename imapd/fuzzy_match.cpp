@@ -14,7 +14,7 @@ constexpr int kInsideWord = 90;
 constexpr int kResembling = 89;  // all words are there, each as it should be
 
 bool is_letter(UChar32 c) { return u_isalnum(c) != 0; }
-/// A mark that casemap() has taken apart from its letter: people leave them out.
+/// A mark that mime::casemap() has taken apart from its letter: people leave them out.
 bool is_mark(UChar32 c) { return (U_GET_GC_MASK(c) & U_GC_MN_MASK) != 0; }
 
 /// The next word of the text, without marks; false at its end.

@@ -15,12 +15,12 @@ class FuzzyNeedle {
   static constexpr std::size_t kMostLetters = 64;  // of one word; what follows is not compared
 
   FuzzyNeedle() = default;
-  /// `mapped` as casemap() gives it.
+  /// `mapped` as mime::casemap() gives it.
   explicit FuzzyNeedle(std::string_view mapped);
 
-  /// How relevant a text, as casemap() gives it, is: 1 to 100, or 0 if it does not match. 100: the needle is in it as
-  /// it stands, in whole words; an empty needle is in every text. Below: at least half of its words resemble words of
-  /// the text.
+  /// How relevant a text, as mime::casemap() gives it, is: 1 to 100, or 0 if it does not match. 100: the needle is in
+  /// it as it stands, in whole words; an empty needle is in every text. Below: at least half of its words resemble
+  /// words of the text.
   int score(std::string_view mapped) const;
 
  private:

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/ascii.h"
+#include "common/mime/casemap.h"
 #include "imapd/flags.h"
 #include "imapd/search_evidence.h"
 
@@ -61,7 +62,7 @@ Matcher::Node Matcher::compile(const Searched& mailbox, const SearchKey& key, bo
   node.key = &key;
   node.fuzzy = fuzzy;
   node.needle = Needle(key.text);
-  if (fuzzy) node.fuzzy_needle = FuzzyNeedle(casemap(key.text));
+  if (fuzzy) node.fuzzy_needle = FuzzyNeedle(mime::casemap(key.text));
   node.bits = key.kind == Kind::kKeyword ? keyword_bits({key.text}, mailbox.view->keywords()) : flag_of(key.kind);
   if (key.kind == Kind::kSequence || key.kind == Kind::kUid)
     node.positions = match_messages(*mailbox.view, mailbox.saved, key.set, key.kind == Kind::kUid);

@@ -2,6 +2,7 @@
 // off they are. All other keys match as they do without FUZZY.
 #include <algorithm>
 
+#include "common/mime/casemap.h"
 #include "imapd/search_evidence.h"
 #include "imapd/search_match.h"
 
@@ -33,7 +34,7 @@ std::optional<int> rate_field(const SearchKey& key, const FuzzyNeedle& needle, c
   const auto* const headers = headers_of(candidate);
   // An empty needle asks whether there is such a field, and it may be there and empty.
   if (stored != nullptr && headers != nullptr && (!key.text.empty() || !(headers->*stored).empty()))
-    return needle.score(casemap(headers->*stored));
+    return needle.score(mime::casemap(headers->*stored));
   if (candidate.text == nullptr) return std::nullopt;
   return candidate.text->field_score(name, needle);
 }

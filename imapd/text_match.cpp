@@ -1,14 +1,9 @@
 #include "imapd/text_match.h"
 
-#include <unicode/uchar.h>
-#include <unicode/unorm2.h>
-#include <unicode/ustring.h>
-#include <unicode/utf16.h>
-#include <unicode/uversion.h>
-
 #include <algorithm>
 
 #include "common/base/ascii.h"
+#include "common/mime/casemap.h"
 #include "common/mime/charset.h"
 #include "common/mime/encoded_word.h"
 #include "common/mime/transfer.h"
@@ -16,57 +11,6 @@
 
 namespace quartet::imapd {
 namespace {
-
-std::u16string to_utf16(std::string_view utf8) {
-  std::u16string out(utf8.size(), u'\0');
-  std::int32_t length = 0;
-  UErrorCode error = U_ZERO_ERROR;
-  u_strFromUTF8WithSub(out.data(), static_cast<std::int32_t>(out.size()), &length, utf8.data(),
-                       static_cast<std::int32_t>(utf8.size()), 0xFFFD, nullptr, &error);
-  out.resize(U_SUCCESS(error) ? static_cast<std::size_t>(length) : 0);
-  return out;
-}
-
-std::string to_utf8(const std::u16string& text) {
-  std::string out(text.size() * 3, '\0');
-  std::int32_t length = 0;
-  UErrorCode error = U_ZERO_ERROR;
-  u_strToUTF8(out.data(), static_cast<std::int32_t>(out.size()), &length, text.data(),
-              static_cast<std::int32_t>(text.size()), &error);
-  out.resize(U_SUCCESS(error) ? static_cast<std::size_t>(length) : 0);
-  return out;
-}
-
-std::u16string normalise(const std::u16string& text, const UNormalizer2* form) {
-  UErrorCode error = U_ZERO_ERROR;
-  std::u16string out(text.size() + text.size() / 4 + 16, u'\0');
-  for (;;) {
-    error = U_ZERO_ERROR;
-    const auto length = unorm2_normalize(form, text.data(), static_cast<std::int32_t>(text.size()), out.data(),
-                                         static_cast<std::int32_t>(out.size()), &error);
-    out.resize(static_cast<std::size_t>(std::max(length, 0)));
-    if (error == U_BUFFER_OVERFLOW_ERROR) continue;
-    return U_SUCCESS(error) ? out : text;
-  }
-}
-
-/// Long texts in pieces: ICU counts in 32 bits, and a piece needs several times its size while it is mapped.
-constexpr std::size_t kPiece = 256 * 1024;
-
-std::string_view take_piece(std::string_view& text) {
-  auto size = std::min(kPiece, text.size());
-  if (size < text.size()) {
-    // Before an ASCII character, on which no mark of the piece before it can act: the pieces give what the whole would.
-    const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
-    while (size > kPiece / 2 && !is_ascii(text[size])) --size;
-    // There is none, which no text of people is like: at least not inside a character.
-    if (size == kPiece / 2)
-      while (size > kPiece / 2 - 4 && (static_cast<unsigned char>(text[size]) & 0xC0U) == 0x80U) --size;
-  }
-  const auto piece = text.substr(0, size);
-  text.remove_prefix(size);
-  return piece;
-}
 
 void append_fields(const mime::Header& header, std::string& text) {
   for (const auto& field : header.fields())
@@ -95,35 +39,12 @@ void append_mime_fields(const mime::Part& part, std::string_view message, std::s
 
 }  // namespace
 
-std::string casemap(std::string_view utf8) {
-  if (mime::is_ascii(utf8)) return ascii::upper(utf8);
-  UErrorCode error = U_ZERO_ERROR;
-  const auto* const form = unorm2_getNFKDInstance(&error);
-  std::string out;
-  while (!utf8.empty()) {
-    std::u16string title;
-    const auto text = to_utf16(take_piece(utf8));
-    const auto size = static_cast<std::int32_t>(text.size());
-    for (std::int32_t n = 0; n < size;) {
-      UChar32 character = 0;
-      U16_NEXT(text.data(), n, size, character);
-      character = u_totitle(character);
-      if (U_IS_SUPPLEMENTARY(character)) title += U16_LEAD(character);
-      title += static_cast<char16_t>(U_IS_SUPPLEMENTARY(character) ? U16_TRAIL(character) : character);
-    }
-    out += to_utf8(normalise(title, form));
-  }
-  return out;
-}
-
 std::uint32_t text_version() {
   constexpr std::uint32_t kForm = 2;
-  UVersionInfo icu;
-  u_getVersion(icu);
-  return kForm << 16 | std::uint32_t{icu[0]} << 8 | icu[1];
+  return kForm << 16 | mime::casemap_version();
 }
 
-Needle::Needle(std::string_view utf8) : mapped_(casemap(utf8)) {
+Needle::Needle(std::string_view utf8) : mapped_(mime::casemap(utf8)) {
   if (mapped_.empty() || !mime::is_ascii(mapped_)) return;
   ascii_.emplace(mapped_);
   // A colon stands between the name of a field and its value, where there may be more space than is shown.
@@ -141,7 +62,7 @@ Needle::Needle(std::string_view utf8) : mapped_(casemap(utf8)) {
 bool Needle::in(std::string_view text) const {
   if (mapped_.empty()) return true;
   if (ascii_ && mime::is_ascii(text)) return in_ascii(text);
-  return in_mapped(casemap(text));
+  return in_mapped(mime::casemap(text));
 }
 
 bool Needle::may_be_in_plain(std::string_view message) const {
@@ -163,7 +84,7 @@ void MessageText::open_header_text() {
   append_fields(header(), text);
   append_file_names(*structure_, 0, text);
   append_mime_fields(*structure_, message_, text);
-  header_text_ = casemap(text);
+  header_text_ = mime::casemap(text);
 }
 
 /// False: the needle is in no text of the message. What it costs to decode is saved where nothing is to be found.
@@ -190,7 +111,7 @@ int MessageText::header_score(const FuzzyNeedle& needle) {
 int MessageText::field_score(std::string_view name, const FuzzyNeedle& needle) {
   int best = 0;
   for (const auto& field : header().fields())
-    if (field.is(name)) best = std::max(best, needle.score(casemap(mime::decode_words(field.value))));
+    if (field.is(name)) best = std::max(best, needle.score(mime::casemap(mime::decode_words(field.value))));
   return best;
 }
 
@@ -239,7 +160,7 @@ const std::string& MessageText::mapped(BodyText& text) const {
   } else {
     decoded = mime::to_utf8(mime::decode(part.encoding, octets(part)), part.charset());
   }
-  return text.mapped.emplace(casemap(decoded));
+  return text.mapped.emplace(mime::casemap(decoded));
 }
 
 bool MessageText::body_text_has(const Needle& needle) {

@@ -14,13 +14,8 @@
 
 namespace quartet::imapd {
 
-/// UTF-8 in the form in which texts are compared, put in order and looked through, octet by octet: i;unicode-casemap
-/// (RFC 5051), which puts letters in capitals and takes their marks apart, so "_" comes behind letters and "caf\u00e9"
-/// contains "cafe". Of two texts with an ASCII character between them it is the two forms with that character between.
-std::string casemap(std::string_view utf8);
-
 /// Names the form that texts are in when they are looked through: that of ICU, and ours. An index of another form is of
-/// no use. To be raised by who changes what casemap() or MessageText make of a message.
+/// no use. To be raised by who changes what mime::casemap() or MessageText make of a message.
 std::uint32_t text_version();
 
 /// A text to be looked for.
@@ -32,7 +27,7 @@ class Needle {
   const std::string& mapped() const { return mapped_; }
   /// `text` as it is in UTF-8.
   bool in(std::string_view text) const;
-  /// `text` as casemap() gives it.
+  /// `text` as mime::casemap() gives it.
   bool in_mapped(std::string_view text) const { return text.find(mapped_) != std::string_view::npos; }
   /// `text` of nothing but ASCII, as it is.
   bool in_ascii(std::string_view text) const { return ascii_ && ascii_->in(text); }

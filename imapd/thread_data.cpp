@@ -1,13 +1,13 @@
 #include "imapd/thread_data.h"
 
+#include "common/mime/casemap.h"
 #include "common/mime/varint.h"
-#include "imapd/text_match.h"
 
 namespace quartet::imapd {
 
 void append_thread(std::string& out, const mime::StoredHeaders& headers) {
   out += headers.is_reply_or_forward ? '\1' : '\0';
-  mime::put_text(out, casemap(headers.base_subject));
+  mime::put_text(out, mime::casemap(headers.base_subject));
   const auto own = message_ids(headers.message_id);
   mime::put_text(out, own.empty() ? std::string() : own.front());
   auto references = message_ids(headers.references);

@@ -155,6 +155,9 @@ Match Compiler::match(Arguments& arguments) {
       // RFC 4790 section 9.1: it has no substrings.
       if (plain != nullptr && plain->tag != "is")
         fault(comparator->at, fmt::format("\"i;ascii-numeric\" cannot be used with \":{}\"", plain->tag));
+    } else if (comparator->text == "i;unicode-casemap") {
+      need(Extension::kUnicodeCasemap, comparator->at, "\"i;unicode-casemap\"");
+      out.comparator = Comparator::kUnicodeCasemap;
     } else if (comparator->text != "i;ascii-casemap") {
       fault(comparator->at, fmt::format("there is no comparator \"{}\" here", comparator->text));
     }

@@ -8,6 +8,7 @@ namespace {
 /// In the order of the enumeration.
 constexpr std::array<std::string_view, static_cast<std::size_t>(Extension::kCount)> kNames = {
     "comparator-i;ascii-numeric",
+    "comparator-i;unicode-casemap",
     "body",
     "copy",
     "date",

@@ -11,6 +11,7 @@ namespace quartet::sieve {
 
 enum class Extension : std::uint8_t {
   kAsciiNumeric,      // RFC 4790 section 9.1
+  kUnicodeCasemap,    // RFC 5051
   kBody,              // RFC 5173
   kCopy,              // RFC 3894
   kDate,              // RFC 5260

@@ -1,5 +1,5 @@
-// Comparing values with keys: match types and comparators of RFC 5228 section 2.7, RFC 5231 and RFC 4790. For this
-// folder.
+// Comparing values with keys: match types and comparators of RFC 5228 section 2.7, RFC 5231, RFC 4790 and RFC 5051. For
+// this folder.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -44,22 +44,17 @@ class Matcher {
   const std::string& fault() const { return fault_; }
 
  private:
+  bool by_form() const;
   bool fits_key(std::string_view value, std::size_t key, std::vector<std::string>* captures);
+  bool fits_pattern(std::string_view value, const std::string& pattern, std::vector<std::string>* captures);
+  int order(std::string_view a, std::string_view b) const;
   bool related(std::string_view value, std::string_view key) const;
 
   const Match& match_;
-  std::vector<std::string> keys_;
+  std::vector<std::string> keys_;  // by_form(): in the comparator's form
   std::vector<std::unique_ptr<Regex>> regexes_;
   Budget& budget_;
   std::string fault_;
 };
-
-/// Less than 0, 0, greater than 0 by the comparator's order.
-int compare(Comparator comparator, std::string_view a, std::string_view b);
-
-/// Whether `value` fits a pattern with * and ? (RFC 5228 section 2.7.1). `captures`, if wanted, gets the whole value
-/// and what each wildcard stands for, as little as possible each (RFC 5229 section 3.2).
-bool glob(std::string_view pattern, std::string_view value, Comparator comparator, Budget& budget,
-          std::vector<std::string>* captures);
 
 }  // namespace quartet::sieve

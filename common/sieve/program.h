@@ -35,7 +35,7 @@ struct Variable {
   std::uint32_t slot = 0;  // of a local one
 };
 
-enum class Comparator : std::uint8_t { kOctet, kAsciiCasemap, kAsciiNumeric };
+enum class Comparator : std::uint8_t { kOctet, kAsciiCasemap, kAsciiNumeric, kUnicodeCasemap };
 enum class Relation : std::uint8_t { kGt, kGe, kLt, kLe, kEq, kNe };
 
 struct Match {

@@ -3,7 +3,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "imapd/text_match.h"
+#include "common/mime/casemap.h"
 #include "tests/unit/imapd/harness.h"
 
 using namespace quartet;
@@ -12,7 +12,9 @@ using namespace quartet::imapd::test;
 
 namespace {
 
-int score(std::string_view text, std::string_view needle) { return FuzzyNeedle(casemap(needle)).score(casemap(text)); }
+int score(std::string_view text, std::string_view needle) {
+  return FuzzyNeedle(mime::casemap(needle)).score(mime::casemap(text));
+}
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 #include <random>
 
 #include "common/base/ascii.h"
+#include "common/mime/casemap.h"
 #include "common/mime/charset.h"
 #include "common/mime/encoded_word.h"
 #include "common/mime/transfer.h"
@@ -35,14 +36,14 @@ void add_texts(const mime::Part& part, std::string_view message, std::vector<std
   } else if (part.kind == mime::Part::Kind::kLeaf && part.is_text()) {
     text = mime::to_utf8(mime::decode(part.encoding, part.body(message)), part.charset());
   }
-  texts.push_back(casemap(text));
+  texts.push_back(mime::casemap(text));
   for (const auto& child : part.children) add_texts(child, message, texts);
 }
 
 bool body_has(std::string_view message, std::string_view needle) {
   std::vector<std::string> texts;
   add_texts(mime::parse_structure(message), message, texts);
-  return std::ranges::any_of(texts, [&](const std::string& text) { return text.contains(casemap(needle)); });
+  return std::ranges::any_of(texts, [&](const std::string& text) { return text.contains(mime::casemap(needle)); });
 }
 
 /// The fields of a header, and the names of the files of a part.
@@ -67,7 +68,7 @@ bool header_has(std::string_view message, std::string_view needle) {
   std::string text;
   add_fields(structure, message, text);
   add_mime_fields(structure, message, text);
-  return casemap(text).contains(casemap(needle));
+  return mime::casemap(text).contains(mime::casemap(needle));
 }
 
 std::string text_of(Random& random) {

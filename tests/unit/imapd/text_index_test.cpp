@@ -6,6 +6,7 @@
 
 #include "common/base/ascii.h"
 #include "common/base/encoding.h"
+#include "common/mime/casemap.h"
 #include "common/store/text_shelf.h"
 #include "imapd/text_indexer.h"
 #include "imapd/text_match.h"
@@ -192,7 +193,7 @@ async::Task<std::vector<store::TextSegment>> segments(Server& here) {
 async::Task<std::unique_ptr<const TextFilter>> look_up(Server& here, std::string text) {
   const auto inbox = co_await here.store().find("ann@a.test", "INBOX");
   const auto view = co_await here.store().snapshot(inbox->ref);
-  std::vector<std::string> texts{casemap(text)};
+  std::vector<std::string> texts{mime::casemap(text)};
   co_return co_await site(here).index.look_up(*view, std::move(texts), nullptr);
 }
 

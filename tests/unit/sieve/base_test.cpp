@@ -67,6 +67,34 @@ TEST_CASE("what is no name of a field fits none", "[sieve]") {
   }
 }
 
+TEST_CASE("the comparator of all languages", "[sieve][rfc5051]") {
+  const auto* unicode = "\"comparator-i;unicode-casemap\", \"relational\", \"regex\", \"variables\"";
+  const Run cafe{"", "Subject: Caf\u00e9 \u00dcber \u01c4\u0001\uff2bx\r\nX-Bad: \xFFz\r\n\r\n"};
+  const auto matches = [&](const std::string& test) {
+    return holds("header :comparator \"i;unicode-casemap\" " + test, unicode, cafe);
+  };
+  CHECK(matches(":contains \"subject\" \"CAFE\u0301 u\u0308BER\""));
+  CHECK(matches(":contains \"subject\" \"cafe\""));
+  CHECK(matches(":is \"x-bad\" \"Y\u0308Z\""));
+  CHECK(matches(":value \"gt\" \"subject\" \"CAF\""));
+  CHECK(matches(":matches \"subject\" \"caf? \u00fcb*\\\\\u0001KX\""));
+  CHECK_FALSE(matches(":matches \"subject\" \"caf \u00fcb*\""));
+  CHECK(matches(":regex \"subject\" \"^caf\u00c9 \""));
+  CHECK(errors_of("if header :comparator \"i;unicode-casemap\" \"a\" \"b\" {}").size() == 1);
+  // What a wildcard stands for is as it came.
+  const auto captured = [&](const std::string& pattern) {
+    return actions_of({"require [" + std::string(unicode) +
+                           ", \"reject\"]; if header :comparator \"i;unicode-casemap\" "
+                           ":matches \"subject\" \"" +
+                           pattern + "\" { reject \"${1}|${2}\"; }",
+                       cafe.message})
+        .front();
+  };
+  CHECK(captured("CAF? *ber*") == "reject \"\u00e9|\u00dc\"");
+  CHECK(captured("*\u0301*ber *") == "reject \"Caf| \u00dc\"");
+  CHECK(captured("*?") == "reject \"Caf\u00e9 \u00dcber \u01c4\u0001\uff2b|x\"");
+}
+
 TEST_CASE("the numeric comparator has numbers and infinity", "[sieve][rfc4790]") {
   const auto* numeric = "\"comparator-i;ascii-numeric\", \"relational\"";
   CHECK(holds("header :is :comparator \"i;ascii-numeric\" \"x-number\" \"15\"", numeric));
