@@ -1,5 +1,6 @@
 #include "mda/routes.h"
 
+#include "common/service/pipe.h"
 #include "common/service/site_policies.h"
 #include "mda/settings.h"
 
@@ -34,10 +35,11 @@ relay::RoutingTable routes(service::Checker& checker, const Settings& settings) 
   table.site_policies = service::site_policies(checker, config.sending(), settings.relay);
   table.mx.tls = relay::TlsPolicy::kDane;
   for (const auto& delivery : config.delivery()) {
-    if (!delivery.has_next_hop()) continue;
+    if (!delivery.has_next_hop() && !delivery.has_pipe()) continue;
     const auto& match = delivery.match();
     const auto key = match.contains('@') ? directory::canonical_address(match) : ascii::lower(match);
-    table.transports.emplace(key, service::next_hop(checker, delivery.next_hop()));
+    table.transports.emplace(key, delivery.has_pipe() ? service::read_pipe(checker, config.agent(), delivery.pipe())
+                                                      : service::next_hop(checker, delivery.next_hop()));
   }
   const auto back = way_back(settings.listeners);
   if (back && settings.tables.directory != nullptr) {

@@ -57,8 +57,13 @@ std::optional<Delivery> read_delivery(service::Checker& checker, const v1::Deliv
       out.kind = Delivery::Kind::kNextHop;
       service::next_hop(checker, source.next_hop());
       break;
+    case v1::Delivery::kPipe:
+      out.kind = Delivery::Kind::kNextHop;
+      if (source.pipe().delivered_to())
+        checker.fault(source.pipe(), "delivered_to", "the mda puts that field there anyway");
+      break;
     case v1::Delivery::TARGET_NOT_SET:
-      checker.fault(source, "match", "expected one of mbox, maildir, forward, next_hop");
+      checker.fault(source, "match", "expected one of mbox, maildir, forward, next_hop, pipe");
       return std::nullopt;
   }
   return valid ? std::optional(std::move(out)) : std::nullopt;
@@ -94,8 +99,11 @@ void check_spool(service::Checker& checker, const Settings& settings) {
   const auto& config = settings.config;
   if (!config.spool().empty()) return;
   for (const auto& delivery : config.delivery()) {
-    if (delivery.has_forward() || delivery.has_next_hop())
-      checker.fault(delivery, delivery.has_forward() ? "forward" : "next_hop", "needs `spool`");
+    const auto* const needs = delivery.has_forward()    ? "forward"
+                              : delivery.has_next_hop() ? "next_hop"
+                              : delivery.has_pipe()     ? "pipe"
+                                                        : nullptr;
+    if (needs != nullptr) checker.fault(delivery, needs, "needs `spool`");
   }
   if (settings.tables.directory == nullptr) return;
   if (const auto target = outside_target(config, *settings.tables.directory); !target.empty())

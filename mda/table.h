@@ -16,7 +16,7 @@ struct Delivery {
     kMbox,     // `text`: path of the file, with {user} and {domain}
     kMaildir,  // the same of the directory
     kForward,  // `text`: the address to send on to
-    kNextHop,  // the relay's tables know the host
+    kNextHop,  // the relay's tables know the host or program
   };
   std::string match;  // an address in canonical form, or a domain in lower case
   Kind kind = Kind::kMbox;

@@ -4,9 +4,10 @@
 #include <unordered_set>
 
 #include "common/base/ascii.h"
+#include "common/service/pipe.h"
 #include "common/service/site_policies.h"
 #include "common/smtp/path.h"
-#include "mta/transports.h"
+#include "mta/batch_smtp.h"
 
 namespace quartet::mta {
 namespace {
@@ -112,7 +113,7 @@ class Routes {
   NextHop action(const Transport& transport) const {
     switch (transport.action_case()) {
       case Transport::kPipe:
-        return read_pipe(checker_, source_.agent(), transport.pipe());
+        return service::read_pipe(checker_, source_.agent(), transport.pipe());
       case Transport::kBsmtp:
         return read_batch(checker_, transport.bsmtp());
       case Transport::ACTION_NOT_SET:

@@ -11,6 +11,7 @@ import unittest
 
 from harness import SitesTestCase, as_bytes
 from postfix import Postfix, why_not
+from sieve_site import filtering
 from sites import letter
 from sites.process import wait_until
 
@@ -27,8 +28,8 @@ esac
 """
 
 
-class Transports(SitesTestCase):
-    options = {"shared_spool": False}
+class ProgramTestCase(SitesTestCase):
+    """Sites one of whose agents hands mail to PROGRAM: `overrides()` says which."""
 
     @classmethod
     def setUpClass(cls):
@@ -39,22 +40,15 @@ class Transports(SitesTestCase):
         cls.program.write_text(PROGRAM)
         cls.program.chmod(0o755)
         cls.out.chmod(0o1777)
-        cls.batches = cls.out / "batches"
-        cls.batches.mkdir()
         cls.user = "nobody" if os.geteuid() == 0 else ""
-        cls.options = {**cls.options, "overrides": {"a": {"mta": cls.configuration()}}}
+        cls.options = {"shared_spool": False, "overrides": cls.overrides()}
         super().setUpClass()
 
     @classmethod
-    def configuration(cls):
+    def pipe(cls, more=""):
         user = f'user: "{cls.user}"' if cls.user else ""
-        return f"""
-transport {{ match: "uucp.example" pipe {{
-  argument: "{cls.program}" argument: "{{sender}}" argument: "{{recipient}}" argument: "a b;c" from_line: true
-  environment: "OUT={cls.out}" {user}
-}} }}
-transport {{ match: ".fido.example" bsmtp {{ directory: "{cls.batches}" }} }}
-"""
+        return (f'pipe {{ argument: "{cls.program}" argument: "{{sender}}" argument: "{{recipient}}" argument: "a b;c" {more}\n'
+                f'environment: "OUT={cls.out}" {user} }}')
 
     def runs(self, recipient):
         """What the program was given for a recipient: (arguments, user, environment, input), each time."""
@@ -75,6 +69,17 @@ transport {{ match: ".fido.example" bsmtp {{ directory: "{cls.batches}" }} }}
         report = wait_until(find, 60, "a bounce")
         status = next(part for part in report.walk() if part.get_content_type() == "message/delivery-status")
         return [block for block in status.get_payload() if block["Final-Recipient"]][0]
+
+
+class Transports(ProgramTestCase):
+    @classmethod
+    def overrides(cls):
+        cls.batches = cls.out / "batches"
+        cls.batches.mkdir()
+        return {"a": {"mta": f'''
+transport {{ match: "uucp.example" {cls.pipe("from_line: true")} }}
+transport {{ match: ".fido.example" bsmtp {{ directory: "{cls.batches}" }} }}
+'''}}
 
     def test_a_program_takes_the_message(self):
         a = self.pair.a
@@ -161,6 +166,52 @@ transport {{ match: ".fido.example" bsmtp {{ directory: "{cls.batches}" }} }}
         subprocess.run(["/usr/sbin/postqueue", "-c", postfix.directory / "etc", "-f"], check=True, timeout=60)
         for address in ("one@p1.fido.example", "two@p1.fido.example"):
             postfix.wait_for_log(f"to=<{address}>")
+
+
+class Programs(ProgramTestCase):
+    """The same behind the mda."""
+
+    @classmethod
+    def overrides(cls):
+        aliases = "".join(f'alias {{ address: "{name}@b.example" target: "{name}@programs.example" {more} }}\n'
+                          for name, more in (("robot", 'target: "reader@b.example"'), ("busy", ""), ("nobody", "")))
+        return {"b": {"directory": aliases, "mda": lambda text: filtering(text) + f'''
+delivery {{ match: "programs.example" {cls.pipe("return_path: true")} }}
+'''}}
+
+    def test_an_address_leads_to_a_program(self):
+        a = self.pair.a
+        sent = self.send(a, a.users[0], "robot@b.example")
+        self.wait_for_message(self.pair.b, self.pair.b.users[0], sent["Message-ID"])
+        arguments, user, _, body = wait_until(lambda: self.runs("robot@programs.example"), 60, "a run")[0]
+        self.assertEqual(arguments, [str(self.program), a.users[0].address, "robot@programs.example", "a b;c"])
+        if self.user:
+            self.assertEqual(user, self.user)
+        self.assertTrue(body.startswith(f"Return-Path: <{a.users[0].address}>\n"), body)
+        self.assert_intact(sent, body.encode())
+        wait_until(lambda: not self.queue(), 60, "an empty queue")
+        self.assertEqual(len(self.runs("robot@programs.example")), 1)
+
+    def test_what_fails_for_a_time_waits_in_the_mda(self):
+        busy = "busy@programs.example"
+        self.send(self.pair.a, self.pair.a.users[0], "busy@b.example")
+        wait_until(lambda: any(entry["recipient"] == busy and entry["state"] == "deferred" for entry in self.queue()), 60,
+                   "a deferred recipient")
+        (self.out / "free").touch()
+        self.run_program(self.pair.binaries / "quartetctl", "--target", self.pair.b.endpoint("mda_control"), "queue",
+                         "retry", "--all")
+        wait_until(lambda: not any(entry["recipient"] == busy for entry in self.queue()), 60, "the recipient delivered")
+        self.assertEqual(len(self.runs(busy)), 2)
+
+    def test_what_the_program_refuses_bounces(self):
+        a = self.pair.a
+        sent = self.send(a, a.users[0], "nobody@b.example")
+        fields = self.bounce(sent["Message-ID"])
+        self.assertEqual(fields["Status"], "5.1.1")
+        self.assertIn("we know no such person", fields["Diagnostic-Code"])
+
+    def queue(self):
+        return self.quartetctl(self.pair.b, "mda", "queue", "list")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 // Configurations that are taken, and what is said of the others.
 #include "mda/settings.h"
 
+#include <unistd.h>
 #include <catch2/catch.hpp>
 
+#include "common/relay/local_hop.h"
 #include "tests/unit/mda/helpers.h"
 
 using namespace quartet;
@@ -36,6 +38,9 @@ struct Files {
   }
 };
 
+/// Who tests as root has to name whom programs run as.
+std::string user() { return ::geteuid() == 0 ? " user: \"nobody\" " : ""; }
+
 constexpr const char* kListener = "listener { address: \"127.0.0.1:2424\" }\n";
 constexpr const char* kSpool = "spool: \"/q\"\nsending { dns { server: \"127.0.0.1:53\" } }\n";
 
@@ -47,7 +52,8 @@ TEST_CASE("a whole configuration", "[mda]") {
 delivery { match: "Box@A.test" mbox: "/v/{domain}/{user}" }
 delivery { match: "far.test" next_hop { protocol: LMTP host: "unix:/run/lmtp" } }
 forward_host { host: "relay.test:2525" }
-)"));
+delivery { match: "Robot@a.test" pipe { argument: "/bin/cat" argument: "{recipient}")" +
+                                                  user() + "} }"));
   REQUIRE(settings.has_value());
   const auto& here = **settings;
   CHECK(here.session.features.lmtp);
@@ -58,6 +64,9 @@ forward_host { host: "relay.test:2525" }
   CHECK(back.protocol == relay::Protocol::kLmtp);
   CHECK(back.hosts.at(0) == relay::Host{"127.0.0.1", 2424});
   CHECK(here.router->route("x@far.test").hosts.at(0).name == "/run/lmtp");
+  const auto& program = here.router->route("robot@a.test");
+  REQUIRE(program.kind == relay::NextHop::Kind::kPipe);
+  CHECK(program.pipe->arguments == std::vector<std::string>{"/bin/cat", "{recipient}"});
   CHECK(here.router->route("x@other.test").hosts.at(0) == relay::Host{"relay.test", 2525});
 }
 
@@ -69,6 +78,8 @@ TEST_CASE("without a spool nothing may lead elsewhere", "[mda]") {
   const auto faults =
       Files().faults(std::string(kListener) + R"(delivery { match: "b@a.test" forward: "x@far.test" })");
   CHECK(faults == "5: forward: needs `spool`\n");
+  CHECK(Files().faults(std::string(kListener) + R"(delivery { match: "b@a.test" pipe { argument: "/bin/cat")" + user() +
+                       "} }") == "5: pipe: needs `spool`\n");
 }
 
 TEST_CASE("faults of deliveries are named with their lines", "[mda]") {
@@ -84,6 +95,15 @@ delivery { match: "not an address@" mbox: "/v" }
   CHECK(faults.contains("8: mbox: expected a path"));
   CHECK(faults.contains("9: match: expected one of mbox"));
   CHECK(faults.contains("10: match: expected an address or a domain"));
+}
+
+TEST_CASE("faults of programs are named once", "[mda]") {
+  const auto faults = Files().faults(
+      std::string(kListener) + kSpool + "delivery { match: \"a@a.test\" pipe { argument: \"cat\"" + user() + "} }\n" +
+      "delivery { match: \"b@a.test\" pipe { argument: \"/bin/cat\" delivered_to: true" + user() + "} }");
+  CHECK(faults ==
+        "8: delivered_to: the mda puts that field there anyway\n"
+        "7: argument: expected the path of a program, which begins with '/'\n");
 }
 
 TEST_CASE("a reload changes who has mail, not where the agent lives", "[mda]") {

@@ -1,4 +1,4 @@
-#include "mta/transports.h"
+#include "mta/batch_smtp.h"
 
 #include <unistd.h>
 #include <catch2/catch.hpp>

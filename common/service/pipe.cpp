@@ -1,4 +1,4 @@
-#include "mta/transports.h"
+#include "common/service/pipe.h"
 
 #include <fmt/format.h>
 #include <grp.h>
@@ -11,13 +11,10 @@
 #include "common/relay/local_hop.h"
 #include "common/relay/pipe_terms.h"
 
-namespace quartet::mta {
+namespace quartet::service {
 namespace {
 
-using service::Checker;
-
-void read_user(Checker& checker, const config::v1::Agent& agent, const config::v1::Pipe& pipe,
-               relay::PipeCommand& out) {
+void read_user(Checker& checker, const v1::Agent& agent, const v1::Pipe& pipe, relay::PipeCommand& out) {
   const bool root = ::geteuid() == 0 && agent.user().empty();
   if (pipe.user().empty()) {
     if (root) checker.fault(pipe, "argument", "needs `user`: a program must not run as root");
@@ -26,9 +23,9 @@ void read_user(Checker& checker, const config::v1::Agent& agent, const config::v
   }
   const auto* const user = ::getpwnam(pipe.user().c_str());  // NOLINT: before any other thread
   if (user == nullptr) return checker.fault(pipe, "user", fmt::format("there is no user \"{}\"", pipe.user()));
-  // As the user that the mta is anyway.
+  // As the user that the agent is anyway.
   const bool same = user->pw_uid == ::geteuid() || pipe.user() == agent.user();
-  if (!root && !same) return checker.fault(pipe, "user", "an mta that does not run as root can become nobody else");
+  if (!root && !same) return checker.fault(pipe, "user", "an agent that does not run as root can become nobody else");
   if (!root) return;
   out.user = user->pw_uid;
   out.group = user->pw_gid;
@@ -38,7 +35,7 @@ void read_user(Checker& checker, const config::v1::Agent& agent, const config::v
   out.group = group->gr_gid;
 }
 
-void check_placeholders(Checker& checker, const config::v1::Pipe& pipe, std::string_view field,
+void check_placeholders(Checker& checker, const v1::Pipe& pipe, std::string_view field,
                         const google::protobuf::RepeatedPtrField<std::string>& texts) {
   for (int i = 0; i < texts.size(); ++i) {
     if (const auto name = relay::unknown_placeholder(texts[i]))
@@ -52,7 +49,7 @@ void check_placeholders(Checker& checker, const config::v1::Pipe& pipe, std::str
 
 }  // namespace
 
-relay::NextHop read_pipe(Checker& checker, const config::v1::Agent& agent, const config::v1::Pipe& pipe) {
+relay::NextHop read_pipe(Checker& checker, const v1::Agent& agent, const v1::Pipe& pipe) {
   auto command = std::make_shared<relay::PipeCommand>();
   command->arguments.assign(pipe.argument().begin(), pipe.argument().end());
   if (pipe.argument().empty())
@@ -83,18 +80,4 @@ relay::NextHop read_pipe(Checker& checker, const config::v1::Agent& agent, const
   return out;
 }
 
-relay::NextHop read_batch(Checker& checker, const config::v1::BatchSmtp& batch) {
-  auto drop = std::make_shared<relay::BatchDrop>();
-  drop->directory = batch.directory();
-  drop->esmtp = batch.esmtp();
-  drop->lf = batch.lf();
-  std::error_code error;
-  if (!drop->directory.is_absolute() || !std::filesystem::is_directory(drop->directory, error))
-    checker.fault(batch, "directory", "expected a directory that exists, by a path that begins with '/'");
-  relay::NextHop out;
-  out.kind = relay::NextHop::Kind::kBatch;
-  out.batch = std::move(drop);
-  return out;
-}
-
-}  // namespace quartet::mta
+}  // namespace quartet::service
