@@ -36,7 +36,7 @@ int check(const Invocation& invocation) {
   return code;
 }
 
-/// A site as the options describe it. Nothing is remembered from one run to the next.
+/// A site as the options describe it. Nothing is remembered from one run to the next, nothing is annotated.
 class OptionsWorld final : public sieve::World {
  public:
   explicit OptionsWorld(const Arguments& arguments) : mailboxes_(arguments.values("mailbox")) {
@@ -46,6 +46,9 @@ class OptionsWorld final : public sieve::World {
   bool mailbox_exists(const std::string& name) override {
     return std::ranges::any_of(
         mailboxes_, [&](const auto& one) { return one == name || (one == "INBOX" && ascii::iequals(name, one)); });
+  }
+  std::optional<std::string> annotation(const std::optional<std::string>&, const std::string&) override {
+    return std::nullopt;
   }
   std::optional<std::string> special_use(const std::string&) override { return std::nullopt; }
   bool has_special_use(const std::string&, const std::string&) override { return false; }

@@ -4,11 +4,11 @@
 #include <algorithm>
 
 #include "common/base/ascii.h"
+#include "common/store/annotated.h"
 #include "imapd/access.h"
 #include "imapd/commands.h"
 #include "imapd/proto/parser.h"
 #include "imapd/proto/writer.h"
-#include "imapd/server_annotations.h"
 
 namespace quartet::imapd {
 namespace {
@@ -17,7 +17,6 @@ constexpr std::size_t kMaxValue = 32 * 1024;  // octets
 constexpr std::size_t kMaxEntryName = 512;
 constexpr std::string_view kPrivate = "/private";
 constexpr std::string_view kShared = "/shared";
-constexpr std::string_view kSpecialUse = "/specialuse";
 
 /// An entry as a client names it.
 struct Entry {
@@ -50,7 +49,7 @@ struct Subject {
 
 async::Task<std::expected<Subject, Reply>> find_subject(Context& context, const std::string& mailbox) {
   if (mailbox.empty()) {
-    const auto places = co_await annotated_accounts(context);
+    const auto places = co_await store::annotated_accounts(context.store(), context.namespaces(), context.account);
     if (!places) co_return std::unexpected(failure(places.error()));
     co_return Subject{places->own, places->of_all, places->may_set_all};
   }
@@ -61,17 +60,7 @@ async::Task<std::expected<Subject, Reply>> find_subject(Context& context, const 
   co_return Subject{found->info.ref, found->info.ref, found->rights.has("w"), found->info.special_use};
 }
 
-bool is_special_use(const Entry& entry) { return !entry.shared && entry.name == kSpecialUse; }
-
-/// Those of a mailbox. Its use is told as if it were one (RFC 6154 section 4).
-async::Task<store::Result<std::vector<store::Annotation>>> annotations_of(Context& context, store::MailboxRef mailbox,
-                                                                          const std::string& special_use) {
-  auto all = co_await context.store().annotations(mailbox, context.account);
-  if (!all) co_return all;
-  std::erase_if(*all, [](const auto& each) { return is_special_use({each.user.empty(), each.entry}); });
-  if (!special_use.empty()) all->push_back({context.account, std::string(kSpecialUse), special_use});
-  co_return all;
-}
+bool is_special_use(const Entry& entry) { return !entry.shared && entry.name == store::kSpecialUseEntry; }
 
 /// Where a filter must be a search criterion to be set (RFC 5466 section 3.2).
 bool is_broken_filter(const std::string& mailbox, const Entry& entry, const std::optional<std::string>& value) {
@@ -163,8 +152,9 @@ Answer get_metadata(Context& context, const GetMetadata& command) {
   if (!entries) co_return entries.error();
   const auto subject = co_await find_subject(context, command.mailbox);
   if (!subject) co_return subject.error();
-  auto asked = command.mailbox.empty() ? server_annotations(context)
-                                       : annotations_of(context, subject->own, subject->special_use);
+  auto asked = command.mailbox.empty()
+                   ? store::server_annotations(context.store(), context.namespaces(), context.account)
+                   : store::annotations_of(context.store(), subject->own, subject->special_use, context.account);
   const auto annotations = co_await std::move(asked);
   if (!annotations) co_return failure(annotations.error());
   Told told(context, command.mailbox);
@@ -204,7 +194,8 @@ async::Task<std::optional<Reply>> append_metadata(Context& context, const store:
                                                   const std::vector<std::string>& entries) {
   auto wanted = to_entries(entries);
   if (!wanted) co_return wanted.error();
-  const auto annotations = co_await annotations_of(context, mailbox.ref, mailbox.special_use);
+  const auto annotations =
+      co_await store::annotations_of(context.store(), mailbox.ref, mailbox.special_use, context.account);
   if (!annotations) co_return failure(annotations.error());
   Told told(context, mailbox.name);
   (void)tell(told, {*std::move(wanted), 0, std::nullopt}, *annotations);

@@ -4,10 +4,10 @@
 #include <functional>
 #include <set>
 
+#include "common/store/annotated.h"
 #include "imapd/commands.h"
 #include "imapd/list_line.h"
 #include "imapd/proto/writer.h"
-#include "imapd/server_annotations.h"
 #include "imapd/status.h"
 
 namespace quartet::imapd {
@@ -89,7 +89,7 @@ async::Task<std::optional<Reply>> Notifier::begin(Context& context, bool status)
   if (groups_.empty()) co_return std::nullopt;
   store_ = &context.store();
   others_ = context.namespaces() != nullptr;
-  const auto accounts = co_await annotated_accounts(context);
+  const auto accounts = co_await store::annotated_accounts(context.store(), context.namespaces(), context.account);
   if (!accounts) co_return failure(accounts.error());
   // First the watchers: what changes while the rest is read is looked at again.
   watch(accounts->own, false);
@@ -123,7 +123,7 @@ async::Task<std::optional<Reply>> Notifier::append_first_status(Context& context
 
 async::Task<std::optional<Reply>> Notifier::note_annotations(Context& context) {
   if (server_metadata_) {
-    const auto all = co_await server_annotations(context);
+    const auto all = co_await store::server_annotations(context.store(), context.namespaces(), context.account);
     if (!all) co_return failure(all.error());
     annotations_[kServer] = digest(*all);
   }
@@ -238,7 +238,7 @@ async::Task<void> Notifier::tell_metadata(Context& context, std::vector<const Kn
 }
 
 async::Task<void> Notifier::tell_server_metadata(Context& context) {
-  const auto all = co_await server_annotations(context);
+  const auto all = co_await store::server_annotations(context.store(), context.namespaces(), context.account);
   if (!all) {
     (void)failure(all.error());
     co_return;

@@ -3,9 +3,9 @@
 #include <utility>
 
 #include "common/base/ascii.h"
+#include "common/store/annotated.h"
 #include "imapd/commands.h"
 #include "imapd/proto/parser.h"
-#include "imapd/server_annotations.h"
 
 namespace quartet::imapd {
 namespace {
@@ -57,7 +57,7 @@ async::Task<std::expected<SearchKey, Reply>> with_filters(Context& context, Aske
   if (!uses(asked.key, Kind::kFilter)) co_return asked.key;
   if (!asked.charset.empty() && asked.charset != "UTF-8" && asked.charset != "US-ASCII")
     co_return std::unexpected(Reply::bad("Filters are in UTF-8", "BADCHARSET (US-ASCII UTF-8)"));
-  auto annotations = co_await server_annotations(context);
+  auto annotations = co_await store::server_annotations(context.store(), context.namespaces(), context.account);
   if (!annotations) co_return std::unexpected(failure(annotations.error()));
   co_return Filters(*std::move(annotations)).put_into(asked.key);
 }

@@ -2,83 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <ctime>
-
-#include "common/base/ascii.h"
 #include "common/log/log.h"
 #include "common/relay/route.h"
 #include "common/sieve/answers.h"
-#include "mda/sieve_memory.h"
+#include "mda/account_world.h"
 
 namespace quartet::mda {
 namespace {
-
-/// What a script can ask, for one account. On a thread of the pool; what is behind it blocks.
-class AccountWorld final : public sieve::World {
- public:
-  AccountWorld(Scripts& scripts, std::string account, std::string directory, std::vector<store::MailboxInfo> mailboxes,
-               WallTime now)
-      : scripts_(scripts),
-        account_(std::move(account)),
-        memory_(std::move(directory)),
-        mailboxes_(std::move(mailboxes)),
-        now_(now) {}
-
-  bool mailbox_exists(const std::string& name) override { return find(name) != nullptr; }
-
-  std::optional<std::string> special_use(const std::string& attribute) override {
-    for (const auto& mailbox : mailboxes_) {
-      if (can_hold(mailbox) && has_use(mailbox, attribute)) return mailbox.name;
-    }
-    return std::nullopt;
-  }
-
-  bool has_special_use(const std::string& mailbox, const std::string& attribute) override {
-    const auto* found = find(mailbox);
-    return found != nullptr && has_use(*found, attribute);
-  }
-
-  bool seen(const std::string& key) override {
-    const auto found = memory_.has(key, now_);
-    return found && *found;
-  }
-
-  std::expected<sieve::ProgramPtr, std::string> script(bool global, const std::string& name) override {
-    auto found = global ? scripts_.compile_global(name) : scripts_.compile(account_, name);
-    if (!found) return std::unexpected(std::move(found.error().text));
-    return *std::move(found);
-  }
-
-  std::int32_t zone(std::int64_t seconds) override {
-    const std::time_t time = seconds;
-    std::tm local{};
-    return ::localtime_r(&time, &local) == nullptr ? 0 : static_cast<std::int32_t>(local.tm_gmtoff / 60);
-  }
-
- private:
-  static bool can_hold(const store::MailboxInfo& mailbox) { return mailbox.exists && !mailbox.noselect; }
-
-  static bool has_use(const store::MailboxInfo& mailbox, std::string_view attribute) {
-    return std::ranges::any_of(ascii::split(mailbox.special_use, ' '),
-                               [&](auto use) { return !use.empty() && ascii::iequals(use, attribute); });
-  }
-
-  const store::MailboxInfo* find(const std::string& name) const {
-    const auto canonical = store::canonical_name(name);
-    if (!canonical) return nullptr;
-    for (const auto& mailbox : mailboxes_) {
-      if (mailbox.name == *canonical && can_hold(mailbox)) return &mailbox;
-    }
-    return nullptr;
-  }
-
-  Scripts& scripts_;
-  const std::string account_;
-  SieveMemory memory_;
-  const std::vector<store::MailboxInfo> mailboxes_;
-  const WallTime now_;
-};
 
 void broken(const Incoming& incoming, const Filtering& filtering, std::string_view script, std::string_view reason) {
   log::warn("mda.script_failed", {{"message", incoming.id},
@@ -116,16 +46,6 @@ Found find_script(Scripts& scripts, const std::string& account) {
     out.program = *std::move(compiled);
   }
   return out;
-}
-
-bool has(const sieve::Program& program, sieve::Extension extension) {
-  return sieve::extensions_of(program).test(static_cast<std::size_t>(extension));
-}
-
-/// An included script may ask for what the first does not.
-bool needs_mailboxes(const sieve::Program& program) {
-  using sieve::Extension;
-  return has(program, Extension::kMailbox) || has(program, Extension::kSpecialUse) || has(program, Extension::kInclude);
 }
 
 sieve::Input input_for(const Filters& filters, const Incoming& incoming, const Filtering& filtering,
@@ -176,30 +96,29 @@ sieve::Outcome kept_with_fault(const Incoming& incoming, std::string_view script
   return out;
 }
 
+/// What a script finds out by one annotation may have it ask for another.
+constexpr int kMostRuns = 8;
+
 async::Task<sieve::Outcome> outcome_of(const Services& services, const Incoming& incoming, const Filtering& filtering,
                                        const Found& found) {
   auto& filters = *services.filters;
-  std::vector<store::MailboxInfo> mailboxes;
-  if (needs_mailboxes(*found.program)) {
-    auto listed = co_await services.store.list(filtering.account);
-    if (listed) mailboxes = *std::move(listed);
-    // RFC 5490 section 3.1: those of others count that the user may post to.
-    auto shared = co_await store::list_shared(services.store, services.namespaces(), filtering.account);
-    for (auto& mailbox : shared ? *shared : std::vector<store::Located>{})
-      if (mailbox.rights.has("p")) mailboxes.push_back(std::move(mailbox.info));
-  }
-  auto outcome = co_await async::offload(services.files, [&] {
+  auto surroundings = co_await read_surroundings(services, filtering.account, *found.program);
+  const auto run = [&] {
     AccountWorld world(filters.scripts(), filtering.account,
-                       user_directory(filters.options().directory, filtering.account).value_or(""),
-                       std::move(mailboxes), incoming.time);
-    auto out = sieve::run(*found.program, input_for(filters, incoming, filtering, found.name, services.hostname), world,
-                          filters.options().limits);
-    if (!out.error) return out;
-    const auto& script = out.error_script.empty() ? found.name : out.error_script;
-    const auto fault = sieve::to_string(*out.error);
+                       user_directory(filters.options().directory, filtering.account).value_or(""), surroundings,
+                       incoming.time);
+    return sieve::run(*found.program, input_for(filters, incoming, filtering, found.name, services.hostname), world,
+                      filters.options().limits);
+  };
+  auto outcome = co_await async::offload(services.files, run);
+  for (int more = 0; more < kMostRuns && co_await read_wanted(services, filtering.account, surroundings); ++more)
+    outcome = co_await async::offload(services.files, run);
+  if (outcome.error) {
+    const auto& script = outcome.error_script.empty() ? found.name : outcome.error_script;
+    const auto fault = sieve::to_string(*outcome.error);
     broken(incoming, filtering, script, fault);
-    return kept_with_fault(incoming, script, fault);
-  });
+    co_return kept_with_fault(incoming, script, fault);
+  }
   if (!outcome.no_vacation.empty())
     log::debug("mda.no_vacation", {{"message", incoming.id},
                                    {"trace", incoming.trace},

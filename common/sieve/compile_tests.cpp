@@ -110,6 +110,10 @@ bool Compiler::extended_test(const TestNode& node, Arguments& arguments) {
   } else if (node.name == "mailboxexists") {
     need(Extension::kMailbox, node.at, node.name);
     add(MailboxExistsTest{texts(arguments.strings("names"))}, node.at);
+  } else if (node.name == "metadata" || node.name == "servermetadata") {
+    metadata_test(arguments, node.name == "servermetadata");
+  } else if (node.name == "metadataexists" || node.name == "servermetadataexists") {
+    metadata_exists_test(arguments, node.name == "servermetadataexists");
   } else if (node.name == "specialuse_exists") {
     special_use_test(arguments);
   } else if (node.name == "valid_notify_method") {
@@ -356,6 +360,24 @@ void Compiler::environment_test(Arguments& arguments) {
   out.match = match(arguments);
   out.name = text(arguments.string("name"));
   out.keys = keys(arguments, out.match, "keys");
+  add(TestSpec(std::move(out)), arguments.at());
+}
+
+void Compiler::metadata_test(Arguments& arguments, bool server) {
+  need(server ? Extension::kServerMetadata : Extension::kMboxMetadata, arguments.at(), arguments.what());
+  MetadataTest out;
+  out.match = match(arguments);
+  if (!server) out.mailbox = text(arguments.string("mailbox"));
+  out.annotation = text(arguments.string("annotation"));
+  out.keys = keys(arguments, out.match, "keys");
+  add(TestSpec(std::move(out)), arguments.at());
+}
+
+void Compiler::metadata_exists_test(Arguments& arguments, bool server) {
+  need(server ? Extension::kServerMetadata : Extension::kMboxMetadata, arguments.at(), arguments.what());
+  MetadataExistsTest out;
+  if (!server) out.mailbox = text(arguments.string("mailbox"));
+  out.annotations = texts(arguments.strings("annotations"));
   add(TestSpec(std::move(out)), arguments.at());
 }
 

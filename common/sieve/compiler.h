@@ -65,6 +65,8 @@ class Compiler {
   void has_flag_test(Arguments& arguments);
   void string_test(Arguments& arguments);
   void environment_test(Arguments& arguments);
+  void metadata_test(Arguments& arguments, bool server);
+  void metadata_exists_test(Arguments& arguments, bool server);
   void special_use_test(Arguments& arguments);
   void notify_capability_test(Arguments& arguments);
   void duplicate_test(Arguments& arguments);

@@ -30,10 +30,12 @@ enum class Extension : std::uint8_t {
   kInclude,           // RFC 6609
   kIndex,             // RFC 5260
   kMailbox,           // RFC 5490
+  kMboxMetadata,      // RFC 5490
   kMime,              // RFC 5703
   kRegex,             // draft-ietf-sieve-regex
   kReject,            // RFC 5429
   kRelational,        // RFC 5231
+  kServerMetadata,    // RFC 5490
   kSpecialUse,        // RFC 8579
   kSubaddress,        // RFC 5233
   kVacation,          // RFC 5230

@@ -54,6 +54,8 @@ class Interpreter {
   bool test(const StringTest& spec);
   bool test(const EnvironmentTest& spec);
   bool test(const MailboxExistsTest& spec);
+  bool test(const MetadataTest& spec);
+  bool test(const MetadataExistsTest& spec);
   bool test(const SpecialUseExistsTest& spec);
   bool test(const ValidNotifyMethodTest& spec);
   bool test(const NotifyCapabilityTest& spec);
@@ -90,6 +92,7 @@ class Interpreter {
   void act(const ErrorSpec& spec) { fail(value(spec.message)); }
   void add(Action action);
   void keep(Flags flags);
+  std::optional<std::string> annotation(const std::optional<Text>& mailbox, const std::string& name);
   Flags* flags_of_mailbox(std::string_view name);
   std::vector<std::string> own_addresses() const;
   bool is_own(std::string_view address) const;

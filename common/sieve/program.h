@@ -122,6 +122,16 @@ struct EnvironmentTest {
 struct MailboxExistsTest {
   Texts names;
 };
+struct MetadataTest {
+  Match match;
+  std::optional<Text> mailbox;  // none: of the server
+  Text annotation;
+  Texts keys;
+};
+struct MetadataExistsTest {
+  std::optional<Text> mailbox;  // none: of the server
+  Texts annotations;
+};
 struct SpecialUseExistsTest {
   std::optional<Text> mailbox;
   Texts attributes;
@@ -142,9 +152,10 @@ struct DuplicateTest {
 struct ConstantTest {
   bool value = false;
 };
-using TestSpec = std::variant<AddressTest, EnvelopeTest, HeaderTest, ExistsTest, SizeTest, BodyTest, DateTest,
-                              HasFlagTest, StringTest, EnvironmentTest, MailboxExistsTest, SpecialUseExistsTest,
-                              ValidNotifyMethodTest, NotifyCapabilityTest, DuplicateTest, ConstantTest>;
+using TestSpec =
+    std::variant<AddressTest, EnvelopeTest, HeaderTest, ExistsTest, SizeTest, BodyTest, DateTest, HasFlagTest,
+                 StringTest, EnvironmentTest, MailboxExistsTest, MetadataTest, MetadataExistsTest, SpecialUseExistsTest,
+                 ValidNotifyMethodTest, NotifyCapabilityTest, DuplicateTest, ConstantTest>;
 
 struct KeepSpec {
   std::optional<Texts> flags;

@@ -26,6 +26,9 @@ class World {
   virtual ~World() = default;
   /// RFC 5490: exists, and the user can put mail there.
   virtual bool mailbox_exists(const std::string& name) = 0;
+  /// RFC 5490: what an annotation ("/private/comment", RFC 5464) of a mailbox says, or of the server without one;
+  /// nullopt: there is none.
+  virtual std::optional<std::string> annotation(const std::optional<std::string>& mailbox, const std::string& name) = 0;
   /// RFC 8579: a mailbox of the user with the attribute ("\\Junk"); nullopt if there is none.
   virtual std::optional<std::string> special_use(const std::string& attribute) = 0;
   /// Whether that mailbox has the attribute.

@@ -312,6 +312,22 @@ bool Interpreter::test(const MailboxExistsTest& spec) {
                              [&](const auto& name) { return budget_.spend(kQuestion) && world_.mailbox_exists(name); });
 }
 
+std::optional<std::string> Interpreter::annotation(const std::optional<Text>& mailbox, const std::string& name) {
+  if (!budget_.spend(kQuestion)) return std::nullopt;
+  return world_.annotation(mailbox ? std::optional(value(*mailbox)) : std::nullopt, name);
+}
+
+/// RFC 5490 section 3.3: what is not there matches nothing, not even "".
+bool Interpreter::test(const MetadataTest& spec) {
+  const auto found = annotation(spec.mailbox, value(spec.annotation));
+  return found && any_fits(spec.match, spec.keys, {*found});
+}
+
+bool Interpreter::test(const MetadataExistsTest& spec) {
+  return std::ranges::all_of(values(spec.annotations),
+                             [&](const auto& name) { return annotation(spec.mailbox, name).has_value(); });
+}
+
 bool Interpreter::test(const SpecialUseExistsTest& spec) {
   return std::ranges::all_of(values(spec.attributes), [&](const auto& attribute) {
     if (!budget_.spend(kQuestion)) return false;

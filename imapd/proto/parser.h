@@ -31,6 +31,8 @@ struct ParseError {
 
 /// Whether the client may give the command in the session's state is not looked at here.
 std::expected<Command, ParseError> parse_command(RawCommand raw, ParseOptions options = {});
+inline constexpr std::string_view kFilterValues =
+    "/filters/values/";  // RFC 5466 section 3.2; the filter's name follows
 /// search-key *(SP search-key) in UTF-8, as it would stand in a SEARCH: the value of a filter (RFC 5466). Literals in
 /// it are as on the wire.
 std::expected<SearchKey, ParseError> parse_search_criteria(std::string_view text);

@@ -46,6 +46,21 @@ class Filing(SieveTestCase):
         reader = self.reader(self.b, self.user, None)
         self.assertIn(rb"\Important", reader.list('""', '"ToDo/*"')[1][0])
 
+    def test_annotations_that_clients_set(self):
+        reader = self.reader(self.b, self.user, None)
+        for mailbox, entries in (("Junk", '(/private/vendor/x/next "Trash")'), ('""', '(/private/vendor/x/on "YES")')):
+            self.assertEqual(reader.xatom("SETMETADATA", mailbox, entries)[0], "OK")
+        # What it asks next depends on what it was told.
+        script = ('require ["mboxmetadata", "servermetadata", "fileinto", "variables"];\n'
+                  'if servermetadata "/private/vendor/x/on" "yes" { set "of" "Junk"; }\n'
+                  'if metadata :matches "${of}" "/PRIVATE/vendor/x/next" "*" { fileinto "${1}"; }\n')
+        self.filed(script, mailbox="Trash")
+        self.filed('require ["mboxmetadata", "fileinto"];\n'
+                   'if metadataexists "Junk" "/private/specialuse" { fileinto "Junk"; }\n'
+                   'if metadataexists "None" "/private/specialuse" { fileinto "Trash"; }', mailbox="Junk")
+        reader.xatom("SETMETADATA", '""', "(/private/vendor/x/on NIL)")
+        self.filed(script)
+
     def test_an_edited_header_is_what_is_stored(self):
         got = self.filed('require ["editheader", "fileinto", "copy"]; fileinto :copy "Junk";\n'
                          'addheader "X-Seen-By" "sieve"; deleteheader "Subject";')

@@ -19,6 +19,9 @@ namespace {
 struct FuzzWorld : World {
   std::string_view other;
   bool mailbox_exists(const std::string& name) override { return name.size() % 2 == 0; }
+  std::optional<std::string> annotation(const std::optional<std::string>& mailbox, const std::string& name) override {
+    return mailbox && name.size() % 2 == 0 ? std::optional(*mailbox + name) : std::nullopt;
+  }
   std::optional<std::string> special_use(const std::string& attribute) override {
     return attribute == "\\Junk" ? std::optional<std::string>("Junk") : std::nullopt;
   }

@@ -17,6 +17,10 @@ struct TestWorld : World {
   std::map<std::string, std::string> scripts;  // "personal/name", "global/name"
 
   bool mailbox_exists(const std::string& name) override { return mailboxes.contains(name); }
+  std::optional<std::string> annotation(const std::optional<std::string>& mailbox, const std::string& name) override {
+    if (!mailbox) return name == "/shared/admin" ? std::optional<std::string>("mailto:root@b.example") : std::nullopt;
+    return *mailbox == "Lists" && name == "/private/comment" ? std::optional<std::string>("Of lists") : std::nullopt;
+  }
   std::optional<std::string> special_use(const std::string& attribute) override {
     for (const auto& [name, use] : mailboxes) {
       if (!use.empty() && use == attribute) return name;

@@ -48,6 +48,20 @@ TEST_CASE("mailboxes and their uses", "[sieve][rfc5490][rfc8579]") {
   CHECK(actions_of({create + "\"\\\\Junk\" \"Spam\";"}) == Lines{"fileinto :create \"Junk\""});
 }
 
+TEST_CASE("annotations of mailboxes and of the server", "[sieve][rfc5490]") {
+  const auto* const of_mailbox = "\"mboxmetadata\", \"relational\"";
+  CHECK(holds("metadata :contains \"Lists\" \"/private/comment\" [\"none\", \"LISTS\"]", of_mailbox));
+  CHECK_FALSE(holds("metadata :contains \"Junk\" \"/private/comment\" \"\"", of_mailbox));
+  CHECK_FALSE(holds("metadata :count \"eq\" \"Junk\" \"/private/comment\" \"0\"", of_mailbox));
+  CHECK(holds("metadataexists \"Lists\" \"/private/comment\"", of_mailbox));
+  CHECK_FALSE(holds("metadataexists \"Lists\" [\"/private/comment\", \"/shared/comment\"]", of_mailbox));
+  CHECK(holds("servermetadata :is \"/shared/admin\" \"mailto:root@b.example\"", "\"servermetadata\""));
+  CHECK(holds("servermetadataexists \"/shared/admin\"", "\"servermetadata\""));
+  CHECK_FALSE(holds("servermetadataexists [\"/shared/admin\", \"/private/x\"]", "\"servermetadata\""));
+  CHECK(errors_of("if metadata \"a\" \"/private/b\" \"c\" {}") ==
+        Lines{"1:4: metadata needs: require \"mboxmetadata\""});
+}
+
 TEST_CASE("the environment", "[sieve][rfc5183]") {
   CHECK(holds("environment \"Location\" \"mda\"", "\"environment\""));
   CHECK_FALSE(holds("environment :contains \"vnd.none\" \"\"", "\"environment\""));
