@@ -2,8 +2,21 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "common/mime/charset.h"
+#include "common/mime/seven_bit.h"
+
 namespace quartet::smtp {
 namespace {
+
+/// Many clients say SMTPUTF8 wherever it is offered (RFC 6531 section 3.4 wants it only where it is needed). What needs
+/// none may go to a server without it.
+bool needs_smtputf8(const OutboundTransaction& transaction) {
+  const auto ascii = [](const OutboundRecipient& recipient) { return mime::is_ascii(recipient.address); };
+  return !mime::is_ascii(transaction.reverse_path) || !std::ranges::all_of(transaction.recipients, ascii) ||
+         mime::needs(transaction.message).eight_bit_header;
+}
 
 std::string notify_text(std::uint8_t notify) {
   if ((notify & kNotifyNever) != 0) return "NEVER";
@@ -19,8 +32,9 @@ std::string notify_text(std::uint8_t notify) {
 std::expected<void, Reply> prepare(const OutboundTransaction& transaction, const Capabilities& offered, Prepared& out) {
   out.message = transaction.message;
   out.body = transaction.body;
+  out.smtputf8 = transaction.smtputf8 && offered.smtputf8;
   // RFC 6531 section 3.1.
-  if (transaction.smtputf8 && !offered.smtputf8)
+  if (transaction.smtputf8 && !offered.smtputf8 && needs_smtputf8(transaction))
     return std::unexpected(Reply(553, "5.6.7", "the server does not take internationalized mail"));
   // RFC 8689 section 4.2.1.
   if (transaction.require_tls == RequireTls::kAlways && !offered.require_tls)
@@ -56,7 +70,7 @@ std::string mail_command(const OutboundTransaction& transaction, const Capabilit
   if (offered.size) line += fmt::format(" SIZE={}", prepared.message.size());
   if (prepared.body == Body::k8BitMime) line += " BODY=8BITMIME";
   if (prepared.body == Body::kBinaryMime) line += " BODY=BINARYMIME";
-  if (transaction.smtputf8) line += " SMTPUTF8";
+  if (prepared.smtputf8) line += " SMTPUTF8";
   if (offered.dsn && transaction.ret != Ret::kDefault)
     line += transaction.ret == Ret::kFull ? " RET=FULL" : " RET=HDRS";
   if (offered.dsn && !transaction.envid.empty()) line += " ENVID=" + xtext_encode(transaction.envid);

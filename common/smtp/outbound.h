@@ -14,6 +14,7 @@ struct Prepared {
   std::string_view message;
   std::string converted;  // memory of `message` where it was converted; then do not move this object
   Body body = Body::k7Bit;
+  bool smtputf8 = false;
 };
 
 /// Fills `out`, or returns the reply in the server's place when the message cannot go there at all.

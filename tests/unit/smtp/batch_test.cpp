@@ -39,5 +39,6 @@ TEST_CASE("what an old gateway cannot take", "[smtp]") {
   mail.to_seven_bit = [](std::string_view) { return std::optional<std::string>("Subject: y\r\n\r\n"); };
   CHECK(batch_of(mail, {.hostname = "h.test"})->find("Subject: y\r\n") != std::string::npos);
   mail.smtputf8 = true;
+  mail.reverse_path = "\xc3\xa4@x.test";
   CHECK(batch_of(mail, {.hostname = "h.test"}).error().enhanced == "5.6.7");
 }

@@ -237,9 +237,24 @@ TEST_CASE("binary mail goes by BDAT, with or without pipelining (RFC 3030 sectio
 }
 
 TEST_CASE("SMTPUTF8 mail needs a server that takes it (RFC 6531 section 3.1)", "[smtp][client]") {
-  auto transaction = to({"b@mx.test"});
+  const std::string plain = "Subject: a\r\n\r\ntext\r\n";
+  auto transaction = to({"b@mx.test"}, plain);
+  const auto last = GENERATE(as<std::string>(), "sender", "recipient", "header", "header of a part");
+  const std::string header = "Subject: \xc3\xa4\r\n\r\ntext\r\n";
+  const std::string part =
+      "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Description: \xc3\xa4\r\n\r\n\r\n--b--\r\n";
+  if (last == "sender") transaction.reverse_path = "\xc3\xa4@c.test";
+  if (last == "recipient") transaction.recipients.push_back({"\xc3\xa4@mx.test", 0, {}});
+  if (last == "header") transaction.message = header;
+  if (last == "header of a part") transaction.message = part;
   transaction.smtputf8 = true;
   CHECK(talk({kHello, ehlo()}, {transaction}).results[0].recipients[0].enhanced == "5.6.7");
+}
+
+TEST_CASE("SMTPUTF8 that was said without need is not asked of the next server", "[smtp][client]") {
+  auto transaction = to({"b@mx.test"});
+  transaction.smtputf8 = true;
+  CHECK(codes(talk({kHello, ehlo(), kMail, kRcpt, kData, kText}, {transaction}).results[0]) == std::vector<int>{250});
   CHECK(codes(talk({kHello,
                     ehlo("250 SMTPUTF8\r\n"),
                     {"MAIL FROM:<a@c.test> SMTPUTF8\r\n", "250 ok\r\n"},
