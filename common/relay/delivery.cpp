@@ -121,6 +121,29 @@ Job split(Job& job, std::size_t most) {
   return rest;
 }
 
+/// No room for more recipients; RFC 821 had 552 for it.
+bool is_too_many(const smtp::Reply& reply) {
+  const std::string_view enhanced = reply.enhanced;
+  return (reply.code == 452 || reply.code == 552) && (enhanced.empty() || enhanced.substr(1) == ".5.3");
+}
+
+/// Takes those out of the job, and out of the result, for whom the transaction had no room while it took others: they
+/// go in the next one at once (RFC 5321 section 4.5.3.1.10), for by the retry schedule a list would take days.
+std::optional<Job> without_room(Job& job, smtp::TransactionResult& result) {
+  if (std::ranges::none_of(result.recipients, &smtp::Reply::positive)) return std::nullopt;
+  Job rest{job.message, {}};
+  Job told{job.message, {}};
+  std::vector<smtp::Reply> words;
+  for (std::size_t i = 0; i < job.recipients.size(); ++i) {
+    const bool again = is_too_many(result.recipients[i]);
+    (again ? rest : told).recipients.push_back(std::move(job.recipients[i]));
+    if (!again) words.push_back(std::move(result.recipients[i]));
+  }
+  job = std::move(told);
+  result.recipients = std::move(words);
+  return rest.recipients.empty() ? std::nullopt : std::optional(std::move(rest));
+}
+
 /// That a host was passed over for good, and not only for now.
 bool lacks_required_tls(const Site& site, const spool::Reply& reason) {
   return site.next_hop().sender_tls == SenderTls::kRequired && reason.code == 0 &&
@@ -301,6 +324,8 @@ async::Task<bool> Relay::Impl::transmit(Site& site, Connection& connection, Job 
   const auto* tls = connection.session ? connection.session->stream().tls() : nullptr;
   if (connection.session)
     count_tls(tls, static_cast<std::size_t>(std::ranges::count_if(result.recipients, &smtp::Reply::positive)));
+  if (!lmtp)
+    if (auto rest = without_room(job, result)) site.untake(*std::move(rest));
   site.note_done(job.recipients.size(), std::chrono::steady_clock::now());
   auto attempts = attempts_of(std::move(job), result, site.next_hop(), connection.host, connection.session.get());
   for (const auto& attempt : attempts)

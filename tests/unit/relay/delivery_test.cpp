@@ -209,6 +209,48 @@ TEST_CASE("a server's limits are kept", "[relay]") {
   CHECK(std::ranges::unique(connections).empty());
 }
 
+TEST_CASE("recipients for whom a transaction had no room go in the next one at once (RFC 5321 section 4.5.3.1.10)",
+          "[relay]") {
+  const std::string full = GENERATE("452 4.5.3 too many recipients", "452 too many recipients", "552 5.5.3 too many");
+  std::atomic<int> taken = 0;
+  Script script;
+  script.command = [&](int, const std::string& line) -> std::string {
+    if (line.starts_with("MAIL")) taken = 0;
+    return line.starts_with("RCPT") && ++taken > 2 ? full : "";
+  };
+  Sink sink(std::move(script));
+  auto options = options_for_tests();
+  options.retry.delays = {std::chrono::hours(1)};
+  Running running(all_to(to_port(sink.port())), std::move(options));
+  running.enqueue(message_to({"1@b.test", "2@b.test", "3@b.test", "4@b.test", "5@b.test"}));
+  running.start();
+  REQUIRE(running.empty());
+  const auto mails = sink.mails();
+  REQUIRE(mails.size() == 3);
+  CHECK(mails[0].recipients == std::vector<std::string>{"RCPT TO:<1@b.test>", "RCPT TO:<2@b.test>"});
+  CHECK(mails[2].recipients == std::vector<std::string>{"RCPT TO:<5@b.test>"});
+}
+
+TEST_CASE("who is refused for lack of room alone is put off, or comes back", "[relay]") {
+  Script script;
+  script.command = [&](int, const std::string& line) -> std::string {
+    if (line.starts_with("RCPT TO:<full")) return "452 mailbox is full";
+    if (line.starts_with("RCPT TO:<over")) return "452 4.2.2 over quota";
+    return line.starts_with("RCPT TO:<never") ? "552 no more" : "";
+  };
+  Sink sink(std::move(script));
+  auto options = options_for_tests();
+  options.retry.delays = {std::chrono::hours(1)};
+  Running running(all_to(to_port(sink.port())), std::move(options));
+  running.enqueue(message_to({"ok@b.test", "full@b.test", "over@b.test", "never@b.test"}));
+  running.start();
+  REQUIRE(running.deferred("full@b.test"));
+  REQUIRE(running.deferred("over@b.test"));
+  REQUIRE(sink.wait_for(2));  // the second is the notice of never@
+  CHECK(sink.mails()[1].body.contains("never@b.test"));
+  CHECK(running.entries().size() == 2);
+}
+
 TEST_CASE("8-bit mail is re-encoded for a server without 8BITMIME, or bounced", "[relay]") {
   const bool is_signed = GENERATE(false, true);
   Script script;
