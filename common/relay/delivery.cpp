@@ -144,6 +144,18 @@ std::optional<Job> without_room(Job& job, smtp::TransactionResult& result) {
   return rest.recipients.empty() ? std::nullopt : std::optional(std::move(rest));
 }
 
+/// Whether the host as a whole takes nothing now, so that another one may (RFC 5321 section 5.1). What was sent to its
+/// end may have been taken, and what has to do with policy (a rate, greylisting) is for the same host to lift.
+bool takes_nothing(const smtp::TransactionResult& result) {
+  if (result.sent == smtp::Sent::kEnd && result.broken) return false;
+  const auto of_host = [](const smtp::Reply& reply) {
+    if (reply.code == 0 || reply.code == 421) return reply.enhanced.empty() || reply.enhanced.starts_with("4.3.");
+    return reply.code / 100 == 4 && reply.enhanced.starts_with("4.3.");
+  };
+  if (result.broken && result.broken->reply && !of_host(*result.broken->reply)) return false;
+  return std::ranges::all_of(result.recipients, of_host);
+}
+
 /// That a host was passed over for good, and not only for now.
 bool lacks_required_tls(const Site& site, const spool::Reply& reason) {
   return site.next_hop().sender_tls == SenderTls::kRequired && reason.code == 0 &&
@@ -219,7 +231,7 @@ async::Task<std::optional<Relay::Impl::Connection>> Relay::Impl::connect(Site& s
       if (generation == generation_) site.hosts_expire = found->expires;
     }
   }
-  const auto hosts = site.hosts;
+  const auto hosts = site.hosts_in_order(std::chrono::steady_clock::now());
   bool hopeless = true;
   for (std::size_t i = 0; i < hosts.size() && !stopping_ && !suspended(site); ++i) {
     const bool last = i + 1 == hosts.size();
@@ -248,7 +260,9 @@ async::Task<std::expected<Relay::Impl::Connection, spool::Reply>> Relay::Impl::t
                                 .sources = {site.policy().source_addresses, site.next_source++},
                                 .note = note});
   if (session && options_.on_connected) options_.on_connected(host);
-  if (session) co_return Connection{*std::move(session), describe(host), 0, nullptr, std::move(tls)};
+  if (session) {
+    co_return Connection{*std::move(session), describe(host), 0, nullptr, std::move(tls), {}, host.address};
+  }
   if (tls) note_failed_tls(site, *tls);
   auto reason = std::move(session.error());
   log::warn("relay.host_failed", {{"site", site.key()},
@@ -321,6 +335,12 @@ async::Task<bool> Relay::Impl::transmit(Site& site, Connection& connection, Job 
     put_back(std::move(job.recipients), {});
     co_return false;
   }
+  if (connection.address && takes_nothing(result) &&
+      site.pass_over(*connection.address, std::chrono::steady_clock::now())) {
+    co_await leave(site, connection, result);
+    put_back(std::move(job.recipients), {});
+    co_return false;
+  }
   const auto* tls = connection.session ? connection.session->stream().tls() : nullptr;
   if (connection.session)
     count_tls(tls, static_cast<std::size_t>(std::ranges::count_if(result.recipients, &smtp::Reply::positive)));
@@ -338,6 +358,18 @@ async::Task<bool> Relay::Impl::transmit(Site& site, Connection& connection, Job 
   site.concurrency().on_success();
   open_connections(site);
   co_return true;
+}
+
+/// For another host of the site.
+async::Task<void> Relay::Impl::leave(Site& site, Connection& connection, const smtp::TransactionResult& result) {
+  const auto reason = result.broken ? reply_of(*result.broken, connection.host).text : result.recipients[0].text();
+  log::warn("relay.host_failed", {{"site", site.key()},
+                                  {"host", connection.host},
+                                  {"address", connection.address->to_string()},
+                                  {"code", result.recipients[0].code},
+                                  {"reason", reason}});
+  site.last_failure = reason;
+  if (!result.broken) co_await connection.session->quit();
 }
 
 /// Only hosts that MX records name: the TLS of others is between them and us.

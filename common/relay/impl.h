@@ -21,7 +21,8 @@
 
 namespace quartet::smtp {
 class ClientSession;
-}
+struct TransactionResult;
+}  // namespace quartet::smtp
 
 namespace quartet::relay {
 
@@ -180,6 +181,7 @@ class Relay::Impl {
     std::unique_ptr<Transport> transport = nullptr;
     std::optional<TlsOutcome> tls = std::nullopt;  // of the session, for reports
     std::set<std::string> reported{};              // domains for which it has been counted
+    std::optional<net::Address> address{};         // of a host that we dialled
   };
   async::Task<void> connection(Site& site);
   static const smtp::Capabilities& offered(const Connection& connection);
@@ -188,6 +190,7 @@ class Relay::Impl {
   async::Task<std::expected<Connection, spool::Reply>> try_host(Site& site, Candidate host, bool last);
   async::Task<bool> deliver(Site& site, Connection& connection, Job job);
   async::Task<bool> transmit(Site& site, Connection& connection, Job job);
+  static async::Task<void> leave(Site& site, Connection& connection, const smtp::TransactionResult& result);
   bool counts_tls(const Site& site) const;
   void note_tls(const Site& site, const TlsOutcome& outcome, const std::string& domain);
   void note_failed_tls(const Site& site, const TlsOutcome& outcome);

@@ -9,6 +9,7 @@ namespace {
 constexpr auto kLongestTurn = std::chrono::seconds(60);
 constexpr auto kLongestTurnAtARate = std::chrono::minutes(10);  // the pace is known and will not grow
 constexpr auto kShortestTurn = std::chrono::milliseconds(50);
+constexpr auto kPassedOver = std::chrono::hours(1);  // longer than the first retries take to come
 constexpr std::size_t kMostDomains = 10'000;
 constexpr std::chrono::duration<double> kPaceWindow = std::chrono::seconds(1);
 constexpr std::chrono::duration<double> kReadyAtARate = std::chrono::minutes(1);
@@ -128,6 +129,25 @@ std::vector<Job> Site::take_all() {
 
 void Site::note_deferred(const spool::Claim& claim) {
   if (deferred_domains_.size() < kMostDomains) deferred_domains_.insert(domain_of(claim.address));
+}
+
+bool Site::pass_over(const net::Address& host, SteadyTime now) {
+  std::erase_if(passed_over_, [now](const auto& entry) { return entry.second <= now; });
+  passed_over_[host.to_string()] = now + kPassedOver;
+  return !std::ranges::all_of(hosts, [this, now](const Candidate& other) { return passed_over(other, now); });
+}
+
+bool Site::passed_over(const Candidate& host, SteadyTime now) const {
+  const auto found = passed_over_.find(host.address.to_string());
+  return found != passed_over_.end() && found->second > now;
+}
+
+std::vector<Candidate> Site::hosts_in_order(SteadyTime now) const {
+  std::vector<Candidate> out;
+  for (const bool later : {false, true})
+    for (const auto& host : hosts)
+      if (passed_over(host, now) == later) out.push_back(host);
+  return out;
 }
 
 void Site::connecting(SteadyTime now) {

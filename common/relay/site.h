@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "common/async/wait.h"
@@ -87,6 +88,11 @@ class Site {
   };
   Held held(SteadyTime now) const;
 
+  /// Of a host that takes no mail for now: the others come before it for a time. False if there is none left of them.
+  bool pass_over(const net::Address& host, SteadyTime now);
+  /// The hosts in the order to try them.
+  std::vector<Candidate> hosts_in_order(SteadyTime now) const;
+
   /// The hosts as last looked up, and the key they were found with.
   std::vector<Candidate> hosts;
   SteadyTime hosts_expire{};
@@ -103,6 +109,7 @@ class Site {
 
  private:
   void ran_dry(std::size_t recipients, SteadyTime now);
+  bool passed_over(const Candidate& host, SteadyTime now) const;
 
   std::string key_;
   NextHop next_hop_;
@@ -115,6 +122,7 @@ class Site {
   Turns turns_;
   double pace_ = 5'000;  // recipients a second, while there is work; at first a guess for a quick one
   std::set<std::string> deferred_domains_;
+  std::unordered_map<std::string, SteadyTime> passed_over_;  // hosts by their addresses, and until when
   std::size_t opening_ = 0;
   std::size_t done_ = 0;
   std::optional<SteadyTime> busy_since_;  // or since the pace was measured last
