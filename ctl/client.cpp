@@ -65,7 +65,10 @@ int report(const grpc::Status& status, const Invocation& invocation) {
                        status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED;
   invocation.err << "quartetctl: ";
   if (silence) invocation.err << invocation.target << ": ";
-  invocation.err << plain(status.error_message()) << '\n';
+  // gRPC's own answer for a service that the agent does not have is without words.
+  const bool unknown = status.error_code() == grpc::StatusCode::UNIMPLEMENTED && status.error_message().empty();
+  invocation.err << (unknown ? "this agent has nothing that the command is about" : plain(status.error_message()))
+                 << '\n';
   return silence ? kUnreachable : kFailed;
 }
 

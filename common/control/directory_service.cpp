@@ -196,7 +196,7 @@ class DirectoryService final : public v1::DirectoryService::CallbackService {
     if (request.reason().size() > kLongestReason) return invalid("reason: longer than 1000 octets");
     if (request.login().empty()) return invalid("login: is required");
     const auto file = subject_.directory_file();
-    if (file.empty() || !subject_.reread_directory) return {StatusCode::UNAVAILABLE, "this agent has no directory"};
+    if (file.empty() || !subject_.reread_directory) return {StatusCode::UNIMPLEMENTED, "this agent has no directory"};
     const auto edited = edit(file, request);
     return edited ? Status::OK : status_of(edited.error());
   }
@@ -235,7 +235,7 @@ class DirectoryService final : public v1::DirectoryService::CallbackService {
   /// Of accounts that the store has and the directory has not; those of one page.
   Status list_left_over(const std::string& domain, std::size_t page, std::string after,
                         v1::ListAccountsResponse& response) const {
-    if (subject_.store == nullptr) return {StatusCode::UNAVAILABLE, "this agent has no store"};
+    if (subject_.store == nullptr) return {StatusCode::UNIMPLEMENTED, "this agent has no store"};
     const auto directory = subject_.directory();
     async::Loop loop;
     for (;;) {

@@ -77,6 +77,13 @@ TEST_CASE("accounts are listed in pages, and by domain", "[control]") {
   served.ask(&v1::DirectoryService::Stub::ListAccounts, request, StatusCode::INVALID_ARGUMENT);
 }
 
+TEST_CASE("an agent without a store says so, and not that it cannot be reached", "[control]") {
+  const Served served;
+  v1::ListAccountsRequest request;
+  request.set_left_over(true);
+  served.ask(&v1::DirectoryService::Stub::ListAccounts, request, StatusCode::UNIMPLEMENTED);
+}
+
 TEST_CASE("an account is made, changed and removed, and no secret is told", "[control]") {
   const LogCapture log;
   const Served served;

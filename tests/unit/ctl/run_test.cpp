@@ -174,7 +174,9 @@ TEST_CASE("from list to drop", "[ctl]") {
   CHECK(quartetctl(target, {"queue", "show", id}).code == 1);
   CHECK(quartetctl(target, {"queue", "show", "nonsense"}).code == 1);
   CHECK(quartetctl(target, {"queue", "list", "--id", "nonsense"}).code == 1);
-  CHECK(quartetctl(target, {"link", "list"}).code == 1);  // this agent has none
+  said = quartetctl(target, {"link", "list"});  // this agent has none
+  CHECK(said.code == 1);
+  CHECK(said.err == "quartetctl: this agent has nothing that the command is about\n");
 }
 
 TEST_CASE("bounce and reroute", "[ctl]") {
