@@ -53,6 +53,7 @@ function(quartet_agent name)
   add_executable(${name} main.cpp)
   target_link_libraries(${name} PRIVATE quartet_${name})
   quartet_allocator(${name})
+  install(TARGETS ${name})
 endfunction()
 
 set(QUARTET_TEST_FOLDERS "" CACHE STRING "folders whose unit tests are built; empty for all")
