@@ -100,7 +100,7 @@ std::vector<Command> tail_commands() {
        0,
        0,
        "what is said in sessions of SMTP and LMTP as it is said; no messages, no passwords",
-       {{"role", "ROLE", "only where the agent is the server, or the client", "server client"},
+       {{"role", "ROLE", "server or client: only sessions in which the agent is that", "server client"},
         {"peer", "NETWORK", "only with this address or network, such as 192.0.2.0/24"},
         {"host", "NAME", "only with the host of this name, where the agent sends"},
         {"address", "ADDRESS", "only transactions from or to this address or domain"}},
