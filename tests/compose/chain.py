@@ -8,8 +8,6 @@ from sites import letter
 
 _SENDER = ("sender@a.example", "sends-much")
 _READER = ("reader@b.example", "reads-much")
-_OPERATOR = ["quartetctl", "--ca", "/etc/quartet/tls/ca.pem", "--cert", "/etc/quartet/tls/cert.pem", "--key",
-             "/etc/quartet/tls/key.pem"]
 _AGENTS = ("msa", "relay", "boundary", "mx", "mda", "imapd")
 
 # Where each host listens: (host, address in a network, port, those who are in that network).
@@ -55,8 +53,8 @@ class Chain:
         return json.loads(self._in_place(host, "--json", *words))
 
     def _operate(self, *words):
-        """quartetctl in a container of its own, by gRPC with mutual TLS to the boundary."""
-        return self.compose("run", "--rm", "-T", "operator", *_OPERATOR, *words).stdout.decode()
+        """quartetctl in a container of its own, by gRPC with mutual TLS."""
+        return self.compose("run", "--rm", "-T", "operator", "quartetctl", *words).stdout.decode()
 
     def send(self, recipient):
         message = letter.write(_SENDER[0], recipient)
@@ -128,7 +126,7 @@ class Chain:
 
     def held_queue_by_grpc(self):
         message = self._hold("reader@held.example")
-        shown = self._operate("link", "start", "held")
+        shown = self._operate("--context", "boundary", "link", "start", "held")
         self.assert_arrived(message)
         self.wait_for_queue("boundary", 0)
         return shown.strip().splitlines()[-1] if shown.strip() else ""
@@ -154,9 +152,8 @@ class Chain:
         """By its Message-ID, asked for in the operator's container."""
         message = self.send(_READER[0])
         self.assert_arrived(message)
-        agents = [word for host in ("msa", "relay", "boundary") for word in ("--control", f"{host}:7001")]
-        steps = [json.loads(line) for line in
-                 self._operate("--json", "trace", message["Message-ID"].strip("<>"), *agents).splitlines()]
+        said = self._operate("--all-contexts", "--json", "trace", message["Message-ID"].strip("<>"))
+        steps = [json.loads(line) for line in said.splitlines()]
         passed = {(step["hostname"], step["kind"]) for step in steps}
         expected = {(f"{host}.a.example", kind) for host in ("msa", "relay", "boundary") for kind in ("accepted", "delivered")}
         assert passed == expected, steps
