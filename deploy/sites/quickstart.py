@@ -122,7 +122,7 @@ Everything stays up until Ctrl-C. Look further, in another terminal:
   . {pair.directory}/env                       # every endpoint and account as a shell variable
   {control} --target $A_MTA_CONTROL queue list
   curl --ssl-reqd --cacert $CA_FILE -u $B_USER:$B_PASSWORD imap://$B_IMAP/INBOX -X 'FETCH 1:* ENVELOPE'
-  curl --ssl-reqd --cacert $CA_FILE -u $A_USER:$A_PASSWORD smtp://$A_SUBMISSION/desk.a.example \\
+  curl --crlf --ssl-reqd --cacert $CA_FILE -u $A_USER:$A_PASSWORD smtp://$A_SUBMISSION/desk.a.example \\
        --mail-from $A_USER --mail-rcpt $B_USER -T letter.eml
   mutt -e "set ssl_ca_certificates_file=$CA_FILE" -f imap://{b.users[0].address.replace('@', '%40')}@$B_IMAP/INBOX
   drill -p {pair.name_server.port} @{pair.name_server.host} MX b.example
