@@ -3,6 +3,7 @@
 #include <set>
 
 #include "common/base/ascii.h"
+#include "common/mime/idna.h"
 #include "common/relay/route.h"
 
 namespace quartet::mda {
@@ -85,7 +86,8 @@ class Planner {
         return;
       case Delivery::Kind::kNextHop: {
         // As the sender wrote it, unless only another name of the account leads to the next hop.
-        const bool as_it_is = delivery.match == key || delivery.match == relay::domain_of(key);
+        const auto match = mime::ascii_address(delivery.match);
+        const bool as_it_is = match == mime::ascii_address(key) || match == relay::domain_of(key);
         return add({Target::Kind::kSend, as_it_is ? address : login, {}, address});
       }
       case Delivery::Kind::kMbox:
@@ -95,7 +97,7 @@ class Planner {
     // Files are made for users that exist, or for the one address that the configuration names.
     const auto owner = !login.empty() ? login : (delivery.of_address() ? delivery.match : std::string());
     if (owner.empty()) return plan_.unknown.push_back(address);
-    auto path = expand_path(delivery.text, owner.substr(0, owner.rfind('@')), relay::domain_of(owner));
+    auto path = expand_path(delivery.text, owner.substr(0, owner.rfind('@')), owner.substr(owner.rfind('@') + 1));
     if (!path) {
       bad_path_ = true;
       return;

@@ -1,5 +1,6 @@
 #include "mda/routes.h"
 
+#include "common/mime/idna.h"
 #include "common/service/pipe.h"
 #include "common/service/site_policies.h"
 #include "mda/settings.h"
@@ -37,13 +38,14 @@ relay::RoutingTable routes(service::Checker& checker, const Settings& settings) 
   for (const auto& delivery : config.delivery()) {
     if (!delivery.has_next_hop() && !delivery.has_pipe()) continue;
     const auto& match = delivery.match();
-    const auto key = match.contains('@') ? directory::canonical_address(match) : ascii::lower(match);
+    const auto key = mime::ascii_address(match.contains('@') ? directory::canonical_address(match) : match);
     table.transports.emplace(key, delivery.has_pipe() ? service::read_pipe(checker, config.agent(), delivery.pipe())
                                                       : service::next_hop(checker, delivery.next_hop()));
   }
   const auto back = way_back(settings.listeners);
   if (back && settings.tables.directory != nullptr) {
-    for (const auto& domain : settings.tables.directory->domains()) table.local_domains.emplace(domain, *back);
+    for (const auto& domain : settings.tables.directory->domains())
+      table.local_domains.emplace(mime::ascii_domain(domain), *back);
   }
   if (config.has_forward_host()) table.smart_host = service::next_hop(checker, config.forward_host());
   return table;

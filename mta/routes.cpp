@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "common/base/ascii.h"
+#include "common/mime/idna.h"
 #include "common/service/pipe.h"
 #include "common/service/site_policies.h"
 #include "common/smtp/path.h"
@@ -45,7 +46,7 @@ class Routes {
                                     .turned_only = turned_only,
                                     .min_interval = std::chrono::seconds(link.min_interval_seconds())};
       for (int i = 0; i < link.domain_size(); ++i) {
-        auto domain = ascii::lower(link.domain(i));
+        auto domain = mime::ascii_domain(link.domain(i));
         if (!is_domain_pattern(domain)) checker_.fault(link, "domain", "expected \"domain\" or \".domain\"", i);
         if (!domains.insert(domain).second) checker_.fault(link, "domain", "belongs to a link already", i);
         out.domains.push_back(std::move(domain));
@@ -56,7 +57,7 @@ class Routes {
 
   void read_transports() {
     for (const auto& transport : source_.transport()) {
-      auto match = ascii::lower(transport.match());
+      auto match = mime::ascii_address(transport.match());
       const bool address = match.contains('@');
       if (address ? !smtp::is_mailbox(match, true) : !is_domain_pattern(match))
         checker_.fault(transport, "match", "expected an address, \"domain\" or \".domain\"");
@@ -72,7 +73,7 @@ class Routes {
         continue;
       }
       const bool by_login = route.sender().empty();
-      auto match = ascii::lower(by_login ? route.login() : route.sender());
+      auto match = by_login ? ascii::lower(route.login()) : mime::ascii_address(route.sender());
       const bool address = match.contains('@');
       if (!by_login && match != "<>" && (address ? !smtp::is_mailbox(match, true) : !is_domain_pattern(match)))
         checker_.fault(route, "sender", "expected an address, \"domain\", \".domain\" or \"<>\"");
@@ -86,7 +87,7 @@ class Routes {
     if (source_.has_local()) {
       const auto local = service::next_hop(checker_, source_.local());
       if (directory != nullptr) {
-        for (const auto& domain : directory->domains()) table_.local_domains.emplace(domain, local);
+        for (const auto& domain : directory->domains()) table_.local_domains.emplace(mime::ascii_domain(domain), local);
       }
     }
     if (source_.has_smart_host()) table_.smart_host = service::next_hop(checker_, source_.smart_host());

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/ascii.h"
+#include "common/mime/idna.h"
 #include "common/sasl/server.h"
 #include "common/service/settings.h"
 #include "common/service/srs.h"
@@ -59,7 +60,7 @@ void read_domains(Checker& checker, const config::v1::Mta& source, Settings& out
   out.trusted = service::networks(checker, source, "trusted", source.trusted());
   out.forwarders = service::forwarders(checker, source);
   for (int i = 0; i < source.relay_domain_size(); ++i) {
-    auto domain = ascii::lower(source.relay_domain(i));
+    auto domain = mime::ascii_domain(source.relay_domain(i));
     if (!is_domain_pattern(domain)) checker.fault(source, "relay_domain", "expected \"domain\" or \".domain\"", i);
     out.relay_domains.push_back(std::move(domain));
   }
@@ -72,7 +73,7 @@ bool is_taken(const Settings& settings, const config::v1::Mta& source, const std
   if (std::ranges::any_of(settings.relay_domains, same)) return true;
   for (const auto& link : source.link()) {
     for (const auto& own : link.domain()) {
-      if (same(ascii::lower(own))) return true;
+      if (same(mime::ascii_domain(own))) return true;
     }
   }
   return settings.directory != nullptr && settings.directory->is_local(domain);
@@ -83,7 +84,7 @@ void read_verification(Checker& checker, const config::v1::Mta& source, Settings
   const auto& wanted = source.verify_recipients();
   auto& verification = out.verification;
   for (int i = 0; i < wanted.domain_size(); ++i) {
-    auto domain = ascii::lower(wanted.domain(i));
+    auto domain = mime::ascii_domain(wanted.domain(i));
     if (!is_domain_pattern(domain))
       checker.fault(wanted, "domain", "expected \"domain\" or \".domain\"", i);
     else if (!is_taken(out, source, domain))

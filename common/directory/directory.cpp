@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "common/mime/idna.h"
 #include "quartet/config/v1/directory.pb.h"
 
 namespace quartet::directory {
@@ -46,6 +47,7 @@ Directory::Directory(const config::v1::Directory& source, std::string file)
   for (const auto& domain : source.domain()) {
     const std::string name = ascii::lower(domain.name());
     domain_names_.push_back(name);
+    note_spelling(name);
     domains_[name] = {
         domain.has_subaddress_separator() ? domain.subaddress_separator() : std::string(kDefaultSeparator),
         canonical_address(domain.catch_all())};
@@ -73,21 +75,37 @@ Directory::Directory(const config::v1::Directory& source, std::string file)
   for (const auto& entry : source.alias_domain()) {
     auto from = ascii::lower(entry.from());
     domain_names_.push_back(from);
+    note_spelling(from);
     alias_domains_[std::move(from)] = ascii::lower(entry.to());
   }
 }
 
+void Directory::note_spelling(const std::string& domain) {
+  auto name = mime::ascii_domain(domain);
+  if (name.contains("xn--")) spellings_.emplace(std::move(name), domain);
+}
+
+/// In lower case, and one of ours as the directory writes it.
+std::string Directory::spelled(std::string_view domain) const {
+  if (!spellings_.empty()) {
+    if (const auto found = spellings_.find(mime::ascii_domain(domain)); found != spellings_.end()) return found->second;
+  }
+  return ascii::lower(domain);
+}
+
 std::string Directory::at_home(std::string_view address) const {
   const auto at = address.rfind('@');
-  if (alias_domains_.empty() || at == std::string_view::npos) return std::string(address);
-  const auto found = alias_domains_.find(ascii::lower(address.substr(at + 1)));
-  if (found == alias_domains_.end()) return std::string(address);
-  return std::string(address.substr(0, at + 1)) + found->second;
+  if ((alias_domains_.empty() && spellings_.empty()) || at == std::string_view::npos) return std::string(address);
+  const auto domain = spelled(address.substr(at + 1));
+  const auto found = alias_domains_.find(domain);
+  if (found != alias_domains_.end()) return std::string(address.substr(0, at + 1)) + found->second;
+  if (ascii::iequals(domain, address.substr(at + 1))) return std::string(address);
+  return std::string(address.substr(0, at + 1)) + domain;
 }
 
 std::string Directory::canonical_at_home(std::string_view address) const {
   auto canonical = canonical_address(address);
-  return alias_domains_.empty() ? canonical : at_home(canonical);
+  return alias_domains_.empty() && spellings_.empty() ? canonical : at_home(canonical);
 }
 
 const Account* Directory::find_account(std::string_view login) const {
@@ -101,7 +119,7 @@ bool Directory::has_account(std::string_view login) const {
 }
 
 bool Directory::is_local(std::string_view domain) const {
-  const auto name = ascii::lower(domain);
+  const auto name = spelled(domain);
   return domains_.contains(name) || alias_domains_.contains(name);
 }
 

@@ -126,6 +126,8 @@ class Directory {
   bool resolve_user(std::string_view canonical, const Domain& domain, Resolution& result) const;
 
   std::string canonical_at_home(std::string_view address) const;
+  void note_spelling(const std::string& domain);
+  std::string spelled(std::string_view domain) const;
 
   std::string file_;
   std::optional<crypto::PasswordHash> wanted_hash_;
@@ -137,6 +139,7 @@ class Directory {
   Map<const Account*> by_address_;
   Map<Alias> aliases_;
   Map<std::string> alias_domains_;
+  Map<std::string> spellings_;  // internationalized domains as the directory writes them, by their A-labels
 };
 
 using DirectoryPtr = std::shared_ptr<const Directory>;

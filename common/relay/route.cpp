@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "common/mime/idna.h"
 #include "common/net/address.h"
 #include "common/relay/local_hop.h"
 
@@ -115,7 +116,7 @@ const NextHop* Router::route_of(const Sender& sender) const {
       return &found->second;
   }
   if (table_.senders.empty()) return nullptr;
-  const auto address = sender.reverse_path.empty() ? "<>" : ascii::lower(sender.reverse_path);
+  const auto address = sender.reverse_path.empty() ? "<>" : mime::ascii_address(sender.reverse_path);
   if (const auto found = table_.senders.find(address); found != table_.senders.end()) return &found->second;
   const auto domain = domain_of(address);
   const auto* found = domain.empty() ? nullptr : find_domain(table_.senders, domain);
@@ -126,7 +127,7 @@ Router::Decision Router::decide(std::string_view recipient, const Sender& sender
   using Table = Decision::Table;
   const auto domain = domain_of(recipient);
   if (const auto* link = link_of(domain)) return {Table::kLink, link->name, &link->next_hop};
-  if (const auto exact = table_.transports.find(ascii::lower(recipient)); exact != table_.transports.end())
+  if (const auto exact = table_.transports.find(mime::ascii_address(recipient)); exact != table_.transports.end())
     return {Table::kTransport, exact->first, &exact->second};
   if (const auto* found = find_domain(table_.transports, domain))
     return {Table::kTransport, found->first, &found->second};
@@ -155,7 +156,7 @@ bool covers(std::string_view pattern, std::string_view domain) {
 
 std::string domain_of(std::string_view mailbox) {
   const auto at = mailbox.rfind('@');
-  return at == std::string_view::npos ? std::string() : ascii::lower(mailbox.substr(at + 1));
+  return at == std::string_view::npos ? std::string() : mime::ascii_domain(mailbox.substr(at + 1));
 }
 
 }  // namespace quartet::relay

@@ -8,6 +8,7 @@
 
 #include "common/base/ascii.h"
 #include "common/base/scope.h"
+#include "common/mime/idna.h"
 #include "common/service/grants.h"
 #include "common/service/process.h"
 #include "common/service/site_policies.h"
@@ -211,7 +212,7 @@ relay::TlsPolicy tls_policy(v1::NextHop::TlsPolicy policy, relay::TlsPolicy othe
 decltype(relay::RoutingTable::tls_policies) tls_policies(Checker& checker, const v1::Sending& sending) {
   decltype(relay::RoutingTable::tls_policies) out;
   for (const auto& rule : sending.tls_policy()) {
-    auto match = ascii::lower(rule.match());
+    auto match = mime::ascii_domain(rule.match());
     if (!is_domain_pattern(match)) checker.fault(rule, "match", "expected \"domain\" or \".domain\"");
     if (rule.policy() == v1::NextHop::TLS_UNSPECIFIED) checker.fault(rule, "policy", "is required");
     if (!out.try_emplace(std::move(match), tls_policy(rule.policy(), relay::TlsPolicy::kMay)).second)

@@ -1,6 +1,7 @@
 #include "common/service/site_policies.h"
 
 #include "common/base/ascii.h"
+#include "common/mime/idna.h"
 
 namespace quartet::service {
 namespace {
@@ -29,7 +30,7 @@ void read_limits(Checker& checker, const v1::SitePolicy& source, relay::SitePoli
 }
 
 relay::SitePolicy read_policy(Checker& checker, const v1::SitePolicy& source, relay::SitePolicy out) {
-  out.match = ascii::lower(source.match());
+  out.match = mime::ascii_domain(source.match());
   if (!is_domain_pattern(out.match)) checker.fault(source, "match", "expected \"domain\" or \".domain\"");
   read_limits(checker, source, out);
   out.retry = retry_schedule(checker, source.retry(), std::move(out.retry));

@@ -208,6 +208,30 @@ TEST_CASE("an alias domain is another name of a domain", "[directory]") {
   CHECK(there.expand("ann@example.net").targets.size() == 1);
 }
 
+TEST_CASE("internationalized domains are found however they are written", "[directory][rfc6531]") {
+  const auto directory = parse(std::string(kText) +
+                               "domain { name: \"b\u00fccher.test\" } domain { name: \"xn--fsqu00a.test\" }"
+                               "account { login: \"ann@B\u00fccher.test\" } account { login: \"bo@xn--fsqu00a.test\" }"
+                               "alias_domain { from: \"l\u00e4den.test\" to: \"xn--fsqu00a.test\" }");
+  ;
+  REQUIRE(directory.has_value());
+  const auto& there = **directory;
+  for (const auto* ann :
+       {"ann@b\u00fccher.test", "ANN@B\u00dcCHER.test", "ann@bu\u0308cher.test", "ann@xn--bcher-kva.test"}) {
+    REQUIRE(there.find_account(ann) != nullptr);
+    CHECK(there.resolve(ann).account->login == "ann@b\u00fccher.test");
+  }
+  for (const auto* bo :
+       {"bo+x@\u4f8b\u5b50.test", "bo+x@xn--fsqu00a.TEST", "bo+x@xn--lden-loa.test", "bo+x@L\u00c4DEN.test"}) {
+    REQUIRE(there.resolve(bo).account != nullptr);
+    CHECK(there.resolve(bo).account->login == "bo@xn--fsqu00a.test");
+    CHECK(there.resolve(bo).detail == "x");
+  }
+  CHECK(there.is_local("xn--bcher-kva.test"));
+  CHECK(there.is_local("\u4f8b\u5b50.test"));
+  CHECK_FALSE(there.is_local("xn--bcher-kvb.test"));
+}
+
 TEST_CASE("what may be an alias domain", "[directory]") {
   const auto faults = [](const std::string& more) {
     const auto directory = parse(std::string(kText) + more);

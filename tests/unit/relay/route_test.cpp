@@ -44,6 +44,16 @@ TEST_CASE("the most specific table entry wins", "[relay]") {
   CHECK(router.link_of("x.test") == nullptr);
 }
 
+TEST_CASE("internationalized domains are looked up as DNS has them", "[relay][rfc6531]") {
+  CHECK(domain_of("j\u00f6rg@B\u00fccher.test") == "xn--bcher-kva.test");
+  RoutingTable table;
+  table.transports["xn--bcher-kva.test"] = to_host("books");
+  table.transports["ann@xn--bcher-kva.test"] = to_host("ann");
+  const Router router(std::move(table));
+  CHECK(first_host(router.route("bo@b\u00fccher.test")) == "books");
+  CHECK(first_host(router.route("Ann@B\u00dcCHER.test")) == "ann");
+}
+
 TEST_CASE("the smart host takes what no table names", "[relay]") {
   RoutingTable table;
   table.smart_host = to_host("smart");
