@@ -5,6 +5,7 @@
 #include <set>
 
 #include "common/relay/route.h"
+#include "common/smtp/orcpt.h"
 
 namespace quartet::mta {
 namespace {
@@ -55,7 +56,7 @@ class Follower {
 
  private:
   static void name_original(RcptParameters& recipient) {
-    if (recipient.orcpt.empty()) recipient.orcpt = "rfc822;" + recipient.forward_path;
+    if (recipient.orcpt.empty()) recipient.orcpt = smtp::original_recipient(recipient.forward_path);
   }
 
   void add_own(RcptParameters recipient) {

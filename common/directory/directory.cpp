@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "common/mime/charset.h"
 #include "common/mime/idna.h"
 #include "quartet/config/v1/directory.pb.h"
 
@@ -93,19 +94,28 @@ std::string Directory::spelled(std::string_view domain) const {
   return ascii::lower(domain);
 }
 
+/// The domain that an alias domain stands for, or itself; as the directory writes it.
+std::string Directory::home_of(std::string_view domain) const {
+  auto name = spelled(domain);
+  const auto found = alias_domains_.find(name);
+  return found == alias_domains_.end() ? name : found->second;
+}
+
 std::string Directory::at_home(std::string_view address) const {
   const auto at = address.rfind('@');
-  if ((alias_domains_.empty() && spellings_.empty()) || at == std::string_view::npos) return std::string(address);
-  const auto domain = spelled(address.substr(at + 1));
-  const auto found = alias_domains_.find(domain);
-  if (found != alias_domains_.end()) return std::string(address.substr(0, at + 1)) + found->second;
-  if (ascii::iequals(domain, address.substr(at + 1))) return std::string(address);
-  return std::string(address.substr(0, at + 1)) + domain;
+  if (alias_domains_.empty() || at == std::string_view::npos) return std::string(address);
+  const auto found = alias_domains_.find(spelled(address.substr(at + 1)));
+  if (found == alias_domains_.end()) return std::string(address);
+  // Mail to an ASCII address need not be fit for another.
+  return std::string(address.substr(0, at + 1)) +
+         (mime::is_ascii(address) ? mime::ascii_domain(found->second) : found->second);
 }
 
 std::string Directory::canonical_at_home(std::string_view address) const {
   auto canonical = canonical_address(address);
-  return alias_domains_.empty() && spellings_.empty() ? canonical : at_home(canonical);
+  if ((alias_domains_.empty() && spellings_.empty()) || canonical.empty()) return canonical;
+  const auto behind = canonical.rfind('@') + 1;
+  return canonical.replace(behind, std::string::npos, home_of(std::string_view(canonical).substr(behind)));
 }
 
 const Account* Directory::find_account(std::string_view login) const {

@@ -128,6 +128,7 @@ class Directory {
   std::string canonical_at_home(std::string_view address) const;
   void note_spelling(const std::string& domain);
   std::string spelled(std::string_view domain) const;
+  std::string home_of(std::string_view domain) const;
 
   std::string file_;
   std::optional<crypto::PasswordHash> wanted_hash_;

@@ -14,7 +14,7 @@ std::expected<std::string, Reply> batch_of(const OutboundTransaction& transactio
   if (auto possible = prepare(transaction, offered, prepared); !possible) return std::unexpected(possible.error());
   std::string out = (form.esmtp ? "EHLO " : "HELO ") + form.hostname + "\r\n";
   out += mail_command(transaction, offered, prepared);
-  for (const auto& recipient : transaction.recipients) out += rcpt_command(recipient, offered);
+  for (const auto& recipient : transaction.recipients) out += rcpt_command(recipient, offered, prepared);
   out += "DATA\r\n" + encode_data(prepared.message) + "QUIT\r\n";
   if (form.lf) {
     const auto lone = std::ranges::remove(out, '\r');

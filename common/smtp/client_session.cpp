@@ -264,7 +264,7 @@ class Session final : public ClientSession {
       std::string batch;
       do {
         batch += next == 0 ? mail_command(exchange.transaction, offered_, exchange.prepared)
-                           : rcpt_command(recipients[next - 1], offered_);
+                           : rcpt_command(recipients[next - 1], offered_, exchange.prepared);
       } while (++next <= recipients.size() && offered_.pipelining && batch.size() < kBatch);
       if (next > recipients.size() && offered_.pipelining &&
           (!offered_.chunking || (fresh && message.size() <= kBatch))) {

@@ -6,6 +6,7 @@
 
 #include "common/mime/charset.h"
 #include "common/mime/seven_bit.h"
+#include "common/smtp/orcpt.h"
 
 namespace quartet::smtp {
 namespace {
@@ -81,14 +82,10 @@ std::string mail_command(const OutboundTransaction& transaction, const Capabilit
   return line + "\r\n";
 }
 
-std::string rcpt_command(const OutboundRecipient& recipient, const Capabilities& offered) {
+std::string rcpt_command(const OutboundRecipient& recipient, const Capabilities& offered, const Prepared& prepared) {
   std::string line = fmt::format("RCPT TO:<{}>", recipient.address);
   if (offered.dsn && recipient.notify != 0) line += " NOTIFY=" + notify_text(recipient.notify);
-  if (offered.dsn && !recipient.orcpt.empty()) {
-    const auto semicolon = recipient.orcpt.find(';');
-    line += " ORCPT=" + recipient.orcpt.substr(0, semicolon + 1) +
-            xtext_encode(std::string_view(recipient.orcpt).substr(semicolon + 1));
-  }
+  if (offered.dsn && !recipient.orcpt.empty()) line += " ORCPT=" + orcpt_value(recipient.orcpt, prepared.smtputf8);
   return line + "\r\n";
 }
 

@@ -21,6 +21,6 @@ struct Prepared {
 std::expected<void, Reply> prepare(const OutboundTransaction& transaction, const Capabilities& offered, Prepared& out);
 
 std::string mail_command(const OutboundTransaction& transaction, const Capabilities& offered, const Prepared& prepared);
-std::string rcpt_command(const OutboundRecipient& recipient, const Capabilities& offered);
+std::string rcpt_command(const OutboundRecipient& recipient, const Capabilities& offered, const Prepared& prepared);
 
 }  // namespace quartet::smtp

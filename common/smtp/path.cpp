@@ -5,6 +5,7 @@
 #include "common/base/ascii.h"
 #include "common/mime/date.h"
 #include "common/net/address.h"
+#include "common/smtp/orcpt.h"
 
 namespace quartet::smtp {
 namespace {
@@ -252,12 +253,9 @@ std::optional<Reply> take_rcpt(RcptParameters& rcpt, const Offered& offered, con
     if (!notify) return syntax("bad NOTIFY");
     rcpt.notify = *notify;
   } else if (keyword == "ORCPT" && offered.dsn) {
-    const auto semicolon = value.find(';');
-    const auto type = value.substr(0, semicolon);
-    auto address = semicolon == std::string_view::npos ? std::nullopt : printable_xtext(value.substr(semicolon + 1));
-    const bool atom = !type.empty() && std::ranges::all_of(type, [](char c) { return is_atext(c, false); });
-    if (!address || address->empty() || !atom || value.size() > 500) return syntax("bad ORCPT");
-    rcpt.orcpt = std::string(type) + ';' + *address;
+    auto orcpt = parse_orcpt(value);
+    if (!orcpt) return syntax("bad ORCPT");
+    rcpt.orcpt = *std::move(orcpt);
   } else {
     return unknown_parameter(keyword);
   }

@@ -227,6 +227,8 @@ TEST_CASE("internationalized domains are found however they are written", "[dire
     CHECK(there.resolve(bo).account->login == "bo@xn--fsqu00a.test");
     CHECK(there.resolve(bo).detail == "x");
   }
+  CHECK(there.at_home("ann@xn--bcher-kva.test") == "ann@xn--bcher-kva.test");
+  CHECK(there.at_home("bo@L\u00c4DEN.test") == "bo@xn--fsqu00a.test");
   CHECK(there.is_local("xn--bcher-kva.test"));
   CHECK(there.is_local("\u4f8b\u5b50.test"));
   CHECK_FALSE(there.is_local("xn--bcher-kvb.test"));

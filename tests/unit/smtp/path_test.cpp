@@ -170,6 +170,14 @@ TEST_CASE("parameters of RCPT (RFC 3461 section 4)", "[smtp]") {
     INFO(bad);
     CHECK(rcpt_code(std::string("TO:<a@b.test> ") + bad) == 501);
   }
+  // RFC 6533 section 3.
+  for (const auto* international : {"utf-8;j\u00f6rg@b.test", "UTF-8;j\\x{F6}rg\\x{2B}x@b.test", "utf-8;a@b.test"}) {
+    const auto read = parse_rcpt("TO:<a@b.test> ORCPT=" + std::string(international), kAll);
+    REQUIRE(read.has_value());
+    CHECK(read->orcpt == international);
+  }
+  for (const auto* bad : {"ORCPT=rfc822;j\u00f6rg@b.test", "ORCPT=utf-8;\xFF", "ORCPT=utf-8;"})
+    CHECK(rcpt_code("TO:<a@b.test> " + std::string(bad)) == 501);
   CHECK(rcpt_code("TO:<a@b.test> ORCPT=rfc822;" + std::string(494, 'x')) == 501);
 }
 
