@@ -29,7 +29,14 @@ constexpr std::array<std::pair<std::string_view, Verb>, 19> kVerbs = {{{"EHLO", 
                                                                        {"XCLIENT", Verb::kXclient},
                                                                        {"XFORWARD", Verb::kXforward}}};
 
+/// RFC 5321 section 4.1.1 wants white space at the end of a line tolerated. Elsewhere it may mean something.
+std::string_view without_trailing_blanks(std::string_view line) {
+  while (line.ends_with(' ') || line.ends_with('\t')) line.remove_suffix(1);
+  return line;
+}
+
 Command to_command(std::string_view line) {
+  line = without_trailing_blanks(line);
   const auto space = line.find(' ');
   const auto word = line.substr(0, space);
   Command command;

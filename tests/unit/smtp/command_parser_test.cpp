@@ -31,7 +31,7 @@ TEST_CASE("commands do not depend on how the bytes were split", "[smtp]") {
   CHECK(events("ehlo a.test\r\nMAIL FROM:<x@a.test> SIZE=9\r\nQUIT\r\n", chunk) ==
         std::vector<std::string>{"EHLO|a.test", "MAIL|FROM:<x@a.test> SIZE=9", "QUIT|"});
   CHECK(events("\r\n \r\nNOOP \r\nNoOp  x \r\nMAILX\r\nMAI\r\nbdat 5 LAST\r\nStartTLS\r\n", chunk) ==
-        std::vector<std::string>{"unknown|", "unknown|", "NOOP|", "NOOP| x ", "unknown|", "unknown|", "BDAT|5 LAST",
+        std::vector<std::string>{"unknown|", "unknown|", "NOOP|", "NOOP| x", "unknown|", "unknown|", "BDAT|5 LAST",
                                  "STARTTLS|"});
 }
 
@@ -53,6 +53,15 @@ TEST_CASE("a line past the limit is reported once and skipped (RFC 5321 section 
         std::vector<std::string>{"too long", "QUIT|"});
   CHECK(events(std::string(5000, 'x') + "\n" + std::string(5000, '\r') + "\nQUIT\r\n", chunk, 10) ==
         std::vector<std::string>{"too long", "too long", "QUIT|"});
+}
+
+TEST_CASE("blanks at the end of a command are nothing, those before the verb are (RFC 5321 section 4.1.1)", "[smtp]") {
+  CHECK(events("RSET \r\nQUIT \t \r\nAUTH LOGIN \r\nBDAT 0 LAST  \r\n", 4096, 64) ==
+        std::vector<std::string>{"RSET|", "QUIT|", "AUTH|LOGIN", "BDAT|0 LAST"});
+  CHECK(events("MAIL FROM:< a@b.test > \r\n", 4096, 64) == std::vector<std::string>{"MAIL|FROM:< a@b.test >"});
+  CommandParser parser;
+  parser.feed(" QUIT \r\n\tQUIT\r\n  \r\n");
+  for (int i = 0; i < 3; ++i) CHECK((*parser.next())->verb == Verb::kUnknown);
 }
 
 TEST_CASE("message data passes by and the parser goes on behind it", "[smtp]") {
