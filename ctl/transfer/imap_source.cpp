@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "common/base/ascii.h"
 #include "common/mime/date.h"
@@ -15,9 +17,14 @@ namespace {
 
 // RFC 2683 section 3.2.1.5: some servers take no longer lines.
 constexpr std::size_t kLine = 900;
+/// So many messages of one request may be unreadable; where more are, it is the server that fails.
+constexpr int kMostUnreadable = 10;
+
+using Items = std::vector<const Item*>;
+using Messages = std::vector<std::optional<Message>>;
 
 /// UIDs as sequence sets of bounded length.
-std::vector<std::string> sets_of(const std::vector<const Item*>& items) {
+std::vector<std::string> sets_of(const Items& items) {
   std::vector<std::string> sets;
   for (std::size_t n = 0; n < items.size();) {
     const auto first = items[n]->offset;
@@ -52,6 +59,13 @@ std::string uidvalidity_of(const ImapClient::Answer& answer) {
   for (const auto& response : answer)
     if (ascii::istarts_with(response.code, kCode)) return response.code.substr(kCode.size());
   return {};
+}
+
+/// That of the mailbox that EXAMINE was asked for; nullopt: the server did not say.
+std::optional<std::uint32_t> count_of(const ImapClient::Answer& answer) {
+  for (const auto& response : answer)
+    if (response.name == "EXISTS") return response.number;
+  return std::nullopt;
 }
 
 class ImapSource final : public Source {
@@ -97,33 +111,63 @@ class ImapSource final : public Source {
   }
 
   async::Task<Outcome<std::vector<Item>>> items(Folder& folder) override {
-    const auto validity = co_await examine(folder);
-    if (!validity) co_return std::unexpected(folder.name + ": " + validity.error());
-    folder.validity = *validity;
-    const auto answer = co_await client_->ask("UID FETCH 1:* (UID FLAGS RFC822.SIZE)");
-    // RFC 3501 lets "*" be an error in an empty mailbox.
-    if (!answer && client_->is_broken()) co_return std::unexpected(folder.name + ": " + answer.error());
-    std::map<std::uint32_t, Item> found;
-    if (answer)
-      for (const auto& response : *answer) add_item(response, found);
-    std::vector<Item> items;
-    items.reserve(found.size());
-    for (auto& [uid, item] : found) items.push_back(std::move(item));
-    co_return items;
-  }
-
-  async::Task<Outcome<std::vector<std::optional<Message>>>> read(const Folder& folder,
-                                                                 std::vector<const Item*> items) override {
-    auto messages = co_await try_read(folder, items);
-    if (messages || !client_->is_broken()) co_return messages;
+    auto items = co_await try_items(folder);
+    if (items || !client_->is_broken()) co_return items;
     const auto connected = co_await connect();
     if (!connected) co_return std::unexpected(folder.name + ": " + connected.error());
-    co_return co_await try_read(folder, items);
+    co_return co_await try_items(folder);
+  }
+
+  /// A message that the server cannot give, or breaks off at, is found by halves: those beside it are read, and it is
+  /// named to the people.
+  async::Task<Outcome<Messages>> read(const Folder& folder, Items items) override {
+    Messages messages;
+    std::vector<Items> parts;
+    parts.push_back(std::move(items));
+    int unreadable = 0;
+    for (bool lost = false; !parts.empty();) {
+      auto part = std::move(parts.back());
+      parts.pop_back();
+      auto got = co_await try_read(folder, part);
+      if (got) {
+        std::ranges::move(*got, std::back_inserter(messages));
+      } else if (client_->is_broken() && !std::exchange(lost, true)) {
+        parts.push_back(std::move(part));  // any connection may break once
+      } else if (selected_ != folder.place) {
+        co_return std::unexpected(folder.name + ": " + got.error());  // no message is to blame
+      } else if (part.size() > 1) {
+        const auto middle = part.begin() + static_cast<std::ptrdiff_t>(part.size() / 2);
+        parts.emplace_back(middle, part.end());
+        parts.emplace_back(part.begin(), middle);
+      } else if (++unreadable > kMostUnreadable) {
+        co_return std::unexpected(folder.name + ": " + got.error());
+      } else {
+        remark_unreadable(folder, *part.front(), got.error());
+        messages.emplace_back();
+      }
+    }
+    co_return messages;
   }
 
   async::Task<void> close() override { co_await client_->log_out(); }
 
  private:
+  async::Task<Outcome<std::vector<Item>>> try_items(Folder& folder) {
+    const auto validity = co_await examine(folder);
+    if (!validity) co_return std::unexpected(folder.name + ": " + validity.error());
+    folder.validity = *validity;
+    std::vector<Item> items;
+    // RFC 3501 lets "*" be an error in an empty mailbox; in any other an error is no sign of emptiness.
+    if (count_ == 0) co_return items;
+    const auto answer = co_await client_->ask("UID FETCH 1:* (UID FLAGS RFC822.SIZE)");
+    if (!answer) co_return std::unexpected(folder.name + ": " + answer.error());
+    std::map<std::uint32_t, Item> found;
+    for (const auto& response : *answer) add_item(response, found);
+    items.reserve(found.size());
+    for (auto& [uid, item] : found) items.push_back(std::move(item));
+    co_return items;
+  }
+
   /// Gives the UIDVALIDITY.
   async::Task<Outcome<std::string>> examine(const Folder& folder) {
     const auto name = imap_string(folder.place, client_->offers("LITERAL+") || client_->offers("LITERAL-"));
@@ -135,6 +179,7 @@ class ImapSource final : public Source {
     // Without one, UIDs mean nothing beyond this session (RFC 9051 section 2.3.1.1).
     if (validity.empty() || validity == "0") co_return std::unexpected("the server keeps no UIDs here");
     selected_ = folder.place;
+    count_ = count_of(*answer);
     co_return validity;
   }
 
@@ -151,20 +196,31 @@ class ImapSource final : public Source {
       item.size = ascii::to_number(size->text).value_or(0);
   }
 
-  async::Task<Outcome<std::vector<std::optional<Message>>>> try_read(const Folder& folder,
-                                                                     const std::vector<const Item*>& items) {
-    if (selected_ != folder.place) {
-      const auto validity = co_await examine(folder);
-      if (!validity) co_return std::unexpected(folder.name + ": " + validity.error());
-      if (*validity != folder.validity) co_return std::unexpected(folder.name + ": was made anew meanwhile");
+  /// The folder is examined, on a new connection if need be, and still the one that items() has seen.
+  async::Task<Outcome<void>> select(const Folder& folder) {
+    if (client_->is_broken()) {
+      const auto connected = co_await connect();
+      if (!connected) co_return connected;
     }
+    if (selected_ == folder.place) co_return Outcome<void>();
+    const auto validity = co_await examine(folder);
+    if (!validity) co_return std::unexpected(validity.error());
+    if (*validity == folder.validity) co_return Outcome<void>();
+    selected_.clear();
+    co_return std::unexpected("was made anew meanwhile");
+  }
+
+  async::Task<Outcome<Messages>> try_read(const Folder& folder, const Items& items) {
+    const auto selected = co_await select(folder);
+    if (!selected) co_return std::unexpected(selected.error());
     std::vector<std::string> commands;
     for (const auto& set : sets_of(items)) commands.push_back("UID FETCH " + set + " (UID INTERNALDATE BODY.PEEK[])");
     auto answer = co_await client_->ask(std::move(commands));
-    if (!answer) co_return std::unexpected(folder.name + ": " + answer.error());
+    if (!answer) co_return std::unexpected(answer.error());
     std::map<std::uint32_t, Message> found;
-    for (auto& response : *answer) add_message(response, found);
-    std::vector<std::optional<Message>> messages;
+    for (auto& response : *answer)
+      if (!add_message(response, found)) co_return std::unexpected("the server answers without the message");
+    Messages messages;
     for (const auto* item : items) {
       const auto message = found.find(static_cast<std::uint32_t>(item->offset));
       messages.push_back(message == found.end() ? std::nullopt : std::optional(std::move(message->second)));
@@ -172,22 +228,30 @@ class ImapSource final : public Source {
     co_return messages;
   }
 
-  static void add_message(ImapResponse& response, std::map<std::uint32_t, Message>& messages) {
+  void remark_unreadable(const Folder& folder, const Item& item, const std::string& why) {
+    remark(fmt::format("{}: the message with UID {} was not imported: {}", folder.name, item.key, why));
+  }
+
+  /// False: an answer to what was asked that has no message.
+  static bool add_message(ImapResponse& response, std::map<std::uint32_t, Message>& messages) {
     const auto uid = uid_of(response);
     auto* const body = find_item(response, "BODY[]");
     const auto* const date = find_item(response, "INTERNALDATE");
-    if (!uid || body == nullptr || body->kind != ImapValue::Kind::kString || date == nullptr) return;
+    if (!uid || (body == nullptr && date == nullptr)) return true;  // flags that somebody has changed
+    if (body == nullptr || body->kind != ImapValue::Kind::kString) return false;
     auto& message = messages[*uid];
     // The response is of no further use: its octets are taken, not copied.
     message.bytes = std::make_shared<const std::string>(std::move(body->text));
-    const auto time = mime::parse_imap_date_time(date->text);
+    const auto time = date != nullptr ? mime::parse_imap_date_time(date->text) : std::nullopt;
     message.internaldate = time ? time->time() : wall_now();
+    return true;
   }
 
   const ImapAccount account_;
   async::ThreadPool& pool_;
   std::unique_ptr<ImapClient> client_;
-  std::string selected_;  // Folder::place of what is examined now
+  std::string selected_;                // Folder::place of what is examined now
+  std::optional<std::uint32_t> count_;  // of its messages when it was examined
 };
 
 }  // namespace

@@ -5,6 +5,7 @@ import os
 import shutil
 import socketserver
 import ssl
+import subprocess
 import threading
 import unittest
 
@@ -35,7 +36,7 @@ class OldServer(socketserver.StreamRequestHandler):
                 self.say('* LSUB () "." "INBOX.c.d"')
             elif verb.startswith("EXAMINE"):
                 self.box = command.split(" ", 1)[1]
-                self.say("* FLAGS (\\Seen)", "* 1 EXISTS", "* OK [UIDVALIDITY 7] yes")
+                self.say("* FLAGS (\\Seen)", f"* {int('INBOX.c.d' not in self.box)} EXISTS", "* OK [UIDVALIDITY 7] yes")
             elif "RFC822.SIZE" in verb and "INBOX.c.d" in self.box:
                 self.say(f"{tag} BAD there is nothing")
                 continue
@@ -51,6 +52,56 @@ class OldServer(socketserver.StreamRequestHandler):
             else:
                 self.say('* 1 FETCH (BODY[] {36}', "Message-ID: <0@many>", "Subject: x", "", " INTERNALDATE \"13-Sep-2020 "
                          "12:26:40 +0000\" UID 5)")
+            self.say(f"{tag} OK done")
+            if verb == "LOGOUT":
+                return
+
+
+class FailingServer(socketserver.StreamRequestHandler):
+    """An IMAP server with messages 1 to 9 in INBOX, of which it refuses one, gives nothing for another and goes away at a
+    third; and with a mailbox that it cannot list."""
+    REFUSED, EMPTY, FATAL = 2, 5, 7
+
+    def say(self, *lines):
+        self.wfile.write("".join(line + "\r\n" for line in lines).encode())
+
+    def fetch(self, tag, uids):
+        for uid in uids:
+            if uid == self.FATAL:
+                self.say("* BYE oh")
+                return False
+            if uid == self.REFUSED:
+                self.say(f"{tag} NO [SERVERBUG] its file is gone")
+                return True
+            text = f"Message-ID: <{uid}@many>\r\n\r\n"
+            body = "NIL" if uid == self.EMPTY else f"{{{len(text)}}}\r\n{text}"
+            date = "" if uid == 1 else 'INTERNALDATE "13-Sep-2020 12:26:40 +0000" '
+            self.say(f"* {uid} FETCH (UID {uid} {date}BODY[] {body})")
+        self.say(f"{tag} OK done")
+        return True
+
+    def handle(self):
+        self.say("* OK ready")
+        for line in self.rfile:
+            tag, verb, *words = line.decode().split()
+            if verb == "CAPABILITY":
+                self.say("* CAPABILITY IMAP4rev1")
+            elif verb == "LIST":
+                self.say('* LIST () "/" INBOX', '* LIST () "/" Broken')
+            elif verb == "EXAMINE":
+                broken = "INBOX" not in words[0]
+                self.say("* 9 EXISTS", "* OK [UIDVALIDITY 7] yes")
+            elif verb == "UID" and "RFC822.SIZE" in line.decode():
+                if broken:
+                    self.say(f"{tag} NO [SERVERBUG] its index is damaged")
+                    continue
+                self.say(*(f"* {uid} FETCH (UID {uid} FLAGS () RFC822.SIZE 24)" for uid in range(1, 10)))
+            elif verb == "UID":
+                ends = [part.split(":") for part in words[1].split(",")]
+                uids = [uid for end in ends for uid in range(int(end[0]), int(end[-1]) + 1)]
+                if not self.fetch(tag, uids):
+                    return
+                continue
             self.say(f"{tag} OK done")
             if verb == "LOGOUT":
                 return
@@ -160,8 +211,9 @@ class ImapTransfer(TransferTestCase):
                              self.password, code=1)
         self.assertIn("certificate", said)  # of an authority that the system does not know
 
-    def test_a_server_of_the_old_kind(self):
-        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), OldServer)
+    def words_for(self, handler):
+        """A server of this kind, and how to import from it."""
+        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler)
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -169,8 +221,23 @@ class ImapTransfer(TransferTestCase):
         self.addCleanup(server.server_close)
         self.addCleanup(server.shutdown)
         self.password.write_text('pa"ss\n')
-        report = self.transfer("import", "imap", f"127.0.0.1:{server.server_address[1]}", "--tls", "none", "--user", "old",
-                               "--password-file", self.password, "--into", "Aged")
+        return ["import", "imap", f"127.0.0.1:{server.server_address[1]}", "--tls", "none", "--user", "old",
+                "--password-file", self.password]
+
+    def test_a_server_that_fails_at_some_messages(self):
+        words = self.words(*self.words_for(FailingServer), "--into", "Rest")
+        done = subprocess.run(words, capture_output=True, text=True, timeout=300)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("6 messages", done.stdout, done.stderr)
+        self.assertEqual(sorted(self.far("Rest")), [f"<{uid}@many>" for uid in (1, 3, 4, 6, 8, 9)])
+        told = done.stderr.splitlines()
+        self.assertEqual(len(told), 4, told)
+        for uid in (FailingServer.REFUSED, FailingServer.EMPTY, FailingServer.FATAL):
+            self.assertIn(f"INBOX: the message with UID {uid} was not imported", done.stderr)
+        self.assertIn("Broken: the server refuses: its index is damaged", done.stderr)
+
+    def test_a_server_of_the_old_kind(self):
+        report = self.transfer(*self.words_for(OldServer), "--into", "Aged")
         self.assertEqual((report["mailboxes"], report["messages"]), (3, 2))
         self.assertTrue(OldServer.lost)
         there = {"<0@many>": ("S", [], 1_600_000_000)}
