@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <span>
 #include <vector>
 
@@ -39,21 +40,23 @@ std::vector<std::string_view> words_of(std::string_view line) {
 
 /// "Nov 26 14:00:00 +0100 2026" and the like: the words behind the weekday.
 std::optional<WallTime> parse_words(std::span<const std::string_view> words) {
-  if (words.size() < 4) return std::nullopt;
-  std::string_view year = words[3];
+  constexpr std::size_t kTime = 2;
+  std::size_t year = kTime + 1;
+  // A zone in front of the year may have two words: "MET DST".
+  while (year < words.size() && year < kTime + 3 && !is_year(words[year])) ++year;
+  if (year >= words.size() || !is_year(words[year])) return std::nullopt;
   std::string_view zone = "+0000";
-  if (is_year(year)) {
-    if (words.size() > 4 && words[4].size() == 5 && (words[4][0] == '+' || words[4][0] == '-')) zone = words[4];
-  } else {
-    if (words.size() < 5 || !is_year(words[4])) return std::nullopt;
-    zone = year;
-    year = words[4];
-  }
+  if (year > kTime + 1)
+    zone = words[kTime + 1];
+  else if (words.size() > year + 1 && words[year + 1].size() == 5 &&
+           std::string_view("+-").contains(words[year + 1][0]))
+    zone = words[year + 1];
   std::string text;
-  for (const auto word : {words[1], words[0], year, words[2], zone}) text.append(word).append(" ");
+  for (const auto word : {words[1], words[0], words[year], words[kTime], zone}) text.append(word).append(" ");
   const auto date = parse_date(text);
   if (!date) return std::nullopt;
-  return date->time();
+  const bool summer = year == kTime + 3 && words[year - 1] == "DST";
+  return date->time() - std::chrono::hours(summer ? 1 : 0);
 }
 
 /// How many octets of an empty line `text` ends in.

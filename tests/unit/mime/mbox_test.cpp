@@ -51,6 +51,7 @@ TEST_CASE("the line before a message", "[mime]") {
       {"From bob@b.test Tue Nov 24 14:05:09 2026 +0100", "bob@b.test", 0},
       {"From bob@b.test Tue Nov 24 14:05:09 +0100 2026", "bob@b.test", 0},
       {"From bob@b.test Tue Nov 24 08:05:09 EST 2026", "bob@b.test", 0},
+      {"From bob@b.test Tue Nov 24 15:05:09 MET DST 2026", "bob@b.test", 0},
       {"From bob Tue Nov 24 13:05:09 2026 remote from uucp", "bob", 0},
       {"From \"Mon A\"@b.test Tue Nov 24 13:05:09 2026", "\"Mon A\"@b.test", 0},
   }));
@@ -66,6 +67,7 @@ TEST_CASE("text that only begins like it", "[mime]") {
   CHECK_FALSE(parse_postmark_line("From me on Tue Nov 24 I heard nothing"));
   CHECK_FALSE(parse_postmark_line("From bob@b.test Tue Nov 32 13:05:09 2026"));
   CHECK_FALSE(parse_postmark_line("From bob@b.test Tue Nov"));
+  CHECK_FALSE(parse_postmark_line("From bob on Tue Nov 24 13:05:09 I heard of 2026"));
   CHECK_FALSE(parse_postmark_line("Tue Nov 24 13:05:09 2026"));
   CHECK(messages_of("From a@b.test Tue Nov 24 13:05:09 2026\nA: 1\n\nx\n\nFrom me to you\n\n") ==
         std::vector<std::string>{"A: 1\r\n\r\nx\r\n\r\nFrom me to you\r\n"});
