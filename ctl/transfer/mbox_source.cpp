@@ -17,8 +17,9 @@
 namespace quartet::transfer {
 namespace {
 
-constexpr std::array<std::string_view, 7> kMboxFields = {"Status", "X-Status",   "X-Keywords",    "X-UID",
-                                                         "X-IMAP", "X-IMAPbase", "Content-Length"};
+constexpr std::array<std::string_view, 10> kMboxFields = {
+    "Status",         "X-Status",         "X-Keywords",        "X-UID",         "X-IMAP", "X-IMAPbase",
+    "Content-Length", "X-Mozilla-Status", "X-Mozilla-Status2", "X-Mozilla-Keys"};
 constexpr std::size_t kKeyOctets = 15;  // so much of a digest that no two messages share it
 
 bool is_mbox_field(const mime::Field& field) {
@@ -27,6 +28,32 @@ bool is_mbox_field(const mime::Field& field) {
 
 /// What the c-client library puts first into a file to note things there, and shows to nobody.
 bool is_internal(std::string_view content) { return mime::Header(content).find("X-IMAP") != nullptr; }
+
+/// What Thunderbird notes in four hexadecimal digits. It names no sender in the lines "From ", by which its files are
+/// known; elsewhere the field came along with a message and says nothing.
+unsigned thunderbird_status(const mime::MboxReader::Item& item, const mime::Header& header) {
+  if (item.postmark.sender != "-") return 0;
+  return ascii::to_number<unsigned>(ascii::trim(header.text("X-Mozilla-Status")), 16).value_or(0);
+}
+
+/// Of a message that is deleted there, or moved elsewhere, and stays until the file is compacted.
+bool is_expunged(const mime::MboxReader::Item& item) {
+  constexpr unsigned kExpunged = 0x0008;
+  return item.postmark.sender == "-" && (thunderbird_status(item, mime::Header(item.content)) & kExpunged) != 0;
+}
+
+Flags flags_in(const mime::MboxReader::Item& item, const mime::Header& header) {
+  auto flags = mbox_flags(header);
+  const auto status = thunderbird_status(item, header);
+  if ((status & 0x0001) != 0) flags.system |= store::flag::kSeen;
+  if ((status & 0x0002) != 0) flags.system |= store::flag::kAnswered;
+  if ((status & 0x0004) != 0) flags.system |= store::flag::kFlagged;
+  if ((status & 0x1000) != 0) flags.add_keyword("$Forwarded");
+  if (item.postmark.sender != "-") return flags;
+  const auto keys = header.text("X-Mozilla-Keys");
+  for (const auto word : ascii::split(keys, ' ')) flags.add_keyword(ascii::trim(word));
+  return flags;
+}
 
 std::string key_of(std::string_view content, const mime::Header& header) {
   std::string storage;
@@ -123,12 +150,12 @@ class MboxSource final : public Source {
     std::vector<mime::MboxReader::Item> found;
     mime::MboxReader reader(file->bytes());
     while (const auto one = reader.next())
-      if (!found.empty() || !is_internal(one->content)) found.push_back(*one);
+      if ((!found.empty() || !is_internal(one->content)) && !is_expunged(*one)) found.push_back(*one);
     std::vector<Item> items(found.size());
     in_parallel(found.size(), [&](std::size_t n) {
       const auto content = found[n].content;
       const mime::Header header(content);
-      items[n] = {key_of(content, header), mbox_flags(header), content.size(), "", found[n].offset};
+      items[n] = {key_of(content, header), flags_in(found[n], header), content.size(), "", found[n].offset};
     });
     std::unordered_map<std::string, std::size_t> seen;  // the same message may be there several times
     for (auto& item : items)

@@ -76,6 +76,22 @@ TEST_CASE("what c-client keeps for itself is no message", "[transfer]") {
   CHECK(site.messages("INBOX") == kMessages);
 }
 
+TEST_CASE("what Thunderbird notes in its files", "[transfer]") {
+  const std::string status = "X-Mozilla-Status: ";
+  Site site;
+  write_file(site.path("box"), "From - Tue Nov 14 22:13:31 2023\n" + status + "1007\nX-Mozilla-Status2: 00000000\n" +
+                                   "X-Mozilla-Keys: $label1 NonJunk   \nSubject: 1\n\nx\n\n" +
+                                   // Deleted, and not yet taken out of the file.
+                                   "From - Tue Nov 14 22:13:32 2023\n" + status + "0009\nSubject: 2\n\ny\n\n" +
+                                   // Came along from elsewhere.
+                                   "From b@b.test Tue Nov 14 22:13:33 2023\n" + status +
+                                   "0009\nX-Mozilla-Keys: z\nSubject: 3\n\nz\n\n");
+  REQUIRE(site.run({"import", "mbox", site.path("box").string()}) == 0);
+  CHECK(site.messages("INBOX") ==
+        std::vector<std::string>{"1700000011 FRS $Forwarded $label1 NonJunk|Subject: 1\r\n\r\nx\r\n",
+                                 "1700000013 -|Subject: 3\r\n\r\nz\r\n"});
+}
+
 TEST_CASE("mboxes that are written are read again as the same", "[transfer]") {
   Site site;
   write_file(site.path("box"), kBox);
