@@ -9,6 +9,7 @@
 
 #include "common/async/wait.h"
 #include "common/log/log.h"
+#include "common/mime/downgrade.h"
 #include "common/sasl/exchange.h"
 #include "common/smtp/data_decoder.h"
 #include "common/tls/stream.h"
@@ -151,6 +152,7 @@ class Pop3Session {
   async::Task<void> before_login(const Pop3Command& command) {
     switch (command.verb) {
       case Verb::kUtf8:
+        utf8_ = true;
         co_return ok("UTF-8 it is");
       case Verb::kStls:
         co_return co_await on_stls();
@@ -242,6 +244,7 @@ class Pop3Session {
       co_return;
     }
     user_.clear();
+    utf8_ = false;
     const bool secured = co_await start_tls();
     if (!secured) over_ = true;
   }
@@ -306,7 +309,10 @@ class Pop3Session {
     if (!bytes && bytes.error().code == store::ErrorCode::kNoMessage) co_return error("The message is gone");
     if (!bytes) co_return store_failed(bytes.error());
     ok("Here it is");
-    const std::string_view text = whole ? std::string_view(**bytes) : top_of(**bytes, command.lines);
+    // RFC 6856 section 2: as it is to those alone who have said that they can read it.
+    const auto ascii = utf8_ ? std::nullopt : mime::downgrade(**bytes);
+    const std::string_view message = ascii ? *ascii : **bytes;
+    const auto text = whole ? message : top_of(message, command.lines);
     if (smtp::needs_stuffing(text)) {
       const auto stuffed = smtp::encode_data(text);
       co_return co_await output_.send(stuffed);
@@ -333,6 +339,7 @@ class Pop3Session {
   const std::string peer_;  // for the log
   sasl::ChannelBinding channel_;
   std::vector<std::string> certificate_;  // whom it names that the client has shown
+  bool utf8_ = false;                     // the client has sent UTF8
   std::string user_;                      // of USER
   std::string account_;                   // empty until authenticated
   std::optional<Maildrop> maildrop_;

@@ -2,8 +2,8 @@
 // (RFC 2595), AUTH with initial response (RFC 5034), AUTH-RESP-CODE (RFC 3206) and UTF8 (RFC 6856). USER and PASS are
 // taken where passwords are; APOP, which needs passwords in clear, is not offered.
 //
-// Who has a maildrop open by POP3 has it alone among sessions of POP3. Header fields in UTF-8 are sent as they are,
-// with the UTF8 command or without.
+// Who has a maildrop open by POP3 has it alone among sessions of POP3. Without the UTF8 command, header fields in UTF-8
+// are sent in ASCII (RFC 6857); the sizes told are those of the messages as they are.
 #pragma once
 #include <memory>
 

@@ -16,48 +16,9 @@ namespace {
 constexpr std::size_t kLineLimit = 78;
 constexpr std::size_t kLongestWord = 900;  // well below 998, which no transport lets pass
 
-bool is_address_field(std::string_view name) {
-  constexpr std::string_view kNames[] = {"From",        "Sender",    "Reply-To",  "To",         "Cc",           "Bcc",
-                                         "Resent-From", "Resent-To", "Resent-Cc", "Resent-Bcc", "Resent-Sender"};
-  return std::ranges::any_of(kNames, [name](std::string_view known) { return ascii::iequals(known, name); });
-}
-
-/// RFC 2231 sections 3 and 4: each piece short enough for a line of its own, cut between characters.
-void append_encoded_filename(std::string& out, std::string_view filename) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  std::vector<std::string> pieces(1, "utf-8''");
-  for (std::string_view rest = filename; !rest.empty();) {
-    const std::string_view character = utf8_prefix(rest, 1);
-    std::string encoded;
-    for (const char c : character) {
-      const auto byte = static_cast<unsigned char>(c);
-      if (ascii::is_alnum(c) || c == '.' || c == '-' || c == '_') {
-        encoded.push_back(c);
-      } else {
-        encoded.append("%").append(1, kHex[byte >> 4]).append(1, kHex[byte & 15]);
-      }
-    }
-    if (pieces.back().size() + encoded.size() > 56) pieces.emplace_back();
-    pieces.back() += encoded;
-    rest.remove_prefix(character.size());
-  }
-  if (pieces.size() == 1) {
-    out.append(";\r\n filename*=").append(pieces.front());
-    return;
-  }
-  for (std::size_t i = 0; i < pieces.size(); ++i)
-    out.append(";\r\n filename*").append(std::to_string(i)).append("*=").append(pieces[i]);
-}
-
 void append_disposition(std::string& out, std::string_view filename) {
   out += "Content-Disposition: attachment";
-  const bool plain = filename.size() <= 60 && is_ascii(filename) &&
-                     std::ranges::none_of(filename, [](char c) { return c < 32 || c == 127; });
-  if (plain && !filename.empty()) {
-    out.append(";\r\n filename=").append(quote(filename));
-  } else if (!filename.empty()) {
-    append_encoded_filename(out, to_utf8(filename, "utf-8"));
-  }
+  if (!filename.empty()) append_parameter(out, "filename", to_utf8(filename, "utf-8"));
   out += "\r\n";
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <vector>
 
 #include "common/base/ascii.h"
 #include "common/mime/address.h"
@@ -39,6 +40,36 @@ std::string canonical(std::string_view text) {
   }
   if (!out.empty() && !out.ends_with("\r\n")) out += "\r\n";
   return out;
+}
+
+/// RFC 2231 sections 3 and 4: each piece short enough for a line of its own, cut between characters.
+void append_encoded_parameter(std::string& out, std::string_view name, std::string_view value) {
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  std::vector<std::string> pieces(1, "utf-8''");
+  for (std::string_view rest = value; !rest.empty();) {
+    const std::string_view character = utf8_prefix(rest, 1);
+    std::string encoded;
+    for (const char c : character) {
+      const auto byte = static_cast<unsigned char>(c);
+      if (ascii::is_alnum(c) || c == '.' || c == '-' || c == '_') {
+        encoded.push_back(c);
+      } else {
+        encoded.append("%").append(1, kHex[byte >> 4]).append(1, kHex[byte & 15]);
+      }
+    }
+    if (pieces.back().size() + encoded.size() > 56) pieces.emplace_back();
+    pieces.back() += encoded;
+    rest.remove_prefix(character.size());
+  }
+  out.append(";\r\n ").append(name);
+  if (pieces.size() == 1) {
+    out.append("*=").append(pieces.front());
+    return;
+  }
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    if (i > 0) out.append(";\r\n ").append(name);
+    out.append("*").append(std::to_string(i)).append("*=").append(pieces[i]);
+  }
 }
 
 }  // namespace
@@ -84,6 +115,19 @@ void append_address_field(std::string& out, std::string_view name, std::string_v
     }
   }
   append_field(out, name, text);
+}
+
+bool is_address_field(std::string_view name) {
+  constexpr std::string_view kNames[] = {"From",        "Sender",    "Reply-To",  "To",         "Cc",           "Bcc",
+                                         "Resent-From", "Resent-To", "Resent-Cc", "Resent-Bcc", "Resent-Sender"};
+  return std::ranges::any_of(kNames, [name](std::string_view known) { return ascii::iequals(known, name); });
+}
+
+void append_parameter(std::string& out, std::string_view name, std::string_view value) {
+  const bool plain =
+      value.size() <= 60 && is_ascii(value) && std::ranges::none_of(value, [](char c) { return c < 32 || c == 127; });
+  if (!plain) return append_encoded_parameter(out, name, value);
+  out.append(";\r\n ").append(name).append("=").append(quote(value));
 }
 
 void append_text_field(std::string& out, std::string_view name, std::string_view value) {

@@ -1,4 +1,4 @@
-// Pieces that the builder of messages and that of notifications share; for this folder only.
+// Pieces that those share who write messages, notifications and fields anew; for this folder only.
 #pragma once
 #include <span>
 #include <string>
@@ -15,6 +15,13 @@ void append_text_entity(std::string& out, std::string_view text);
 
 /// "From: ..." and the like of a UTF-8 value: display names are encoded, addresses are not.
 void append_address_field(std::string& out, std::string_view name, std::string_view value);
+
+/// Whether it is a field of addresses.
+bool is_address_field(std::string_view name);
+
+/// ";" and a parameter of Content-Type or Content-Disposition on a line of its own; `value` is UTF-8, written by RFC
+/// 2231 where that is needed.
+void append_parameter(std::string& out, std::string_view name, std::string_view value);
 
 /// A field of unstructured UTF-8 text, encoded words where needed.
 void append_text_field(std::string& out, std::string_view name, std::string_view value);

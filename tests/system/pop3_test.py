@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
 """POP3 with real clients: poplib, curl, fetchmail, getmail, mpop; beside a session of IMAP on the same mailbox."""
+import email
+import email.policy
 import poplib
 import socket
 import ssl
@@ -132,6 +134,29 @@ class Pop3(SitesTestCase):
         self.assertNotIn("USER", clear.capa())
         with self.assertRaises(poplib.error_proto):
             clear.user(self.account.address)
+
+    def test_utf8_in_header_fields(self):
+        fields = "From: Jörg <x@elsewhere.example>\r\nSubject: Grüße\r\n\r\n"
+        letter = (fields + "körper\r\n").encode()
+        reader = self.reader(self.site, self.account, None)
+        reader.enable("IMAP4rev2")
+        self.assertEqual(reader.append("INBOX", None, None, letter)[0], "OK")
+        reader.logout()
+        client = self.pop(log_in=False)
+        client.utf8()
+        client.user(self.account.address)
+        client.pass_(self.account.password)
+        self.assertEqual(self.body(client.retr(1)[1]), letter)
+        self.assertEqual(self.body(client.top(1, 0)[1]), fields.encode())
+        client.quit()
+        client = self.pop()
+        self.assertEqual(client.stat(), (1, len(letter)))
+        for lines in (client.retr(1)[1], client.top(1, 1)[1]):
+            got = email.message_from_bytes(self.body(lines), policy=email.policy.SMTP)
+            self.assertTrue(self.body(lines).split(b"\r\n\r\n")[0].isascii())
+            self.assertEqual((got["From"], got["Subject"]), ("Jörg <x@elsewhere.example>", "Grüße"))
+            self.assertEqual(lines[-1], "körper".encode())
+        client.quit()
 
     def test_commands_in_one_piece(self):
         letters = self.fill(2)
