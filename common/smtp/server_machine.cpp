@@ -49,7 +49,7 @@ ServerMachine::Action ServerMachine::refuse(int code, std::string enhanced, std:
 }
 
 ServerMachine::Action ServerMachine::on_line_error(LineError error) {
-  if (error == LineError::kTooLong) return refuse(500, "5.5.6", "line too long");
+  if (error == LineError::kTooLong) return refuse(500, "5.5.2", "line too long");
   return Say{Reply(500, "5.5.2", "a line must end with CR LF, and neither stands elsewhere"), true};
 }
 
