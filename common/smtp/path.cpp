@@ -136,7 +136,8 @@ std::expected<Path, Reply> parse_path(std::string_view argument, std::string_vie
     return std::unexpected(Reply{553, "5.6.7", "an address beyond ASCII needs SMTPUTF8"});
   if (mailbox.empty() || ascii::iequals(mailbox, "postmaster")) return Path{std::string(mailbox), rest};
   if (!is_mailbox(mailbox, utf8)) {
-    return std::unexpected(Reply{553, "5.1.3", "bad address syntax"});
+    // RFC 3463 section 3.2: of a sender it is 5.1.7.
+    return std::unexpected(Reply{553, keyword == "FROM:" ? "5.1.7" : "5.1.3", "bad address syntax"});
   }
   return Path{std::string(mailbox), rest};
 }
@@ -254,7 +255,8 @@ std::optional<Reply> take_rcpt(RcptParameters& rcpt, const Offered& offered, con
     rcpt.notify = *notify;
   } else if (keyword == "ORCPT" && offered.dsn) {
     auto orcpt = parse_orcpt(value);
-    if (!orcpt) return syntax("bad ORCPT");
+    const bool raw = std::ranges::any_of(value, is_utf8_byte);
+    if (!orcpt || (raw && !offered.smtputf8)) return syntax("bad ORCPT");
     rcpt.orcpt = *std::move(orcpt);
   } else {
     return unknown_parameter(keyword);

@@ -178,7 +178,13 @@ TEST_CASE("parameters of RCPT (RFC 3461 section 4)", "[smtp]") {
   }
   for (const auto* bad : {"ORCPT=rfc822;j\u00f6rg@b.test", "ORCPT=utf-8;\xFF", "ORCPT=utf-8;"})
     CHECK(rcpt_code("TO:<a@b.test> " + std::string(bad)) == 501);
+  CHECK(rcpt_code("TO:<a@b.test> ORCPT=utf-8;j\u00f6rg@b.test", {.smtputf8 = false}) == 501);
   CHECK(rcpt_code("TO:<a@b.test> ORCPT=rfc822;" + std::string(494, 'x')) == 501);
+}
+
+TEST_CASE("a bad address of a sender is told from one of a recipient (RFC 3463 section 3.2)", "[smtp]") {
+  CHECK(parse_mail("FROM:<a..b@c.test>", kAll).error().enhanced == "5.1.7");
+  CHECK(parse_rcpt("TO:<a..b@c.test>", kAll).error().enhanced == "5.1.3");
 }
 
 TEST_CASE("xtext (RFC 3461 section 4)", "[smtp]") {
