@@ -28,6 +28,11 @@ std::string notify_text(std::uint8_t notify) {
   return text.substr(1);
 }
 
+std::expected<void, Reply> fits(std::size_t size, const Capabilities& offered) {
+  if (offered.size_limit == 0 || size <= offered.size_limit) return {};
+  return std::unexpected(Reply(552, "5.3.4", fmt::format("the server takes {} octets at most", offered.size_limit)));
+}
+
 }  // namespace
 
 std::expected<void, Reply> prepare(const OutboundTransaction& transaction, const Capabilities& offered, Prepared& out) {
@@ -50,8 +55,11 @@ std::expected<void, Reply> prepare(const OutboundTransaction& transaction, const
   }
   const bool cannot_binary = out.body == Body::kBinaryMime && !(offered.binary && offered.chunking);
   const bool cannot_eight_bit = out.body == Body::k8BitMime && !offered.eight_bit;
-  if (cannot_binary || cannot_eight_bit) {
+  // Clients send it without saying so.
+  const bool undeclared = out.body == Body::k7Bit && !offered.eight_bit && !mime::is_ascii(out.message);
+  if (cannot_binary || cannot_eight_bit || undeclared) {
     auto converted = transaction.to_seven_bit ? transaction.to_seven_bit(transaction.message) : std::nullopt;
+    if (!converted && undeclared) return fits(out.message.size(), offered);
     if (!converted) {
       return std::unexpected(
           Reply(554, "5.6.3", "the server takes 7-bit mail only, and this message cannot be converted"));
@@ -60,9 +68,7 @@ std::expected<void, Reply> prepare(const OutboundTransaction& transaction, const
     out.message = out.converted;
     out.body = Body::k7Bit;
   }
-  if (offered.size_limit != 0 && out.message.size() > offered.size_limit)
-    return std::unexpected(Reply(552, "5.3.4", fmt::format("the server takes {} octets at most", offered.size_limit)));
-  return {};
+  return fits(out.message.size(), offered);
 }
 
 std::string mail_command(const OutboundTransaction& transaction, const Capabilities& offered,

@@ -223,6 +223,17 @@ TEST_CASE("8-bit mail for a 7-bit server is converted, or refused by 5.6.3 (RFC 
                   .results[0]) == std::vector<int>{250});
 }
 
+TEST_CASE("8-bit mail that nobody declared is converted as well, where it can be", "[smtp][client]") {
+  auto transaction = to({"b@mx.test"}, "\xc3\xa4\r\n");
+  const auto sent_as = [&](const std::string& octets) {
+    const auto outcome = talk({kHello, ehlo(), kMail, kRcpt, kData, {octets + ".\r\n", "250 ok\r\n"}}, {transaction});
+    return codes(outcome.results[0]) == std::vector<int>{250};
+  };
+  CHECK(sent_as("\xc3\xa4\r\n"));
+  transaction.to_seven_bit = [](std::string_view) { return std::optional<std::string>("=C3=A4\r\n"); };
+  CHECK(sent_as("=C3=A4\r\n"));
+}
+
 TEST_CASE("binary mail goes by BDAT, with or without pipelining (RFC 3030 section 3)", "[smtp][client]") {
   auto transaction = to({"b@mx.test"}, "a\nb");
   transaction.body = Body::kBinaryMime;
