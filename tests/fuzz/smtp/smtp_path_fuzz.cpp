@@ -1,7 +1,9 @@
 // What the parser of MAIL and RCPT lets through keeps its promises, and is read back when it is written again.
 #include <algorithm>
 
+#include "common/base/ascii.h"
 #include "common/base/check.h"
+#include "common/mime/charset.h"
 #include "common/smtp/outbound.h"
 #include "common/smtp/path.h"
 #include "tests/fuzz/smtp/split.h"
@@ -50,6 +52,7 @@ void check_mail(std::string_view input) {
   out.by = mail->by;
   Prepared prepared;
   prepared.body = mail->body;
+  prepared.smtputf8 = mail->smtputf8;
   const auto again = parse_mail(argument_of(mail_command(out, everything(), prepared), "MAIL "), offered);
   QUARTET_CHECK(again.has_value());
   QUARTET_CHECK(again->reverse_path == mail->reverse_path && again->body == mail->body && again->ret == mail->ret);
@@ -65,9 +68,14 @@ void check_rcpt(std::string_view input) {
     QUARTET_CHECK(rcpt.error().code >= 500);
     return;
   }
-  QUARTET_CHECK(!rcpt->forward_path.empty() && printable(rcpt->orcpt));
-  const auto again =
-      parse_rcpt(argument_of(rcpt_command({rcpt->forward_path, rcpt->notify, rcpt->orcpt}, everything()), "RCPT "), {});
+  // RFC 6533 section 3: UTF-8 in one type alone.
+  const bool international = ascii::istarts_with(rcpt->orcpt, "utf-8;") && mime::is_utf8(rcpt->orcpt);
+  QUARTET_CHECK(!rcpt->forward_path.empty() && (printable(rcpt->orcpt) || international));
+  QUARTET_CHECK(rcpt->orcpt.find_first_of("\r\n") == std::string::npos);
+  Prepared prepared;
+  prepared.smtputf8 = true;
+  const auto command = rcpt_command({rcpt->forward_path, rcpt->notify, rcpt->orcpt}, everything(), prepared);
+  const auto again = parse_rcpt(argument_of(command, "RCPT "), {});
   // Written out, an ORCPT may be longer than it came: "+2B" stands for an octet that some send as it is.
   if (!again) return;
   QUARTET_CHECK(again->forward_path == rcpt->forward_path && again->notify == rcpt->notify &&
