@@ -1,6 +1,5 @@
 #include "mta/explain.h"
 
-#include "common/base/ascii.h"
 #include "mta/rewrite.h"
 #include "mta/routes.h"
 #include "mta/session.h"
@@ -40,7 +39,7 @@ control::RecipientAnswer explain_recipient(const Settings& settings, const contr
   out.mail = {250, "2.1.0", "sender ok"};
   out.rcpt = check_recipient(settings, question.client, recipient);
   const auto target = rewritten(settings, recipient, now);
-  const auto domain = ascii::lower(relay::domain_of(target));
+  const auto domain = relay::domain_of(target);
   if (settings.srs && settings.srs->is_ours(recipient)) {
     out.reasons.push_back("srs: a sender that was rewritten when mail was forwarded");
   } else {

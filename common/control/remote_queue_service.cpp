@@ -1,4 +1,3 @@
-#include "common/base/ascii.h"
 #include "common/control/audit.h"
 #include "common/control/calls.h"
 #include "common/control/convert.h"
@@ -88,7 +87,7 @@ class Follow final : public ResponseStream<Response> {
     const bool at_once = request_.at_once();
     const auto answer = request_.target_case() == v1::StartQueueRequest::kLink
                             ? relay_.start_link(request_.link(), at_once)
-                            : relay_.start_domain(ascii::lower(request_.domain()), request_.with_subdomains(), at_once);
+                            : relay_.start_domain(request_.domain(), request_.with_subdomains(), at_once);
     link_ = answer.link;
     const bool going = answer.kind == Kind::kStarted || answer.kind == Kind::kAlreadyRunning;
     log_answer(answer, going);

@@ -1,6 +1,7 @@
 #include "common/relay/relay.h"
 
 #include "common/log/log.h"
+#include "common/mime/idna.h"
 #include "common/relay/figures.h"
 #include "common/relay/impl.h"
 
@@ -205,12 +206,11 @@ std::uint64_t Relay::link_resumed(const std::string& name) { return impl_->link_
 
 StartAnswer Relay::start_domain(const std::string& domain, bool with_subdomains, bool at_once) {
   const auto router = impl_->router();
-  const auto lower = ascii::lower(domain);
-  const auto wanted = with_subdomains ? "." + lower : lower;
+  const auto name = mime::ascii_domain(domain);
+  const auto wanted = with_subdomains ? "." + name : name;
   for (const auto& link : router->table().links) {
     for (const auto& pattern : link.domains) {
-      if (pattern == wanted || (!with_subdomains && router->link_of(lower) == &link))
-        return impl_->start(link, at_once);
+      if (pattern == wanted || (!with_subdomains && router->link_of(name) == &link)) return impl_->start(link, at_once);
     }
   }
   return {};

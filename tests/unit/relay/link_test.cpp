@@ -11,7 +11,7 @@ namespace {
 RoutingTable with_link(std::uint16_t port, bool on_request = true) {
   RoutingTable table;
   table.links.push_back({"branch", {"branch.test", ".branch.test"}, to_port(port), on_request});
-  table.links.push_back({"other", {"other.test"}, to_port(port), true});
+  table.links.push_back({"other", {"other.test", "xn--bcher-kva.test"}, to_port(port), true});
   return table;
 }
 
@@ -70,6 +70,7 @@ TEST_CASE("domains lead to their link", "[relay]") {
   CHECK(answer.link == "branch");
   REQUIRE(before_long([&] { return running.spool().counts().total_recipients() == 1; }));
   CHECK(running.relay().start_domain("sub.branch.test", false).kind == Kind::kNothing);
+  CHECK(running.relay().start_domain("B\u00fccher.Test", false).link == "other");
 }
 
 TEST_CASE("who asks while its queue is being served hears that", "[relay]") {
