@@ -45,8 +45,7 @@ void append_attachment(std::string& out, const Attachment& attachment) {
 
 void append_field(std::string& out, std::string_view name, std::string_view value) {
   out.append(name).append(":");
-  std::string clean(ascii::trim(value));
-  std::ranges::replace_if(clean, [](char c) { return c == '\r' || c == '\n' || c == '\0'; }, ' ');
+  auto clean = on_one_line(ascii::trim(value));
   std::size_t column = name.size() + 1;
   clean.insert(clean.begin(), ' ');
   for (std::string_view rest = clean; !rest.empty();) {

@@ -74,6 +74,13 @@ void append_encoded_parameter(std::string& out, std::string_view name, std::stri
 
 }  // namespace
 
+std::string on_one_line(std::string_view text) {
+  const auto ends_it = [](char c) { return c == '\r' || c == '\n' || c == '\0'; };
+  std::string out(text);
+  std::ranges::replace_if(out, ends_it, ' ');
+  return out;
+}
+
 std::string pick_boundary(std::span<const std::string_view> pieces) {
   constexpr std::string_view kDigits = "0123456789abcdefghijklmnopqrstuv";
   for (std::uint64_t value = hash(pieces);; ++value) {
@@ -131,8 +138,7 @@ void append_parameter(std::string& out, std::string_view name, std::string_view 
 }
 
 void append_text_field(std::string& out, std::string_view name, std::string_view value) {
-  std::string clean(value);
-  std::ranges::replace_if(clean, [](char c) { return c == '\r' || c == '\n' || c == '\0'; }, ' ');
+  const auto clean = on_one_line(value);
   const std::string encoded = encode_words(clean, name.size() + 2);
   if (encoded == clean) return append_field(out, name, clean);
   out.append(name).append(": ").append(encoded).append("\r\n");

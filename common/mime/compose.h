@@ -6,6 +6,9 @@
 
 namespace quartet::mime {
 
+/// With spaces in the place of what no line can hold: CR, LF and NUL.
+std::string on_one_line(std::string_view text);
+
 /// A boundary that occurs in none of `pieces` and depends on nothing else.
 std::string pick_boundary(std::span<const std::string_view> pieces);
 

@@ -208,7 +208,8 @@ void Interpreter::act(const AddHeaderSpec& spec) {
   if (!is_field_name(name)) return fail(fmt::format("\"{}\" is no name of a header field", name));
   if (++added_fields_ > limits_.added_fields) return fail("too many fields are added");
   // RFC 5293 section 4: no value may break out of its field.
-  std::ranges::replace_if(text, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 127; }, ' ');
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 127; };
+  std::ranges::replace_if(text, is_control, ' ');
   letter_.add(name, ascii::trim(text), spec.last);
 }
 

@@ -22,11 +22,6 @@ bool is_type(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [&](char c) { return ascii::is_alnum(c) || kMarks.contains(c); });
 }
 
-/// What comes back in the fields of a notification, where a line end would forge others (RFC 3461 section 4.4).
-bool is_printable(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return c >= 0x20 && c < 0x7F; });
-}
-
 /// Of type utf-8: no more than what needs no escape.
 bool is_escaped(std::string_view text) {
   return mime::is_utf8(text) &&
@@ -60,6 +55,12 @@ std::string escaped(std::string_view text, bool ascii, bool signs) {
 
 }  // namespace
 
+std::optional<std::string> printable_xtext(std::string_view value) {
+  auto text = xtext_decode(value);
+  const auto printable = [](char c) { return c >= 0x20 && c < 0x7F; };
+  return text && std::ranges::all_of(*text, printable) ? text : std::nullopt;
+}
+
 std::string original_recipient(std::string_view address) {
   if (mime::is_ascii(address) || !mime::is_utf8(address)) return "rfc822;" + std::string(address);
   return std::string(kUtf8) + ';' + escaped(address, false, true);
@@ -71,8 +72,8 @@ std::optional<std::string> parse_orcpt(std::string_view value) {
   const auto type = value.substr(0, semicolon), address = value.substr(semicolon + 1);
   if (!is_type(type) || address.empty()) return std::nullopt;
   if (ascii::iequals(type, kUtf8) && is_escaped(address)) return std::string(value);
-  const auto text = xtext_decode(address);
-  if (!text || text->empty() || !is_printable(*text)) return std::nullopt;
+  const auto text = printable_xtext(address);
+  if (!text || text->empty()) return std::nullopt;
   return std::string(type) + ';' + *text;
 }
 

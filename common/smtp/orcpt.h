@@ -7,6 +7,10 @@
 
 namespace quartet::smtp {
 
+/// The decoded value of a parameter that comes back in the fields of a notification, where a line end would forge
+/// others (RFC 3461 section 4.4); nullopt: it may not.
+std::optional<std::string> printable_xtext(std::string_view value);
+
 /// Of an address that nobody has named before.
 std::string original_recipient(std::string_view address);
 

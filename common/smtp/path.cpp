@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/ascii.h"
+#include "common/mime/charset.h"
 #include "common/mime/date.h"
 #include "common/net/address.h"
 #include "common/smtp/orcpt.h"
@@ -57,35 +58,6 @@ bool is_literal(std::string_view text) {
   const auto content = [](char c) { return c > 0x20 && c < 0x7f && c != '[' && c != '\\' && c != ']'; };
   return !tag.empty() && tag.back() != '-' && std::ranges::all_of(tag, ldh) && !rest.empty() &&
          std::ranges::all_of(rest, content);
-}
-
-/// Well-formed UTF-8 (RFC 3629): no overlong forms, surrogates or code points past U+10FFFF.
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const auto lead = static_cast<unsigned char>(text[0]);
-    const std::size_t more = lead < 0x80 ? 0 : lead >= 0xc2 && lead < 0xe0 ? 1 : lead >> 4 == 0xe ? 2 : 3;
-    if ((lead >= 0x80 && lead < 0xc2) || lead > 0xf4 || text.size() <= more) return false;
-    for (std::size_t i = 1; i <= more; ++i) {
-      if ((text[i] & 0xc0) != 0x80) return false;
-    }
-    const auto second = more > 0 ? static_cast<unsigned char>(text[1]) : 0;
-    if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f) || (lead == 0xf0 && second < 0x90) ||
-        (lead == 0xf4 && second > 0x8f))
-      return false;
-    text.remove_prefix(more + 1);
-  }
-  return true;
-}
-
-/// What a parameter's decoded value may hold: it comes back in the fields of a delivery status notification, where a
-/// line end would forge others (RFC 3461 section 4.4).
-bool is_printable(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return c >= 0x20 && c < 0x7f; });
-}
-
-std::optional<std::string> printable_xtext(std::string_view value) {
-  auto text = xtext_decode(value);
-  return text && is_printable(*text) ? text : std::nullopt;
 }
 
 bool is_label(std::string_view text, bool utf8) {
@@ -267,7 +239,7 @@ std::optional<Reply> take_rcpt(RcptParameters& rcpt, const Offered& offered, con
 }  // namespace
 
 bool is_domain(std::string_view text, bool utf8) {
-  if (text.empty() || text.size() > kMostDomain || (utf8 && !is_utf8(text))) return false;
+  if (text.empty() || text.size() > kMostDomain || (utf8 && !mime::is_utf8(text))) return false;
   if (text.front() == '[') return is_literal(text);
   return std::ranges::all_of(ascii::split(text, '.'), [utf8](std::string_view label) { return is_label(label, utf8); });
 }
@@ -278,7 +250,7 @@ bool is_mailbox(std::string_view text, bool utf8) {
   const auto local = text.substr(0, at);
   if ((local.size() > kMostLocalPart && text.size() > kMostMailbox) || !is_domain(text.substr(at + 1), utf8))
     return false;
-  if (utf8 && !is_utf8(text)) return false;
+  if (utf8 && !mime::is_utf8(text)) return false;
   return is_dot_string(local, utf8) || is_quoted_string(local, utf8);
 }
 

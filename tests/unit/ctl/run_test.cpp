@@ -227,9 +227,7 @@ TEST_CASE("a bar shows how far a change is", "[ctl]") {
   CHECK(contains(ctl::progress_bar(7, 7), "100%"));
   CHECK(contains(ctl::progress_bar(0, 0), "100%"));
   std::ostringstream err;
-  {
-    ctl::Progress(err, false).show(1, 2);
-  }
+  ctl::Progress(err, false).show(1, 2);
   CHECK(err.str().empty());
   CHECK_FALSE(ctl::Progress::on_terminal(err));
 }
