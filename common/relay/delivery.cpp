@@ -71,8 +71,10 @@ std::vector<Attempt> attempts_of(Job job, const smtp::TransactionResult& result,
     attempt.dsn_passed_on = result.dsn_passed_on;
     attempt.by_passed_on = by_passed_on;
     attempt.tls = security;
-    if (reply.code != 0) {
-      attempt.verdict = verdict_of(reply);
+    if (reply.code != 0) attempt.verdict = verdict_of(reply);
+    if (result.refused_here) {
+      attempt.reply = {0, reply.enhanced, host + ": " + reply.text(), ""};
+    } else if (reply.code != 0) {
       attempt.reply = {static_cast<std::uint16_t>(reply.code), reply.enhanced, reply.text(), host};
     } else {
       attempt.reply =

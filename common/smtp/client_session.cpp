@@ -67,6 +67,7 @@ class Session final : public ClientSession {
     Prepared prepared;
     if (const auto possible = prepare(transaction, offered_, prepared); !possible) {
       std::ranges::fill(result.recipients, possible.error());
+      result.refused_here = true;
       co_return result;
     }
     Exchange exchange{transaction, prepared, result, {}};

@@ -143,6 +143,7 @@ struct TransactionResult {
   bool dsn_passed_on = false;         // the server offers DSN: it has the duty to notify now
   std::optional<ClientError> broken;  // the session is of no use any more
   Sent sent = Sent::kNothing;
+  bool refused_here = false;  // the replies are our own: this message cannot go to what the server offers
 };
 
 class ClientSession {

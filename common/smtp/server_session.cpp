@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/async/wait.h"
+#include "common/log/log.h"
 #include "common/net/wire.h"
 #include "common/sasl/exchange.h"
 #include "common/smtp/data_decoder.h"
@@ -62,7 +63,9 @@ class Session {
       if (!command) break;
       if (record_ != nullptr) record_->command(to_string(command->verb));
       if (net::wire_is_watched()) show(*command);
-      co_await act(machine_.on_command(*command));
+      auto action = machine_.on_command(*command);
+      if (const auto* said = std::get_if<ServerMachine::Say>(&action)) log_refusal(*command, said->reply);
+      co_await act(std::move(action));
     }
     co_return end_->why;
   }
@@ -82,6 +85,32 @@ class Session {
     const std::string verb = command.verb == Verb::kUnknown ? "(unknown)" : to_string(command.verb);
     wire_.commands(*stream_, {}, command.argument.empty() ? verb : verb + " " + command.argument);
   }
+
+  /// The agents say why they refuse; what is refused before they are asked is said here.
+  void log_refused(const std::string& command, const std::string& from, const Reply& reply) const {
+    log::info("smtp.refused", {{"peer", peer_.address.to_string()},
+                               {"helo", peer_.hello},
+                               {"login", peer_.login},
+                               {"from", from},
+                               {"command", command},
+                               {"size", received_},
+                               {"code", reply.code},
+                               {"status", reply.enhanced},
+                               {"reply", reply.text()}});
+  }
+  void log_refusal(const Command& command, const Reply& reply) const {
+    const bool of_mail = command.verb == Verb::kMail || command.verb == Verb::kRcpt;
+    // 503: it comes after the refusal that counts.
+    if (!of_mail || reply.code < 400 || reply.code == 503) return;
+    log_refused(std::string(to_string(command.verb)) + " " + command.argument, machine_.transaction().mail.reverse_path,
+                reply);
+  }
+  void refuse_message(Reply reply) {
+    if (refusal_) return;
+    refusal_ = std::move(reply);
+    log_refused("DATA", machine_.transaction().mail.reverse_path, *refusal_);
+  }
+
   void end(SessionEnd why) {
     if (!end_) end_ = Ended{why};
   }
@@ -299,9 +328,7 @@ class Session {
   /// Octets of the message on their way to the sink, within the size limit.
   async::Task<void> take(std::string bytes) {
     received_ += bytes.size();
-    if (received_ > machine_.features().limits.message_size) {
-      if (!refusal_) refusal_ = Reply(552, "5.3.4", "message too large");
-    }
+    if (received_ > machine_.features().limits.message_size) refuse_message({552, "5.3.4", "message too large"});
     if (refusal_ || bytes.empty()) co_return;
     auto written = co_await sink_->write(std::move(bytes));
     if (!written) refusal_ = std::move(written.error());
@@ -330,7 +357,7 @@ class Session {
       }
       if (piece.size() >= kPiece || decoder.done()) co_await take(std::exchange(piece, {}));
     }
-    if (decoder.bare_cr_or_lf()) refusal_ = bare();
+    if (decoder.bare_cr_or_lf()) refuse_message(bare());
     co_await finish_message();
   }
 
@@ -363,7 +390,7 @@ class Session {
     }
     if (chunk.refusal) co_return co_await answer(*std::move(chunk.refusal));
     if (chunk.last) {
-      if (!binary() && line_ends_.bare_cr_or_lf() && !refusal_) refusal_ = bare();
+      if (!binary() && line_ends_.bare_cr_or_lf()) refuse_message(bare());
       co_return co_await finish_message();
     }
     // RFC 3030 section 2: after a refused chunk the transaction has failed, and later chunks are refused as well.

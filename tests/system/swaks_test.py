@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """swaks as mail client and as a neighbour: submission, plain SMTP to the MX, LMTP to the mda."""
+import smtplib
 import subprocess
 import unittest
 import uuid
@@ -63,6 +64,22 @@ class Swaks(SitesTestCase):
         where = ("--socket", endpoint[5:]) if endpoint.startswith("unix:") else ("--server", endpoint)
         self.assert_arrives(self.swaks("--protocol", "LMTP", *where, "--from", "x@a.example", "--to",
                                        self.pair.b.users[0].address))
+
+    def test_it_is_said_what_was_refused_before_the_agent_was_asked(self):
+        mta = self.pair.b.processes["mta"]
+        start = mta.log.stat().st_size
+        with smtplib.SMTP(self.pair.b.address, self.pair.b.port("mx")) as client:
+            client.ehlo("client.example")
+            client.docmd("MAIL", "FROM:<x@elsewhere.example> SIZE=9999999999")
+            client.docmd("MAIL", "FROM:<x@elsewhere.example>")
+            client.docmd("RCPT", f"TO:<{self.pair.b.users[0].address}>")
+            client.docmd("DATA")
+            client.send(b"Subject: x\r\n\r\nbare\nline\r\n.\r\n")
+            self.assertEqual(client.getreply()[0], 554)
+        mta.wait_for_event("smtp.refused", start=start, command="DATA")
+        refused = [one for one in mta.events(start) if one["event"] == "smtp.refused"]
+        self.assertEqual([(one["command"][:4], one["from"], one["code"], one["status"]) for one in refused],
+                         [("MAIL", "", 552, "5.3.4"), ("DATA", "x@elsewhere.example", 554, "5.6.0")])
 
 
 if __name__ == "__main__":

@@ -322,6 +322,9 @@ TEST_CASE("8-bit mail is re-encoded for a server without 8BITMIME, or bounced", 
     const auto report = parse_report(mail.body);
     REQUIRE(report.recipients.size() == 1);
     CHECK(report.recipients[0].at("status") == "5.6.3");
+    // These are no words of the server's: it never saw the message.
+    CHECK(report.recipients[0].at("diagnostic-code").starts_with("x-quartet;"));
+    CHECK_FALSE(report.recipients[0].contains("remote-mta"));
   } else {
     CHECK(mail.from.find("BODY=") == std::string::npos);
     CHECK(mail.body.find("gr=C3=BC=C3=9F") != std::string::npos);

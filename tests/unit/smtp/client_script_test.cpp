@@ -204,6 +204,7 @@ TEST_CASE("8-bit mail for a 7-bit server is converted, or refused by 5.6.3 (RFC 
   const auto refused = talk({kHello, ehlo()}, {transaction});
   CHECK(refused.results[0].recipients[0].enhanced == "5.6.3");
   CHECK_FALSE(refused.results[0].broken);
+  CHECK(refused.results[0].refused_here);
   transaction.to_seven_bit = [](std::string_view) { return std::optional<std::string>(); };
   CHECK(talk({kHello, ehlo()}, {transaction}).results[0].recipients[0].enhanced == "5.6.3");
   transaction.to_seven_bit = [](std::string_view message) {
