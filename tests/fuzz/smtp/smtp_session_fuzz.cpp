@@ -2,6 +2,7 @@
 // split, and each message that it takes is one that the client meant.
 #include "common/async/task_group.h"
 #include "common/base/check.h"
+#include "common/log/log.h"
 #include "common/smtp/data_decoder.h"
 #include "common/smtp/server_session.h"
 #include "tests/fuzz/smtp/split.h"
@@ -92,6 +93,11 @@ async::Task<void> talk(const ServerOptions& options, const std::vector<std::stri
 }
 
 }  // namespace
+
+extern "C" int LLVMFuzzerInitialize(int*, char***) {
+  log::set_level(log::Level::kError);  // each refusal is a line
+  return 0;
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 2) return 0;
