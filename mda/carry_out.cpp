@@ -8,6 +8,7 @@
 #include "common/base/ascii.h"
 #include "common/log/log.h"
 #include "common/mime/charset.h"
+#include "common/mime/idna.h"
 #include "common/mime/trace.h"
 #include "common/relay/route.h"
 #include "common/sieve/answers.h"
@@ -276,7 +277,7 @@ class Actions {
   /// The mark of the account is what a loop of redirects is seen by when the message comes again.
   async::Task<void> send_on(const sieve::Redirect& redirect) {
     auto message = onward(in_);
-    const bool outside = !services_.filters->options().accounts()->is_local(relay::domain_of(redirect.address));
+    const bool outside = !services_.filters->options().accounts()->is_local(mime::domain_of(redirect.address));
     if (outside && filtering_.forwarded_from) message.envelope.reverse_path = *filtering_.forwarded_from;
     message.recipients.push_back({redirect.address, spool::kNotifyDefault, {}});
     if (redirect.message == nullptr) {
@@ -306,7 +307,7 @@ class Actions {
   }
 
   sieve::Answering answering() const {
-    return {filtering_.account, mime::new_message_id(relay::domain_of(filtering_.account)), services_.hostname,
+    return {filtering_.account, mime::new_message_id(mime::domain_of(filtering_.account)), services_.hostname,
             in_.time};
   }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "common/log/log.h"
+#include "common/mime/idna.h"
 #include "common/relay/route.h"
 #include "common/sieve/answers.h"
 #include "mda/account_world.h"
@@ -59,7 +60,7 @@ sieve::Input input_for(const Filters& filters, const Incoming& incoming, const F
   const auto directory = filters.options().accounts();
   if (const auto* account = directory->find_account(filtering.account)) input.addresses = account->addresses;
   input.now = incoming.time;
-  input.environment = {{"domain", relay::domain_of(hostname.contains('@') ? hostname : "x@" + hostname)},
+  input.environment = {{"domain", mime::domain_of(hostname.contains('@') ? hostname : "x@" + hostname)},
                        {"host", hostname},
                        {"location", "MDA"},
                        {"name", "Quartet"},

@@ -68,10 +68,10 @@ class Planner {
 
   const Delivery* match(const std::string& address, const Resolution& found) const {
     const auto key = canonical(address);
-    std::vector<std::string> names = {key, relay::domain_of(key)};
+    std::vector<std::string> names = {key, mime::domain_of(key)};
     if (found.kind == Resolution::Kind::kAccount) {
       names.push_back(found.account->login);
-      names.push_back(relay::domain_of(found.account->login));
+      names.push_back(mime::domain_of(found.account->login));
     }
     return table_.find(names);
   }
@@ -87,7 +87,7 @@ class Planner {
       case Delivery::Kind::kNextHop: {
         // As the sender wrote it, unless only another name of the account leads to the next hop.
         const auto match = mime::ascii_address(delivery.match);
-        const bool as_it_is = match == mime::ascii_address(key) || match == relay::domain_of(key);
+        const bool as_it_is = match == mime::ascii_address(key) || match == mime::domain_of(key);
         return add({Target::Kind::kSend, as_it_is ? address : login, {}, address});
       }
       case Delivery::Kind::kMbox:

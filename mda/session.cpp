@@ -5,6 +5,7 @@
 
 #include "common/base/id.h"
 #include "common/log/log.h"
+#include "common/mime/idna.h"
 #include "common/mime/trace.h"
 #include "common/relay/route.h"
 #include "mda/fault.h"
@@ -115,7 +116,7 @@ class Handler final : public smtp::Handler {
 
  private:
   static std::optional<std::string> forwarded_from(const Tables& tables, const std::string& sender, WallTime now) {
-    if (!tables.srs || tables.directory->is_local(relay::domain_of(sender))) return std::nullopt;
+    if (!tables.srs || tables.directory->is_local(mime::domain_of(sender))) return std::nullopt;
     return tables.srs->forward(sender, now);
   }
 

@@ -30,7 +30,7 @@ const Delivery* DeliveryTable::find(const std::vector<std::string>& names) const
 }
 
 std::optional<std::string> shadowed_by(const std::vector<Delivery>& earlier, const std::string& match) {
-  const auto domain = relay::domain_of(match);
+  const auto domain = mime::domain_of(match);
   for (const auto& delivery : earlier) {
     if (delivery.match == match || delivery.match == domain) return delivery.match;
   }

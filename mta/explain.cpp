@@ -1,5 +1,6 @@
 #include "mta/explain.h"
 
+#include "common/mime/idna.h"
 #include "mta/rewrite.h"
 #include "mta/routes.h"
 #include "mta/session.h"
@@ -39,7 +40,7 @@ control::RecipientAnswer explain_recipient(const Settings& settings, const contr
   out.mail = {250, "2.1.0", "sender ok"};
   out.rcpt = check_recipient(settings, question.client, recipient);
   const auto target = rewritten(settings, recipient, now);
-  const auto domain = relay::domain_of(target);
+  const auto domain = mime::domain_of(target);
   if (settings.srs && settings.srs->is_ours(recipient)) {
     out.reasons.push_back("srs: a sender that was rewritten when mail was forwarded");
   } else {

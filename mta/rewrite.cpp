@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "common/mime/idna.h"
 #include "common/relay/route.h"
 #include "common/smtp/orcpt.h"
 
@@ -102,7 +103,7 @@ class Follower {
 
   /// The sender of what goes to another site, if it has to be another one.
   std::optional<std::string> forwarder_to(const Expansion::Target& target) const {
-    if (target.local || !settings_.srs || settings_.directory->is_local(relay::domain_of(sender_))) return std::nullopt;
+    if (target.local || !settings_.srs || settings_.directory->is_local(mime::domain_of(sender_))) return std::nullopt;
     return settings_.srs->forward(sender_, now_);
   }
 

@@ -4,6 +4,7 @@
 
 #include "common/base/ascii.h"
 #include "common/log/log.h"
+#include "common/mime/idna.h"
 #include "common/service/settings.h"
 #include "mta/rewrite.h"
 #include "mta/routes.h"
@@ -49,7 +50,7 @@ smtp::Reply check_recipient(const Settings& settings, const net::Address& client
         break;
     }
   }
-  const auto domain = relay::domain_of(recipient);
+  const auto domain = mime::domain_of(recipient);
   if (service::contains(settings.trusted, client) || covers(settings.relay_domains, domain) ||
       settings.router->link_of(domain) != nullptr)
     return yes;
@@ -104,7 +105,7 @@ async::Task<smtp::Reply> Session::on_rcpt(const smtp::Peer& peer, const smtp::Tr
   const auto recipient = rewritten(*settings_, rcpt.forward_path, wall_now());
   const auto expansion = expansion_of(*settings_, recipient);
   if (expansion && reply.positive()) warn_of_dead_targets(rcpt.forward_path, *expansion);
-  if (reply.positive() && !expansion && covers(verification.domains, relay::domain_of(recipient))) {
+  if (reply.positive() && !expansion && covers(verification.domains, mime::domain_of(recipient))) {
     const auto verdict = co_await verifier_.ask(settings_->router, recipient, transaction.mail.reverse_path);
     reply = answer_verified(verdict, verification.accept_unknown);
   }

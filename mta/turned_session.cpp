@@ -4,6 +4,7 @@
 
 #include "common/base/ascii.h"
 #include "common/log/log.h"
+#include "common/mime/idna.h"
 #include "mta/rewrite.h"
 #include "mta/session.h"
 
@@ -42,7 +43,7 @@ smtp::ServerOptions turned_options(const smtp::ServerOptions& server) {
 smtp::Reply check_turned_recipient(const Settings& settings, const std::vector<std::string>& domains,
                                    const std::string& recipient) {
   if (ascii::iequals(recipient, "postmaster")) return {250, "2.1.5", "recipient ok"};
-  if (std::ranges::find(domains, relay::domain_of(recipient)) == domains.end())
+  if (std::ranges::find(domains, mime::domain_of(recipient)) == domains.end())
     return {550, "5.7.1", "not one of the domains that were asked for"};
   // As from a stranger: the domain is ours or one that we relay to, as load_settings() saw.
   return check_recipient(settings, net::Address(), recipient);

@@ -5,6 +5,8 @@
 #include "common/base/ascii.h"
 #include "common/control/archive.h"
 #include "common/control/selector_text.h"
+#include "common/mime/idna.h"
+#include "common/spool/filter.h"
 
 namespace quartet::control {
 namespace {
@@ -142,23 +144,12 @@ std::expected<void, std::string> add_times(const v1::Selector& selector, WallTim
 
 void add_texts(const v1::Selector& selector, spool::Filter& filter) {
   if (selector.has_sender()) filter.sender = selector.sender();
-  if (selector.has_sender_domain()) filter.sender_domain = selector.sender_domain();
+  if (selector.has_sender_domain()) filter.sender_domain = mime::ascii_domain(selector.sender_domain());
   if (selector.has_recipient()) filter.recipient = selector.recipient();
   if (selector.has_auth_id()) filter.auth_id = selector.auth_id();
   if (selector.has_trace_id()) filter.trace_id = selector.trace_id();
   if (selector.has_rule()) filter.rule = selector.rule();
-  filter.recipient_domains.assign(selector.recipient_domain().begin(), selector.recipient_domain().end());
-}
-
-std::string_view domain_of(std::string_view address) {
-  const auto at = address.rfind('@');
-  return at == std::string_view::npos ? std::string_view() : address.substr(at + 1);
-}
-
-bool in_domain(std::string_view address, std::string_view pattern) {
-  const auto domain = domain_of(address);
-  if (pattern.starts_with('.')) return domain.size() > pattern.size() && ascii::iends_with(domain, pattern);
-  return ascii::iequals(domain, pattern);
+  for (const auto& domain : selector.recipient_domain()) filter.recipient_domains.push_back(mime::ascii_domain(domain));
 }
 
 /// Length of the UTF-8 sequence at the front of `text` (RFC 3629 section 4); 0 if there is no valid one.
@@ -222,14 +213,9 @@ bool matches(const spool::Filter& filter, const spool::Event& event) {
   };
   if (!holds_one(filter.ids, event.recipient.message) || !holds_one(filter.recipient_ids, event.recipient))
     return false;
-  if (filter.sender && !ascii::iequals(*filter.sender, event.reverse_path)) return false;
-  if (filter.sender_domain && !ascii::iequals(*filter.sender_domain, domain_of(event.reverse_path))) return false;
-  if (filter.recipient && !ascii::iequals(*filter.recipient, event.address)) return false;
+  if (!spool::has_sender(filter, event.reverse_path) || !spool::has_recipient(filter, event.address)) return false;
   if (filter.last_code && *filter.last_code != event.reply.code) return false;
-  if (filter.trace_id && *filter.trace_id != event.trace_id) return false;
-  return filter.recipient_domains.empty() || std::ranges::any_of(filter.recipient_domains, [&](const auto& pattern) {
-           return in_domain(event.address, pattern);
-         });
+  return !filter.trace_id || *filter.trace_id == event.trace_id;
 }
 
 std::string utf8(std::string_view text, std::size_t limit) {

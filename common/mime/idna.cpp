@@ -39,6 +39,11 @@ std::string ascii_domain(std::string_view domain) {
   return std::string(pattern ? "." : "").append(out.data(), static_cast<std::size_t>(size));
 }
 
+std::string domain_of(std::string_view address) {
+  const auto at = address.rfind('@');
+  return at == std::string_view::npos ? std::string() : ascii_domain(address.substr(at + 1));
+}
+
 std::string ascii_address(std::string_view address) {
   const auto at = address.rfind('@');
   if (at == std::string_view::npos) return ascii_domain(address);

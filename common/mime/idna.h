@@ -10,6 +10,9 @@ namespace quartet::mime {
 /// before a pattern (".example") stays.
 std::string ascii_domain(std::string_view domain);
 
+/// What follows the last "@" of an address, in that form; empty if there is none.
+std::string domain_of(std::string_view address);
+
 /// An address with its domain in that form, all of it in lower case.
 std::string ascii_address(std::string_view address);
 

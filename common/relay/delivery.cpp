@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "common/log/log.h"
+#include "common/mime/idna.h"
 #include "common/mime/seven_bit.h"
 #include "common/relay/dial.h"
 #include "common/relay/figures.h"
@@ -311,7 +312,7 @@ async::Task<bool> Relay::Impl::transmit(Site& site, Connection& connection, Job 
     site.untake(split(job, static_cast<std::size_t>(most)));
   if (connection.tls && counts_tls(site)) {
     for (const auto& claim : job.recipients) {
-      auto domain = domain_of(claim.address);
+      auto domain = mime::domain_of(claim.address);
       if (!connection.reported.contains(domain)) note_tls(site, *connection.tls, domain);
       connection.reported.insert(std::move(domain));
     }

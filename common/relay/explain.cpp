@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/mime/idna.h"
 #include "common/relay/impl.h"
 
 namespace quartet::relay {
@@ -73,7 +74,7 @@ Explanation Relay::Impl::explain_route(const std::string& address, const std::st
 }
 
 async::Task<void> Relay::Impl::explain_into(std::string address, std::move_only_function<void(Explanation)> done) {
-  const auto domain = domain_of(address);
+  const auto domain = mime::domain_of(address);
   auto out = explain_route(address, domain);
   const auto kind = out.next_hop.kind;
   if (kind == NextHop::Kind::kMx || kind == NextHop::Kind::kHosts) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "common/mime/idna.h"
 #include "common/net/socket.h"
 #include "common/relay/dial.h"
 #include "common/relay/impl.h"
@@ -110,7 +111,7 @@ async::Task<std::expected<Candidates, Unroutable>> Relay::Impl::find_probed(Prob
   }
   if (names_site(probe.destination))
     co_return std::unexpected(Unroutable{false, "4.4.4", "the relay knows no such site at present"});
-  const auto domain = domain_of(probe.recipient);
+  const auto domain = mime::domain_of(probe.recipient);
   const auto router = this->router();
   next_hop = router->route(probe.recipient);
   if (next_hop.kind == NextHop::Kind::kMx)

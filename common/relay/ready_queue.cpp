@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/mime/idna.h"
 #include "common/relay/route.h"
 
 namespace quartet::relay {
@@ -123,7 +124,7 @@ std::set<std::string> ReadyQueue::domains() const {
   std::set<std::string> out;
   for (const auto& sender : senders_)
     for (const auto& job : sender.jobs)
-      for (const auto& claim : job.recipients) out.insert(domain_of(claim.address));
+      for (const auto& claim : job.recipients) out.insert(mime::domain_of(claim.address));
   return out;
 }
 

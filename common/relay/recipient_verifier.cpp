@@ -11,6 +11,7 @@
 #include "common/log/log.h"
 #include "common/metrics/metrics.h"
 #include "common/mime/charset.h"
+#include "common/mime/idna.h"
 #include "common/relay/dial.h"
 #include "common/relay/gate.h"
 #include "common/relay/names.h"
@@ -27,7 +28,7 @@ Verdict unknown(std::string why) { return {Kind::kUnknown, {0, "4.4.1", std::mov
 
 /// What the tables alone say; nullopt: the next hop has to be asked.
 std::optional<Verdict> by_tables(const Router& router, std::string_view recipient, const NextHop& next_hop) {
-  const auto* link = router.link_of(domain_of(recipient));
+  const auto* link = router.link_of(mime::domain_of(recipient));
   if (link != nullptr && link->turned_only) return Verdict{Kind::kAccepted, {}};
   switch (next_hop.kind) {
     case NextHop::Kind::kPipe:
@@ -47,7 +48,7 @@ std::optional<Verdict> by_tables(const Router& router, std::string_view recipien
 /// The local part as it is: whether case counts in it is for the next hop to say.
 std::string normal(std::string_view recipient) {
   const auto at = recipient.rfind('@');
-  return std::string(recipient.substr(0, at)) + "@" + domain_of(recipient);
+  return std::string(recipient.substr(0, at)) + "@" + mime::domain_of(recipient);
 }
 
 void count(Kind kind) {
@@ -70,7 +71,8 @@ class RecipientVerifier::Impl {
     if (auto verdict = by_tables(*router, recipient, next_hop)) co_return *std::move(verdict);
     if (tasks_.stop_requested()) co_return unknown("the server is closing");
     const auto now = Steady::now();
-    const auto hop = next_hop.site_key() + (next_hop.kind == NextHop::Kind::kMx ? "|" + domain_of(recipient) : "");
+    const auto hop =
+        next_hop.site_key() + (next_hop.kind == NextHop::Kind::kMx ? "|" + mime::domain_of(recipient) : "");
     auto key = hop + "|" + normal(recipient);
     if (const auto* known = cache_.find(key, now)) co_return *known;
     if (const auto found = hops_.find(hop); found != hops_.end() && found->second->down_until > now)
@@ -79,7 +81,7 @@ class RecipientVerifier::Impl {
     if (probe == running_.end()) {
       if (running_.size() >= options_.waiting) co_return unknown("too many recipients are being asked about");
       probe = running_.emplace(key, std::make_shared<Probe>()).first;
-      auto tls = router->tls_of(next_hop, domain_of(recipient));
+      auto tls = router->tls_of(next_hop, mime::domain_of(recipient));
       auto target = next_hop;
       if (target.kind == NextHop::Kind::kMx) target.tls = tls;
       tasks_.spawn(run(std::move(key), probe->second, hop_of(hop, now), std::move(target), std::move(recipient)));
@@ -172,7 +174,7 @@ class RecipientVerifier::Impl {
     if (!names_.resolver()) prepare();
     const auto resolver = names_.resolver();
     const auto lookup = relay_.lookup;
-    auto found = co_await find_candidates(*resolver, next_hop, domain_of(recipient), lookup);
+    auto found = co_await find_candidates(*resolver, next_hop, mime::domain_of(recipient), lookup);
     if (!found) {
       const auto& failure = found.error();
       const spool::Reply reply{0, failure.status, failure.text, ""};
@@ -187,7 +189,7 @@ class RecipientVerifier::Impl {
       auto session = co_await dial({.tls = relay_.tls,
                                     .client = std::move(client),
                                     .host = host,
-                                    .domain = domain_of(recipient),
+                                    .domain = mime::domain_of(recipient),
                                     .timeout = options_.step_timeout,
                                     .sources = {relay_.source_addresses, 0}});
       if (!session) {

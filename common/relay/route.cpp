@@ -118,14 +118,14 @@ const NextHop* Router::route_of(const Sender& sender) const {
   if (table_.senders.empty()) return nullptr;
   const auto address = sender.reverse_path.empty() ? "<>" : mime::ascii_address(sender.reverse_path);
   if (const auto found = table_.senders.find(address); found != table_.senders.end()) return &found->second;
-  const auto domain = domain_of(address);
+  const auto domain = mime::domain_of(address);
   const auto* found = domain.empty() ? nullptr : find_domain(table_.senders, domain);
   return found == nullptr ? nullptr : &found->second;
 }
 
 Router::Decision Router::decide(std::string_view recipient, const Sender& sender) const {
   using Table = Decision::Table;
-  const auto domain = domain_of(recipient);
+  const auto domain = mime::domain_of(recipient);
   if (const auto* link = link_of(domain)) return {Table::kLink, link->name, &link->next_hop};
   if (const auto exact = table_.transports.find(mime::ascii_address(recipient)); exact != table_.transports.end())
     return {Table::kTransport, exact->first, &exact->second};
@@ -152,11 +152,6 @@ std::optional<NextHop> Router::ordered(std::string_view order) const {
 bool covers(std::string_view pattern, std::string_view domain) {
   if (pattern.starts_with('.')) return domain.size() > pattern.size() && domain.ends_with(pattern);
   return pattern == domain;
-}
-
-std::string domain_of(std::string_view mailbox) {
-  const auto at = mailbox.rfind('@');
-  return at == std::string_view::npos ? std::string() : mime::ascii_domain(mailbox.substr(at + 1));
 }
 
 }  // namespace quartet::relay

@@ -174,7 +174,4 @@ class Router {
 /// Whether `pattern`, "x.org" or ".x.org" (all below it), has `domain`.
 bool covers(std::string_view pattern, std::string_view domain);
 
-/// What follows the last '@', in lower case; empty if there is none.
-std::string domain_of(std::string_view mailbox);
-
 }  // namespace quartet::relay

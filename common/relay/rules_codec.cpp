@@ -3,6 +3,7 @@
 
 #include "common/base/encoding.h"
 #include "common/base/taker.h"
+#include "common/mime/idna.h"
 #include "common/relay/rules.h"
 
 namespace quartet::relay {
@@ -76,6 +77,7 @@ std::optional<Rule> decode(std::string_view bytes) {
   auto& filter = rule.filter;
   for (auto* text : {&filter.sender, &filter.sender_domain, &filter.recipient, &filter.auth_id, &filter.trace_id})
     take_text(in, *text);
+  if (filter.sender_domain) filter.sender_domain = mime::ascii_domain(*filter.sender_domain);
   take_number(in, filter.last_code);
   take_number(in, filter.attempts_from);
   std::optional<std::int64_t> older, newer;
@@ -84,7 +86,7 @@ std::optional<Rule> decode(std::string_view bytes) {
   if (older) rule.older_than = std::chrono::microseconds(*older);
   if (newer) rule.newer_than = std::chrono::microseconds(*newer);
   for (auto count = in.number<std::uint32_t>(); count != 0 && in.ok(); --count)
-    filter.recipient_domains.emplace_back(in.text());
+    filter.recipient_domains.push_back(mime::ascii_domain(in.text()));
   const bool known = rule.kind >= Rule::Kind::kHold && rule.kind <= Rule::Kind::kThrottle;
   return in.ok() && known && !rule.id.empty() ? std::optional(std::move(rule)) : std::nullopt;
 }

@@ -1,5 +1,6 @@
 // Standing rules at work: what is about to be tried is held, given up, sent elsewhere or put off as they say.
 #include "common/log/log.h"
+#include "common/mime/idna.h"
 #include "common/relay/impl.h"
 
 namespace quartet::relay {
@@ -36,7 +37,7 @@ Relay::Impl::Ruling Relay::Impl::obey_rules(spool::Claim& claim, bool throttle) 
     const auto until = rules_.wait_for(rule->id, std::chrono::steady_clock::now());
     if (!until) return Ruling::kNone;
     const auto wait = std::chrono::duration_cast<std::chrono::microseconds>(*until - std::chrono::steady_clock::now());
-    const auto policy = policy_of(domain_of(claim.address));
+    const auto policy = policy_of(mime::domain_of(claim.address));
     put_off(std::move(claim), policy->retry, "4.3.2", "mail like this is slowed down for now", wall_now() + wait);
     return Ruling::kSeenTo;
   }

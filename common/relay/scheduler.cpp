@@ -6,6 +6,7 @@
 #include <random>
 
 #include "common/log/log.h"
+#include "common/mime/idna.h"
 #include "common/relay/figures.h"
 #include "common/relay/impl.h"
 #include "common/relay/local_hop.h"
@@ -129,7 +130,7 @@ std::chrono::microseconds Relay::Impl::time_to_sleep() {
 void Relay::Impl::dispatch(spool::Claim claim) {
   if (not_released(claim)) return;
   const auto router = this->router();
-  const auto domain = domain_of(claim.address);
+  const auto domain = mime::domain_of(claim.address);
   const auto ordered = claim.next_hop.empty() ? std::nullopt : router->ordered(claim.next_hop);
   const auto* link = ordered ? nullptr : router->link_of(domain);
   auto* const turned = link != nullptr ? turned_for(*link, domain) : nullptr;
@@ -217,7 +218,7 @@ bool Relay::Impl::not_released(spool::Claim& claim) {
 bool Relay::Impl::keep_waiting(spool::Claim& claim, const RoutingTable::Link& link) {
   if (!link.turned_only && (!link.on_request || links_.running(link.name))) return false;
   const auto& envelope = claim.message->envelope;
-  const auto policy = policy_of(domain_of(claim.address));
+  const auto policy = policy_of(mime::domain_of(claim.address));
   const auto& retry = policy->retry;
   const auto now = wall_now();
   auto until = expiry(retry, spool::released(envelope), envelope.reverse_path.empty());
@@ -249,7 +250,7 @@ std::string Relay::Impl::resolution_key(const NextHop& next_hop, const std::stri
 
 /// `policy` is that of the recipient's domain; null if it has none.
 void Relay::Impl::to_site(spool::Claim claim, const NextHop& next_hop, std::shared_ptr<const SitePolicy> policy) {
-  const auto domain = next_hop.kind == NextHop::Kind::kMx ? domain_of(claim.address) : std::string();
+  const auto domain = next_hop.kind == NextHop::Kind::kMx ? mime::domain_of(claim.address) : std::string();
   auto key = resolution_key(next_hop, domain, policy.get());
   if (const auto found = resolved_.find(key);
       found != resolved_.end() && found->second.expires > std::chrono::steady_clock::now()) {
@@ -359,7 +360,7 @@ Site& Relay::Impl::site(const std::string& key, const NextHop& next_hop, const s
 }
 
 void Relay::Impl::offer(Site& site, spool::Claim claim) {
-  if (anything_withheld() && withheld(claim, domain_of(claim.address), site.key())) return;
+  if (anything_withheld() && withheld(claim, mime::domain_of(claim.address), site.key())) return;
   const auto now = std::chrono::steady_clock::now();
   if (site.concurrency().dead() && now < site.concurrency().probe_at()) {
     postpone(site, std::move(claim));

@@ -1,4 +1,5 @@
 #include "common/relay/site.h"
+#include "common/mime/idna.h"
 
 #include <algorithm>
 #include <utility>
@@ -128,7 +129,7 @@ std::vector<Job> Site::take_all() {
 }
 
 void Site::note_deferred(const spool::Claim& claim) {
-  if (deferred_domains_.size() < kMostDomains) deferred_domains_.insert(domain_of(claim.address));
+  if (deferred_domains_.size() < kMostDomains) deferred_domains_.insert(mime::domain_of(claim.address));
 }
 
 bool Site::pass_over(const net::Address& host, SteadyTime now) {

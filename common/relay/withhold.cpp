@@ -1,5 +1,6 @@
 // What an operator suspended or paused: it is put back until that ends, and dead sites are let off early.
 #include "common/log/log.h"
+#include "common/mime/idna.h"
 #include "common/relay/impl.h"
 #include "common/spool/handling.h"
 
@@ -71,7 +72,7 @@ std::optional<Job> Relay::Impl::next_job(Site& site) {
         given_up.push_back(std::move(claim));
       } else if (ruling == Ruling::kElsewhere) {
         elsewhere.push_back(std::move(claim));
-      } else if (!withheld(claim, domain_of(claim.address), site.key())) {
+      } else if (!withheld(claim, mime::domain_of(claim.address), site.key())) {
         wanted.push_back(std::move(claim));
       }
     }

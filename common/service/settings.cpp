@@ -318,7 +318,7 @@ std::optional<relay::TlsReportOptions> tls_report_options(Checker& checker, cons
                                                           const std::string& hostname, const std::string& spool) {
   if (!sending.has_tls_report()) return std::nullopt;
   const auto& source = sending.tls_report();
-  const auto domain = relay::domain_of(source.sender());
+  const auto domain = mime::domain_of(source.sender());
   if (domain.empty() || source.sender().front() == '@')
     checker.fault(source, "sender", "expected an address such as \"tls-reports@example.org\"");
   const auto or_else = [](const std::string& text, const std::string& other) { return text.empty() ? other : text; };

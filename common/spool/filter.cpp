@@ -1,6 +1,9 @@
 #include "common/spool/filter.h"
 
-#include "common/spool/index.h"
+#include <algorithm>
+
+#include "common/mime/idna.h"
+#include "common/spool/query.h"
 
 namespace quartet::spool {
 
@@ -21,6 +24,19 @@ bool is_held_by(std::string_view text, std::string_view rule) {
   return text.starts_with(prefix) && (text.size() == prefix.size() || text[prefix.size()] == ':');
 }
 
+bool has_sender(const Filter& filter, std::string_view reverse_path) {
+  if (filter.sender && !address_matches(reverse_path, *filter.sender)) return false;
+  return !filter.sender_domain || domain_matches(mime::domain_of(reverse_path), *filter.sender_domain);
+}
+
+bool has_recipient(const Filter& filter, std::string_view address) {
+  if (filter.recipient && !address_matches(address, *filter.recipient)) return false;
+  if (filter.recipient_domains.empty()) return true;
+  const auto domain = mime::domain_of(address);
+  const auto is_of = [&domain](const std::string& wanted) { return domain_matches(domain, wanted); };
+  return std::ranges::any_of(filter.recipient_domains, is_of);
+}
+
 bool matches(const Filter& filter, const Claim& claim) {
   const auto& message = *claim.message;
   const auto& envelope = message.envelope;
@@ -32,14 +48,7 @@ bool matches(const Filter& filter, const Claim& claim) {
   if (!in_range(envelope.received, filter.received_from, filter.received_before)) return false;
   if (filter.last_code && claim.last.code != *filter.last_code) return false;
   if (filter.attempts_from && claim.attempts < *filter.attempts_from) return false;
-  if (!filter.recipient_domains.empty()) {
-    const auto domain = domain_of(claim.address);
-    if (std::ranges::none_of(filter.recipient_domains, [&](const auto& one) { return domain_matches(domain, one); }))
-      return false;
-  }
-  if (filter.sender && !address_matches(envelope.reverse_path, *filter.sender)) return false;
-  if (filter.sender_domain && !domain_matches(domain_of(envelope.reverse_path), *filter.sender_domain)) return false;
-  if (filter.recipient && !address_matches(claim.address, *filter.recipient)) return false;
+  if (!has_sender(filter, envelope.reverse_path) || !has_recipient(filter, claim.address)) return false;
   return (!filter.auth_id || envelope.auth_id == *filter.auth_id) &&
          (!filter.trace_id || envelope.trace_id == *filter.trace_id);
 }

@@ -6,6 +6,7 @@
 #include "common/base/ascii.h"
 #include "common/base/check.h"
 #include "common/base/encoding.h"
+#include "common/mime/idna.h"
 
 namespace quartet::spool {
 namespace {
@@ -34,11 +35,6 @@ std::string pack_reply(const Reply& reply) {
 bool waits(State state) { return state == State::kQueued || state == State::kDeferred; }
 
 }  // namespace
-
-std::string domain_of(std::string_view address) {
-  const auto at = address.rfind('@');
-  return at == std::string_view::npos ? std::string() : ascii::lower(address.substr(at + 1));
-}
 
 OrderedSlots::Place Index::lower_bound(MessageId id) const {
   // Mostly a new one, behind all others.
@@ -106,7 +102,7 @@ void Index::add_recipient(Slot message, Slot slot, const RecipientView& view, st
   set_next_hop(slot, view.next_hop);
   recipient.state = view.state;
   recipient.due = to_micros(view.due);
-  link_domain(slot, domain_of(view.address));
+  link_domain(slot, mime::domain_of(view.address));
   if (auto last = to_reply(view.last); last != Reply{}) set_reply(slot, last);
   if (waits(view.state)) heap_add(slot);
   ++counts_.recipients[static_cast<std::size_t>(view.state)];

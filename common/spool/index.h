@@ -174,7 +174,7 @@ class Index {
   OrderedSlots order_;                                         // messages by id
   std::vector<Slot> heap_;                                     // waiting recipients by due time
   TextPool senders_;                                           // reverse paths; list of messages
-  TextPool domains_;                                           // lower case; list of recipients
+  TextPool domains_;                                           // as mime::ascii_domain() has them; list of recipients
   std::map<std::string, Slot, std::less<>> reversed_domains_;  // "org.x" for "x.org", so that subtrees are ranges
   TextPool texts_;                                             // replies, clients, login names
   std::unordered_map<Slot, Slot> next_hops_;                   // of recipients that an operator rerouted; of texts_
@@ -182,8 +182,5 @@ class Index {
   Counts counts_;
   std::size_t drops_ = 0;
 };
-
-/// What follows the last '@', in lower case; empty if there is none.
-std::string domain_of(std::string_view address);
 
 }  // namespace quartet::spool

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "common/base/ascii.h"
+#include "common/mime/idna.h"
 #include "common/spool/index.h"
 
 namespace quartet::spool {
@@ -104,10 +105,10 @@ std::unique_ptr<char[]> Index::pack_cold(const MessageView& message, std::vector
   }
   for (const auto& recipient : message.recipients) {
     offsets.push_back(static_cast<std::uint32_t>(out.bytes().size()));
-    // The domain is in the pool already, unless it was not in lower case.
+    // The domain is in the pool already, unless it is written in another way there.
     const auto at = recipient.address.rfind('@');
     const bool shared =
-        at != std::string_view::npos && ascii::lower(recipient.address.substr(at)) == recipient.address.substr(at);
+        at != std::string_view::npos && mime::domain_of(recipient.address) == recipient.address.substr(at + 1);
     out.byte(shared ? 1 : 0);
     out.text(shared ? recipient.address.substr(0, at) : recipient.address);
     out.text(recipient.orcpt);

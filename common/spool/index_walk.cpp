@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "common/base/ascii.h"
+#include "common/mime/idna.h"
 #include "common/spool/filter.h"
 #include "common/spool/index.h"
 
@@ -37,9 +38,7 @@ bool Index::matches(const Filter& filter, Slot slot) const {
         return domain_matches(domain(slot), wanted);
       }))
     return false;
-  if (filter.sender && !address_matches(sender(recipient.message), *filter.sender)) return false;
-  if (filter.sender_domain && !domain_matches(domain_of(sender(recipient.message)), *filter.sender_domain))
-    return false;
+  if (!has_sender(filter, sender(recipient.message))) return false;
   if (filter.recipient && !address_matches(address(slot), *filter.recipient)) return false;
   if (filter.rule && (recipient.state != State::kHeld || !is_held_by(reply(slot).text, *filter.rule))) return false;
   if (!filter.auth_id && !filter.trace_id) return true;
@@ -49,12 +48,11 @@ bool Index::matches(const Filter& filter, Slot slot) const {
 }
 
 void Index::each_domain(std::string_view wanted, const std::function<void(Slot)>& visitor) const {
-  const auto lower = ascii::lower(wanted);
-  if (!lower.starts_with('.')) {
-    if (const auto domain = domains_.find(lower); domain != kNoSlot) visitor(domain);
+  if (!wanted.starts_with('.')) {
+    if (const auto domain = domains_.find(wanted); domain != kNoSlot) visitor(domain);
     return;
   }
-  const auto prefix = reversed_prefix(lower);
+  const auto prefix = reversed_prefix(wanted);
   for (auto it = reversed_domains_.lower_bound(prefix); it != reversed_domains_.end() && it->first.starts_with(prefix);
        ++it)
     visitor(it->second);
@@ -80,13 +78,12 @@ std::optional<std::vector<Slot>> Index::candidates(const Filter& filter) const {
       if (const auto slot = find(id); slot != kNoSlot) found.push_back(slot);
   } else if (!filter.recipient_domains.empty() || filter.recipient) {
     auto domains = filter.recipient_domains;
-    if (domains.empty()) domains.push_back(domain_of(*filter.recipient));
+    if (domains.empty()) domains.push_back(mime::domain_of(*filter.recipient));
     for (const auto& domain : domains) add_domain_recipients(domain, found);
   } else if (filter.sender || filter.sender_domain) {
     senders_.each([&](Slot sender) {
       const auto text = senders_.text(sender);
-      if (filter.sender && !address_matches(text, *filter.sender)) return;
-      if (filter.sender_domain && !domain_matches(domain_of(text), *filter.sender_domain)) return;
+      if (!has_sender(filter, text)) return;
       for (Slot slot = senders_.head(sender); slot != kNoSlot; slot = messages_[slot].sender_next) add_message(slot);
     });
   } else {

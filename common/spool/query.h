@@ -14,8 +14,9 @@
 
 namespace quartet::spool {
 
-/// Recipients for which every given condition holds; an empty filter matches all. Addresses and domains are compared
-/// without regard to ASCII case. Ranges include their first and exclude their second value.
+/// Recipients for which every given condition holds; an empty filter matches all. Addresses are compared
+/// without regard to ASCII case; domains are as mime::ascii_domain() has them. Ranges include their first and exclude
+/// their second value.
 struct Filter {
   std::vector<MessageId> ids;
   std::vector<RecipientId> recipient_ids;

@@ -1,6 +1,7 @@
 // How old the queue is, by domain, sender or code: one walk over the index, in the short steps of all questions.
 #include <unordered_map>
 
+#include "common/mime/idna.h"
 #include "common/spool/spool_impl.h"
 
 namespace quartet::spool {
@@ -29,7 +30,7 @@ std::string name_of(const Index& index, Slot slot, Shape::By by) {
     case Shape::By::kSender:
       return std::string(index.sender(recipient.message));
     case Shape::By::kSenderDomain:
-      return domain_of(index.sender(recipient.message));
+      return mime::domain_of(index.sender(recipient.message));
     case Shape::By::kLastCode:
       break;
   }

@@ -43,6 +43,7 @@ TEST_CASE("every condition of a selector reaches the filter", "[control]") {
   selector.set_sender_domain("a.test");
   selector.set_recipient("x@b.test");
   selector.add_recipient_domain(".b.test");
+  selector.add_recipient_domain(".B\u00fccher.example");
   selector.add_state(v1::STATE_HELD);
   selector.mutable_older_than()->set_seconds(7200);
   selector.mutable_newer_than()->set_seconds(36'000);
@@ -59,7 +60,7 @@ TEST_CASE("every condition of a selector reaches the filter", "[control]") {
   CHECK(filter->sender == "");
   CHECK(filter->sender_domain == "a.test");
   CHECK(filter->recipient == "x@b.test");
-  CHECK(filter->recipient_domains == std::vector<std::string>{".b.test"});
+  CHECK(filter->recipient_domains == std::vector<std::string>{".b.test", ".xn--bcher-kva.example"});
   CHECK(filter->states == std::vector{spool::State::kHeld});
   // "At least two hours old" includes what is exactly that; ranges of the spool exclude their end.
   CHECK(filter->received_before == kNow - hours(2) + microseconds(1));

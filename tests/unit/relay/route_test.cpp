@@ -1,5 +1,7 @@
 #include "common/relay/route.h"
 
+#include "common/mime/idna.h"
+
 #include <catch2/catch.hpp>
 
 using namespace quartet::relay;
@@ -45,7 +47,7 @@ TEST_CASE("the most specific table entry wins", "[relay]") {
 }
 
 TEST_CASE("internationalized domains are looked up as DNS has them", "[relay][rfc6531]") {
-  CHECK(domain_of("j\u00f6rg@B\u00fccher.test") == "xn--bcher-kva.test");
+  CHECK(quartet::mime::domain_of("j\u00f6rg@B\u00fccher.test") == "xn--bcher-kva.test");
   RoutingTable table;
   table.transports["xn--bcher-kva.test"] = to_host("books");
   table.transports["ann@xn--bcher-kva.test"] = to_host("ann");
