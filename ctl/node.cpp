@@ -58,10 +58,14 @@ int status(const Invocation& invocation) {
   const auto answer = v1::NodeService::NewStub(*channel)->GetStatus(&context, {}, &response);
   if (!answer.ok()) return report(answer, invocation);
   invocation.out << (invocation.json ? to_json(response) + "\n" : status_text(response));
+  bool ready = response.trouble().empty();
   v1::AskPeersRequest others;
   others.mutable_get_status();
-  return print_scope(invocation, std::move(others),
-                     [](const v1::AskPeersResponse& other) { return status_text(other.get_status()); });
+  const int asked = ask_scope(invocation, std::move(others), [&](const v1::AskPeersResponse& other) {
+    print_answer(invocation, other, status_text(other.get_status()));
+    ready = ready && other.get_status().trouble().empty();
+  });
+  return asked != kOk || ready ? asked : kFailed;
 }
 
 int reload(const Invocation& invocation) {
@@ -144,7 +148,7 @@ std::vector<Command> node_commands() {
        "",
        0,
        0,
-       "the agent: version, uptime, whether it is ready, its queue",
+       "the agent: version, uptime, its queue, and whether it is ready (exit code 1: it is not)",
        {kScopeOption},
        status},
       {"node", "peers", "", 0, 0, "the agents that it asks for --scope", {}, peers},

@@ -61,11 +61,15 @@ int ask_scope(const Invocation& invocation, Request request, const std::function
 int print_scope(const Invocation& invocation, Request request,
                 const std::function<std::string(const Response&)>& text_of) {
   return ask_scope(invocation, std::move(request), [&](const Response& response) {
-    if (invocation.json)
-      invocation.out << to_json(response) << '\n';
-    else
-      invocation.out << '\n' << plain(response.name()) << ":\n" << text_of(response);
+    print_answer(invocation, response, invocation.json ? std::string() : text_of(response));
   });
+}
+
+void print_answer(const Invocation& invocation, const Response& response, std::string_view text) {
+  if (invocation.json)
+    invocation.out << to_json(response) << '\n';
+  else
+    invocation.out << '\n' << plain(response.name()) << ":\n" << text;
 }
 
 }  // namespace quartet::ctl

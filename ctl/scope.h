@@ -1,6 +1,7 @@
 // --scope: the same question to the agents that the one who is asked knows as its peers.
 #pragma once
 #include <functional>
+#include <string_view>
 
 #include "ctl/command.h"
 #include "quartet/control/v1/peer.pb.h"
@@ -22,5 +23,8 @@ int ask_scope(const Invocation& invocation, control::v1::AskPeersRequest request
 /// The same, printed: as JSON, one object for each answer, or as `text_of` says it below the name of the agent.
 int print_scope(const Invocation& invocation, control::v1::AskPeersRequest request,
                 const std::function<std::string(const control::v1::AskPeersResponse&)>& text_of);
+
+/// One of these answers.
+void print_answer(const Invocation& invocation, const control::v1::AskPeersResponse& response, std::string_view text);
 
 }  // namespace quartet::ctl
