@@ -27,6 +27,7 @@ class TlsStream final : public net::Stream {
       if (status == Status::kDone) break;
       const auto bytes = co_await under_->read_some(deadline);
       if (!bytes) co_return std::unexpected(bytes.error());
+      heard_ = true;
       engine_.feed(*bytes);
     }
     info_ = engine_.info();
@@ -85,6 +86,7 @@ class TlsStream final : public net::Stream {
   std::string channel_binding(std::string_view type) const override { return engine_.channel_binding(type); }
   Fault fault() const { return engine_.fault(); }
   std::vector<std::string> peer_names() const { return engine_.peer_names(); }
+  bool has_heard() const { return heard_; }
 
  private:
   /// A writer and a reader that answers a key update may meet here: one at a time, in the order of encryption.
@@ -111,6 +113,7 @@ class TlsStream final : public net::Stream {
   net::TlsInfo info_;
   std::string shown_;
   int unsent_records_ = 0;
+  bool heard_ = false;  // the peer said something
   bool writing_ = false;
   async::Event idle_;  // set when writing_ ends
 };
@@ -132,7 +135,9 @@ void count_handshake(Role role, const net::TlsInfo* agreed, double seconds) {
 async::Task<ConnectResult> secured(std::unique_ptr<TlsStream> stream, Role role, async::Deadline deadline) {
   const auto begun = std::chrono::steady_clock::now();
   const auto done = co_await stream->handshake(deadline);
-  count_handshake(role, done ? stream->tls() : nullptr, metrics::seconds_since(begun));
+  // Who looks only whether the port is open begins none.
+  const bool probe = role == Role::kServer && !stream->has_heard();
+  if (!probe) count_handshake(role, done ? stream->tls() : nullptr, metrics::seconds_since(begun));
   if (!done) co_return std::unexpected(ConnectError{done.error(), stream->fault()});
   co_return std::unique_ptr<net::Stream>(std::move(stream));
 }

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "common/async/task_group.h"
+#include "common/metrics/metrics.h"
 #include "common/net/socket.h"
 #include "tests/unit/tls/helpers.h"
 
@@ -170,12 +171,21 @@ Task<void> plain_text_to_server(bool tcp) {
   CHECK(result.error().code == IoCode::kTls);
 }
 
-Task<void> peer_leaves_in_handshake(bool tcp) {
+std::uint64_t failed_handshakes() {
+  const metrics::Labels labels = {{"role", "server"}, {"version", "failed"}};
+  return metrics::counter("quartet_tls_handshakes_total", "TLS handshakes by their result", labels).value();
+}
+
+Task<void> peer_leaves_in_handshake(bool tcp, std::string begin) {
   auto pair = co_await plain(tcp);
+  const auto before = failed_handshakes();
+  if (!begin.empty()) co_await send_all(*pair.client, begin, false);
   pair.client.reset();
   const auto result = co_await tls::accept(std::move(pair.server), server_context(), soon());
   REQUIRE_FALSE(result.has_value());
   CHECK((result.error().code == IoCode::kEndOfStream || result.error().code == IoCode::kReset));
+  // Who said nothing looked only whether the port is open.
+  CHECK(failed_handshakes() == before + (begin.empty() ? 0 : 1));
 }
 
 Task<void> reload() {
@@ -267,7 +277,7 @@ TEST_CASE("handshakes end by deadline and by cancellation", "[tls]") {
 }
 TEST_CASE("plain text for a TLS server", "[tls]") { Loop().block_on(plain_text_to_server(GENERATE(false, true))); }
 TEST_CASE("a peer that leaves in the handshake", "[tls]") {
-  Loop().block_on(peer_leaves_in_handshake(GENERATE(false, true)));
+  Loop().block_on(peer_leaves_in_handshake(GENERATE(false, true), GENERATE("", "\x16\x03\x01")));
 }
 TEST_CASE("new certificates for new sessions, the old for those that are open", "[tls]") { Loop().block_on(reload()); }
 TEST_CASE("an alert that a read causes does not mix with a write", "[tls]") { Loop().block_on(alert_beside_a_write()); }
