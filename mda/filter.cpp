@@ -60,6 +60,7 @@ sieve::Input input_for(const Filters& filters, const Incoming& incoming, const F
   const auto directory = filters.options().accounts();
   if (const auto* account = directory->find_account(filtering.account)) input.addresses = account->addresses;
   input.now = incoming.time;
+  input.verdicts = filters.options().verdicts.get();
   input.environment = {{"domain", mime::domain_of(hostname.contains('@') ? hostname : "x@" + hostname)},
                        {"host", hostname},
                        {"location", "MDA"},

@@ -20,14 +20,23 @@ class Filters {
     std::string directory;  // of the users' scripts
     std::string global;     // of scripts that all may include; empty: none
     sieve::RunLimits limits;
+    std::shared_ptr<const sieve::Verdicts> verdicts{};  // null: none
     std::function<directory::DirectoryPtr()> accounts;
   };
-  explicit Filters(Options options) : options_(std::move(options)), scripts_(options_.directory, options_.global) {}
+  explicit Filters(Options options)
+      : options_(std::move(options)), scripts_(options_.directory, options_.global, without(options_.verdicts.get())) {}
 
   const Options& options() const { return options_; }
   Scripts& scripts() { return scripts_; }
 
  private:
+  static sieve::CompileOptions without(const sieve::Verdicts* verdicts) {
+    static const sieve::Verdicts kNone;
+    sieve::CompileOptions out;
+    out.without = (verdicts == nullptr ? kNone : *verdicts).without();
+    return out;
+  }
+
   const Options options_;
   Scripts scripts_;
 };

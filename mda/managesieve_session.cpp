@@ -43,8 +43,8 @@ std::string to_line(const Answer& answer) {
 }
 
 /// "" if the script compiles.
-std::string faults_of(const std::string& text) {
-  const auto program = sieve::compile(text);
+std::string faults_of(const std::string& text, const sieve::CompileOptions& options) {
+  const auto program = sieve::compile(text, options);
   if (program) return {};
   std::string out;
   for (const auto& error : program.error()) out += (out.empty() ? "" : "\r\n") + sieve::to_string(error);
@@ -85,10 +85,11 @@ class Session {
     if (secure()) {
       for (const auto& name : offered()) mechanisms += (mechanisms.empty() ? "" : " ") + name;
     }
+    const auto capabilities = sieve::capability_text(services_.scripts.compile_options().without);
     auto out = fmt::format(
         "\"IMPLEMENTATION\" \"Quartet {}\"\r\n\"SASL\" \"{}\"\r\n\"SIEVE\" {}\r\n\"NOTIFY\" \"mailto\"\r\n"
         "\"MAXREDIRECTS\" \"{}\"\r\n\"UNAUTHENTICATE\"\r\n",
-        QUARTET_VERSION, mechanisms, managesieve_string(sieve::capability_text()), options_.redirects);
+        QUARTET_VERSION, mechanisms, managesieve_string(capabilities), options_.redirects);
     if (!secure() && options_.tls != nullptr) out += "\"STARTTLS\"\r\n";
     if (!login_.empty()) out += fmt::format("\"OWNER\" {}\r\n", managesieve_string(login_));
     return out + "\"VERSION\" \"1.0\"\r\n" + to_line({Answer::Kind::kOk, options_.hostname + " ready"});
@@ -226,12 +227,13 @@ class Session {
     if (text.empty()) return no("The script is empty");
     auto room = have_space(name, text.size());
     if (room.kind != Answer::Kind::kOk) return room;
-    if (auto faults = faults_of(text); !faults.empty()) return no(std::move(faults));
+    if (auto faults = faults_of(text, services_.scripts.compile_options()); !faults.empty())
+      return no(std::move(faults));
     return done(services_.scripts.put(login_, name, text), "Stored");
   }
 
-  static Answer check(const std::string& text) {
-    auto faults = faults_of(text);
+  Answer check(const std::string& text) const {
+    auto faults = faults_of(text, services_.scripts.compile_options());
     return faults.empty() ? Answer{Answer::Kind::kOk, "No fault"} : no(std::move(faults));
   }
 
@@ -262,7 +264,8 @@ class Session {
     const auto text = services_.scripts.read(login_, name);
     if (!text || !*text) return missing();
     // One that came by other ways may be wrong.
-    if (auto faults = faults_of(**text); !faults.empty()) return no(std::move(faults));
+    if (auto faults = faults_of(**text, services_.scripts.compile_options()); !faults.empty())
+      return no(std::move(faults));
     return done(services_.scripts.activate(login_, name), "Active");
   }
 

@@ -228,7 +228,7 @@ Scripts::Compiled Scripts::compile_file(const std::string& path) {
   if (!text) return std::unexpected(Fault{text.error().detail, true});
   if (!*text) return nullptr;
   Compiled out;
-  if (auto program = sieve::compile(**text))
+  if (auto program = sieve::compile(**text, compile_options_))
     out = *std::move(program);
   else
     out = std::unexpected(Fault{sieve::to_string(program.error().front())});

@@ -28,9 +28,11 @@ std::optional<std::string> user_directory(std::string_view directory, std::strin
 class Scripts {
  public:
   /// `global` may be empty: then there are no scripts for all users.
-  Scripts(std::string directory, std::string global) : directory_(std::move(directory)), global_(std::move(global)) {}
+  Scripts(std::string directory, std::string global, const sieve::CompileOptions& options = {})
+      : directory_(std::move(directory)), global_(std::move(global)), compile_options_(options) {}
 
   const std::string& directory() const { return directory_; }
+  const sieve::CompileOptions& compile_options() const { return compile_options_; }
   /// The name of the script that runs for this account; nullopt if there is none.
   FileResult<std::optional<std::string>> active(const std::string& login) const;
   /// False: ask active(). True: it was asked a moment ago, so that the answer is still in the kernel's memory, and it
@@ -77,6 +79,7 @@ class Scripts {
 
   const std::string directory_;
   const std::string global_;
+  const sieve::CompileOptions compile_options_;
   mutable std::mutex mutex_;
   std::map<std::string, Entry> compiled_;                      // by path
   mutable std::unordered_map<std::string, SteadyTime> asked_;  // when active() was, by login

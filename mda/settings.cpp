@@ -13,6 +13,7 @@
 #include "common/service/token_settings.h"
 #include "common/smtp/path.h"
 #include "mda/routes.h"
+#include "mda/verdicts.h"
 #include "quartet/config/v1/directory.pb.h"
 
 namespace quartet::mda {
@@ -118,6 +119,7 @@ void read_sieve(service::Checker& checker, const v1::Mda& config, Settings& sett
   if (config.spool().empty()) checker.fault(config, "sieve", "needs `spool`");
   if (sieve.redirects() > out.actions) checker.fault(sieve, "redirects", fmt::format("at most {}", out.actions));
   if (sieve.redirects() != 0) out.redirects = sieve.redirects();
+  settings.sieve_verdicts = read_verdicts(checker, sieve);
   if (sieve.listener_size() == 0) return;
   settings.sieve_listeners = service::listeners(checker, sieve, sieve.listener());
   settings.sieve_tokens = service::read_tokens(checker, sieve.has_oauth(), sieve.oauth());

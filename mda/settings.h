@@ -24,6 +24,7 @@ struct Settings {
   Tables tables;
   std::size_t hops = 0;
   sieve::RunLimits sieve_limits;
+  std::shared_ptr<const sieve::Verdicts> sieve_verdicts{};
   store::NamespacesPtr namespaces;
   std::vector<service::ListenerSpec> sieve_listeners;     // of ManageSieve
   std::shared_ptr<const tls::ServerContext> sieve_tls{};  // there

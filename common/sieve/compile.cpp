@@ -89,8 +89,9 @@ void Compiler::check_shape(const CommandNode& node, bool block, bool test) {
 bool Compiler::use(std::string_view capability) {
   if (capability == "comparator-i;octet" || capability == "comparator-i;ascii-casemap") return true;
   const auto extension = find_extension(capability);
-  if (extension) program_->used.set(static_cast<std::size_t>(*extension));
-  return extension.has_value();
+  if (!extension || options_.without.test(static_cast<std::size_t>(*extension))) return false;
+  program_->used.set(static_cast<std::size_t>(*extension));
+  return true;
 }
 
 void Compiler::require(const CommandNode& node) {

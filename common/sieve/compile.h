@@ -25,6 +25,7 @@ struct CompileOptions {
   std::uint64_t vacation_seconds_most = 90 * 86'400;
   std::uint64_t duplicate_seconds_default = 7 * 86'400;
   std::uint64_t duplicate_seconds_most = 30 * 86'400;
+  Extensions without;  // are not there
 };
 
 /// Errors in the order of their places.

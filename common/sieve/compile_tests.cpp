@@ -123,6 +123,8 @@ bool Compiler::extended_test(const TestNode& node, Arguments& arguments) {
     notify_capability_test(arguments);
   } else if (node.name == "duplicate") {
     duplicate_test(arguments);
+  } else if (node.name == "spamtest" || node.name == "virustest") {
+    verdict_test(arguments, node.name == "virustest");
   } else if (node.name == "ihave") {
     ihave_test(arguments);
   } else {
@@ -409,6 +411,23 @@ void Compiler::duplicate_test(Arguments& arguments) {
   const auto seconds = arguments.tag_number("seconds");
   out.seconds = within(seconds.value_or(options_.duplicate_seconds_default), 0, options_.duplicate_seconds_most);
   out.last = arguments.tag("last") != nullptr;
+  add(TestSpec(std::move(out)), arguments.at());
+}
+
+/// RFC 5235 section 3: "spamtestplus" has all of "spamtest".
+void Compiler::verdict_test(Arguments& arguments, bool virus) {
+  VerdictTest out;
+  out.virus = virus;
+  if (virus)
+    need(Extension::kVirustest, arguments.at(), "virustest");
+  else if (!has(Extension::kSpamtestplus))
+    need(Extension::kSpamtest, arguments.at(), "spamtest");
+  if (const auto* percent = virus ? nullptr : arguments.tag("percent")) {
+    need(Extension::kSpamtestplus, percent->at, ":percent");
+    out.percent = true;
+  }
+  out.match = match(arguments);
+  out.value = text(arguments.string("value"));
   add(TestSpec(std::move(out)), arguments.at());
 }
 

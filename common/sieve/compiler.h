@@ -70,6 +70,7 @@ class Compiler {
   void special_use_test(Arguments& arguments);
   void notify_capability_test(Arguments& arguments);
   void duplicate_test(Arguments& arguments);
+  void verdict_test(Arguments& arguments, bool virus);
   void ihave_test(Arguments& arguments);
 
   // Actions.

@@ -33,11 +33,14 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Extension::kCoun
     "reject",
     "relational",
     "servermetadata",
+    "spamtest",
+    "spamtestplus",
     "special-use",
     "subaddress",
     "vacation",
     "vacation-seconds",
     "variables",
+    "virustest",
 };
 
 }  // namespace
@@ -51,9 +54,10 @@ std::optional<Extension> find_extension(std::string_view name) {
   return std::nullopt;
 }
 
-std::string capability_text() {
+std::string capability_text(const Extensions& without) {
   std::string out;
-  for (const auto name : kNames) out += (out.empty() ? "" : " ") + std::string(name);
+  for (std::size_t i = 0; i < kNames.size(); ++i)
+    if (!without.test(i)) out.append(out.empty() ? "" : " ").append(kNames[i]);
   return out;
 }
 

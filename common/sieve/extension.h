@@ -36,18 +36,21 @@ enum class Extension : std::uint8_t {
   kReject,            // RFC 5429
   kRelational,        // RFC 5231
   kServerMetadata,    // RFC 5490
+  kSpamtest,          // RFC 5235
+  kSpamtestplus,      // RFC 5235
   kSpecialUse,        // RFC 8579
   kSubaddress,        // RFC 5233
   kVacation,          // RFC 5230
   kVacationSeconds,   // RFC 6131
   kVariables,         // RFC 5229
+  kVirustest,         // RFC 5235
   kCount,
 };
 using Extensions = std::bitset<static_cast<std::size_t>(Extension::kCount)>;
 
 std::string_view to_string(Extension extension);
 std::optional<Extension> find_extension(std::string_view name);
-/// All of them, separated by one space.
-std::string capability_text();
+/// All but those of `without`, separated by one space.
+std::string capability_text(const Extensions& without = {});
 
 }  // namespace quartet::sieve

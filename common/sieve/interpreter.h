@@ -60,6 +60,7 @@ class Interpreter {
   bool test(const ValidNotifyMethodTest& spec);
   bool test(const NotifyCapabilityTest& spec);
   bool test(const DuplicateTest& spec);
+  bool test(const VerdictTest& spec);
   bool test(const ConstantTest& spec) { return spec.value; }
   /// Whether one of the values fits one of the keys; sets match variables unless `quietly`.
   bool any_fits(const Match& match, const Texts& keys, const std::vector<std::string>& values, bool quietly = false);

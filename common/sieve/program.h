@@ -149,13 +149,19 @@ struct DuplicateTest {
   std::uint64_t seconds = 0;
   bool last = false;
 };
+struct VerdictTest {
+  Match match;
+  bool virus = false;  // else of spam
+  bool percent = false;
+  Text value;
+};
 struct ConstantTest {
   bool value = false;
 };
 using TestSpec =
     std::variant<AddressTest, EnvelopeTest, HeaderTest, ExistsTest, SizeTest, BodyTest, DateTest, HasFlagTest,
                  StringTest, EnvironmentTest, MailboxExistsTest, MetadataTest, MetadataExistsTest, SpecialUseExistsTest,
-                 ValidNotifyMethodTest, NotifyCapabilityTest, DuplicateTest, ConstantTest>;
+                 ValidNotifyMethodTest, NotifyCapabilityTest, DuplicateTest, VerdictTest, ConstantTest>;
 
 struct KeepSpec {
   std::optional<Texts> flags;

@@ -17,6 +17,7 @@
 #include "common/base/time.h"
 #include "common/sieve/compile.h"
 #include "common/sieve/mailto.h"
+#include "common/sieve/verdict.h"
 
 namespace quartet::sieve {
 
@@ -52,6 +53,7 @@ struct Input {
   std::string separator = "+";         // of a detail in local parts
   WallTime now{};
   std::map<std::string, std::string, std::less<>> environment;  // RFC 5183 items by name
+  const Verdicts* verdicts = nullptr;                           // null: nothing was tested
 };
 
 struct RunLimits {

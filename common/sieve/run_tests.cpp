@@ -368,4 +368,22 @@ bool Interpreter::test(const DuplicateTest& spec) {
   return seen;
 }
 
+/// RFC 5235 section 3: the value of what is untested is "0"; by :count there is none.
+bool Interpreter::test(const VerdictTest& spec) {
+  static const std::optional<Verdict> kNone;
+  const auto& verdict = input_.verdicts == nullptr ? kNone
+                        : spec.virus               ? input_.verdicts->virus
+                                                   : input_.verdicts->spam;
+  std::optional<double> share;
+  if (verdict) {
+    // The filter nearest to us writes above the others.
+    const auto fields = letter_.fields(verdict->header());
+    if (!fields.empty() && budget_.spend(fields.front().size())) share = verdict->share(mime::unfold(fields.front()));
+  }
+  if (!share && spec.match.type == Match::Type::kCount) return any_fits(spec.match, Texts{spec.value}, {});
+  unsigned value = 0;
+  if (share) value = spec.percent ? static_cast<unsigned>(*share * 100 + 1e-6) : verdict->value_of(*share);
+  return any_fits(spec.match, Texts{spec.value}, {std::to_string(value)});
+}
+
 }  // namespace quartet::sieve

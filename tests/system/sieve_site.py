@@ -29,7 +29,10 @@ def filtering(text):
     """An mda's MX hosts are at port 25, where no test listens: all goes to the other site."""
     network = re.search(r"127\.\d+\.\d+", text)[0]
     directory = pathlib.Path(re.search(r'store: "([^"]+)/store"', text)[1])
-    return text + (f'sieve {{ directory: "{directory}/sieve" global: "{directory}/sieve-global" }}\n'
+    return text + (f'sieve {{ directory: "{directory}/sieve" global: "{directory}/sieve-global"\n'
+                   '  spam { header: "X-Spam-Status" pattern: "score=(-?[0-9.]+)" worst: 10 }\n'
+                   '  virus { header: "X-Virus-Status" word { text: "Clean" value: 1 } word { text: "Infected" value: 5 } }\n'
+                   '}\n'
                    f'forward_host {{ host: "{network}.1:{loopback.PORTS["mx"]}" }}\n')
 
 

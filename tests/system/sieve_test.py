@@ -61,6 +61,15 @@ class Filing(SieveTestCase):
         reader.xatom("SETMETADATA", '""', "(/private/vendor/x/on NIL)")
         self.filed(script)
 
+    def test_what_filters_found_out(self):
+        script = ('require ["spamtestplus", "virustest", "fileinto", "relational", "comparator-i;ascii-numeric"];\n'
+                  'if virustest :value "ge" :comparator "i;ascii-numeric" "4" { fileinto "Trash"; }\n'
+                  'elsif spamtest :percent :value "ge" :comparator "i;ascii-numeric" "50" { fileinto "Junk"; }\n')
+        for mailbox, fields in (("INBOX", {}), ("INBOX", {"X_Spam_Status": "No, score=-1.0 required=5.0"}),
+                                ("Junk", {"X_Spam_Status": "Yes, score=7.5 required=5.0"}),
+                                ("Trash", {"X_Spam_Status": "Yes, score=7.5", "X_Virus_Status": "infected"})):
+            self.filed(script, self.letter(**fields), mailbox)
+
     def test_an_edited_header_is_what_is_stored(self):
         got = self.filed('require ["editheader", "fileinto", "copy"]; fileinto :copy "Junk";\n'
                          'addheader "X-Seen-By" "sieve"; deleteheader "Subject";')

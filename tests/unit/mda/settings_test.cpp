@@ -118,6 +118,20 @@ TEST_CASE("a reload changes who has mail, not where the agent lives", "[mda]") {
   CHECK(refused == 3);
 }
 
+TEST_CASE("a verdict has one scale", "[mda][sieve]") {
+  Files files;
+  const auto faults = [&files](const std::string& verdict) {
+    return files.faults(kListener + std::string(kSpool) + "sieve { directory: \"/s\"\n" + verdict + " }\n");
+  };
+  CHECK(faults("spam { header: \"X\" worst: 5 }\nvirus { header: \"Y\" word { text: \"bad\" value: 5 } }").empty());
+  CHECK(faults("spam { header: \"X\" }") == "8: worst: is required, and more than 0\n");
+  CHECK(faults("spam { worst: 5 }") == "8: header: is required\n");
+  CHECK(faults("virus { header: \"X\" word { text: \"bad\" value: 6 } }") == "8: value: at most 5\n");
+  CHECK(faults("virus { header: \"X\" worst: 2 word { text: \"bad\" value: 5 } }") ==
+        "8: worst: not together with `word`\n");
+  CHECK(faults("spam { header: \"X\" worst: 2 pattern: \"(\" }") == "8: pattern: missing ): (\n");
+}
+
 TEST_CASE("scripts of users need a directory and a spool, ManageSieve a certificate", "[mda][sieve]") {
   const Files files;
   const std::string listener = kListener;
