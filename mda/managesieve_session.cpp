@@ -23,6 +23,8 @@ using sieve::ManageSieveLimits;
 
 constexpr int kMostFailedLogins = 5;
 constexpr int kMostBadInARow = 10;
+/// Of AUTHENTICATE, in base64: room for a token of sasl::kMostToken octets.
+constexpr std::size_t kMostResponse = 12 * 1024;
 
 struct Answer {
   enum class Kind { kOk, kNo, kBye };
@@ -74,7 +76,7 @@ class Session {
   /// Who has not logged in needs room for a SASL response and no more.
   void limit() {
     ManageSieveLimits limits;
-    if (login_.empty()) limits.literal = limits.skipped = 8 * 1024;
+    if (login_.empty()) limits.literal = limits.skipped = kMostResponse;
     parser_.set_limits(limits);
   }
 

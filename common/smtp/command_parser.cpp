@@ -1,5 +1,6 @@
 #include "common/smtp/command_parser.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -91,8 +92,12 @@ std::optional<std::expected<std::string, LineError>> CommandParser::next_line(st
   }
 }
 
+std::size_t CommandParser::limit() const {
+  return ascii::istarts_with(unconsumed(), "AUTH ") ? std::max(limit_, kMostAuthLine) : limit_;
+}
+
 std::optional<std::expected<Command, LineError>> CommandParser::next() {
-  auto line = next_line(limit_);
+  auto line = next_line(limit());
   if (!line) return std::nullopt;
   if (!*line) return std::unexpected(line->error());
   return to_command(**line);

@@ -41,10 +41,14 @@ enum class LineError {
   kBareCrOrLf,  // answer 500 and close: to accept it would permit SMTP smuggling
 };
 
+/// Octets of a line within AUTH, its CRLF included (RFC 4954 section 4). The command itself should keep to the limit of
+/// all commands, but clients send a token of any size along with it.
+inline constexpr std::size_t kMostAuthLine = 12288;
+
 class CommandParser {
  public:
-  /// `limit`: octets of a line, its CRLF included. RFC 5321 says 512; extensions add to it (RFC 1869 section 4.1.2,
-  /// 500 for DSN parameters, 12288 for AUTH).
+  /// `limit`: octets of a line, its CRLF included; AUTH may have kMostAuthLine if that is more. RFC 5321 says 512;
+  /// extensions add to it (RFC 1869 section 4.1.2, 500 for DSN parameters).
   explicit CommandParser(std::size_t limit = 4096) : limit_(limit) {}
 
   /// How the peer's bytes happened to be split never changes what next() yields.
@@ -64,6 +68,9 @@ class CommandParser {
   void consume(std::size_t count);
 
  private:
+  /// Of the command that unconsumed() begins with.
+  std::size_t limit() const;
+
   std::string buffer_;
   std::size_t taken_ = 0;
   std::size_t limit_;

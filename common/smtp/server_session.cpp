@@ -16,7 +16,6 @@ namespace {
 
 /// Pieces in which a message goes to its sink.
 constexpr std::size_t kPiece = 256 * 1024;
-constexpr std::size_t kMostAuthLine = 12288;  // RFC 4954 section 4
 /// For a reply after which the session ends anyway.
 constexpr std::chrono::seconds kLastWords{5};
 /// An idle session looks this often whether the server is draining.

@@ -149,7 +149,7 @@ class OAuth(SitesTestCase):
         client.starttls()
         self.assertIn(mechanism, next(line for line in client.greeting if line.startswith('"SASL"')))
         encoded = base64.b64encode(response(mechanism, token, self.account).encode()).decode()
-        client.socket.sendall(f'AUTHENTICATE "{mechanism}" "{encoded}"\r\n'.encode())
+        client.socket.sendall(f'AUTHENTICATE "{mechanism}" {{{len(encoded)}+}}\r\n{encoded}\r\n'.encode())
         line = client.line()
         if line.startswith("OK"):
             return None
@@ -166,6 +166,16 @@ class OAuth(SitesTestCase):
                     self.assertIsNone(self.pop3(mechanism, token))
                     known = algorithm == "EdDSA"  # in the file
                     self.assertEqual(self.managesieve(mechanism, token) is None, known)
+
+    def test_long_tokens(self):
+        token = self.keys["EdDSA"].token(self.claims(groups="x" * 5600))
+        self.assertGreater(len(token), 7800)
+        self.server.opaque["o" * 7800] = {"active": True, "username": self.account, "scope": "mail"}
+        for mechanism in ("OAUTHBEARER", "XOAUTH2"):
+            self.assertIsNone(self.imap(mechanism, token))
+            self.assertIsNone(self.pop3(mechanism, token))
+            self.assertIsNone(self.managesieve(mechanism, token))
+            self.assertIsNone(self.smtp(mechanism, "o" * 7800))
 
     def test_who_is_refused_is_told_what_is_needed(self):
         told = {"status": "invalid_token", "schemes": "bearer", "scope": "mail",

@@ -40,7 +40,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   for (const auto& event : events) {
     if (!event) continue;
-    QUARTET_CHECK(event->argument.size() <= kLimit - 2);
+    QUARTET_CHECK(event->argument.size() <= (event->verb == Verb::kAuth ? kMostAuthLine : kLimit) - 2);
     QUARTET_CHECK(event->argument.find_first_of("\r\n") == std::string::npos);
     if (event->verb == Verb::kUnknown) continue;
     CommandParser back(kLimit);

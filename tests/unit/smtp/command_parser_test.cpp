@@ -92,3 +92,13 @@ TEST_CASE("a response within AUTH is a line by itself, of its own limit (RFC 495
   CHECK(parser.next_line(102)->error() == LineError::kTooLong);
   CHECK((*parser.next())->verb == Verb::kQuit);
 }
+
+TEST_CASE("AUTH has room for a token that comes along with it", "[smtp]") {
+  const std::size_t chunk = GENERATE(1, 7, 4096, 20000);
+  const std::string longest(kMostAuthLine - std::string_view("AUTH XOAUTH2 \r\n").size(), 'A');
+  CHECK(events("auth XOAUTH2 " + longest + "\r\nQUIT\r\n", chunk, 512) ==
+        std::vector<std::string>{"AUTH|XOAUTH2 " + longest, "QUIT|"});
+  CHECK(events("AUTH XOAUTH2 A" + longest + "\r\nQUIT\r\n", chunk, 512) ==
+        std::vector<std::string>{"too long", "QUIT|"});
+  CHECK(events("AUTHX " + longest + "\r\nQUIT\r\n", chunk, 512) == std::vector<std::string>{"too long", "QUIT|"});
+}
