@@ -83,8 +83,9 @@ async::Task<smtp::Reply> Session::on_auth(const smtp::Peer& peer, sasl::Claim& c
   const bool admitted = co_await guard_.admit("smtp", peer.address, claim.authentication);
   if (!admitted) co_return smtp::Reply(421, "4.7.0", "too many failed logins, come later");
   const auto account = co_await passwords_.authenticate(settings_->directory, claim, settings_->tokens);
-  if (account && claim.user().empty()) claim.authorization = (*account)->login;
-  report_login(peer, claim.authentication.empty() ? claim.user() : claim.authentication, account.has_value());
+  report_login(peer, account && claim.authentication.empty() ? (*account)->login : claim.authentication,
+               account.has_value());
+  if (account) claim.authorization = (*account)->login;
   if (!account && account.error() == service::LoginFailure::kUnavailable)
     co_return smtp::Reply(454, "4.7.0", "nobody can tell now who you are, come later");
   if (account) co_return smtp::Reply(235, "2.7.0", "authenticated");

@@ -2,6 +2,7 @@
 
 #include "common/directory/edit.h"
 #include "common/log/log.h"
+#include "common/sasl/scram.h"
 #include "quartet/config/v1/directory.pb.h"
 
 namespace quartet::service {
@@ -28,7 +29,7 @@ void HashUpgrades::run(const directory::Directory& directory, const directory::A
   const auto failed = [&account](const std::string& reason) {
     log::warn("login.hash_kept", {{"account", account.login}, {"reason", reason}});
   };
-  const auto hash = crypto::hash_password(password, *directory.wanted_hash());
+  const auto hash = crypto::hash_password(sasl::prepare(password).value_or(password), *directory.wanted_hash());
   if (!hash) return failed(hash.error());
   bool replaced = false;
   const auto written = directory::change_account(directory.file(), account.login,

@@ -8,8 +8,10 @@
 
 #include "common/async/wait.h"
 #include "common/base/ascii.h"
+#include "common/directory/directory.h"
 #include "common/log/log.h"
 #include "common/metrics/metrics.h"
+#include "common/sasl/scram.h"
 #include "quartet/config/v1/login_limits.pb.h"
 
 namespace quartet::service {
@@ -33,7 +35,12 @@ std::string network_key_of(const net::Address& client) {
   const bool six = client.family() == net::Address::Family::kIpv6;
   return "n" + (six ? prefix_of(client, AF_INET6, 48) : prefix_of(client, AF_INET, 24));
 }
-std::string login_key_of(const std::string& login) { return "l" + ascii::lower(login); }
+/// In the form that accounts are found by: to write a name in another way is no way to guess on in haste.
+std::string login_key_of(const std::string& login) {
+  const auto prepared = sasl::prepare(login).value_or(login);
+  const auto name = directory::canonical_address(prepared);
+  return "l" + (name.empty() ? ascii::lower(prepared) : name);
+}
 
 }  // namespace
 

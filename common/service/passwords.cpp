@@ -35,9 +35,23 @@ std::string text_of(const Secret& secret) {
   return sasl::to_string(std::get<sasl::ScramVerifier>(secret));
 }
 
+/// Ours are hashes of what prepare() makes of a password (RFC 4616 section 2); those that come from elsewhere may be of
+/// the password as it was typed.
+bool fits_hash(const std::string& hash, const std::string& password) {
+  const auto prepared = sasl::prepare(password).value_or("");
+  if (!prepared.empty() && prepared != password && crypto::verify_password(prepared, hash)) return true;
+  return crypto::verify_password(password, hash);
+}
+
 bool fits(const Secret& secret, const std::string& password) {
-  if (const auto* const hash = std::get_if<std::string>(&secret)) return crypto::verify_password(password, *hash);
+  if (const auto* const hash = std::get_if<std::string>(&secret)) return fits_hash(*hash, password);
   return sasl::fits(std::get<sasl::ScramVerifier>(secret), password);
+}
+
+/// The directory has a name as its operator typed it, and the user has another keyboard.
+const directory::Account* find(const directory::Directory& directory, const std::string& login) {
+  const auto* const account = directory.find_account(login);
+  return account != nullptr ? account : directory.find_account(sasl::prepare(login).value_or(""));
 }
 
 }  // namespace
@@ -50,9 +64,9 @@ async::Task<Login> Passwords::authenticate(directory::DirectoryPtr directory, sa
     if (!checked) co_return std::unexpected(checked.error());
     claim.evidence = sasl::Verdict::kProven;
   }
-  const auto* account = directory->find_account(claim.authentication);
+  const auto* account = find(*directory, claim.authentication);
   if (account != nullptr && !account->enabled) account = nullptr;
-  if (account != nullptr && directory->find_account(claim.user()) != account) account = nullptr;
+  if (account != nullptr && find(*directory, claim.user()) != account) account = nullptr;
   if (const auto* const verdict = std::get_if<sasl::Verdict>(&claim.evidence)) {
     if (account == nullptr || *verdict != sasl::Verdict::kProven) co_return kRefused;
     co_return account;

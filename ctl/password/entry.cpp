@@ -15,14 +15,15 @@ std::expected<Entry, std::string> entry(std::string_view password, crypto::Passw
   if (password.empty()) return std::unexpected("the password is empty");
   if (!sasl::acceptable(password))
     return std::unexpected(fmt::format("a password has at most {} octets, and no NUL", sasl::kMostOctets));
-  auto hash = crypto::hash_password(password, method);
+  const auto prepared = sasl::prepare(password).value_or("");
+  if (prepared.empty()) return std::unexpected("the password is not UTF-8, or has characters that RFC 4013 prohibits");
+  auto hash = crypto::hash_password(prepared, method);
   if (!hash) return std::unexpected(std::move(hash.error()));
   Entry out{*std::move(hash), {}};
   for (const auto digest : {crypto::Digest::kSha256, crypto::Digest::kSha1}) {
     const auto verifier =
         sasl::make_scram_verifier(digest, password, crypto::random_octets(kSaltOctets), sasl::kScramIterations);
-    if (!verifier) return std::unexpected("the password is not UTF-8, or has characters that RFC 4013 prohibits");
-    out.scram_verifiers.push_back(to_string(*verifier));
+    out.scram_verifiers.push_back(to_string(verifier.value()));
   }
   return out;
 }

@@ -8,6 +8,7 @@ import secrets
 import signal
 import smtplib
 import subprocess
+import unicodedata
 import unittest
 
 from harness import SitesTestCase
@@ -162,6 +163,36 @@ class Sasl(SitesTestCase):
             client = self.submission(self.site)
             with self.assertRaises(smtplib.SMTPAuthenticationError):
                 client.login(login, "by another")
+
+    def test_names_and_passwords_in_the_form_of_another_keyboard(self):
+        before = self.site.config_file("directory").read_text()
+        self.addCleanup(self.reload, before)
+        login, password = f"m\u00fcller@{self.site.domain}", "p\u00e4ss wort"
+        printed = self.run_program(self.pair.binaries / "quartet-password", stdin=f"{password}\n".encode())
+        self.reload(before + f'account {{ login: "{login}" {printed} }}\n')
+        for form in ("NFC", "NFD"):
+            user, typed = unicodedata.normalize(form, login), unicodedata.normalize(form, password)
+            for mechanism in ("PLAIN", "SCRAM-SHA-256"):
+                with self.subTest(form=form, mechanism=mechanism):
+                    client = self.submission(self.site)
+                    client.ehlo()
+                    if mechanism == "PLAIN":
+                        response = base64.b64encode(f"\0{user}\0{typed}".encode()).decode()
+                        self.assertEqual(client.docmd("AUTH", f"PLAIN {response}")[0], 235)
+                    else:
+                        self.assertEqual(self.authenticate(client, Scram("sha256", user, password)), 235)
+                    client.command_encoding = "utf-8"
+                    self.assertEqual(client.mail(login, ["SMTPUTF8"])[0], 250)
+                    client.rset()
+
+    @staticmethod
+    def authenticate(client, scram):
+        """smtplib's own way is for ASCII."""
+        code, challenge = client.docmd("AUTH", "SCRAM-SHA-256")
+        while code == 334:
+            response = scram(base64.b64decode(challenge)).encode()
+            code, challenge = client.docmd(base64.b64encode(response).decode())
+        return code
 
     def reload(self, text):
         process = self.site.processes["msa"]

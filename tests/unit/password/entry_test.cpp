@@ -33,7 +33,19 @@ TEST_CASE("what is printed of a password fits it", "[password]") {
   CHECK(password::entry("s3cret") != password::entry("s3cret"));
 }
 
+TEST_CASE("hash and verifiers are of a password in its one form (RFC 4013)", "[password]") {
+  const auto entry = password::entry("pa\u0308ss\u00a0wort");
+  REQUIRE(entry.has_value());
+  CHECK(crypto::verify_password("p\u00e4ss wort", entry->hash));
+  for (const auto& text : entry->scram_verifiers) {
+    const auto verifier = sasl::parse_scram_verifier(text);
+    REQUIRE(verifier.has_value());
+    CHECK(sasl::fits(*verifier, "p\u00e4ss wort"));
+  }
+}
+
 TEST_CASE("passwords that no client could send are not taken", "[password]") {
-  for (const std::string& bad : {std::string(), std::string("a\0b", 3), std::string(600, 'a'), std::string("\xff\xff")})
+  for (const std::string& bad :
+       {std::string(), std::string("a\0b", 3), std::string(600, 'a'), std::string("\xff\xff"), std::string("\u00ad")})
     CHECK_FALSE(password::entry(bad).has_value());
 }

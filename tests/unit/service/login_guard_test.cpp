@@ -79,3 +79,13 @@ TEST_CASE("UNIX sockets have no limit by address", "[guard]") {
   for (int n = 0; n < 50; ++n) logins->failed(socket, "login" + std::to_string(n), kNow);
   CHECK(logins->admission(socket, "another", kNow).refused_for == nullptr);
 }
+
+TEST_CASE("a login is the same however it is written", "[guard]") {
+  const auto logins = guard();
+  int n = 0;
+  for (const auto* const written : {"m\u00fcller@a.test", "mu\u0308ller@A.test", "\"m\u00fc\\ller\"@a.test"})
+    logins->failed(at("192.0." + std::to_string(++n) + ".1"), written, kNow);
+  CHECK(logins->admission(at("198.51.100.1"), "\"m\u00fclle\\r\"@a.test", kNow).delay.count() > 0);
+  CHECK(logins->admission(at("198.51.100.1"), "m\u00fcll@a.test", kNow).delay.count() == 0);
+  CHECK(logins->admission(at("198.51.100.1"), "nobody", kNow).delay.count() == 0);
+}

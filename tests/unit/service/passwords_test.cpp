@@ -106,3 +106,29 @@ TEST_CASE("without a memory every login is verified", "[passwords]") {
   CHECK(checks.good(directory, "ann@a.test", "word"));
   CHECK(hits() == before);
 }
+
+TEST_CASE("a password is the same in whatever form it is typed (RFC 4616 section 2)", "[passwords]") {
+  const auto directory = directory_of({account_of("ann@a.test", hash_of("p\u00e4ss wort")),
+                                       account_of("bob@a.test", hash_of("pa\u0308ss\u00a0wort")),
+                                       account_of("cat@a.test", hash_of("\U0001F642\U0001FAE0"))});
+  Checks checks(std::chrono::seconds(0));
+  for (const auto* const typed : {"p\u00e4ss wort", "pa\u0308ss wort", "pa\u0308ss\u00a0wort", "p\u00e4\u00adss wort"})
+    CHECK(checks.good(directory, "ann@a.test", typed));
+  CHECK_FALSE(checks.good(directory, "ann@a.test", "pass wort"));
+  // A hash that comes from elsewhere, of what was typed, and one of what RFC 4013 does not know.
+  CHECK(checks.good(directory, "bob@a.test", "pa\u0308ss\u00a0wort"));
+  CHECK(checks.good(directory, "cat@a.test", "\U0001F642\U0001FAE0"));
+  // What prepares to nothing is no empty password.
+  CHECK_FALSE(checks.good(directory_of({account_of("dan@a.test", hash_of(""))}), "dan@a.test", "\u00ad"));
+}
+
+TEST_CASE("so is the name of a user", "[passwords]") {
+  const auto directory = directory_of(
+      {account_of("m\u00fcller@a.test", hash_of("word")), account_of("mu\u0308ck@a.test", hash_of("word"))});
+  Checks checks(std::chrono::seconds(0));
+  CHECK(checks.good(directory, "m\u00fcller@a.test", "word"));
+  CHECK(checks.good(directory, "mu\u0308ller@a.test", "word"));
+  CHECK_FALSE(checks.good(directory, "muller@a.test", "word"));
+  CHECK(checks.good(directory, "mu\u0308ck@a.test", "word"));
+  CHECK_FALSE(checks.good(directory, "\u00ad", "word"));
+}
