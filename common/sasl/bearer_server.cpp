@@ -19,8 +19,8 @@ bool is_token(std::string_view text) {
 }
 
 struct Pairs {
-  std::string_view user;           // of XOAUTH2
-  std::string_view authorization;  // as the field of HTTP
+  std::optional<std::string_view> user;           // of XOAUTH2
+  std::optional<std::string_view> authorization;  // as the field of HTTP
 };
 
 /// RFC 7628 section 3.1: each key=value has a separator behind it, and there is one more at the end. nullopt for
@@ -36,7 +36,7 @@ std::optional<Pairs> parse_pairs(std::string_view text) {
     auto* const kept = ascii::iequals(key, "user")   ? &out.user
                        : ascii::iequals(key, "auth") ? &out.authorization
                                                      : nullptr;
-    if (kept != nullptr && !kept->empty()) return std::nullopt;
+    if (kept != nullptr && *kept) return std::nullopt;
     if (kept != nullptr) *kept = value;
     text.remove_prefix(end + 1);
   }
@@ -62,11 +62,14 @@ Step BearerServer::step(std::optional<std::string_view> response) {
   const auto parsed = parse_pairs(pairs);
   if (!parsed) return Malformed{"expected pairs of keys and values"};
   if (form_ == Form::kXoauth2) {
-    if (!acceptable(parsed->user)) return Malformed{"malformed user name"};
-    user = parsed->user;
+    user = parsed->user.value_or("");
+    if (!acceptable(user)) return Malformed{"malformed user name"};
   }
-  if (!ascii::istarts_with(parsed->authorization, kScheme)) return Malformed{"expected a bearer token"};
-  const auto token = parsed->authorization.substr(kScheme.size());
+  // RFC 7628 section 4.3: so a client asks what kind of token it should get; the refusal tells it.
+  if (parsed->authorization == "") return Claim{user, user, BearerToken{}};
+  if (!parsed->authorization || !ascii::istarts_with(*parsed->authorization, kScheme))
+    return Malformed{"expected a bearer token"};
+  const auto token = parsed->authorization->substr(kScheme.size());
   if (!is_token(token)) return Malformed{"malformed token"};
   return Claim{user, user, BearerToken{std::string(token)}};
 }

@@ -27,7 +27,7 @@ struct CramMd5Proof {
 /// What the mechanism itself found, by the account's verifier or the peer's certificate.
 enum class Verdict { kProven, kDisproven };
 
-/// That an authorization server vouches for the client; not looked at here.
+/// That an authorization server vouches for the client; not looked at here. Empty: the client asks for the refusal.
 struct BearerToken {
   std::string text;
 };

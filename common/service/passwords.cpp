@@ -92,7 +92,7 @@ async::Task<Login> Passwords::authenticate(directory::DirectoryPtr directory, sa
 
 async::Task<std::expected<void, LoginFailure>> Passwords::check_token(std::shared_ptr<Tokens> tokens, std::string text,
                                                                       std::string& login) {
-  if (tokens == nullptr) co_return std::unexpected(LoginFailure::kRefused);
+  if (tokens == nullptr || text.empty()) co_return std::unexpected(LoginFailure::kRefused);
   auto found = co_await async::offload(token_pool_, [tokens, &text] { return tokens->check(text); });
   if (found) {
     login = *std::move(found);

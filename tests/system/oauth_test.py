@@ -181,6 +181,15 @@ class OAuth(SitesTestCase):
         told = {"status": "invalid_token", "schemes": "bearer", "scope": "mail",
                 "openid-configuration": f"{ISSUER}/.well-known/openid-configuration"}
         token = self.keys["ES256"].token(self.claims(exp=time.time() - 100))
+        # A client that has no token yet may ask by showing none (RFC 7628 section 4.3).
+        asked = len(self.server.requests)
+        question = f"n,a={self.account},\x01host=mail.b.example\x01port=587\x01auth=\x01\x01"
+        client = self.submission(self.site)
+        client.ehlo()
+        code, answer = client.docmd("AUTH", "OAUTHBEARER " + base64.b64encode(question.encode()).decode())
+        self.assertEqual((code, json.loads(base64.b64decode(answer))), (334, told))
+        self.assertEqual(client.docmd("AQ==")[0], 535)
+        self.assertEqual(len(self.server.requests), asked)
         for mechanism in ("OAUTHBEARER", "XOAUTH2"):
             self.assertEqual(self.imap(mechanism, token), told)
             self.assertEqual(self.pop3(mechanism, token), told)

@@ -26,7 +26,7 @@ void check(const std::string& name, const Claim& claim, std::string_view respons
   const auto* const token = std::get_if<BearerToken>(&claim.evidence);
   QUARTET_CHECK((acceptable(claim.authentication) || token != nullptr) && claim.authorization.size() <= kMostOctets);
   if (token != nullptr) {
-    QUARTET_CHECK(!token->text.empty() && token->text.size() <= kMostToken && response.contains(token->text));
+    QUARTET_CHECK(token->text.size() <= kMostToken && response.contains(token->text));
     return;
   }
   if (const auto* const password = std::get_if<Password>(&claim.evidence)) {

@@ -57,6 +57,7 @@ TEST_CASE("malformed responses with tokens", "[sasl]") {
                                 "n,,auth=Bearer x^^",
                                 "n,,^auth=Basic x^^",
                                 "n,,^auth=Bearer ^^",
+                                "n,,^auth=^auth=Bearer x^^",
                                 "n,,^auth=Bearer =^^",
                                 "n,,^auth=Bearer a b^^",
                                 "n,,^auth=Bearer a^auth=Bearer b^^",
@@ -68,7 +69,7 @@ TEST_CASE("malformed responses with tokens", "[sasl]") {
                                 "user=a^auth=Bearer x^^"})
     CHECK(std::holds_alternative<Malformed>(say("OAUTHBEARER", with_separators(bad))));
   for (const std::string bad : {"auth=Bearer x^^", "user=^auth=Bearer x^^", "user=a^^", "n,a=a,^auth=Bearer x^^",
-                                "user=a^user=b^auth=Bearer x^^"})
+                                "user=a^user=b^auth=Bearer x^^", "user=^user=b^auth=Bearer x^^"})
     CHECK(std::holds_alternative<Malformed>(say("XOAUTH2", with_separators(bad))));
   const auto long_token =
       "n,,\x01"
@@ -85,6 +86,15 @@ TEST_CASE("a client whose token is refused is told why (RFC 7628 section 3.2.2)"
   REQUIRE(last.has_value());
   CHECK(base64_decode(last->text) == kMeans.token_refusal);
   CHECK_FALSE(Exchange(make_server("PLAIN")).refused().has_value());
+}
+
+TEST_CASE("a client may ask what token is wanted by showing none (RFC 7628 section 4.3)", "[sasl]") {
+  const auto claim = std::get<Claim>(
+      say("OAUTHBEARER", with_separators("n,a=user@example.com,^host=server.example.com^port=143^auth=^^")));
+  CHECK(claim.user() == "user@example.com");
+  CHECK(std::get<BearerToken>(claim.evidence).text.empty());
+  CHECK(
+      std::get<BearerToken>(std::get<Claim>(say("XOAUTH2", with_separators("user=a^auth=^^"))).evidence).text.empty());
 }
 
 TEST_CASE("tokens are taken where they can be checked, and within TLS", "[sasl]") {
