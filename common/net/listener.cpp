@@ -5,6 +5,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstring>
 
 #include "common/base/check.h"
@@ -14,9 +15,6 @@
 
 namespace quartet::net {
 namespace {
-
-/// Pause after a failed accept (out of descriptors, mostly): the connection waits in the backlog meanwhile.
-constexpr auto kAcceptPause = std::chrono::milliseconds(50);
 
 std::unexpected<IoError> last_error() { return std::unexpected(error_of(-errno)); }
 
@@ -76,34 +74,40 @@ Address bound_address(const Address& wanted, int descriptor) {
   return Address::from_sockaddr(reinterpret_cast<const sockaddr&>(storage));
 }
 
+/// What ended one connection, not the listener: the client was gone before it was taken (accept(2)).
+bool is_of_connection(int error) {
+  return error == EINTR || error == ECONNABORTED || error == EPROTO || error == ENETDOWN || error == ENOPROTOOPT ||
+         error == EHOSTDOWN || error == ENONET || error == EHOSTUNREACH || error == EOPNOTSUPP || error == ENETUNREACH;
+}
+
+/// Accepts by itself rather than by uv_listen(), which never leaves its loop while there is no descriptor, not even one
+/// in reserve, and which closes the waiting connections while there is.
 class UvListener final : public Listener {
  public:
-  UvListener(StreamHandlePointer handle, Address local) : handle_(std::move(handle)), local_(std::move(local)) {
-    handle_->handle.data = this;
+  UvListener(int descriptor, HandlePointer<uv_poll_t> poll, Address local)
+      : descriptor_(descriptor), poll_(std::move(poll)), local_(std::move(local)) {
+    poll_->data = this;
   }
 
   ~UvListener() override {
     QUARTET_CHECK(waiter_ == nullptr);
+    poll_.reset();
+    close(descriptor_);
     if (local_.is_unix()) unlink(local_.host().c_str());
   }
 
-  int listen(int backlog) { return uv_listen(&handle_->stream, backlog, on_connection); }
-
   async::Task<StreamResult> accept() override {
     for (;;) {
-      if (arrived_ == 0) {
+      if (!ready_) {
         Waiting waiting(*this);
         const auto waited = co_await waiting;
         if (waited != async::Wait::kReady) co_return std::unexpected(error_of(waited));
       }
-      --arrived_;
-      auto connection = make_handle(local_.is_unix());
-      const int status = uv_accept(&handle_->stream, &connection->stream);
-      if (status == 0) {
-        co_return std::make_unique<UvStream>(std::move(connection), local_, local_.is_unix() ? local_ : Address());
-      }
-      const auto paused = co_await async::sleep_for(kAcceptPause);
-      if (paused == async::Wait::kCancelled) co_return std::unexpected(error_of(paused));
+      const int taken = ::accept4(descriptor_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      if (taken >= 0) co_return stream_of(taken);
+      if (is_of_connection(errno)) continue;
+      ready_ = false;
+      if (errno != EAGAIN) co_return last_error();
     }
   }
 
@@ -117,6 +121,7 @@ class UvListener final : public Listener {
     bool await_suspend(std::coroutine_handle<Promise> handle) {
       if (!begin(handle, async::Deadline::never())) return false;
       listener.waiter_ = this;
+      listener.watch();
       return true;
     }
     async::Wait await_resume() const { return result(); }
@@ -128,18 +133,41 @@ class UvListener final : public Listener {
     UvListener& listener;
   };
 
-  static void on_connection(uv_stream_t* handle, int status) {
-    auto* const self = static_cast<UvListener*>(handle->data);
-    // On an error (EMFILE) libuv itself keeps a reserve descriptor to shed the connection; the next one comes again.
-    if (self == nullptr || status != 0) return;
-    ++self->arrived_;
-    if (self->waiter_ != nullptr) self->waiter_->done();
+  StreamResult stream_of(int descriptor) {
+    auto connection = make_handle(local_.is_unix());
+    const int status =
+        local_.is_unix() ? uv_pipe_open(&connection->pipe, descriptor) : uv_tcp_open(&connection->tcp, descriptor);
+    if (status == 0)
+      return std::make_unique<UvStream>(std::move(connection), local_, local_.is_unix() ? local_ : Address());
+    close(descriptor);
+    return std::unexpected(error_of(status));
   }
 
-  StreamHandlePointer handle_;
+  void watch() {
+    if (watched_) return;
+    watched_ = true;
+    QUARTET_CHECK(uv_poll_start(poll_.get(), UV_READABLE, on_readable) == 0);
+  }
+
+  static void on_readable(uv_poll_t* handle, int, int) {
+    auto* const self = static_cast<UvListener*>(handle->data);
+    if (self == nullptr) return;
+    if (self->waiter_ != nullptr) {
+      self->ready_ = true;
+      self->waiter_->done();
+    } else {
+      // Nobody takes connections now, and this would be called without end.
+      uv_poll_stop(handle);
+      self->watched_ = false;
+    }
+  }
+
+  int descriptor_;
+  HandlePointer<uv_poll_t> poll_;
   Address local_;
   Waiting* waiter_ = nullptr;
-  std::size_t arrived_ = 0;
+  bool ready_ = false;  // a connection may be waiting
+  bool watched_ = false;
 };
 
 }  // namespace
@@ -147,17 +175,16 @@ class UvListener final : public Listener {
 std::expected<std::unique_ptr<Listener>, IoError> Listener::open(const Address& address, ListenOptions options) {
   const auto descriptor = address.is_unix() ? bind_unix(address, options) : bind_tcp(address, options);
   if (!descriptor) return std::unexpected(descriptor.error());
-  auto handle = make_handle(address.is_unix());
-  const int opened =
-      address.is_unix() ? uv_pipe_open(&handle->pipe, *descriptor) : uv_tcp_open(&handle->tcp, *descriptor);
-  if (opened != 0) {
-    close(*descriptor);
-    return std::unexpected(error_of(opened));
+  ScopeExit close_descriptor([descriptor] { close(*descriptor); });
+  if (::listen(*descriptor, options.backlog) != 0) return last_error();
+  HandlePointer<uv_poll_t> poll(new uv_poll_t);
+  // An own failure, as of the loop's memory, needs no close callback: the handle is not known to the loop yet.
+  if (const int status = uv_poll_init(async::Loop::current().native(), poll.get(), *descriptor); status != 0) {
+    delete poll.release();
+    return std::unexpected(error_of(status));
   }
-  auto listener = std::make_unique<UvListener>(std::move(handle), bound_address(address, *descriptor));
-  if (const int listening = listener->listen(options.backlog); listening != 0)
-    return std::unexpected(error_of(listening));
-  return listener;
+  close_descriptor.dismiss();
+  return std::make_unique<UvListener>(*descriptor, std::move(poll), bound_address(address, *descriptor));
 }
 
 }  // namespace quartet::net

@@ -30,7 +30,8 @@ class Listener {
   /// Port 0 binds a free port; local() tells which. A stale UNIX socket file is replaced, a live one is kInUse.
   static std::expected<std::unique_ptr<Listener>, IoError> open(const Address& address, ListenOptions options = {});
 
-  /// The next connection. Out of descriptors it waits and tries again rather than spin or fail.
+  /// The next connection. When the system cannot give it (out of descriptors, mostly) it stays in the backlog: pause,
+  /// then ask again.
   virtual async::Task<StreamResult> accept() = 0;
   virtual const Address& local() const = 0;
 };

@@ -22,6 +22,8 @@ std::string cannot_listen(const net::Address& address, const net::IoError& error
 
 constexpr std::chrono::seconds kProxyHeader{10};  // it comes with the connection
 constexpr std::chrono::seconds kLastWords{2};     // for sessions that were stopped to say so
+constexpr std::chrono::milliseconds kAcceptPause{100};
+constexpr std::chrono::minutes kSaidAgain{1};  // what every accept fails by is not worth a line each
 
 }  // namespace
 
@@ -98,6 +100,7 @@ void Acceptor::start() {
 
 async::Task<void> Acceptor::accept_from(Here& here, std::size_t index) {
   const auto& spec = listeners_[here.specs[index]];
+  auto say_at = std::chrono::steady_clock::now();
   for (;;) {
     auto accepted = co_await here.listeners[index]->accept();
     if (accepted) {
@@ -105,9 +108,13 @@ async::Task<void> Acceptor::accept_from(Here& here, std::size_t index) {
       continue;
     }
     if (accepted.error().code == net::IoCode::kCancelled) co_return;
-    // The client went away before it was taken, mostly.
-    log::debug("accept.failed", {{"address", spec.address.to_string()}, {"error", to_string(accepted.error())}});
-    co_await async::yield();
+    // Out of descriptors, mostly: who connects waits in the backlog until sessions end.
+    if (const auto now = std::chrono::steady_clock::now(); now >= say_at) {
+      log::warn("accept.failed", {{"address", spec.address.to_string()}, {"error", to_string(accepted.error())}});
+      say_at = now + kSaidAgain;
+    }
+    const auto paused = co_await async::sleep_for(kAcceptPause);
+    if (paused == async::Wait::kCancelled) co_return;
   }
 }
 

@@ -1,5 +1,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include <cstdio>
 
 #include "common/async/task_group.h"
+#include "common/base/scope.h"
 #include "common/net/socket.h"
 
 using namespace quartet;
@@ -183,6 +185,34 @@ Task<void> a_stale_socket_file_is_replaced() {
   co_return;
 }
 
+Task<void> out_of_descriptors(std::string text) {
+  const auto address = *Address::parse(text);
+  auto listener = Listener::open(address);
+  REQUIRE(listener.has_value());
+  const auto client = co_await connect((*listener)->local(), {}, soon());
+  REQUIRE(client.has_value());
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+  {
+    const int next = dup(STDIN_FILENO);
+    close(next);
+    auto none = before;
+    none.rlim_cur = static_cast<rlim_t>(next);
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    const ScopeExit restore([&before] { setrlimit(RLIMIT_NOFILE, &before); });
+    const auto refused = co_await (*listener)->accept();
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().code == IoCode::kSystem);
+  }
+  // It was not closed, it waits.
+  const auto accepted = co_await (*listener)->accept();
+  REQUIRE(accepted.has_value());
+  co_await send_all(**accepted, "220 at last");
+  const auto bytes = co_await (*client)->read_some(soon());
+  REQUIRE(bytes.has_value());
+  CHECK(*bytes == "220 at last");
+}
+
 /// The sockets of this process that are connected to `peer`.
 std::vector<int> sockets_to(const Address& peer) {
   std::vector<int> found;
@@ -228,6 +258,10 @@ TEST_CASE("a lost peer is an error, not a silence", "[net]") { Loop().block_on(l
 TEST_CASE("nobody listens", "[net]") { Loop().block_on(nobody_listens()); }
 TEST_CASE("two listeners share a port only by wish", "[net]") {
   Loop().block_on(two_listeners_share_a_port_only_by_wish());
+}
+TEST_CASE("without a descriptor connections wait for one", "[net]") {
+  const auto address = GENERATE(std::string("127.0.0.1:0"), "unix:/tmp/quartet-net-test." + std::to_string(getpid()));
+  Loop().block_on(out_of_descriptors(address));
 }
 TEST_CASE("a stale socket file is replaced, a live one is not", "[net]") {
   Loop().block_on(a_stale_socket_file_is_replaced());
