@@ -12,6 +12,8 @@ namespace {
 // RFC 5321 section 4.5.3.1.5 promises 512; servers in the field send more.
 constexpr std::size_t kMostLine = 2048;
 constexpr std::size_t kMostLines = 512;
+// What people read of a reply, and what is kept of it for each recipient. No single line is cut.
+constexpr std::size_t kMostText = 2048;
 
 /// Takes "2.1.0 " from the front if it is an enhanced code of the reply's class (RFC 2034 section 4).
 std::string take_enhanced(std::string_view& text, int code) {
@@ -26,6 +28,14 @@ std::string take_enhanced(std::string_view& text, int code) {
   return std::string(word);
 }
 
+/// Shortens `text` to at most `octets`, between characters if it is UTF-8.
+void cut(std::string& text, std::size_t octets) {
+  const auto continues = [&text](std::size_t at) { return (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80; };
+  auto end = octets;
+  while (end > octets - 3 && continues(end)) --end;
+  text.resize(continues(end) ? octets : end);
+}
+
 }  // namespace
 
 std::string Reply::text() const {
@@ -33,6 +43,10 @@ std::string Reply::text() const {
   for (const auto& line : lines) {
     if (!all.empty()) all += ' ';
     all += line;
+    if (all.size() > kMostText) {
+      cut(all, kMostText);
+      return all + "...";
+    }
   }
   return all;
 }

@@ -20,7 +20,7 @@ struct Reply {
   bool positive() const { return code >= 200 && code < 400; }
   bool transient() const { return code >= 400 && code < 500; }
   bool permanent() const { return code >= 500; }
-  /// The lines joined by spaces.
+  /// The lines joined by spaces, for people; past some 2 KB it ends with "...".
   std::string text() const;
   friend bool operator==(const Reply&, const Reply&) = default;
 };

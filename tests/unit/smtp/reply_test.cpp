@@ -96,3 +96,17 @@ TEST_CASE("classes of replies", "[smtp]") {
   CHECK(Reply(550, "", "").permanent());
   CHECK_FALSE(Reply().positive());
 }
+
+TEST_CASE("of a reply without measure only the beginning is kept as text", "[smtp]") {
+  const std::string line(2000, 'x');
+  CHECK(reply(550, "", {line}).text() == line);
+  CHECK(reply(550, "", {line, std::string(47, 'y')}).text() == line + " " + std::string(47, 'y'));
+  // The 2048th octet is any of a character's four.
+  const auto before = GENERATE(44, 45, 46, 47);
+  const auto first = line + " " + std::string(static_cast<std::size_t>(before), 'y');
+  auto endless = reply(550, "", {line, std::string(static_cast<std::size_t>(before), 'y') + "\U0001F4EE after it"});
+  endless.lines.resize(512, line);
+  CHECK(endless.text() == first + "...");
+  // What is not UTF-8 has no boundaries.
+  CHECK(reply(550, "", {line, std::string(2000, '\x80')}).text() == line + " " + std::string(47, '\x80') + "...");
+}
