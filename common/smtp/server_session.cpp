@@ -456,12 +456,11 @@ class Session {
     if (!certificate_.empty()) machine_.set_certified();
   }
 
-  async::Task<std::optional<std::string>> next_response() {
+  async::Task<std::optional<std::expected<std::string, LineError>>> next_response() {
     for (;;) {
-      if (auto line = parser_.next_line(kMostAuthLine))
-        co_return *line ? std::optional(**std::move(line)) : std::optional<std::string>("!");
+      if (auto line = parser_.next_line(kMostAuthLine)) co_return line;
       const bool filled = co_await fill(options_.command_timeout);
-      if (!filled) co_return std::nullopt;
+      if (!filled) co_return std::optional<std::expected<std::string, LineError>>();
     }
   }
 
@@ -483,7 +482,9 @@ class Session {
       say(Reply(334, "", std::get<sasl::Challenge>(outcome).text));
       const auto line = co_await next_response();
       if (!line) co_return;
-      outcome = exchange.on_line(*line);
+      if (!*line && line->error() == LineError::kTooLong)
+        co_return co_await answer_auth(Reply(500, "5.5.6", "the response is too long"));
+      outcome = exchange.on_line(line->value_or("a bare CR or LF"));
     }
   }
 
