@@ -55,8 +55,8 @@ class Stream {
   /// Null in clear text.
   virtual const TlsInfo* tls() const { return nullptr; }
   /// What identifies this TLS connection to both its ends and to nobody between them, in the way that `type` names:
-  /// "tls-exporter" (RFC 9266) or "tls-server-end-point" (RFC 5929 section 4). Empty in clear text and where that is
-  /// not possible.
+  /// "tls-exporter" (RFC 9266), "tls-server-end-point" or "tls-unique" (RFC 5929). Empty in clear text and where that
+  /// is not possible.
   virtual std::string channel_binding(std::string_view type) const {
     (void)type;
     return {};

@@ -39,6 +39,17 @@ std::string exported(SSL* ssl) {
   return made == 1 ? out : std::string();
 }
 
+/// RFC 5929 section 3.1: the first Finished message of the handshake, which is the server's where a session is resumed.
+/// TLS 1.3 has none (RFC 8446 appendix C.5); before, what is said above of the master secret holds here, too.
+std::string unique(SSL* ssl) {
+  if (SSL_version(ssl) >= TLS1_3_VERSION || SSL_get_extms_support(ssl) != 1) return {};
+  const bool of_server = SSL_session_reused(ssl) == 1;
+  const bool own = of_server == (SSL_is_server(ssl) == 1);
+  std::string out(EVP_MAX_MD_SIZE, '\0');
+  out.resize((own ? SSL_get_finished : SSL_get_peer_finished)(ssl, out.data(), out.size()));
+  return out;
+}
+
 /// RFC 5929 section 4.1: the certificate's digest by the hash of its own signature, and by SHA-256 in place of the weak
 /// ones. Signatures without a single hash, such as Ed25519, have no such binding.
 std::string end_point(const X509* certificate) {
@@ -276,6 +287,7 @@ std::vector<std::string> Engine::peer_names() const {
 std::string Engine::channel_binding(std::string_view type) const {
   SSL* const ssl = native_->ssl;
   if (type == "tls-exporter") return exported(ssl);
+  if (type == "tls-unique") return unique(ssl);
   if (type != "tls-server-end-point") return {};
   if (SSL_is_server(ssl)) return end_point(SSL_get_certificate(ssl));
   const std::unique_ptr<X509, void (*)(X509*)> peer(SSL_get1_peer_certificate(ssl), X509_free);

@@ -7,6 +7,8 @@ import imaplib
 import secrets
 import signal
 import smtplib
+import socket
+import ssl
 import subprocess
 import unicodedata
 import unittest
@@ -107,6 +109,37 @@ class Sasl(SitesTestCase):
             self.assertEqual(client.authenticate(f"{name}-PLUS", scram)[0], "OK")
             self.assertIsNotNone(scram.signature)
             self.assertEqual(client.select()[0], "OK")
+
+    def test_tls_unique_where_there_is_no_tls_1_3(self):
+        done = self.gsasl("imap", "SCRAM-SHA-256-PLUS", self.account.password, "--priority=NORMAL:-VERS-TLS1.3")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        context = self.tls()
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        first = self.log_in_by_tls_unique(context)
+        self.assertFalse(first.session_reused)
+        self.assertTrue(self.log_in_by_tls_unique(context, first.session).session_reused)
+
+    def log_in_by_tls_unique(self, context, session=None):
+        """By POP3, whose answers are single lines."""
+        plain = socket.create_connection((self.site.address, self.site.port("pop3")), timeout=30)
+        self.addCleanup(plain.close)
+
+        def ask(connection, line):
+            connection.sendall(line.encode() + b"\r\n")
+            return connection.recv(4096).decode().strip()
+
+        self.assertRegex(plain.recv(4096), rb"^\+OK")
+        self.assertRegex(ask(plain, "STLS"), r"^\+OK")
+        secured = context.wrap_socket(plain, server_hostname="localhost", session=session)
+        self.addCleanup(secured.close)
+        scram = Scram("sha256", self.account.address, self.account.password)
+        scram.header, scram.bound = b"p=tls-unique,,", secured.get_channel_binding("tls-unique")
+        answer = ask(secured, "AUTH SCRAM-SHA-256-PLUS")
+        while answer.startswith("+ ") or answer == "+":
+            answer = ask(secured, base64.b64encode(scram(base64.b64decode(answer[2:])).encode()).decode())
+        self.assertRegex(answer, r"^\+OK")
+        self.assertRegex(ask(secured, "QUIT"), r"^\+OK")
+        return secured
 
     def test_another_channel_is_refused(self):
         client = self.submission(self.site)

@@ -58,6 +58,13 @@ TEST_CASE("two engines agree, octet by octet", "[tls]") {
   CHECK(ends.client == Status::kDone);
   CHECK(ends.server == Status::kDone);
   CHECK(client.info().version == (version == TLS1_2_VERSION ? "TLSv1.2" : "TLSv1.3"));
+  for (const auto* const type : {"tls-exporter", "tls-server-end-point", "tls-unique", "tls-none"}) {
+    INFO(type);
+    const bool none =
+        type == std::string("tls-none") || (type == std::string("tls-unique") && version == TLS1_3_VERSION);
+    CHECK(client.channel_binding(type) == server.channel_binding(type));
+    CHECK(client.channel_binding(type).empty() == none);
+  }
   CHECK(client.info().bits >= 128);
   CHECK(client.info().peer_verified);
   CHECK(client.info().peer_subject.find("CN=server") != std::string::npos);
