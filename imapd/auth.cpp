@@ -16,22 +16,47 @@ constexpr const char* kAfterLogin =
     "PARTIAL SORT SORT=DISPLAY ESORT I18NLEVEL=1 SEARCH=FUZZY FILTERS CONTEXT=SEARCH CONTEXT=SORT MULTISEARCH NOTIFY "
     "THREAD=REFERENCES THREAD=ORDEREDSUBJECT METADATA LIST-METADATA QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE";
 
-constexpr const char* kWrongLogin = "AUTHENTICATIONFAILED";  // RFC 5530
+using LoggedIn = std::expected<std::string, Refusal>;
 
-async::Task<Reply> check(Context& context, sasl::Claim claim) {
-  auto account = co_await log_in(context.services, {"imap", context.client, context.secure, context.options.guard},
-                                 std::move(claim), context.failed_logins);
-  if (!account && account.error() == Refusal::kTooMany)
-    co_return Reply::no("Too many sessions of this account", "LIMIT");
-  if (!account && account.error() == Refusal::kUnknown)
-    co_return Reply::no("Nobody can tell now who you are, come later", "UNAVAILABLE");
-  if (!account && account.error() == Refusal::kLater) {
-    context.failed_logins = kMostFailedLogins;
-    co_return Reply::no("Too many failed logins, come later", "UNAVAILABLE");
+async::Task<LoggedIn> check(Context& context, sasl::Claim claim) {
+  co_return co_await log_in(context.services, {"imap", context.client, context.secure, context.options.guard},
+                            std::move(claim), context.failed_logins);
+}
+
+/// The response codes are those of RFC 5530.
+Reply answer_to(Context& context, LoggedIn account) {
+  if (account) {
+    context.account = *std::move(account);
+    return Reply::ok("Logged in", "CAPABILITY " + capabilities(context));
   }
-  if (!account) co_return Reply::no("Wrong user or password", kWrongLogin);
-  context.account = *std::move(account);
-  co_return Reply::ok("Logged in", "CAPABILITY " + capabilities(context));
+  switch (account.error()) {
+    case Refusal::kTooMany:
+      return Reply::no("Too many sessions of this account", "LIMIT");
+    case Refusal::kUnknown:
+      return Reply::no("Nobody can tell now who you are, come later", "UNAVAILABLE");
+    case Refusal::kLater:
+      context.failed_logins = kMostFailedLogins;
+      return Reply::no("Too many failed logins, come later", "UNAVAILABLE");
+    case Refusal::kWrong:
+      break;
+  }
+  return Reply::no("Wrong user or password", "AUTHENTICATIONFAILED");
+}
+
+/// With what the mechanism still has to say, and the client's answer to that.
+async::Task<Reply> conclude(Context& context, Input& input, sasl::Exchange& exchange, sasl::Claim claim) {
+  auto account = co_await check(context, std::move(claim));
+  const bool wrong = !account && account.error() == Refusal::kWrong;
+  const auto last = account ? exchange.accepted() : wrong ? exchange.refused() : std::nullopt;
+  if (last) {
+    context.output.line("+ " + last->text);
+    const auto line = co_await input.line(context.options.login_timeout);
+    if (!line || (account && !line->empty())) {
+      if (account && context.services.on_logout) context.services.on_logout(*account);
+      co_return Reply::bad("Cancelled");
+    }
+  }
+  co_return answer_to(context, std::move(account));
 }
 
 }  // namespace
@@ -57,7 +82,8 @@ std::string capabilities(const Context& context) {
 
 Answer login(Context& context, const Login& command) {
   if (!may_login(context)) co_return Reply::no("Passwords are taken on TLS only", "PRIVACYREQUIRED");
-  co_return co_await check(context, {"", command.user, sasl::Password{command.password}});
+  auto account = co_await check(context, {"", command.user, sasl::Password{command.password}});
+  co_return answer_to(context, std::move(account));
 }
 
 Answer authenticate(Context& context, Input& input, const Authenticate& command) {
@@ -67,15 +93,8 @@ Answer authenticate(Context& context, Input& input, const Authenticate& command)
   sasl::Exchange exchange(std::move(mechanism));
   auto outcome = exchange.begin(command.response);
   for (;;) {
-    if (auto* claim = std::get_if<sasl::Claim>(&outcome)) {
-      auto reply = co_await check(context, std::move(*claim));
-      const bool wrong = reply.kind == Reply::Kind::kNo && reply.code == kWrongLogin;
-      const auto last = wrong ? exchange.refused() : std::nullopt;
-      if (!last) co_return reply;
-      context.output.line("+ " + last->text);
-      const auto line = co_await input.line(context.options.login_timeout);
-      co_return line ? reply : Reply::bad("Cancelled");
-    }
+    if (auto* claim = std::get_if<sasl::Claim>(&outcome))
+      co_return co_await conclude(context, input, exchange, std::move(*claim));
     if (std::holds_alternative<sasl::Exchange::Cancelled>(outcome)) co_return Reply::bad("Cancelled");
     if (std::holds_alternative<sasl::Malformed>(outcome)) co_return Reply::bad("Malformed response");
     context.output.line("+ " + std::get<sasl::Challenge>(outcome).text);

@@ -208,6 +208,14 @@ class Pop3Session {
       co_return;
     }
     account_ = *std::move(account);
+    if (const auto last = exchange != nullptr ? exchange->accepted() : std::nullopt) {
+      output_.line("+ " + last->text);
+      const auto line = co_await input_.line(options_.login_timeout);
+      if (!line || !line->empty()) {
+        leave();
+        co_return line ? error("Cancelled") : on_input_end();
+      }
+    }
     alone_ = services_.maildrops == nullptr || services_.maildrops->enter(account_);
     if (!alone_) {
       leave();

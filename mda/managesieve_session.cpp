@@ -326,16 +326,7 @@ class Session {
     if (arguments.size() == 2) initial = arguments[1].text;
     auto outcome = exchange.begin(initial);
     for (;;) {
-      if (auto* claim = std::get_if<sasl::Claim>(&outcome)) {
-        auto answer = co_await check_login(std::move(*claim));
-        if (const auto last =
-                answer.kind == Answer::Kind::kNo && answer.code.empty() ? exchange.refused() : std::nullopt) {
-          out_ += managesieve_string(last->text) + "\r\n";
-          auto reply = co_await read();
-          if (!reply) co_return;
-        }
-        co_return say(answer);
-      }
+      if (auto* claim = std::get_if<sasl::Claim>(&outcome)) co_return co_await conclude(exchange, std::move(*claim));
       if (std::holds_alternative<sasl::Exchange::Cancelled>(outcome)) co_return say(no("Cancelled"));
       if (const auto* malformed = std::get_if<sasl::Malformed>(&outcome)) co_return say(no(malformed->reason));
       out_ += managesieve_string(std::get<sasl::Challenge>(outcome).text) + "\r\n";
@@ -344,6 +335,26 @@ class Session {
       if (!*reply || !(*reply)->name.empty() || !has_strings(**reply, 1)) co_return say(no("A string is expected"));
       outcome = exchange.on_line((*reply)->arguments[0].text);
     }
+  }
+
+  /// With what the mechanism still has to say, and the client's answer to that.
+  async::Task<void> conclude(sasl::Exchange& exchange, sasl::Claim claim) {
+    auto login = co_await check_login(std::move(claim));
+    const bool wrong = !login && login.error().kind == Answer::Kind::kNo && login.error().code.empty();
+    if (const auto last = login ? exchange.accepted() : wrong ? exchange.refused() : std::nullopt) {
+      out_ += managesieve_string(last->text) + "\r\n";
+      const auto reply = co_await read();
+      if (!reply) co_return;
+      const bool empty =
+          *reply && (*reply)->name.empty() && has_strings(**reply, 1) && (*reply)->arguments[0].text.empty();
+      if (login && !empty) co_return say(no("Cancelled"));
+    }
+    if (!login) co_return say(login.error());
+    login_ = *std::move(login);
+    limit();
+    if (options_.record != nullptr) options_.record->logged_in(login_);
+    log::info("managesieve.login", {{"account", login_}, {"peer", peer_}});
+    say({Answer::Kind::kOk, "Logged in"});
   }
 
   /// Within TLS.
@@ -361,28 +372,26 @@ class Session {
                certificate_, services_.token_refusal()});
   }
 
-  async::Task<Answer> check_login(sasl::Claim claim) {
+  async::Task<std::expected<std::string, Answer>> check_login(sasl::Claim claim) {
     const auto user = claim.authentication;
     const auto client = stream_->peer();
     const bool admitted = co_await services_.guard.admit("managesieve", client, user);
-    if (!admitted) co_return Answer{Answer::Kind::kBye, "Too many failed logins, come later", "TRYLATER"};
+    if (!admitted)
+      co_return std::unexpected(Answer{Answer::Kind::kBye, "Too many failed logins, come later", "TRYLATER"});
     const bool guess = service::can_be_guessed(claim);
     auto login = co_await services_.authenticate(std::move(claim));
     service::count_login("managesieve", login.has_value());
     if (!login && login.error() == service::LoginFailure::kUnavailable)
-      co_return no("Nobody can tell now who you are, come later", "TRYLATER");
+      co_return std::unexpected(no("Nobody can tell now who you are, come later", "TRYLATER"));
     if (!login) {
       log::warn("managesieve.login_refused", {{"login", user}, {"peer", peer_}});
       if (guess) services_.guard.failed(client, user, wall_now());
       if (++failed_logins_ > 1) co_await async::sleep_for(service::kLoginPause);
-      if (failed_logins_ >= kMostFailedLogins) co_return Answer{Answer::Kind::kBye, "Too many failed logins"};
-      co_return no("Wrong user or password");
+      if (failed_logins_ >= kMostFailedLogins)
+        co_return std::unexpected(Answer{Answer::Kind::kBye, "Too many failed logins"});
+      co_return std::unexpected(no("Wrong user or password"));
     }
-    login_ = *std::move(login);
-    limit();
-    if (options_.record != nullptr) options_.record->logged_in(login_);
-    log::info("managesieve.login", {{"account", login_}, {"peer", peer_}});
-    co_return Answer{Answer::Kind::kOk, "Logged in"};
+    co_return *std::move(login);
   }
 
   std::unique_ptr<net::Stream> stream_;

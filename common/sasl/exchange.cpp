@@ -3,6 +3,14 @@
 #include "common/base/encoding.h"
 
 namespace quartet::sasl {
+namespace {
+
+std::optional<Challenge> encoded(std::optional<Challenge> challenge) {
+  if (challenge) challenge->text = base64_encode(challenge->text);
+  return challenge;
+}
+
+}  // namespace
 
 Exchange::Outcome Exchange::begin(std::optional<std::string_view> initial) {
   if (!initial) return step(std::nullopt);
@@ -19,11 +27,9 @@ Exchange::Outcome Exchange::on_line(std::string_view line) {
   return step(*response);
 }
 
-std::optional<Challenge> Exchange::refused() {
-  auto challenge = server_->refused();
-  if (challenge) challenge->text = base64_encode(challenge->text);
-  return challenge;
-}
+std::optional<Challenge> Exchange::accepted() { return encoded(server_->accepted()); }
+
+std::optional<Challenge> Exchange::refused() { return encoded(server_->refused()); }
 
 Exchange::Outcome Exchange::step(std::optional<std::string_view> response) {
   auto step = server_->step(response);

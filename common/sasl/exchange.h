@@ -22,6 +22,9 @@ class Exchange {
   Outcome begin(std::optional<std::string_view> initial);
   /// The client's next line, without its end.
   Outcome on_line(std::string_view line);
+  /// After a claim that was believed: what the client is still to be told, encoded; it must answer by an empty line,
+  /// else it has cancelled. nullopt: nothing.
+  std::optional<Challenge> accepted();
   /// After a claim that was not believed: what the client is still to be told, encoded; whatever its next line is, the
   /// exchange has failed then. nullopt: nothing.
   std::optional<Challenge> refused();

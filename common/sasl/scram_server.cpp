@@ -31,18 +31,9 @@ bool is_nonce(std::string_view text) {
 }  // namespace
 
 Step ScramServer::step(std::optional<std::string_view> response) {
-  switch (state_) {
-    case State::kFirst:
-      if (!response) return Challenge{};
-      return on_first(*response);
-    case State::kFinal:
-      return on_final(response.value_or(""));
-    case State::kProven:
-      break;
-  }
-  // The protocols carry nothing beside their success, so that the server's own proof was a challenge; this answers it.
-  if (response && !response->empty()) return Malformed{"nothing more was expected"};
-  return claim(Verdict::kProven);
+  if (state_ == State::kFinal) return on_final(response.value_or(""));
+  if (!response) return Challenge{};
+  return on_first(*response);
 }
 
 bool ScramServer::take_binding(std::string_view flag) {
@@ -91,8 +82,9 @@ Step ScramServer::on_final(std::string_view message) {
   const bool proven = *nonce == nonce_ && crypto::same_secret(*bound, gs2_header_ + bound_) &&
                       crypto::same_secret(shown, verifier_.stored_key);
   if (!proven) return claim(Verdict::kDisproven);
-  state_ = State::kProven;
-  return Challenge{"v=" + base64_encode(crypto::hmac(digest_, verifier_.server_key, auth_message_))};
+  // This would tell a guesser, too: it waits until the agent has heard of the claim (accepted()).
+  server_final_ = "v=" + base64_encode(crypto::hmac(digest_, verifier_.server_key, auth_message_));
+  return claim(Verdict::kProven);
 }
 
 }  // namespace quartet::sasl

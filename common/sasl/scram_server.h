@@ -14,9 +14,10 @@ class ScramServer final : public Server {
       : digest_(digest), plus_(plus), verifiers_(std::move(verifiers)), channel_(std::move(channel)) {}
 
   Step step(std::optional<std::string_view> response) override;
+  std::optional<Challenge> accepted() override { return Challenge{server_final_}; }
 
  private:
-  enum class State { kFirst, kFinal, kProven };
+  enum class State { kFirst, kFinal };
   Step on_first(std::string_view message);
   Step on_final(std::string_view message);
   /// The flag at the front of the GS2 header; false if it does not fit.
@@ -34,6 +35,7 @@ class ScramServer final : public Server {
   std::string bound_;         // octets of the channel
   std::string nonce_;         // both sides'
   std::string auth_message_;  // as far as it is known
+  std::string server_final_;  // after a proof: ours
   ScramVerifier verifier_;
 };
 

@@ -56,6 +56,9 @@ class Server {
   /// The client's response; nullopt at the start when it sent no initial one. Not called again after Claim or
   /// Malformed.
   virtual Step step(std::optional<std::string_view> response) = 0;
+  /// The claim was believed: what the client is told before the protocol says so. It has cancelled if its answer to
+  /// that is not empty. nullopt: nothing.
+  virtual std::optional<Challenge> accepted() { return std::nullopt; }
   /// The claim was not believed: what the client is told before the protocol says so. Whatever it answers to that is of
   /// no interest. nullopt: nothing.
   virtual std::optional<Challenge> refused() { return std::nullopt; }

@@ -490,14 +490,17 @@ class Session {
 
   async::Task<void> check(sasl::Claim claim, sasl::Exchange& exchange) {
     const auto reply = co_await handler_.on_auth(peer_, claim);
-    if (reply.code == 235) {
-      peer_.login = claim.user();
-      if (record_ != nullptr) record_->logged_in(peer_.login);
-    }
-    if (const auto last = reply.code == 535 ? exchange.refused() : std::nullopt) {
+    const bool good = reply.code == 235;
+    if (const auto last = good ? exchange.accepted() : reply.code == 535 ? exchange.refused() : std::nullopt) {
       say(Reply(334, "", last->text));
       const auto line = co_await next_response();
       if (!line) co_return;
+      if (good && (!*line || !(*line)->empty()))
+        co_return co_await answer_auth(Reply(501, "5.7.0", "authentication cancelled"));
+    }
+    if (good) {
+      peer_.login = claim.user();
+      if (record_ != nullptr) record_->logged_in(peer_.login);
     }
     co_await answer_auth(reply);
   }

@@ -7,6 +7,7 @@ import time
 import unittest
 
 from harness import SitesTestCase, network_of
+from sasl_test import Scram
 from sites.process import wait_until
 
 
@@ -68,6 +69,15 @@ class Guesser(SitesTestCase):
             return str(error)
 
 
+class ScramGuess(Scram):
+    """Notes whether the server has shown that the proof was right."""
+    told = False
+
+    def __call__(self, challenge=b""):
+        self.told = self.told or challenge.startswith(b"v=")
+        return super().__call__(challenge)
+
+
 class ByClient(Guesser):
     options = limited("client_failures: 4")
 
@@ -84,6 +94,10 @@ class ByClient(Guesser):
         # These are four, or a little less by now: another one that counts is enough.
         wait_until(lambda: self.smtp("guess@a.example", "wrong") == 535, 30, "a fifth failure to count")
         self.assertEqual(self.smtp(*right), 421)
+        self.assertEqual(self.scram_by_smtp(*right), (421, False))
+        answer, told = self.scram_by_imap(*right)
+        self.assertIn("UNAVAILABLE", answer)
+        self.assertFalse(told)
         self.assertIn("UNAVAILABLE", self.imap(*right))
         self.assertIn("SYS/TEMP", self.pop(*right))
         self.assertEqual(self.odmr(*right), 421)
@@ -94,6 +108,25 @@ class ByClient(Guesser):
             self.site.processes["imapd"].wait_for_event("login.limited", start=logged["imapd"], protocol=protocol)
         wait_until(lambda: self.smtp(*right) == 235, 90, "the failures to fade")
         wait_until(lambda: self.imap(*right) == "OK", 90, "the failures to fade")
+        self.assertEqual(self.scram_by_smtp(*right), (235, True))
+        self.assertEqual(self.scram_by_imap(*right), ("OK", True))
+
+    def scram_by_smtp(self, user, password):
+        client, scram = self.submission(self.site), ScramGuess("sha256", user, password)
+        client.ehlo()
+        try:
+            return client.auth("SCRAM-SHA-256", scram)[0], scram.told
+        except smtplib.SMTPAuthenticationError as error:
+            return error.smtp_code, scram.told
+
+    def scram_by_imap(self, user, password):
+        client = imaplib.IMAP4_SSL(self.site.address, self.site.port("imaps"), ssl_context=self.tls(), timeout=30)
+        self.addCleanup(self._close, client)
+        scram = ScramGuess("sha256", user, password)
+        try:
+            return client.authenticate("SCRAM-SHA-256", scram)[0], scram.told
+        except imaplib.IMAP4.error as error:
+            return str(error), scram.told
 
 
 class ByLogin(Guesser):

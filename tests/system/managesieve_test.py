@@ -79,6 +79,18 @@ class Managing(SieveTestCase):
         self.addCleanup(client.close)
         return client
 
+    def scram(self, client, password, end='""'):
+        """All that the server says; `end` answers what it shows of itself."""
+        scram = sasl_test.Scram("sha256", self.user.address, password, client.socket.getpeercert(binary_form=True))
+        said, command = [""], 'AUTHENTICATE "SCRAM-SHA-256-PLUS" '
+        while not re.match("OK|NO|BYE", said[-1]):
+            response = scram(base64.b64decode(said[-1].strip().strip('"')))
+            quoted = f'"{base64.b64encode(response.encode()).decode()}"' if response else end
+            client.socket.sendall(f"{command}{quoted}\r\n".encode())
+            said.append(client.line())
+            command = ""
+        return said[1:]
+
     def logged_in(self):
         client = self.client()
         client.starttls()
@@ -98,6 +110,9 @@ class Guessing(Managing):
         client = self.client()
         client.starttls()
         self.assertRegex(client.login(self.user)[-1], r"^BYE \(TRYLATER\)")
+        client = self.client()
+        client.starttls()
+        self.assertRegex(self.scram(client, self.user.password)[-1], r"^BYE \(TRYLATER\)")
 
 
 class ManageSieve(Managing):
@@ -119,17 +134,19 @@ class ManageSieve(Managing):
         self.assertIn(f'"OWNER" "{self.user.address}"', client.send("CAPABILITY\r\n"))
 
     def test_scram(self):
-        for password, answer in ((self.user.password, "OK"), ("wrong", "NO")):
+        for password, answers in ((self.user.password, ['"', '"', "OK"]), ("wrong", ['"', "NO"])):
             client = self.client()
             client.starttls()
-            scram = sasl_test.Scram("sha256", self.user.address, password, client.socket.getpeercert(binary_form=True))
+            said = self.scram(client, password)
+            self.assertEqual([line[:len(start)] for line, start in zip(said, answers, strict=True)], answers)
+            self.assertRegex(client.send("LISTSCRIPTS\r\n")[-1], f"^{answers[-1]}")
 
-            line, command = "", 'AUTHENTICATE "SCRAM-SHA-256-PLUS" '
-            while not re.match("OK|NO|BYE", line):
-                response = base64.b64encode(scram(base64.b64decode(line.strip().strip('"'))).encode()).decode()
-                client.socket.sendall(f'{command}"{response}"\r\n'.encode())
-                line, command = client.line(), ""
-            self.assertRegex(line, f"^{answer}")
+    def test_a_server_that_is_not_believed(self):
+        client = self.client()
+        client.starttls()
+        self.assertRegex(self.scram(client, self.user.password, '"*"')[-1], "^NO")
+        self.assertRegex(client.send("LISTSCRIPTS\r\n")[-1], "^NO")
+        self.assertRegex(client.login(self.user)[-1], "^OK")
 
     def test_passwords_are_taken_within_tls_only(self):
         client = self.client()

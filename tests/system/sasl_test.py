@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import imaplib
+import poplib
 import secrets
 import signal
 import smtplib
@@ -140,6 +141,36 @@ class Sasl(SitesTestCase):
         self.assertRegex(answer, r"^\+OK")
         self.assertRegex(ask(secured, "QUIT"), r"^\+OK")
         return secured
+
+    def test_a_server_that_is_not_believed(self):
+        """The client has the last word; a session that it does not want is none, and counts as none."""
+        imap = imaplib.IMAP4(self.site.address, self.site.port("imap"), timeout=30)
+        self.addCleanup(imap.shutdown)
+        imap.starttls(self.tls())
+        scram = Scram("sha256", self.account.address, self.account.password)
+        with self.assertRaisesRegex(imaplib.IMAP4.error, "BAD"):
+            imap.authenticate("SCRAM-SHA-256", lambda said: None if said.startswith(b"v=") else scram(said).encode())
+        self.assertEqual(imap.state, "NONAUTH")
+        self.assertEqual(imap.login(self.account.address, self.account.password)[0], "OK")
+        pop3 = poplib.POP3_SSL(self.site.address, self.site.port("pop3s"), context=self.tls(), timeout=30)
+        self.addCleanup(pop3.close)
+        self.shown(pop3._shortcmd)
+        with self.assertRaisesRegex(poplib.error_proto, "Cancelled"):
+            pop3._shortcmd("*")
+        self.assertTrue(pop3.user(self.account.address).startswith(b"+OK"))
+        self.assertTrue(pop3.pass_(self.account.password).startswith(b"+OK"))
+        smtp = self.submission(self.site)
+        smtp.ehlo()
+        self.shown(lambda line: b" ".join((b"+", smtp.docmd(line)[1])))
+        self.assertEqual(smtp.docmd("*")[0], 501)
+        self.assertEqual(smtp.mail(self.account.address)[0], 530)
+
+    def shown(self, ask):
+        """Goes on until the server has shown that it knows the password."""
+        scram = Scram("sha256", self.account.address, self.account.password)
+        said = base64.b64decode(ask("AUTH SCRAM-SHA-256")[2:])
+        while not said.startswith(b"v="):
+            said = base64.b64decode(ask(base64.b64encode(scram(said).encode()).decode())[2:])
 
     def test_another_channel_is_refused(self):
         client = self.submission(self.site)
