@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "common/async/wait.h"
 #include "common/base/check.h"
 
 namespace quartet::net {
@@ -19,6 +20,8 @@ constexpr int kOutWindow = -14;
 constexpr int kOutMemory = 6;
 constexpr int kOutLevel = 4;
 constexpr std::size_t kPiece = 16 * 1024;
+// What arrived at once may expand to its thousandfold: the loop's other sessions get their turn in between.
+constexpr unsigned kPiecesATurn = 16;
 
 class DeflateStream final : public Stream {
  public:
@@ -39,7 +42,10 @@ class DeflateStream final : public Stream {
       if (in_.avail_in > 0 || more_) {
         const auto expanded = expand();
         if (!expanded) co_return std::unexpected(IoError{IoCode::kReset, "not DEFLATE data"});
-        if (*expanded > 0) co_return std::string_view(expanded_.data(), *expanded);
+        if (*expanded > 0) {
+          if (++pieces_ % kPiecesATurn == 0) co_await async::yield();
+          co_return std::string_view(expanded_.data(), *expanded);
+        }
       }
       const auto bytes = co_await inner_->read_some(deadline);
       if (!bytes) co_return std::unexpected(bytes.error());
@@ -93,6 +99,7 @@ class DeflateStream final : public Stream {
   std::string received_;
   std::array<char, kPiece> expanded_;
   bool more_ = false;
+  unsigned pieces_ = 0;
 };
 
 }  // namespace

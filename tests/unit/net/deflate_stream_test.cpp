@@ -45,7 +45,42 @@ async::Task<std::string> pass(std::size_t capacity, std::string bytes) {
   co_return received;
 }
 
+async::Task<void> count_turns(bool& ended, unsigned& turns) {
+  while (!ended) {
+    co_await async::yield();
+    ++turns;
+  }
+}
+
+async::Task<void> read_to_end(Stream& stream, bool& ended) {
+  for (;;) {
+    const auto bytes = co_await stream.read_some(soon());
+    if (!bytes) break;
+  }
+  ended = true;
+}
+
+/// The turns that others had while a few kilobytes that came at once were read as `size` octets.
+async::Task<unsigned> turns_beside(std::size_t size) {
+  auto [far, near] = make_pipe(1'000'000);
+  auto sender = deflate(std::move(far));
+  auto receiver = deflate(std::move(near));
+  co_await send_all(*sender, std::string(size, 'x'));
+  bool ended = false;
+  unsigned turns = 0;
+  async::TaskGroup group;
+  group.spawn(count_turns(ended, turns));
+  group.spawn(read_to_end(*receiver, ended));
+  const bool joined = co_await group.join(soon());
+  CHECK(joined);
+  co_return turns;
+}
+
 }  // namespace
+
+TEST_CASE("what expands to its thousandfold does not keep the loop for itself", "[net]") {
+  CHECK(async::Loop().block_on(turns_beside(32'000'000)) > 100);
+}
 
 TEST_CASE("what is compressed comes out as it was, each write at once", "[net]") {
   async::Loop loop;
