@@ -213,7 +213,7 @@ Scripts::Compiled Scripts::compile_global(const std::string& name) {
 }
 
 Scripts::Compiled Scripts::compile_file(const std::string& path) {
-  struct stat found{};
+  struct stat found = {};
   if (::stat(path.c_str(), &found) != 0) {
     if (errno == ENOENT || errno == ENOTDIR) return nullptr;
     return std::unexpected(Fault{file_error("stat", path).error().detail, true});

@@ -20,7 +20,7 @@ std::unexpected<IoError> last_error() { return std::unexpected(error_of(-errno))
 
 /// A file that nobody listens on is left from a process that died.
 bool is_stale_socket(const sockaddr_un& address) {
-  struct stat status{};
+  struct stat status = {};
   if (lstat(address.sun_path, &status) != 0 || !S_ISSOCK(status.st_mode)) return false;
   // Not blocking: a live listener whose backlog is full would hold us (EAGAIN says that it lives).
   const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
