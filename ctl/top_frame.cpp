@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "common/base/utf8.h"
 #include "ctl/json.h"
 #include "ctl/values.h"
 
@@ -14,16 +15,6 @@ namespace {
 constexpr std::array<const char*, 8> kBars = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
 constexpr std::string_view kPlainBars = "_.-=+*%#";
 constexpr std::size_t kNameColumns = 11;
-
-bool continues(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
-
-/// At most `width` code points of it.
-std::string cut(const std::string& text, std::size_t width) {
-  std::size_t columns = 0;
-  for (std::size_t i = 0; i < text.size(); ++i)
-    if (!continues(text[i]) && ++columns > width) return text.substr(0, i);
-  return text;
-}
 
 std::string rate(double value) { return value < 9.95 ? fmt::format("{:.1f}", value) : fmt::format("{:.0f}", value); }
 
@@ -97,7 +88,7 @@ std::vector<std::string> top_screen(std::span<const TopAgent> agents, const std:
     add_agent(lines, agent, width, sites, unicode);
   }
   lines.resize(std::min(lines.size(), height));
-  for (auto& line : lines) line = cut(line, width);
+  for (auto& line : lines) line.resize(utf8::first(line, width).size());
   return lines;
 }
 

@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "common/base/id.h"
+#include "common/base/utf8.h"
 #include "common/mime/charset.h"
 #include "common/sieve/parser.h"
 #include "mda/table.h"
@@ -48,7 +49,7 @@ FileResult<std::optional<std::string>> read_file(const std::string& path) {
 
 bool is_script_name(std::string_view name) {
   if (name.empty() || name.front() == '.' || name.size() > kLongestName || !mime::is_utf8(name)) return false;
-  if (mime::utf8_prefix(name, 128).size() != name.size()) return false;
+  if (utf8::count(name) > 128) return false;
   // RFC 5804 section 1.6: neither U+0080 to U+009F nor the separators of lines and paragraphs.
   for (std::size_t i = 0; i + 1 < name.size(); ++i) {
     if (name[i] == '\xC2' && static_cast<unsigned char>(name[i + 1]) < 0xA0) return false;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/ascii.h"
+#include "common/base/utf8.h"
 #include "common/mime/charset.h"
 #include "common/mime/compose.h"
 #include "common/mime/lexer.h"
@@ -57,10 +58,7 @@ void append_field(std::string& out, std::string_view name, std::string_view valu
       column = 0;
     }
     const bool too_long = end > kLongestWord;
-    if (too_long) {  // broken between characters
-      end = kLongestWord;
-      while (end > kLongestWord - 4 && (static_cast<unsigned char>(rest[end]) & 0xC0) == 0x80) --end;
-    }
+    if (too_long) end = utf8::within(rest, kLongestWord).size();
     out += rest.substr(0, end);
     column += end;
     rest.remove_prefix(end);

@@ -210,11 +210,4 @@ bool is_utf8(std::string_view bytes) {
   return true;
 }
 
-std::string_view utf8_prefix(std::string_view text, std::size_t characters) {
-  std::size_t at = 0;
-  for (; at < text.size(); ++at)
-    if ((static_cast<unsigned char>(text[at]) & 0xC0) != 0x80 && characters-- == 0) break;
-  return text.substr(0, at);
-}
-
 }  // namespace quartet::mime

@@ -16,7 +16,4 @@ std::string to_utf8(std::string_view bytes, std::string_view charset);
 bool is_ascii(std::string_view bytes);
 bool is_utf8(std::string_view bytes);
 
-/// The longest prefix of at most `characters` code points, cut between characters. `text` is valid UTF-8.
-std::string_view utf8_prefix(std::string_view text, std::size_t characters);
-
 }  // namespace quartet::mime

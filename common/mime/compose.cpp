@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/base/ascii.h"
+#include "common/base/utf8.h"
 #include "common/mime/address.h"
 #include "common/mime/builder.h"
 #include "common/mime/charset.h"
@@ -47,7 +48,7 @@ void append_encoded_parameter(std::string& out, std::string_view name, std::stri
   constexpr std::string_view kHex = "0123456789ABCDEF";
   std::vector<std::string> pieces(1, "utf-8''");
   for (std::string_view rest = value; !rest.empty();) {
-    const std::string_view character = utf8_prefix(rest, 1);
+    const std::string_view character = utf8::first(rest, 1);
     std::string encoded;
     for (const char c : character) {
       const auto byte = static_cast<unsigned char>(c);

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "common/base/ascii.h"
+#include "common/base/utf8.h"
 #include "common/mime/address.h"
 #include "common/mime/builder.h"
 #include "common/mime/charset.h"
@@ -52,7 +53,7 @@ std::string clean(std::string_view text, bool utf8) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte == '\r' || byte == '\n' || byte == '\t') {
       out.push_back(' ');
-    } else if (byte >= 0x80 && !utf8 && (byte & 0xC0) == 0x80) {
+    } else if (byte >= 0x80 && !utf8 && utf8::continues(c)) {
       continue;  // one mark for the whole character
     } else {
       out.push_back(byte < 32 || byte == 127 || (byte >= 0x80 && !utf8) ? '?' : c);

@@ -6,6 +6,7 @@
 
 #include "common/base/ascii.h"
 #include "common/base/encoding.h"
+#include "common/base/utf8.h"
 #include "common/mime/charset.h"
 #include "common/mime/header.h"
 #include "common/mime/transfer.h"
@@ -111,9 +112,9 @@ std::string encode_words_with(std::string_view text, std::string_view separator,
   while (!rest.empty()) {
     const std::size_t line_room = kLineLimit > column + kOverhead + 12 ? kLineLimit - column : kWordLimit;
     const std::size_t room = std::min(kWordLimit, line_room) - kOverhead;
-    std::size_t take = utf8_prefix(rest, 1).size();
+    std::size_t take = utf8::first(rest, 1).size();
     for (;;) {
-      const std::size_t more = take + utf8_prefix(rest.substr(take), 1).size();
+      const std::size_t more = take + utf8::first(rest.substr(take), 1).size();
       if (more == take || size_of(rest.substr(0, more)) > room) break;
       take = more;
     }

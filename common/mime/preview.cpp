@@ -1,5 +1,6 @@
 // The preview of RFC 8970: what a person would read first.
 #include "common/base/ascii.h"
+#include "common/base/utf8.h"
 #include "common/mime/charset.h"
 #include "common/mime/digest.h"
 #include "common/mime/html_text.h"
@@ -48,7 +49,7 @@ std::string one_line(std::string_view text, std::size_t characters) {
   bool space = false;
   while (!text.empty() && characters > 0) {
     const bool single = static_cast<unsigned char>(text.front()) < 0x80;
-    const std::string_view character = single ? text.substr(0, 1) : utf8_prefix(text, 1);
+    const std::string_view character = single ? text.substr(0, 1) : utf8::first(text, 1);
     text.remove_prefix(character.size());
     const auto first = static_cast<unsigned char>(character.front());
     if (first <= 32 || first == 127 || character == "\xC2\xA0") {

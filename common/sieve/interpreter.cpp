@@ -5,19 +5,13 @@
 #include <algorithm>
 
 #include "common/base/ascii.h"
+#include "common/base/utf8.h"
 #include "common/mime/charset.h"
 
 namespace quartet::sieve {
 namespace {
 
 constexpr std::size_t kMostParts = 1'000;  // that foreverypart looks at
-
-/// At most `octets` of it, cut between characters.
-void cut(std::string& text, std::size_t octets) {
-  if (text.size() <= octets) return;
-  while (octets > 0 && (static_cast<unsigned char>(text[octets]) & 0xC0) == 0x80) --octets;
-  text.resize(octets);
-}
 
 std::string quoted(std::string_view text, std::string_view specials) {
   std::string out;
@@ -38,11 +32,6 @@ std::string url_encoded(std::string_view text) {
       out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
   }
   return out;
-}
-
-std::size_t characters(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
 }  // namespace
@@ -176,7 +165,7 @@ std::string Interpreter::value(const Text& text) const {
     }
   }
   // Constants are as long as the script has them.
-  if (!text.constant()) cut(out, limits_.variable_octets);
+  if (!text.constant()) out.resize(utf8::within(out, limits_.variable_octets).size());
   return out;
 }
 
@@ -208,7 +197,7 @@ std::string Interpreter::get(const Variable& variable) const {
 }
 
 void Interpreter::put(const Variable& variable, std::string text) {
-  cut(text, limits_.variable_octets);
+  text.resize(utf8::within(text, limits_.variable_octets).size());
   if (variable.global)
     globals_.insert_or_assign(variable.name, std::move(text));
   else
@@ -241,7 +230,7 @@ void Interpreter::modify(const std::vector<Modifier>& modifiers, std::string& te
         text = url_encoded(text);
         break;
       case Modifier::kLength:
-        text = std::to_string(characters(text));
+        text = std::to_string(utf8::count(text));
         break;
     }
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "common/base/ascii.h"
+#include "common/base/utf8.h"
 #include "common/mime/charset.h"
 #include "common/mime/encoded_word.h"
 #include "common/sieve/address.h"
@@ -271,7 +272,7 @@ void Interpreter::act(const ExtractTextSpec& spec) {
     if (!budget_.spend(now->body_size)) return;
     text = text_of(*now, letter_.bytes());
   }
-  if (spec.first) text = mime::utf8_prefix(text, *spec.first);
+  if (spec.first) text = utf8::first(text, *spec.first);
   modify(spec.modifiers, text);
   put(spec.variable, std::move(text));
 }

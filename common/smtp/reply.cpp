@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/ascii.h"
+#include "common/base/utf8.h"
 
 namespace quartet::smtp {
 namespace {
@@ -28,14 +29,6 @@ std::string take_enhanced(std::string_view& text, int code) {
   return std::string(word);
 }
 
-/// Shortens `text` to at most `octets`, between characters if it is UTF-8.
-void cut(std::string& text, std::size_t octets) {
-  const auto continues = [&text](std::size_t at) { return (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80; };
-  auto end = octets;
-  while (end > octets - 3 && continues(end)) --end;
-  text.resize(continues(end) ? octets : end);
-}
-
 }  // namespace
 
 std::string Reply::text() const {
@@ -44,7 +37,7 @@ std::string Reply::text() const {
     if (!all.empty()) all += ' ';
     all += line;
     if (all.size() > kMostText) {
-      cut(all, kMostText);
+      all.resize(utf8::within(all, kMostText).size());
       return all + "...";
     }
   }

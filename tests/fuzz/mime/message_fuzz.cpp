@@ -9,6 +9,7 @@
 
 #include "common/base/ascii.h"
 #include "common/base/check.h"
+#include "common/base/utf8.h"
 #include "common/mime/charset.h"
 #include "common/mime/digest.h"
 #include "common/mime/kept_fields.h"
@@ -79,7 +80,7 @@ void check_digest(std::string_view message, const Part& root) {
   std::string fields;
   if (append_kept_fields(fields, *kept_fields_of(made.headers), *kept_fields(names)))
     QUARTET_CHECK(fields == select_fields(root.header(message), names, false));
-  QUARTET_CHECK(is_utf8(made.preview) && utf8_prefix(made.preview, 200) == made.preview);
+  QUARTET_CHECK(is_utf8(made.preview) && utf8::first(made.preview, 200) == made.preview);
   QUARTET_CHECK(made.preview.find_first_of("\r\n") == std::string::npos);
 }
 
