@@ -159,10 +159,15 @@ bool takes_nothing(const smtp::TransactionResult& result) {
   return std::ranges::all_of(result.recipients, of_host);
 }
 
-/// That a host was passed over for good, and not only for now.
 bool lacks_required_tls(const Site& site, const spool::Reply& reason) {
   return site.next_hop().sender_tls == SenderTls::kRequired && reason.code == 0 &&
          (reason.enhanced == "5.7.10" || reason.enhanced == "5.7.30");
+}
+
+/// That a host was passed over for good, and not only for now. One that says 521 takes mail from nobody, ever
+/// (RFC 7504 section 3); of a smart host that is a fault of the operator's, which is no reason to return mail.
+bool never_takes(const Site& site, const spool::Reply& reason) {
+  return lacks_required_tls(site, reason) || (reason.code == 521 && site.next_hop().kind == NextHop::Kind::kMx);
 }
 
 }  // namespace
@@ -240,7 +245,7 @@ async::Task<std::optional<Relay::Impl::Connection>> Relay::Impl::connect(Site& s
     const bool last = i + 1 == hosts.size();
     auto connection = co_await try_host(site, hosts[i], last);
     if (connection) co_return std::optional(*std::move(connection));
-    hopeless = hopeless && lacks_required_tls(site, connection.error());
+    hopeless = hopeless && never_takes(site, connection.error());
     if (!last) continue;
     if (hopeless)
       refuse_ready(site, connection.error());
@@ -413,7 +418,8 @@ void Relay::Impl::site_failed(Site& site, spool::Reply reason) {
   defer_ready(site, reason);
 }
 
-/// No host of the site may have what waits for it, which is for its senders to know (RFC 8689 section 4.2.1).
+/// No host of the site may have what waits for it, or takes any mail, which is for its senders to know (RFC 8689
+/// section 4.2.1, RFC 7504 section 3).
 void Relay::Impl::refuse_ready(Site& site, const spool::Reply& reason) {
   auto attempts = end_all(site.take_all(), reason, Attempt::Verdict::kPermanent);
   if (!attempts.empty()) conclude(std::move(attempts), site.policy().retry);
@@ -427,7 +433,7 @@ void Relay::Impl::route_anew(Site& site) {
 
 /// What waits for a dead site goes back to the queue; its attempt counts, for it would have ended the same way.
 void Relay::Impl::defer_ready(Site& site, const spool::Reply& reason) {
-  // A refusal of the session says nothing about a recipient: the mail is put off even after a 5yz greeting.
+  // A refusal of the session says nothing about a recipient: the mail is put off even after a 5yz greeting (but 521).
   auto reply = reason;
   if (reply.enhanced.empty()) reply.enhanced = "4.4.1";
   if (reply.enhanced.starts_with('5')) reply.enhanced.front() = '4';

@@ -193,7 +193,7 @@ TEST_CASE("mail is put off when no host of a site takes any, or one host asks fo
 
 TEST_CASE("a refusing greeting puts mail off and the site to sleep", "[relay]") {
   Script full;
-  full.greeting = GENERATE("421 4.3.2 too busy", "554 5.3.2 no mail here");
+  full.greeting = GENERATE("421 4.3.2 too busy", "554 5.3.2 no mail here", "521 5.3.2 no mail here");
   Sink sink(std::move(full));
   auto options = options_for_tests();
   options.retry.delays = {std::chrono::hours(1)};

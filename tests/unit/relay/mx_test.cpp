@@ -77,6 +77,30 @@ TEST_CASE("a host is named in a notification by its name", "[relay]") {
   CHECK(parse_report(home.mails()[0].body).recipients[0].at("remote-mta") == "dns; mx1.test [127.0.0.2]");
 }
 
+TEST_CASE("hosts that take no mail at all say so once (RFC 7504)", "[relay]") {
+  const dns::testing::ScriptedServer server(zone);
+  Script no_mail;
+  no_mail.greeting = "521 mx.test takes no mail";
+  const bool second_says_so = GENERATE(true, false);
+  const Sink mx1(no_mail, 0, "127.0.0.2");
+  std::optional<Sink> mx2;
+  if (second_says_so) mx2.emplace(no_mail, mx1.port(), "127.0.0.3");
+  Sink home({});
+  auto table = by_mx(mx1.port());
+  table.transports["a.test"] = to_port(home.port());
+  Running running(std::move(table), with_dns(server));
+  running.enqueue(message_to({"a@b.test"}));
+  running.start();
+  if (!second_says_so) {
+    REQUIRE(running.deferred("a@b.test"));
+    return;
+  }
+  REQUIRE(home.wait_for(1));
+  const auto recipient = parse_report(home.mails()[0].body).recipients[0];
+  CHECK(recipient.at("diagnostic-code") == "smtp; 521 mx.test takes no mail");
+  CHECK(recipient.at("status").starts_with("5."));
+}
+
 TEST_CASE("failures of the DNS are final or not", "[relay]") {
   const dns::testing::ScriptedServer server(zone);
   Sink home({});
