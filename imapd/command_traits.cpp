@@ -19,6 +19,18 @@ bool names_numbers(const SearchKey& key) {
 
 }  // namespace
 
+State needed_state(const Command& command) {
+  static constexpr std::string_view kAnywhere[] = {"CAPABILITY", "NOOP", "LOGOUT", "ID"};
+  static constexpr std::string_view kBefore[] = {"STARTTLS", "LOGIN", "AUTHENTICATE"};
+  static constexpr std::string_view kOpen[] = {"CHECK", "CLOSE",   "UNSELECT",    "EXPUNGE", "SEARCH",
+                                               "SORT",  "THREAD",  "FETCH",       "STORE",   "COPY",
+                                               "MOVE",  "REPLACE", "CANCELUPDATE"};
+  if (std::ranges::find(kAnywhere, command.name) != std::end(kAnywhere)) return State::kAny;
+  if (std::ranges::find(kBefore, command.name) != std::end(kBefore)) return State::kNotAuthenticated;
+  if (std::ranges::find(kOpen, command.name) != std::end(kOpen)) return State::kSelected;
+  return State::kAuthenticated;
+}
+
 bool searches_numbers(const Command& command) {
   if (const auto* search = search_of(command)) return names_numbers(search->key);
   if (const auto* sort = std::get_if<Sort>(&command.arguments)) return names_numbers(sort->key);

@@ -7,6 +7,10 @@
 
 namespace quartet::imapd {
 
+/// The state that a command needs (RFC 3501 section 6).
+enum class State { kAny, kNotAuthenticated, kAuthenticated, kSelected };
+State needed_state(const Command& command);
+
 /// Whether it searches for messages by their sequence numbers.
 bool searches_numbers(const Command& command);
 

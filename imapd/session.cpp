@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 
 #include "common/async/wait.h"
 #include "common/base/ascii.h"
@@ -20,7 +19,7 @@
 #include "imapd/login.h"
 #include "imapd/message_limit.h"
 #include "imapd/notifier.h"
-#include "imapd/progress.h"
+#include "imapd/perform.h"
 #include "imapd/proto/parser.h"
 #include "imapd/proto/writer.h"
 
@@ -44,21 +43,6 @@ ReaderLimits limits(const Context& context) {
   limits.message = trusted ? context.options.message_size : 0;
   limits.messages = 2 * limits.message;
   return limits;
-}
-
-enum class State { kAny, kNotAuthenticated, kAuthenticated, kSelected };
-
-/// The state a command needs (RFC 3501 section 6).
-State needed_state(const Command& command) {
-  static constexpr std::string_view kAnywhere[] = {"CAPABILITY", "NOOP", "LOGOUT", "ID"};
-  static constexpr std::string_view kBefore[] = {"STARTTLS", "LOGIN", "AUTHENTICATE"};
-  static constexpr std::string_view kOpen[] = {"CHECK", "CLOSE",   "UNSELECT",    "EXPUNGE", "SEARCH",
-                                               "SORT",  "THREAD",  "FETCH",       "STORE",   "COPY",
-                                               "MOVE",  "REPLACE", "CANCELUPDATE"};
-  if (std::ranges::find(kAnywhere, command.name) != std::end(kAnywhere)) return State::kAny;
-  if (std::ranges::find(kBefore, command.name) != std::end(kBefore)) return State::kNotAuthenticated;
-  if (std::ranges::find(kOpen, command.name) != std::end(kOpen)) return State::kSelected;
-  return State::kAuthenticated;
 }
 
 metrics::Gauge& open_sessions() {
@@ -257,7 +241,7 @@ class Session {
       idling_ = std::move(command->tag);
       co_return;
     }
-    auto reply = co_await perform(*command);
+    auto reply = co_await perform(context_, input_, *command);
     if (!was_in && !context_.account.empty()) on_logged_in();
     co_await finish(*command, std::move(reply));
   }
@@ -430,61 +414,6 @@ class Session {
     if (context_.farewell.empty()) (void)failure(refreshed.error());  // logged; the next command tries again
   }
 
-  /// Picks the file a command is performed in.
-  struct Performer {
-    Context& context;
-    Input& input;
-    const Command& command;
-
-    static Answer now(Reply reply) { co_return reply; }
-    Answer operator()(const NoArguments&) const { return now(simple()); }
-    Answer operator()(const Login& a) const { return login(context, a); }
-    Answer operator()(const Authenticate& a) const { return authenticate(context, input, a); }
-    Answer operator()(const Id& a) const { return now(identify(a)); }
-    Answer operator()(const Compress&) const { return now(simple()); }  // on_raw() has done it
-    Answer operator()(const Enable& a) const { return now(enable(context, a)); }
-    Answer operator()(const Select& a) const { return select(context, a); }
-    Answer operator()(const Create& a) const { return create(context, a); }
-    Answer operator()(const Delete& a) const { return remove(context, a); }
-    Answer operator()(const Rename& a) const { return rename(context, a); }
-    Answer operator()(const Subscribe& a) const { return subscribe(context, a.mailbox, true); }
-    Answer operator()(const Unsubscribe& a) const { return subscribe(context, a.mailbox, false); }
-    Answer operator()(const List& a) const { return list(context, a); }
-    Answer operator()(const Status& a) const { return status(context, a); }
-    Answer operator()(Append& a) const { return append(context, a); }
-    Answer operator()(Replace& a) const { return imapd::replace(context, a, command.uid); }
-    Answer operator()(const Fetch& a) const { return fetch(context, a, command.uid); }
-    Answer operator()(const Store&) const { return now(simple()); }  // on_stores() has done it
-    Answer operator()(const Copy& a) const { return copy(context, a, command.uid); }
-    Answer operator()(const Move& a) const { return imapd::move(context, a, command.uid); }
-    Answer operator()(const Search& a) const { return search(context, a, command.tag, command.uid); }
-    Answer operator()(const Sort& a) const { return imapd::sort(context, a, command.tag, command.uid); }
-    Answer operator()(const Notify& a) const { return notify(context, a); }
-    Answer operator()(const MultiSearch& a) const { return multi_search(context, a, command.tag); }
-    Answer operator()(const CancelUpdate& a) const { return now(cancel_update(context, a)); }
-    Answer operator()(const Thread& a) const { return imapd::thread(context, a, command.uid); }
-    Answer operator()(const Expunge& a) const { return expunge(context, a); }
-    Answer operator()(const GetQuota& a) const { return get_quota(context, a); }
-    Answer operator()(const GetQuotaRoot& a) const { return get_quota_root(context, a); }
-    Answer operator()(const SetAcl& a) const { return set_acl(context, a); }
-    Answer operator()(const DeleteAcl& a) const { return delete_acl(context, a); }
-    Answer operator()(const GetAcl& a) const { return get_acl(context, a); }
-    Answer operator()(const ListRights& a) const { return list_rights(context, a); }
-    Answer operator()(const MyRights& a) const { return my_rights(context, a); }
-    Answer operator()(const GetMetadata& a) const { return get_metadata(context, a); }
-    Answer operator()(const SetMetadata& a) const { return set_metadata(context, a); }
-
-    Reply simple() const;
-    Reply identify(const Id& id) const;
-  };
-
-  Answer perform(Command& command) {
-    if (command.name == "CLOSE") return close(context_);
-    if (auto refusal = keep_to_limit(context_, command)) return Performer::now(*std::move(refusal));
-    auto work = std::visit(Performer{context_, input_, command}, command.arguments);
-    return takes_long(command) ? with_progress(context_, command.tag, std::move(work)) : std::move(work);
-  }
-
   async::Task<void> on_starttls(std::string tag) {
     if (context_.secure) co_return answer(tag, Reply::bad("TLS is on already"));
     if (context_.options.tls == nullptr) co_return answer(tag, Reply::bad("TLS is not offered"));
@@ -560,28 +489,6 @@ class Session {
   std::uint64_t room_ = 0;  // taken from the budget
   bool over_ = false;
 };
-
-Reply Session::Performer::simple() const {
-  if (command.name == "CAPABILITY") {
-    context.output.line("* CAPABILITY " + capabilities(context));
-    return Reply::ok("Listed");
-  }
-  if (command.name == "NOOP" || command.name == "CHECK") return Reply::ok("Done");
-  if (command.name == "UNSELECT") {
-    context.selected.reset();
-    return Reply::ok("Nothing is selected");
-  }
-  if (command.name == "NAMESPACE") return name_spaces(context);
-  return Reply::bad("No such command");
-}
-
-Reply Session::Performer::identify(const Id& id) const {
-  std::string client;
-  for (const auto& [name, value] : id.fields) client += (client.empty() ? "" : " ") + name + "=" + value.value_or("");
-  log::debug("imap.client", {{"account", context.account}, {"peer", context.peer}, {"id", client}});
-  context.output.line("* ID (\"name\" \"quartet\" \"version\" \"" QUARTET_VERSION "\")");
-  return Reply::ok("Pleased to meet you");
-}
 
 }  // namespace
 
