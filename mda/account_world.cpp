@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/ascii.h"
+#include "common/log/log.h"
 #include "common/store/annotated.h"
 
 namespace quartet::mda {
@@ -70,9 +71,10 @@ async::Task<bool> read_wanted(const Services& services, std::string account, Sur
   co_return !wanted.empty();
 }
 
-AccountWorld::AccountWorld(Scripts& scripts, std::string account, std::string directory, Surroundings& surroundings,
-                           WallTime now)
+AccountWorld::AccountWorld(Scripts& scripts, sieve_site::Lists& lists, std::string account, std::string directory,
+                           Surroundings& surroundings, WallTime now)
     : scripts_(scripts),
+      lists_(lists),
       account_(std::move(account)),
       memory_(std::move(directory)),
       surroundings_(surroundings),
@@ -116,6 +118,14 @@ std::expected<sieve::ProgramPtr, std::string> AccountWorld::script(bool global, 
   auto found = global ? scripts_.compile_global(name) : scripts_.compile(account_, name);
   if (!found) return std::unexpected(std::move(found.error().text));
   return *std::move(found);
+}
+
+std::expected<sieve::ExternalListPtr, std::string> AccountWorld::list(const std::string& name) {
+  auto found = lists_.find(name, account_);
+  if (found) return found;
+  log::error("mda.list_failed", {{"address", account_}, {"list", name}, {"reason", found.error()}});
+  // The message's reader sees this, and has no business with paths.
+  return std::unexpected("the mail server's log says why");
 }
 
 std::int32_t AccountWorld::zone(std::int64_t seconds) {

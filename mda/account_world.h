@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/sieve/run.h"
+#include "common/sieve_site/lists.h"
 #include "mda/deliver.h"
 #include "mda/scripts.h"
 #include "mda/sieve_memory.h"
@@ -33,7 +34,8 @@ async::Task<bool> read_wanted(const Services& services, std::string account, Sur
 class AccountWorld final : public sieve::World {
  public:
   /// `surroundings` outlives it, and gets what is wanted.
-  AccountWorld(Scripts& scripts, std::string account, std::string directory, Surroundings& surroundings, WallTime now);
+  AccountWorld(Scripts& scripts, sieve_site::Lists& lists, std::string account, std::string directory,
+               Surroundings& surroundings, WallTime now);
 
   bool mailbox_exists(const std::string& name) override;
   std::optional<std::string> annotation(const std::optional<std::string>& mailbox, const std::string& name) override;
@@ -41,10 +43,12 @@ class AccountWorld final : public sieve::World {
   bool has_special_use(const std::string& mailbox, const std::string& attribute) override;
   bool seen(const std::string& key) override;
   std::expected<sieve::ProgramPtr, std::string> script(bool global, const std::string& name) override;
+  std::expected<sieve::ExternalListPtr, std::string> list(const std::string& name) override;
   std::int32_t zone(std::int64_t seconds) override;
 
  private:
   Scripts& scripts_;
+  sieve_site::Lists& lists_;
   const std::string account_;
   SieveMemory memory_;
   Surroundings& surroundings_;

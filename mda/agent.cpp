@@ -87,7 +87,7 @@ service::Status Agent::start() {
   if (first_->config.has_sieve()) {
     const auto& sieve = first_->config.sieve();
     filters_ = std::make_unique<Filters>(Filters::Options{sieve.directory(), sieve.global(), first_->sieve_limits,
-                                                          first_->sieve_verdicts,
+                                                          first_->sieve_verdicts, first_->sieve_lists,
                                                           [this] { return settings_.get()->tables.directory; }});
   }
   services_ = std::unique_ptr<SessionServices>(

@@ -106,7 +106,7 @@ async::Task<sieve::Outcome> outcome_of(const Services& services, const Incoming&
   auto& filters = *services.filters;
   auto surroundings = co_await read_surroundings(services, filtering.account, *found.program);
   const auto run = [&] {
-    AccountWorld world(filters.scripts(), filtering.account,
+    AccountWorld world(filters.scripts(), filters.lists(), filtering.account,
                        user_directory(filters.options().directory, filtering.account).value_or(""), surroundings,
                        incoming.time);
     return sieve::run(*found.program, input_for(filters, incoming, filtering, found.name, services.hostname), world,

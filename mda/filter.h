@@ -8,6 +8,7 @@
 #include "common/directory/directory.h"
 #include "common/mime/header.h"
 #include "common/sieve/run.h"
+#include "common/sieve_site/lists.h"
 #include "mda/deliver.h"
 #include "mda/scripts.h"
 
@@ -21,23 +22,21 @@ class Filters {
     std::string global;     // of scripts that all may include; empty: none
     sieve::RunLimits limits;
     std::shared_ptr<const sieve::Verdicts> verdicts{};  // null: none
+    std::vector<sieve_site::Lists::Source> lists{};
     std::function<directory::DirectoryPtr()> accounts;
   };
   explicit Filters(Options options)
-      : options_(std::move(options)), scripts_(options_.directory, options_.global, without(options_.verdicts.get())) {}
+      : options_(std::move(options)),
+        lists_(options_.lists),
+        scripts_(options_.directory, options_.global, sieve_site::compile_options(options_.verdicts.get(), lists_)) {}
 
   const Options& options() const { return options_; }
   Scripts& scripts() { return scripts_; }
+  sieve_site::Lists& lists() { return lists_; }
 
  private:
-  static sieve::CompileOptions without(const sieve::Verdicts* verdicts) {
-    static const sieve::Verdicts kNone;
-    sieve::CompileOptions out;
-    out.without = (verdicts == nullptr ? kNone : *verdicts).without();
-    return out;
-  }
-
   const Options options_;
+  sieve_site::Lists lists_;
   Scripts scripts_;
 };
 

@@ -87,11 +87,16 @@ class Session {
     if (secure()) {
       for (const auto& name : offered()) mechanisms += (mechanisms.empty() ? "" : " ") + name;
     }
-    const auto capabilities = sieve::capability_text(services_.scripts.compile_options().without);
+    const auto& compile_options = services_.scripts.compile_options();
+    const auto capabilities = sieve::capability_text(compile_options.without);
     auto out = fmt::format(
         "\"IMPLEMENTATION\" \"Quartet {}\"\r\n\"SASL\" \"{}\"\r\n\"SIEVE\" {}\r\n\"NOTIFY\" \"mailto\"\r\n"
         "\"MAXREDIRECTS\" \"{}\"\r\n\"UNAUTHENTICATE\"\r\n",
         QUARTET_VERSION, mechanisms, managesieve_string(capabilities), options_.redirects);
+    // RFC 6134 section 2.8.
+    if (!compile_options.without.test(static_cast<std::size_t>(sieve::Extension::kExtlists)))
+      out += fmt::format("\"EXTLISTS\" {}\r\n",
+                         managesieve_string(sieve::list_types(compile_options.lists.value_or(sieve::ListNames()))));
     if (!secure() && options_.tls != nullptr) out += "\"STARTTLS\"\r\n";
     if (!login_.empty()) out += fmt::format("\"OWNER\" {}\r\n", managesieve_string(login_));
     return out + "\"VERSION\" \"1.0\"\r\n" + to_line({Answer::Kind::kOk, options_.hostname + " ready"});

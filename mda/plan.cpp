@@ -3,6 +3,7 @@
 #include <set>
 
 #include "common/base/ascii.h"
+#include "common/base/expand_path.h"
 #include "common/mime/idna.h"
 #include "common/relay/route.h"
 

@@ -9,11 +9,11 @@
 #include <cstring>
 #include <filesystem>
 
+#include "common/base/expand_path.h"
 #include "common/base/id.h"
 #include "common/base/utf8.h"
 #include "common/mime/charset.h"
 #include "common/sieve/parser.h"
-#include "mda/table.h"
 
 namespace quartet::mda {
 namespace {

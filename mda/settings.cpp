@@ -6,26 +6,21 @@
 #include <algorithm>
 
 #include "common/base/ascii.h"
+#include "common/base/expand_path.h"
 #include "common/service/additional_stores.h"
 #include "common/service/settings.h"
 #include "common/service/shared_mailboxes.h"
 #include "common/service/srs.h"
 #include "common/service/token_settings.h"
+#include "common/sieve_site/verdicts.h"
 #include "common/smtp/path.h"
 #include "mda/routes.h"
-#include "mda/verdicts.h"
 #include "quartet/config/v1/directory.pb.h"
 
 namespace quartet::mda {
 namespace {
 
 namespace v1 = quartet::config::v1;
-
-bool is_absolute_template(const std::string& path) {
-  if (!path.starts_with('/')) return false;
-  const auto expanded = expand_path(path, "user", "domain");
-  return expanded && !expanded->contains('{') && !expanded->contains('}');
-}
 
 std::string canonical_match(const std::string& match) {
   return match.contains('@') ? directory::canonical_address(match) : ascii::lower(match);
@@ -119,7 +114,12 @@ void read_sieve(service::Checker& checker, const v1::Mda& config, Settings& sett
   if (config.spool().empty()) checker.fault(config, "sieve", "needs `spool`");
   if (sieve.redirects() > out.actions) checker.fault(sieve, "redirects", fmt::format("at most {}", out.actions));
   if (sieve.redirects() != 0) out.redirects = sieve.redirects();
-  settings.sieve_verdicts = read_verdicts(checker, sieve);
+  const auto report = [&checker](const google::protobuf::Message& message, std::string_view field, std::string text) {
+    checker.fault(message, field, std::move(text));
+  };
+  settings.sieve_verdicts = sieve_site::read_verdicts(report, sieve);
+  settings.sieve_lists = sieve_site::list_sources(report, sieve);
+  sieve_site::check_lists(report, sieve);
   if (sieve.listener_size() == 0) return;
   settings.sieve_listeners = service::listeners(checker, sieve, sieve.listener());
   settings.sieve_tokens = service::read_tokens(checker, sieve.has_oauth(), sieve.oauth());

@@ -11,6 +11,7 @@
 #include "common/service/acceptor.h"
 #include "common/service/tokens.h"
 #include "common/sieve/run.h"
+#include "common/sieve_site/lists.h"
 #include "common/smtp/server_session.h"
 #include "mda/session.h"
 #include "quartet/config/v1/mda.pb.h"
@@ -25,6 +26,7 @@ struct Settings {
   std::size_t hops = 0;
   sieve::RunLimits sieve_limits;
   std::shared_ptr<const sieve::Verdicts> sieve_verdicts{};
+  std::vector<sieve_site::Lists::Source> sieve_lists{};
   store::NamespacesPtr namespaces;
   std::vector<service::ListenerSpec> sieve_listeners;     // of ManageSieve
   std::shared_ptr<const tls::ServerContext> sieve_tls{};  // there

@@ -6,14 +6,6 @@
 #include "common/relay/route.h"
 
 namespace quartet::mda {
-namespace {
-
-/// A name that stays one component of a path.
-bool is_component(std::string_view name) {
-  return !name.empty() && name.front() != '.' && !name.contains('/') && !name.contains('\0');
-}
-
-}  // namespace
 
 DeliveryTable::DeliveryTable(std::vector<Delivery> deliveries, bool detail_to_mailbox)
     : detail_to_mailbox_(detail_to_mailbox), entries_(std::move(deliveries)) {
@@ -35,24 +27,6 @@ std::optional<std::string> shadowed_by(const std::vector<Delivery>& earlier, con
     if (delivery.match == match || delivery.match == domain) return delivery.match;
   }
   return std::nullopt;
-}
-
-std::optional<std::string> expand_path(std::string_view path, std::string_view user, std::string_view domain) {
-  std::string out;
-  while (!path.empty()) {
-    const bool at_user = path.starts_with("{user}");
-    const bool at_domain = path.starts_with("{domain}");
-    if (!at_user && !at_domain) {
-      out += path.front();
-      path.remove_prefix(1);
-      continue;
-    }
-    const auto name = at_user ? user : domain;
-    if (!is_component(name)) return std::nullopt;
-    out += name;
-    path.remove_prefix(path.find('}') + 1);
-  }
-  return out;
 }
 
 }  // namespace quartet::mda

@@ -47,7 +47,4 @@ class DeliveryTable {
 /// The earlier match that leaves nothing for `match`, if there is one.
 std::optional<std::string> shadowed_by(const std::vector<Delivery>& earlier, const std::string& match);
 
-/// The path with {user} and {domain} put in; nullopt if `user` or `domain` would lead to another directory.
-std::optional<std::string> expand_path(std::string_view path, std::string_view user, std::string_view domain);
-
 }  // namespace quartet::mda

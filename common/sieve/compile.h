@@ -4,11 +4,13 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
 #include "common/sieve/error.h"
 #include "common/sieve/extension.h"
+#include "common/sieve/external_list.h"
 #include "common/sieve/parser.h"
 
 namespace quartet::sieve {
@@ -26,6 +28,8 @@ struct CompileOptions {
   std::uint64_t duplicate_seconds_default = 7 * 86'400;
   std::uint64_t duplicate_seconds_most = 30 * 86'400;
   Extensions without;  // are not there
+  /// RFC 6134: what lists there are beside kDefaultAddressBook; nullopt: it is not known, and there may be any.
+  std::optional<ListNames> lists;
 };
 
 /// Errors in the order of their places.

@@ -86,9 +86,14 @@ void Compiler::redirect(Arguments& arguments) {
   RedirectSpec out;
   out.copy = arguments.tag("copy") != nullptr;
   if (out.copy) need(Extension::kCopy, arguments.at(), ":copy");
-  const auto& address = arguments.string("address");
+  const auto* list = arguments.tag("list");
+  out.list = list != nullptr;
+  if (out.list) need(Extension::kExtlists, list->at, ":list");
+  const auto& address = arguments.string(out.list ? "list" : "address");
   out.address = text(address);
-  if (out.address.constant() && single_address(out.address.literal()).empty())
+  if (out.list)
+    list_name(address, out.address);
+  else if (out.address.constant() && single_address(out.address.literal()).empty())
     fault(address.at, fmt::format("\"{}\" is no address", address.text));
   add(ActionSpec(std::move(out)), arguments.at());
 }
@@ -198,6 +203,8 @@ void Compiler::delete_header(Arguments& arguments) {
   need(Extension::kEditheader, arguments.at(), "deleteheader");
   DeleteHeaderSpec out;
   out.match = match(arguments);
+  // RFC 6134 section 2.2 has it for tests.
+  if (out.match.type == Match::Type::kList) fault(arguments.at(), "deleteheader takes no \":list\"");
   out.index = index(arguments, Extension::kEditheader);
   out.name = field_name(arguments);
   if (arguments.left() > 0) out.patterns = keys(arguments, out.match, "patterns");

@@ -125,6 +125,8 @@ bool Compiler::extended_test(const TestNode& node, Arguments& arguments) {
     duplicate_test(arguments);
   } else if (node.name == "spamtest" || node.name == "virustest") {
     verdict_test(arguments, node.name == "virustest");
+  } else if (node.name == "valid_ext_list") {
+    valid_list_test(arguments);
   } else if (node.name == "ihave") {
     ihave_test(arguments);
   } else {
@@ -137,7 +139,7 @@ Match Compiler::match(Arguments& arguments) {
   Match out;
   const auto* value = arguments.tag_string("value");
   const auto* count = arguments.tag_string("count");
-  const auto* plain = arguments.one_of({"is", "contains", "matches", "regex"});
+  const auto* plain = arguments.one_of({"is", "contains", "matches", "regex", "list"});
   if ((value != nullptr) + (count != nullptr) + (plain != nullptr) > 1)
     fault(arguments.at(), fmt::format("{} has two match types", arguments.what()));
   if (const auto* relation = value != nullptr ? value : count) {
@@ -149,26 +151,34 @@ Match Compiler::match(Arguments& arguments) {
   } else if (plain != nullptr && plain->tag != "is") {
     out.type = plain->tag == "contains"  ? Match::Type::kContains
                : plain->tag == "matches" ? Match::Type::kMatches
-                                         : Match::Type::kRegex;
+               : plain->tag == "regex"   ? Match::Type::kRegex
+                                         : Match::Type::kList;
     if (out.type == Match::Type::kRegex) need(Extension::kRegex, plain->at, ":regex");
+    if (out.type == Match::Type::kList) need(Extension::kExtlists, plain->at, ":list");
   }
-  if (const auto* comparator = arguments.tag_string("comparator")) {
-    if (comparator->text == "i;octet") {
-      out.comparator = Comparator::kOctet;
-    } else if (comparator->text == "i;ascii-numeric") {
-      need(Extension::kAsciiNumeric, comparator->at, "\"i;ascii-numeric\"");
-      out.comparator = Comparator::kAsciiNumeric;
-      // RFC 4790 section 9.1: it has no substrings.
-      if (plain != nullptr && plain->tag != "is")
-        fault(comparator->at, fmt::format("\"i;ascii-numeric\" cannot be used with \":{}\"", plain->tag));
-    } else if (comparator->text == "i;unicode-casemap") {
-      need(Extension::kUnicodeCasemap, comparator->at, "\"i;unicode-casemap\"");
-      out.comparator = Comparator::kUnicodeCasemap;
-    } else if (comparator->text != "i;ascii-casemap") {
-      fault(comparator->at, fmt::format("there is no comparator \"{}\" here", comparator->text));
-    }
-  }
+  out.comparator = comparator(arguments, plain);
   return out;
+}
+
+Comparator Compiler::comparator(Arguments& arguments, const Argument* plain) {
+  const auto* name = arguments.tag_string("comparator");
+  if (name == nullptr) return Comparator::kAsciiCasemap;
+  // RFC 6134 section 2.2.
+  if (plain != nullptr && plain->tag == "list") fault(name->at, "\":list\" takes no comparator");
+  if (name->text == "i;octet") return Comparator::kOctet;
+  if (name->text == "i;ascii-numeric") {
+    need(Extension::kAsciiNumeric, name->at, "\"i;ascii-numeric\"");
+    // RFC 4790 section 9.1: it has no substrings.
+    if (plain != nullptr && plain->tag != "is" && plain->tag != "list")
+      fault(name->at, fmt::format("\"i;ascii-numeric\" cannot be used with \":{}\"", plain->tag));
+    return Comparator::kAsciiNumeric;
+  }
+  if (name->text == "i;unicode-casemap") {
+    need(Extension::kUnicodeCasemap, name->at, "\"i;unicode-casemap\"");
+    return Comparator::kUnicodeCasemap;
+  }
+  if (name->text != "i;ascii-casemap") fault(name->at, fmt::format("there is no comparator \"{}\" here", name->text));
+  return Comparator::kAsciiCasemap;
 }
 
 Texts Compiler::keys(Arguments& arguments, const Match& match, std::string_view name) {
@@ -179,7 +189,16 @@ Texts Compiler::keys(Arguments& arguments, const Match& match, std::string_view 
     if (const auto wrong = Regex(out[i].literal(), match.comparator).fault(); !wrong.empty())
       fault(nodes[i].at, fmt::format("not a regular expression: {}", wrong));
   }
+  for (std::size_t i = 0; match.type == Match::Type::kList && i < nodes.size(); ++i) list_name(nodes[i], out[i]);
   return out;
+}
+
+void Compiler::list_name(const StringNode& node, const Text& text) {
+  if (!text.constant()) return;
+  const auto name = canonical_list_name(text.literal());
+  if (!name) return fault(node.at, fmt::format("\"{}\" is no name of a list, which is a URI", node.text));
+  if (!options_.lists || *name == kDefaultAddressBook || asked_lists_.contains(*name)) return;
+  if (!options_.lists->contains(*name)) fault(node.at, fmt::format("there is no list \"{}\" here", node.text));
 }
 
 AddressPart Compiler::address_part(Arguments& arguments) {
@@ -427,8 +446,21 @@ void Compiler::verdict_test(Arguments& arguments, bool virus) {
     out.percent = true;
   }
   out.match = match(arguments);
-  out.value = text(arguments.string("value"));
+  const auto& value = arguments.string("value");
+  out.value = text(value);
+  if (out.match.type == Match::Type::kList) list_name(value, out.value);
   add(TestSpec(std::move(out)), arguments.at());
+}
+
+/// RFC 6134 section 2.7: a script that has asked for a list knows what to do without it.
+void Compiler::valid_list_test(Arguments& arguments) {
+  need(Extension::kExtlists, arguments.at(), "valid_ext_list");
+  auto names = texts(arguments.strings("names"));
+  for (const auto& name : names) {
+    if (auto asked = name.constant() ? canonical_list_name(name.literal()) : std::nullopt)
+      asked_lists_.insert(*std::move(asked));
+  }
+  add(ValidListTest{std::move(names)}, arguments.at());
 }
 
 /// RFC 5463 section 4: what is there counts as asked for from here on; what is not is no error unless it is executed.

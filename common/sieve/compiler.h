@@ -71,6 +71,7 @@ class Compiler {
   void notify_capability_test(Arguments& arguments);
   void duplicate_test(Arguments& arguments);
   void verdict_test(Arguments& arguments, bool virus);
+  void valid_list_test(Arguments& arguments);
   void ihave_test(Arguments& arguments);
 
   // Actions.
@@ -94,7 +95,11 @@ class Compiler {
 
   // Pieces that several share.
   Match match(Arguments& arguments);
+  /// `plain`: the tag of the match type, which may be null.
+  Comparator comparator(Arguments& arguments, const Argument* plain);
   Texts keys(Arguments& arguments, const Match& match, std::string_view name);
+  /// An error for a constant that names no list of RFC 6134.
+  void list_name(const StringNode& node, const Text& text);
   AddressPart address_part(Arguments& arguments);
   Index index(Arguments& arguments, Extension extension);
   MimeOptions mime(Arguments& arguments, bool parts);
@@ -130,6 +135,7 @@ class Compiler {
   Arguments::Report report_;
   std::map<std::string, std::uint32_t, std::less<>> slots_;
   std::set<std::string, std::less<>> globals_;
+  ListNames asked_lists_;  // of valid_ext_list: whether there are such is seen when the script runs
   std::vector<Loop> loops_;
   bool body_begun_ = false;  // a command other than require was seen
   bool deferring_ = false;   // ihave asked for what is not there

@@ -19,6 +19,7 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Extension::kCoun
     "envelope",
     "environment",
     "ereject",
+    "extlists",
     "extracttext",
     "fileinto",
     "foreverypart",

@@ -22,6 +22,7 @@ enum class Extension : std::uint8_t {
   kEnvelope,          // RFC 5228 section 5.4
   kEnvironment,       // RFC 5183
   kEreject,           // RFC 5429
+  kExtlists,          // RFC 6134
   kExtracttext,       // RFC 5703
   kFileinto,          // RFC 5228 section 4.1
   kForeverypart,      // RFC 5703

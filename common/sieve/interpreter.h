@@ -61,11 +61,17 @@ class Interpreter {
   bool test(const NotifyCapabilityTest& spec);
   bool test(const DuplicateTest& spec);
   bool test(const VerdictTest& spec);
+  bool test(const ValidListTest& spec);
   bool test(const ConstantTest& spec) { return spec.value; }
   /// Whether one of the values fits one of the keys; sets match variables unless `quietly`.
   bool any_fits(const Match& match, const Texts& keys, const std::vector<std::string>& values, bool quietly = false);
   bool any_fits(const Match& match, std::vector<std::string> keys, const std::vector<std::string>& values,
                 bool quietly = false);
+  /// The same of :list, with the names of lists.
+  bool any_listed(const std::vector<std::string>& names, const std::vector<std::string>& values, bool quietly);
+  const std::expected<ExternalListPtr, std::string>& list(const std::string& canonical);
+  /// Null after fail().
+  ExternalListPtr list_named(const std::string& name);
   std::vector<std::string_view> fields(const MimeOptions& mime, const std::string& name);
   struct Field {
     std::string name;
@@ -80,6 +86,7 @@ class Interpreter {
   void act(const KeepSpec& spec);
   void act(const FileIntoSpec& spec);
   void act(const RedirectSpec& spec);
+  void redirect(const std::string& to, bool copy);
   void act(const DiscardSpec&) { implicit_keep_ = false; }
   void act(const RejectSpec& spec);
   void act(const VacationSpec& spec);
@@ -120,7 +127,8 @@ class Interpreter {
   std::vector<Frame> frames_;
   std::map<std::string, std::string, std::less<>> globals_;
   std::set<std::string> included_;
-  Flags flags_;  // RFC 5232: the internal variable
+  std::map<std::string, std::expected<ExternalListPtr, std::string>> lists_;  // as they were when first asked for
+  Flags flags_;                                                               // RFC 5232: the internal variable
   bool implicit_keep_ = true;
   bool failed_ = false;
   bool has_vacation_ = false;

@@ -246,6 +246,7 @@ bool Matcher::fits_key(std::string_view value, std::size_t key, std::vector<std:
     case Match::Type::kValue:
       return related(value, keys_[key]);
     case Match::Type::kCount:
+    case Match::Type::kList:
       break;
   }
   return false;

@@ -36,7 +36,7 @@ class Matcher {
   Matcher(const Match& match, std::vector<std::string> keys, Budget& budget);
 
   /// Whether the value fits any key. `captures`, if wanted, becomes ${0}, ${1}, ... of :matches and :regex. Not for
-  /// :count. False when the budget is used up.
+  /// :count and :list. False when the budget is used up.
   bool fits(std::string_view value, std::vector<std::string>* captures);
   /// For :count, with how many values there are.
   bool counts(std::size_t values);

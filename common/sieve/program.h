@@ -39,7 +39,7 @@ enum class Comparator : std::uint8_t { kOctet, kAsciiCasemap, kAsciiNumeric, kUn
 enum class Relation : std::uint8_t { kGt, kGe, kLt, kLe, kEq, kNe };
 
 struct Match {
-  enum class Type : std::uint8_t { kIs, kContains, kMatches, kRegex, kValue, kCount };
+  enum class Type : std::uint8_t { kIs, kContains, kMatches, kRegex, kValue, kCount, kList };
   Type type = Type::kIs;
   Comparator comparator = Comparator::kAsciiCasemap;
   Relation relation = Relation::kEq;
@@ -155,13 +155,17 @@ struct VerdictTest {
   bool percent = false;
   Text value;
 };
+/// RFC 6134 section 2.7.
+struct ValidListTest {
+  Texts names;
+};
 struct ConstantTest {
   bool value = false;
 };
 using TestSpec =
     std::variant<AddressTest, EnvelopeTest, HeaderTest, ExistsTest, SizeTest, BodyTest, DateTest, HasFlagTest,
                  StringTest, EnvironmentTest, MailboxExistsTest, MetadataTest, MetadataExistsTest, SpecialUseExistsTest,
-                 ValidNotifyMethodTest, NotifyCapabilityTest, DuplicateTest, VerdictTest, ConstantTest>;
+                 ValidNotifyMethodTest, NotifyCapabilityTest, DuplicateTest, VerdictTest, ValidListTest, ConstantTest>;
 
 struct KeepSpec {
   std::optional<Texts> flags;
@@ -174,7 +178,8 @@ struct FileIntoSpec {
   std::optional<Text> special_use;
 };
 struct RedirectSpec {
-  Text address;
+  Text address;       // or, with `list`, the name of one
+  bool list = false;  // RFC 6134 section 2.3
   bool copy = false;
 };
 struct DiscardSpec {};

@@ -39,6 +39,9 @@ class World {
   /// RFC 6609: null if there is none of that name; an error if it does not compile. The program stays alive until run()
   /// has returned.
   virtual std::expected<ProgramPtr, std::string> script(bool global, const std::string& name) = 0;
+  /// RFC 6134: the list of that canonical name; null if there is none; an error says why it cannot be read. The same
+  /// name is asked for once in a run.
+  virtual std::expected<ExternalListPtr, std::string> list(const std::string& name) = 0;
   /// Minutes east of UTC of local time then.
   virtual std::int32_t zone(std::int64_t seconds) = 0;
 };

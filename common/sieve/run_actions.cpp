@@ -15,6 +15,8 @@ namespace quartet::sieve {
 namespace {
 
 constexpr std::size_t kMostFlags = 64;
+/// What one member of a list costs to redirect to, in octets compared.
+constexpr std::uint64_t kMember = 1'000;
 
 /// RFC 9051: flag-keyword is an atom, or one of the system flags that a message can be stored with.
 bool is_flag(std::string_view flag) {
@@ -145,13 +147,12 @@ bool Interpreter::is_own(std::string_view address) const {
 
 /// RFC 5228 section 4.2: no loops. What would come back is kept at once. Where two users redirect to each other, the
 /// one who had the message first has put the mark of his mailbox on it.
-void Interpreter::act(const RedirectSpec& spec) {
-  if (has_action<Reject>(out_.actions)) return fail("redirect after reject");
-  auto address = single_address(value(spec.address));
-  if (address.empty()) return fail(fmt::format("redirect to \"{}\", which is no address", value(spec.address)));
+void Interpreter::redirect(const std::string& to, bool copy) {
+  auto address = single_address(to);
+  if (address.empty()) return fail(fmt::format("redirect to \"{}\", which is no address", to));
   if (is_own(address)) {
     out_.no_redirect = address + ": the user has the message";
-    if (!spec.copy) keep(flags_);
+    if (!copy) keep(flags_);
     return;
   }
   const auto marks = letter_.fields("Delivered-To");
@@ -159,13 +160,26 @@ void Interpreter::act(const RedirectSpec& spec) {
     out_.no_redirect = address + ": the message comes from there";
     return;
   }
-  if (!spec.copy) implicit_keep_ = false;
+  if (!copy) implicit_keep_ = false;
   if (find_action<Redirect>(out_.actions, [&](const auto& one) { return is_same_address(one.address, address); }))
     return;
   const auto before =
       std::ranges::count_if(out_.actions, [](const auto& action) { return std::holds_alternative<Redirect>(action); });
   if (static_cast<std::size_t>(before) >= limits_.redirects) return fail("too many redirects");
   add(Redirect{std::move(address), edited()});
+}
+
+void Interpreter::act(const RedirectSpec& spec) {
+  if (has_action<Reject>(out_.actions)) return fail("redirect after reject");
+  const auto to = value(spec.address);
+  if (!spec.list) return redirect(to, spec.copy);
+  const auto list = list_named(to);
+  if (list == nullptr) return;
+  // A list without members sends nothing anywhere, and so the implicit keep stays.
+  for (const auto& member : list->members()) {
+    if (failed_ || !budget_.spend(kMember)) return;
+    redirect(member, spec.copy);
+  }
 }
 
 void Interpreter::act(const RejectSpec& spec) {

@@ -91,6 +91,7 @@ bool Interpreter::any_fits(const Match& match, const Texts& keys, const std::vec
 
 bool Interpreter::any_fits(const Match& match, std::vector<std::string> keys, const std::vector<std::string>& values,
                            bool quietly) {
+  if (match.type == Match::Type::kList) return any_listed(keys, values, quietly);
   Matcher matcher(match, std::move(keys), budget_);
   if (!matcher.fault().empty()) {
     fail(matcher.fault());
@@ -290,7 +291,8 @@ bool Interpreter::test(const HasFlagTest& spec) {
       std::ranges::move(split_flags({get(variable)}), std::back_inserter(found));
   }
   auto keys = values(spec.keys);
-  return any_fits(spec.match, spec.match.type == Match::Type::kRegex ? std::move(keys) : words_of(keys), found);
+  const bool whole = spec.match.type == Match::Type::kRegex || spec.match.type == Match::Type::kList;
+  return any_fits(spec.match, whole ? std::move(keys) : words_of(keys), found);
 }
 
 /// RFC 5229 section 5: with :count, sources that are not empty count.

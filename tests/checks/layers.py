@@ -14,7 +14,7 @@ LAYERS = [
     {"net"},
     {"tls", "dns", "mime", "sasl", "journal", "https", "oauth"},
     {"smtp", "directory", "spool", "store", "sts", "tlsrpt", "sieve"},
-    {"relay"},
+    {"relay", "sieve_site"},
     {"control"},
     {"service"},
 ]

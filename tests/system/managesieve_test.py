@@ -123,7 +123,8 @@ class ManageSieve(Managing):
 
     def test_capabilities(self):
         client = self.client()
-        for line in ('"STARTTLS"', '"SASL" ""', '"NOTIFY" "mailto"', '"MAXREDIRECTS" "3"', '"VERSION" "1.0"', '"UNAUTHENTICATE"'):
+        for line in ('"STARTTLS"', '"SASL" ""', '"NOTIFY" "mailto"', '"MAXREDIRECTS" "3"', '"VERSION" "1.0"', '"UNAUTHENTICATE"',
+                     '"EXTLISTS" "urn:ietf:params:sieve:addrbook tag"'):
             self.assertIn(line, client.greeting)
         sieve = next(line for line in client.greeting if line.startswith('"SIEVE"'))
         self.assertIn("vacation-seconds", sieve.split('"')[3].split())

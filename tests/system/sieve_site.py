@@ -29,8 +29,11 @@ def filtering(text):
     """An mda's MX hosts are at port 25, where no test listens: all goes to the other site."""
     network = re.search(r"127\.\d+\.\d+", text)[0]
     directory = pathlib.Path(re.search(r'store: "([^"]+)/store"', text)[1])
+    (directory / "partners").write_text("# nobody yet\n")
     return text + (f'sieve {{ directory: "{directory}/sieve" global: "{directory}/sieve-global"\n'
                    '  spam { header: "X-Spam-Status" pattern: "score=(-?[0-9.]+)" worst: 10 }\n'
+                   f'  list {{ name: "tag:b.example,2026:partners" file: "{directory}/partners" }}\n'
+                   f'  list {{ name: ":addrbook:default" file: "{directory}/books/{{domain}}/{{user}}" }}\n'
                    '  virus { header: "X-Virus-Status" word { text: "Clean" value: 1 } word { text: "Infected" value: 5 } }\n'
                    '}\n'
                    f'forward_host {{ host: "{network}.1:{loopback.PORTS["mx"]}" }}\n')

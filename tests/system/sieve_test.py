@@ -70,6 +70,37 @@ class Filing(SieveTestCase):
                                 ("Trash", {"X_Spam_Status": "Yes, score=7.5", "X_Virus_Status": "infected"})):
             self.filed(script, self.letter(**fields), mailbox)
 
+    def test_lists_of_the_site_and_of_users(self):
+        partners, book = self.b.directory / "partners", self.b.directory / "books" / "b.example" / self.user.address.split("@")[0]
+        script = ('require ["extlists", "envelope", "fileinto", "variables", "editheader"];\n'
+                  'if envelope :list "from" "tag:b.example,2026:partners" { fileinto "Archive"; }\n'
+                  'elsif address :list "from" ":AddrBook:Default" { addheader "X-Known-As" "${0}"; fileinto "Junk"; }\n')
+        partners.write_text("# nobody yet\n")
+        self.filed(script)
+        partners.write_text(f"{self.far.address.upper()}\n")
+        self.filed(script, mailbox="Archive")
+        partners.write_text("else@c.example\n")
+        book.parent.mkdir(parents=True, exist_ok=True)
+        book.write_text(f"# mine\n{self.far.address.title()}\r\n")
+        self.assertEqual(self.filed(script, mailbox="Junk")["X-Known-As"], self.far.address.title())
+        # Of another user it is another one.
+        self.filed(script, account=self.second, recipients=[self.second.address])
+
+    def test_a_list_that_cannot_be_read_keeps_the_message(self):
+        partners = self.b.directory / "partners"
+        partners.unlink()
+        script = 'require "extlists"; if header :list "from" "tag:b.example,2026:partners" {} discard;'
+        try:
+            got = self.filed(script)
+        finally:
+            partners.write_text("")
+        self.assertEqual(got["X-Sieve-Error"], 'main:1:24: the list "tag:b.example,2026:partners" cannot be read: '
+                                               "the mail server's log says why")
+        event = self.b.processes["mda"].wait_for_event("mda.list_failed", list="tag:b.example,2026:partners")
+        self.assertIn("No such file", event["reason"])
+        got = self.filed(script.replace("partners", "none"))
+        self.assertEqual(got["X-Sieve-Error"], 'main:1:44: there is no list "tag:b.example,2026:none" here')
+
     def test_an_edited_header_is_what_is_stored(self):
         got = self.filed('require ["editheader", "fileinto", "copy"]; fileinto :copy "Junk";\n'
                          'addheader "X-Seen-By" "sieve"; deleteheader "Subject";')
@@ -104,8 +135,8 @@ class Filing(SieveTestCase):
 
     def test_a_script_that_is_wrong_keeps_the_message(self):
         self.assertEqual(self.filed("fileinto 1;")["X-Sieve-Error"], 'main:1:1: fileinto needs: require "fileinto"')
-        event = self.b.processes["mda"].wait_for_event("mda.script_failed", script="main")
-        self.assertIn("1:1: fileinto needs", event["reason"])
+        self.b.processes["mda"].wait_for_event("mda.script_failed", script="main",
+                                               reason='1:1: fileinto needs: require "fileinto"')
         got = self.filed('require "variables"; set "a" "none"; redirect "${a}"; discard;')
         self.assertEqual(got["X-Sieve-Error"], 'main:1:38: redirect to "none", which is no address')
         self.b.processes["mda"].wait_for_event("mda.script_failed",
@@ -127,6 +158,15 @@ class Sending(SieveTestCase):
         got = email.message_from_bytes(raw, policy=email.policy.default)
         self.assertIn(self.user.address, got.get_all("Delivered-To"))
         self.assert_intact(sent, raw)
+
+    def test_redirect_to_a_list(self):
+        others = self.pair.a.users[:2]
+        (self.b.directory / "partners").write_text("".join(f"{account.address}\n" for account in [*others, self.user]))
+        sent = self.letter("to all of them")
+        # The user is one of them.
+        self.filed('require "extlists"; redirect :list "tag:b.example,2026:partners";', sent)
+        for account in others:
+            self.assert_intact(sent, self.wait_for_message(self.pair.a, account, sent["Message-ID"]))
 
     def test_a_loop_of_redirects_ends(self):
         install(self.b, self.user, 'redirect "round@b.example";')

@@ -33,6 +33,12 @@ struct FuzzWorld : World {
     if (!program) return std::unexpected("wrong");
     return *program;
   }
+  std::expected<ExternalListPtr, std::string> list(const std::string& name) override {
+    QUARTET_CHECK(canonical_list_name(name) == name);
+    if (name.size() % 3 == 0) return nullptr;
+    if (name.size() % 3 == 1) return std::unexpected("broken");
+    return std::make_shared<const ExternalList>(other);
+  }
   std::int32_t zone(std::int64_t seconds) override { return seconds % 2 == 0 ? 60 : -300; }
 };
 

@@ -89,15 +89,6 @@ TEST_CASE("targets of the configuration", "[mda]") {
   CHECK(here.show("x/y@a.test") == "451 4.3.5");
 }
 
-TEST_CASE("paths stay where they are", "[mda]") {
-  CHECK(expand_path("/v/{domain}/{user}/Maildir", "ann", "a.test") == "/v/a.test/ann/Maildir");
-  CHECK_FALSE(expand_path("/v/{user}", "../x", "a.test"));
-  CHECK_FALSE(expand_path("/v/{user}", "a/b", "a.test"));
-  CHECK_FALSE(expand_path("/v/{user}", "..", "a.test"));
-  CHECK_FALSE(expand_path("/v/{user}", "", "a.test"));
-  CHECK(expand_path("/v/{other}", "ann", "a.test") == "/v/{other}");
-}
-
 TEST_CASE("a delivery behind one that matches more is seen", "[mda]") {
   const std::vector<Delivery> earlier = {{"a.test", Delivery::Kind::kMbox, "/x"},
                                          {"bob@b.test", Delivery::Kind::kMbox, "/y"}};

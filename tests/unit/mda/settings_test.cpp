@@ -132,6 +132,38 @@ TEST_CASE("a verdict has one scale", "[mda][sieve]") {
   CHECK(faults("spam { header: \"X\" worst: 2 pattern: \"(\" }") == "8: pattern: missing ): (\n");
 }
 
+TEST_CASE("lists for scripts have a name of their own and a file that can be read", "[mda][sieve]") {
+  Files files;
+  const auto faults = [&files](const std::string& lists) {
+    return files.faults(kListener + std::string(kSpool) + "sieve { directory: \"/s\"\n" + lists + " }\n");
+  };
+  std::ofstream(files.directory.file("partners")) << "zoe@c.example\n";
+  const auto file = " file: \"" + files.directory.file("partners") + "\" }\n";
+  CHECK(faults("list { name: \"tag:a.test,2026:partners\"" + file +
+               "list { name: \":addrbook:default\" file: \"/lists/{domain}/{user}\" }")
+            .empty());
+  CHECK(faults("list { name: \"partners\"" + file) ==
+        "8: name: expected an absolute URI, or \":addrbook:\" and a name\n");
+  CHECK(faults("list { name: \":addrbook:default\"" + file + "list { name: \":ADDRBOOK:Default\"" + file) ==
+        "9: name: there is such a list\n");
+  CHECK(faults("list { name: \"tag:x\" file: \"lists/x\" }")
+            .starts_with("8: file: expected a path that begins with '/'"));
+  CHECK(faults("list { name: \"tag:x\" file: \"/no/such/{file}\" }").starts_with("8: file: expected a path"));
+  CHECK(faults("list { name: \"tag:x\" file: \"/no/such\" }").contains("No such file"));
+  const auto good = load_settings(files.write(kListener + std::string(kSpool) +
+                                              "sieve { directory: \"/s\"\nlist { name: \"tag:x\"" + file + " }\n"));
+  REQUIRE(good.has_value());
+  REQUIRE((*good)->sieve_lists.size() == 1);
+  CHECK((*good)->sieve_lists[0].name == "tag:x");
+  // A reload finds it as well.
+  std::filesystem::remove(files.directory.file("partners"));
+  CHECK(
+      files
+          .faults(kListener + std::string(kSpool) + "sieve { directory: \"/s\"\nlist { name: \"tag:x\"" + file + " }\n",
+                  good->get())
+          .contains("No such file"));
+}
+
 TEST_CASE("scripts of users need a directory and a spool, ManageSieve a certificate", "[mda][sieve]") {
   const Files files;
   const std::string listener = kListener;

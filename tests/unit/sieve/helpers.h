@@ -15,6 +15,7 @@ struct TestWorld : World {
   std::map<std::string, std::string> mailboxes = {{"INBOX", ""}, {"Junk", "\\Junk"}, {"Lists", ""}};
   std::set<std::string> remembered;
   std::map<std::string, std::string> scripts;  // "personal/name", "global/name"
+  std::map<std::string, std::string> lists;    // canonical name: lines
 
   bool mailbox_exists(const std::string& name) override { return mailboxes.contains(name); }
   std::optional<std::string> annotation(const std::optional<std::string>& mailbox, const std::string& name) override {
@@ -38,6 +39,13 @@ struct TestWorld : World {
     auto program = compile(found->second);
     if (!program) return std::unexpected(to_string(program.error()[0]));
     return *program;
+  }
+  std::expected<ExternalListPtr, std::string> list(const std::string& name) override {
+    if (name == "tag:b.example,2026:broken") return std::unexpected("it is broken");
+    const auto found = lists.find(name);
+    if (found != lists.end()) return std::make_shared<const ExternalList>(found->second);
+    if (name == kDefaultAddressBook) return std::make_shared<const ExternalList>();
+    return nullptr;
   }
   std::int32_t zone(std::int64_t) override { return 60; }
 };
