@@ -2,8 +2,11 @@
 """Sieve scripts at the mda: what they file, send on, refuse and answer, with the real daemons of two sites."""
 import email
 import email.policy
+import os
+import subprocess
 import unittest
 
+from harness import as_bytes
 from sieve_site import SieveTestCase, install
 from sites.process import wait_until
 
@@ -100,6 +103,34 @@ class Filing(SieveTestCase):
         self.assertIn("No such file", event["reason"])
         got = self.filed(script.replace("partners", "none"))
         self.assertEqual(got["X-Sieve-Error"], 'main:1:44: there is no list "tag:b.example,2026:none" here')
+
+    def tried(self, script, message, *options, environment=None):
+        """What `quartetctl sieve test` says."""
+        paths = [self.b.directory / name for name in ("tried.sieve", "tried.eml")]
+        paths[0].write_text(script)
+        paths[1].write_bytes(as_bytes(message))
+        return subprocess.run([self.pair.binaries / "quartetctl", *options, "sieve", "test", "--from", self.far.address, "--to",
+                               self.user.address, *paths], capture_output=True, text=True, timeout=30,
+                              env={**os.environ, **(environment or {})})
+
+    def test_a_script_is_tried_as_a_delivery_would_see_it(self):
+        (self.b.directory / "partners").write_text(f"{self.far.address}\n")
+        script = ('require ["spamtest", "extlists", "envelope", "fileinto"];\n'
+                  'if not envelope :list "from" "tag:b.example,2026:partners" { stop; }\n'
+                  'if spamtest "10" { fileinto "Junk"; }\n')
+        spam = self.letter(X_Spam_Status="Yes, score=12")
+        self.filed(script, spam, "Junk")
+        mda, mta = (self.b.endpoint(f"{agent}_control") for agent in ("mda", "mta"))
+        for options, environment in ((("--target", mda), {}), ((), {"QUARTET_TARGET": mda}),
+                                     (("--config", self.b.directory / "etc" / "mda.txtpb"), {})):
+            with self.subTest(options=options):
+                done = self.tried(script, spam, *options, environment=environment)
+                self.assertEqual((done.stdout, done.stderr), ('fileinto "Junk"\n', ""))
+        # Another agent knows nothing of it: that is an error only if it was named.
+        self.assertIn("is no mda", self.tried(script, spam, "--target", mta).stderr)
+        done = self.tried("keep;", spam, environment={"QUARTET_TARGET": mta})
+        self.assertEqual((done.returncode, done.stdout), (0, "keep\n"))
+        self.assertIn("does not say what its scripts may know", done.stderr)
 
     def test_an_edited_header_is_what_is_stored(self):
         got = self.filed('require ["editheader", "fileinto", "copy"]; fileinto :copy "Junk";\n'
