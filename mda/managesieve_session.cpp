@@ -12,6 +12,7 @@
 #include "common/sieve/compile.h"
 #include "common/sieve/managesieve.h"
 #include "common/tls/stream.h"
+#include "mda/script_names.h"
 
 namespace quartet::mda {
 namespace {
@@ -188,6 +189,9 @@ class Session {
   async::Task<Answer> on_scripts(Command& command) {
     const auto& name = command.name;
     auto& arguments = command.arguments;
+    const std::size_t names = name == "CHECKSCRIPT" ? 0 : name == "RENAMESCRIPT" ? 2 : 1;
+    for (std::size_t i = 0; i < std::min(names, arguments.size()); ++i)
+      arguments[i].text = script_name(arguments[i].text);
     if (name == "HAVESPACE" && arguments.size() == 2 && !arguments[0].number && arguments[1].number)
       co_return co_await blocking([&] { return have_space(arguments[0].text, arguments[1].value); });
     if (name == "PUTSCRIPT" && has_strings(command, 2))

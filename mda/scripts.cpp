@@ -11,17 +11,13 @@
 
 #include "common/base/expand_path.h"
 #include "common/base/id.h"
-#include "common/base/utf8.h"
-#include "common/mime/charset.h"
 #include "common/sieve/parser.h"
+#include "mda/script_names.h"
 
 namespace quartet::mda {
 namespace {
 
 constexpr std::size_t kMostCompiled = 2'000;
-constexpr std::string_view kSuffix = ".sieve";
-/// With the suffix it is the name of a file.
-constexpr std::size_t kLongestName = 255 - kSuffix.size();
 constexpr std::size_t kMostAsked = 100'000;
 constexpr std::chrono::seconds kInMemory{10};
 
@@ -45,18 +41,11 @@ FileResult<std::optional<std::string>> read_file(const std::string& path) {
   }
 }
 
-}  // namespace
-
-bool is_script_name(std::string_view name) {
-  if (name.empty() || name.front() == '.' || name.size() > kLongestName || !mime::is_utf8(name)) return false;
-  if (utf8::count(name) > 128) return false;
-  // RFC 5804 section 1.6: neither U+0080 to U+009F nor the separators of lines and paragraphs.
-  for (std::size_t i = 0; i + 1 < name.size(); ++i) {
-    if (name[i] == '\xC2' && static_cast<unsigned char>(name[i + 1]) < 0xA0) return false;
-  }
-  if (name.contains("\xE2\x80\xA8") || name.contains("\xE2\x80\xA9")) return false;
-  return std::ranges::none_of(name, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 127 || c == '/'; });
+std::string file_of(const std::string& directory, const std::string& stem) {
+  return directory + "/" + stem + std::string(kScriptSuffix);
 }
+
+}  // namespace
 
 std::optional<std::string> user_directory(std::string_view directory, std::string_view login) {
   const auto at = login.rfind('@');
@@ -67,7 +56,7 @@ std::optional<std::string> user_directory(std::string_view directory, std::strin
 std::optional<std::string> Scripts::path_of(const std::string& login, const std::string& name) const {
   auto path = user_directory(directory_, login);
   if (!path || !is_script_name(name)) return std::nullopt;
-  return *path + "/" + name + std::string(kSuffix);
+  return file_of(*path, stem_of(*path, name));
 }
 
 FileResult<std::optional<std::string>> Scripts::active(const std::string& login) const {
@@ -85,9 +74,9 @@ FileResult<std::optional<std::string>> Scripts::active(const std::string& login)
     if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
     return file_error("readlink", path);
   }
-  std::string_view name(target, static_cast<std::size_t>(size));
-  if (name.ends_with(kSuffix)) name.remove_suffix(kSuffix.size());
-  if (is_script_name(name)) return std::string(name);
+  std::string stem(target, static_cast<std::size_t>(size));
+  if (stem.ends_with(kScriptSuffix)) stem.resize(stem.size() - kScriptSuffix.size());
+  if (auto name = name_of_stem(*directory, stem)) return name;
   errno = EINVAL;
   return file_error("a link to a script beside it is expected at", path);
 }
@@ -110,21 +99,15 @@ FileResult<std::optional<std::string>> Scripts::read(const std::string& login, c
 FileResult<std::vector<std::string>> Scripts::list(const std::string& login) const {
   std::vector<std::string> out;
   const auto directory = user_directory(directory_, login);
-  std::error_code error;
-  if (directory) {
-    for (std::filesystem::directory_iterator entry(*directory, error), end; !error && entry != end;
-         entry.increment(error)) {
-      auto name = entry->path().filename().string();
-      if (!name.ends_with(kSuffix)) continue;
-      name.resize(name.size() - kSuffix.size());
-      if (is_script_name(name)) out.push_back(std::move(name));
-    }
-  }
-  if (error && error != std::errc::no_such_file_or_directory) {
-    errno = error.value();
-    return file_error("list", *directory);
-  }
+  if (!directory) return out;
+  const auto take = [&](const std::string& stem) {
+    if (auto name = name_of_stem(*directory, stem)) out.push_back(*std::move(name));
+    return true;
+  };
+  if (const auto listed = each_stem(*directory, take); !listed) return std::unexpected(listed.error());
   std::ranges::sort(out);
+  // One name may be written in several ways.
+  out.erase(std::ranges::unique(out).begin(), out.end());
   return out;
 }
 
@@ -145,9 +128,11 @@ FileResult<std::string> Scripts::writable(const std::string& login) const {
 FileResult<void> Scripts::put(const std::string& login, const std::string& name, std::string_view text) const {
   const auto directory = writable(login);
   if (!directory) return std::unexpected(directory.error());
-  const auto path = *directory + "/" + name + std::string(kSuffix);
+  const auto stem = stem_of(*directory, name);
+  const auto path = file_of(*directory, stem);
   const auto temporary = *directory + "/.new." + Id::make().to_string();
-  auto written = write_new(temporary, text);
+  auto written = note_name(*directory, stem, name);
+  if (written) written = write_new(temporary, text);
   if (written && ::rename(temporary.c_str(), path.c_str()) != 0) written = file_error("rename", temporary);
   if (!written) {
     ::unlink(temporary.c_str());
@@ -157,9 +142,12 @@ FileResult<void> Scripts::put(const std::string& login, const std::string& name,
 }
 
 FileResult<void> Scripts::remove(const std::string& login, const std::string& name) const {
-  const auto path = path_of(login, name).value_or("");
+  const auto directory = user_directory(directory_, login).value_or("");
+  const auto stem = stem_of(directory, name);
+  const auto path = file_of(directory, stem);
   if (::unlink(path.c_str()) != 0) return file_error("remove", path);
-  return sync_directory(parent_of(path));
+  forget_name(directory, stem);
+  return sync_directory(directory);
 }
 
 FileResult<void> Scripts::erase(const std::string& login) const {
@@ -172,10 +160,13 @@ FileResult<void> Scripts::erase(const std::string& login) const {
 }
 
 FileResult<void> Scripts::rename(const std::string& login, const std::string& from, const std::string& to) const {
-  const auto old_path = path_of(login, from).value_or("");
-  const auto new_path = path_of(login, to).value_or("");
+  const auto directory = user_directory(directory_, login).value_or("");
+  const auto old_path = file_of(directory, stem_of(directory, from));
+  const auto stem = stem_of(directory, to);
+  const auto new_path = file_of(directory, stem);
   const auto now = active(login);
   if (!now) return std::unexpected(now.error());
+  if (auto noted = note_name(directory, stem, to); !noted) return noted;
   // With both names there is no moment at which none is active.
   if (::link(old_path.c_str(), new_path.c_str()) != 0) return file_error("link", new_path);
   if (*now == from) {
@@ -193,7 +184,7 @@ FileResult<void> Scripts::activate(const std::string& login, const std::string& 
     return sync_directory(*directory);
   }
   const auto temporary = *directory + "/.active." + Id::make().to_string();
-  const auto target = name + std::string(kSuffix);
+  const auto target = stem_of(*directory, name) + std::string(kScriptSuffix);
   if (::symlink(target.c_str(), temporary.c_str()) != 0) return file_error("link", temporary);
   if (::rename(temporary.c_str(), path.c_str()) != 0) {
     const auto error = file_error("rename", temporary);
@@ -204,13 +195,14 @@ FileResult<void> Scripts::activate(const std::string& login, const std::string& 
 }
 
 Scripts::Compiled Scripts::compile(const std::string& login, const std::string& name) {
-  const auto path = path_of(login, name);
+  const auto path = path_of(login, script_name(name));
   return path ? compile_file(*path) : nullptr;
 }
 
 Scripts::Compiled Scripts::compile_global(const std::string& name) {
-  if (global_.empty() || !is_script_name(name)) return nullptr;
-  return compile_file(global_ + "/" + name + std::string(kSuffix));
+  const auto composed = script_name(name);
+  if (global_.empty() || !is_script_name(composed)) return nullptr;
+  return compile_file(file_of(global_, stem_of(global_, composed)));
 }
 
 Scripts::Compiled Scripts::compile_file(const std::string& path) {

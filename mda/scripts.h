@@ -1,5 +1,6 @@
-// The Sieve scripts of users as files: DIRECTORY/DOMAIN/USER/NAME.sieve, and there the symbolic link `active` to the
-// one that runs. People may edit them, too: a script counts as it is found at a delivery. All of it blocks. Any thread.
+// The Sieve scripts of users as files: DIRECTORY/DOMAIN/USER/NAME.sieve (see script_names.h), and there the symbolic
+// link `active` to the one that runs. Names are as script_name() makes them. People may edit them, too: a script counts
+// as it is found at a delivery. All of it blocks. Any thread.
 #pragma once
 #include <cstdint>
 #include <expected>
@@ -17,10 +18,6 @@
 #include "common/sieve/compile.h"
 
 namespace quartet::mda {
-
-/// Whether it can name a script: UTF-8 of 1 to 128 characters without controls and '/', not beginning with a dot (RFC
-/// 5804 section 1.6).
-bool is_script_name(std::string_view name);
 
 /// The directory of an account's files; nullopt for a login that cannot be part of a path.
 std::optional<std::string> user_directory(std::string_view directory, std::string_view login);

@@ -172,6 +172,22 @@ class ManageSieve(Managing):
         self.assertEqual(client.send('NOOP "a b"\r\n')[-1], 'OK (TAG "a b") "Done"')
         self.assertRegex(client.send("LOGOUT\r\n")[-1], "^OK")
 
+    def test_names_that_are_long_or_written_otherwise(self):
+        client = self.logged_in()
+        long = "\U0001F4E8" * 128
+        for name, same in ((long, long), ("Urlaubsgru\u0308\u00dfe", "Urlaubsgr\u00fc\u00dfe"), ("../a", "../a"), (".hidden", ".hidden")):
+            with self.subTest(name=name):
+                self.assertRegex(self.put(client, name, 'require "fileinto"; fileinto "Junk";'), "^OK")
+                self.assertRegex(client.send(f'SETACTIVE "{name}"\r\n')[-1], "^OK")
+                self.assertIn(f'"{same}" ACTIVE', client.send("LISTSCRIPTS\r\n"))
+                sent = self.letter()
+                self.assertEqual(self.deliver(sent), {})
+                self.wait_for_message(self.b, self.user, sent["Message-ID"], mailbox="Junk")
+                self.assertRegex(client.send(f'RENAMESCRIPT "{name}" "{same}"\r\n')[-1], r"^NO \(ALREADYEXISTS\)")
+                self.assertRegex(client.send('SETACTIVE ""\r\n')[-1], "^OK")
+                self.assertRegex(client.send(f'DELETESCRIPT "{name}"\r\n')[-1], "^OK")
+        self.assertEqual(len(client.send("LISTSCRIPTS\r\n")), 1)
+
     def test_scripts_are_kept_and_run(self):
         client = self.logged_in()
         self.assertRegex(self.put(client, "junk", 'require "fileinto"; fileinto "Junk";'), "^OK")
@@ -204,13 +220,8 @@ class ManageSieve(Managing):
         self.assertRegex(client.send('HAVESPACE "x" 1000\r\n')[-1], "^OK")
         self.assertRegex(client.send('HAVESPACE "x" 9999999\r\n')[-1], r"^NO \(QUOTA/MAXSIZE\)")
         self.assertRegex(self.put(client, "x", "#" * 1_100_000), r"^NO \(QUOTA/MAXSIZE\)")
-        for name in ("../x", "a/b", ".hidden", ""):
-            self.assertRegex(self.put(client, name, "keep;"), "^NO")
-        for name in ("a\u0085b", "a\u2028b", "ä" * 125):
+        for name in ("a\u0085b", "a\u2028b", "x" * 385, ""):
             self.assertRegex(self.put(client, name, "keep;"), '^NO "This cannot name')
-        longest = "ä" * 124
-        self.assertRegex(self.put(client, longest, "keep;"), "^OK")
-        self.assertRegex(client.send(f'DELETESCRIPT "{longest}"\r\n')[-1], "^OK")
         self.assertRegex(self.put(client, "nothing", ""), '^NO "The script is empty"')
         self.assertRegex(client.send("NONSENSE\r\n")[-1], "^NO")
         self.assertRegex(client.send("@\r\n")[-1], "^NO")

@@ -4,28 +4,108 @@
 #include <catch2/catch.hpp>
 
 #include "helpers.h"
+#include "mda/script_names.h"
 #include "mda/sieve_memory.h"
 
 using namespace quartet;
 using namespace quartet::mda;
 using quartet::mda::test::Directory;
 
-TEST_CASE("names of scripts stay names", "[scripts]") {
-  for (const auto* good : {"main", "A script", "\xC3\xA4", "x.y"}) CHECK(is_script_name(good));
-  for (const auto* bad : {"", ".", "..", ".hidden", "a/b", "a\nb", "\xFF"}) CHECK_FALSE(is_script_name(bad));
-  CHECK(is_script_name(std::string(128, 'x')));
-  CHECK_FALSE(is_script_name(std::string(129, 'x')));
+namespace {
+
+std::string repeated(std::string_view text, int times) {
+  std::string out;
+  for (int i = 0; i < times; ++i) out += text;
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("what can name a script", "[scripts]") {
+  for (const auto* good : {"main", "A script", "\xC3\xA4", "x.y", ".", "..", ".hidden", "a/b", "../b"})
+    CHECK(is_script_name(good));
+  for (const auto* bad : {"", "a\nb", "\xFF", "a\x7F"}) CHECK_FALSE(is_script_name(bad));
   // RFC 5804 section 1.6.
   for (const auto* bad : {"a\xC2\x85z", "a\xE2\x80\xA8", "\xE2\x80\xA9z"}) CHECK_FALSE(is_script_name(bad));
   for (const auto* good : {"a\xC2\xA0z", "a\xE2\x80\xA7"}) CHECK(is_script_name(good));
-  // What is no name of a file is refused before one is made.
-  std::string umlauts;
-  for (int i = 0; i < 124; ++i) umlauts += "\xC3\xA4";
-  CHECK(is_script_name(umlauts));
-  CHECK_FALSE(is_script_name(umlauts + "\xC3\xA4"));
+  CHECK(is_script_name(repeated("\U0001F600", 128)));
+  // Of all characters this one becomes the longest.
+  CHECK(is_script_name(script_name(repeated("\U0001D160", 128))));
+  CHECK(is_script_name(std::string(384, 'x')));
+  CHECK_FALSE(is_script_name(std::string(385, 'x')));
   CHECK(user_directory("/s", "ann@b.example") == "/s/b.example/ann");
   CHECK_FALSE(user_directory("/s", "../x@b.example").has_value());
   CHECK_FALSE(user_directory("/s", "ann").has_value());
+}
+
+TEST_CASE("every name of a script is stored, listed, made active, renamed and removed", "[scripts]") {
+  const Directory directory;
+  const std::string ann = "ann@b.example";
+  const auto files = directory.path() / "b.example/ann";
+  const auto count = [&files] {
+    return std::distance(std::filesystem::directory_iterator(files), std::filesystem::directory_iterator());
+  };
+  const auto digest = "=" + std::string(64, 'a');
+  Scripts scripts(directory.path().string(), directory.path().string() + "/global");
+  for (const auto& name :
+       {repeated("\U0001F600", 128), script_name(repeated("\U0001D160", 128)), std::string(250, 'x'),
+        std::string(".hidden"), std::string(".."), std::string("../../etc/x"), std::string("a/b"), digest}) {
+    REQUIRE(scripts.put(ann, name, "keep;"));
+    REQUIRE(scripts.put(ann, name, "discard;"));
+    CHECK(*scripts.list(ann) == std::vector{name});
+    CHECK(scripts.read(ann, name)->value() == "discard;");
+    CHECK(scripts.compile(ann, name).value() != nullptr);
+    REQUIRE(scripts.activate(ann, name));
+    CHECK(scripts.active(ann)->value() == name);
+    REQUIRE(scripts.rename(ann, name, "short"));
+    CHECK(scripts.active(ann)->value() == "short");
+    REQUIRE(scripts.rename(ann, "short", name));
+    CHECK(scripts.active(ann)->value() == name);
+    CHECK(*scripts.list(ann) == std::vector{name});
+    REQUIRE(scripts.activate(ann, ""));
+    REQUIRE(scripts.remove(ann, name));
+    CHECK(scripts.list(ann)->empty());
+    CHECK_FALSE(scripts.read(ann, name)->has_value());
+    CHECK(count() == 0);
+  }
+}
+
+TEST_CASE("names that come in several forms are one", "[scripts]") {
+  const Directory directory;
+  const std::string ann = "ann@b.example";
+  const std::string apart = "cafe\u0301", composed = "caf\u00e9";
+  CHECK(script_name(apart) == composed);
+  Scripts scripts(directory.path().string(), "");
+  // As an editor, or an mda before this, has left it.
+  const auto files = directory.path() / "b.example/ann";
+  std::filesystem::create_directories(files);
+  std::ofstream(files / (apart + ".sieve")) << "keep;";
+  std::filesystem::create_symlink(apart + ".sieve", files / "active");
+  CHECK(*scripts.list(ann) == std::vector{composed});
+  CHECK(scripts.active(ann)->value() == composed);
+  CHECK(scripts.read(ann, composed)->value() == "keep;");
+  CHECK(scripts.compile(ann, apart).value() != nullptr);
+  REQUIRE(scripts.put(ann, composed, "discard;"));
+  REQUIRE(scripts.activate(ann, composed));
+  CHECK(std::filesystem::exists(files / (apart + ".sieve")));
+  CHECK(*scripts.list(ann) == std::vector{composed});
+  CHECK(scripts.read(ann, composed)->value() == "discard;");
+  REQUIRE(scripts.remove(ann, composed));
+  CHECK(scripts.list(ann)->empty());
+}
+
+TEST_CASE("a file whose name nobody knows is no script", "[scripts]") {
+  const Directory directory;
+  const std::string ann = "ann@b.example";
+  const auto files = directory.path() / "b.example/ann";
+  const auto digest = "=" + std::string(64, 'a');
+  Scripts scripts(directory.path().string(), "");
+  REQUIRE(scripts.put(ann, "main", "keep;"));
+  std::ofstream(files / (digest + ".sieve")) << "keep;";
+  std::ofstream(files / ".hidden.sieve") << "keep;";
+  CHECK(*scripts.list(ann) == std::vector<std::string>{"main"});
+  std::filesystem::create_symlink("other", files / (digest + ".name"));
+  CHECK(*scripts.list(ann) == std::vector<std::string>{"main"});
 }
 
 TEST_CASE("scripts are stored, listed, made active, renamed and removed", "[scripts]") {
