@@ -57,6 +57,7 @@ std::optional<SegmentId> parse_segment_name(std::string_view name) {
 std::string writer_prefix(WriterId writer) { return fmt::format("{:04x}-", writer); }
 std::string lock_name(WriterId writer) { return fmt::format("{:04x}.lock", writer); }
 std::string end_name(WriterId writer) { return fmt::format("{:04x}.end", writer); }
+std::string trial_name(WriterId writer) { return fmt::format("{:04x}-trial.tmp", writer); }
 std::string payload_name(std::uint64_t file) { return fmt::format("payload/{:016x}.body", file); }
 
 Status Files::check_fault(FileOperation operation, const std::string& name) const {

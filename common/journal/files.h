@@ -45,6 +45,7 @@ std::optional<SegmentId> parse_segment_name(std::string_view name);
 std::string writer_prefix(WriterId writer);  // "0001-"
 std::string lock_name(WriterId writer);
 std::string end_name(WriterId writer);
+std::string trial_name(WriterId writer);       // see Writer::Impl::try_disk()
 std::string payload_name(std::uint64_t file);  // "payload/....body"
 
 /// All writing goes through here.

@@ -119,7 +119,7 @@ class Writer {
   /// Ends the current segment, so that it can be recycled or compacted once its contents are dead.
   void seal();
 
-  /// The last commit's error; nullopt when it went well.
+  /// The last commit's error; nullopt when it went well, or the disk has taken something since.
   std::optional<Error> fault() const;
 
   struct Stats {

@@ -205,6 +205,8 @@ void Writer::Impl::commit_group(Group& group) {
 void Writer::Impl::note_result(const Status& status, const Group& group) {
   const std::lock_guard lock(mutex_);
   if (!status) {
+    // The helper sees when it is over; it sleeps while there is none.
+    if (!fault_) helper_wake_.notify_one();
     fault_ = status.error();
     ++stats_.failures;
     return;

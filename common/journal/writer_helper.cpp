@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t kReadyFiles = 2;  // the next segment and the reserve
 constexpr auto kRetryAfter = std::chrono::milliseconds(500);
+constexpr std::size_t kTried = 4096;
 
 std::uint64_t random_file_id() {
   std::uint64_t id = 0;
@@ -46,10 +47,34 @@ void Writer::Impl::run_helper() {
   committer_wake_.notify_all();
 }
 
+/// A failure stands until the disk has taken something since. Where nobody appends, as while the agent is said not to
+/// be ready, that is what is written here.
 void Writer::Impl::get_ready() {
-  const auto ready = pool_.prepare(kReadyFiles);
+  auto ready = pool_.prepare(kReadyFiles);
+  std::uint64_t failures = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!fault_) return;
+    failures = stats_.failures;
+  }
+  if (ready) ready = try_disk();
   const std::lock_guard lock(mutex_);
-  if (ready && fault_ && fault_->code == ErrorCode::kNoSpace) fault_.reset();
+  if (ready && failures == stats_.failures) fault_.reset();
+}
+
+/// All that an append asks of the disk, with a file that goes at once.
+Status Writer::Impl::try_disk() const {
+  const auto name = trial_name(id_);
+  files_.remove(name);  // of a process that was killed in the midst of it
+  const auto fd = files_.create(name);
+  if (!fd) return std::unexpected(fd.error());
+  std::string zeros(kTried, '\0');
+  std::vector<iovec> parts = {{zeros.data(), zeros.size()}};
+  auto ok = files_.write(*fd, name, parts, 0);
+  if (ok) ok = files_.sync(*fd, name);
+  if (ok) ok = files_.sync_directory();
+  files_.remove(name);
+  return ok;
 }
 
 void Writer::Impl::write_payload_files(std::vector<Pending> units) {

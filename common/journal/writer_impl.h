@@ -95,6 +95,7 @@ class Writer::Impl {
   void write_payload_files(std::vector<Pending> units);
   Status write_payload_file(Pending::Record& record);
   void get_ready();
+  Status try_disk() const;
 
   const Options options_;
   const WriterId id_;

@@ -113,6 +113,30 @@ TEST_CASE("a full disk refuses ordinary appends, keeps room for essential ones, 
   CHECK(!writer->fault().has_value());
 }
 
+TEST_CASE("the end of a fault is seen without an append, and not before it has come", "[journal]") {
+  const auto operation = GENERATE(FileOperation::kWrite, FileOperation::kSync, FileOperation::kSyncDirectory);
+  const int error = GENERATE(EMFILE, EROFS, ENOSPC);
+  const TemporaryDirectory directory;
+  Faults faults;
+  auto options = options_for(directory.path());
+  options.fault = faults.hook();
+  auto writer = open_writer(options);
+  faults.fail({operation}, error);
+  REQUIRE(!append(*writer, {"failed"}).has_value());
+  const auto goes = [&writer](std::chrono::milliseconds within) {
+    const auto deadline = std::chrono::steady_clock::now() + within;
+    while (writer->fault() && std::chrono::steady_clock::now() < deadline)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    return !writer->fault();
+  };
+  CHECK_FALSE(goes(std::chrono::milliseconds(1200)));  // it is looked for twice in this time
+  faults.heal();
+  CHECK(goes(std::chrono::seconds(20)));
+  CHECK(outcome(append(*writer, {"good"})) == "ok");
+  for (const auto& entry : std::filesystem::directory_iterator(directory.path()))
+    CHECK_FALSE(entry.path().filename().string().ends_with("trial.tmp"));
+}
+
 TEST_CASE("space that is released by recycling is used when the disk is full", "[journal]") {
   const TemporaryDirectory directory;
   Faults faults;
