@@ -133,10 +133,9 @@ class Session {
 
   /// Octets of the peer, valid until the next use of the stream; nullopt when the session is over. What was said is
   /// sent first, so that the replies to a pipelined batch leave together.
-  async::Task<std::optional<std::string_view>> receive(std::chrono::milliseconds timeout) {
+  async::Task<std::optional<std::string_view>> receive(async::Deadline deadline) {
     const bool sent = co_await flush();
     if (!sent) co_return std::nullopt;
-    const auto deadline = async::Deadline::after(timeout);
     for (;;) {
       const bool watch = options_.draining != nullptr && !machine_.in_transaction();
       const bool look = watch || record_ != nullptr;
@@ -153,12 +152,13 @@ class Session {
   /// The next octets of a message, within the time that its rate leaves (ServerOptions::data_rate).
   async::Task<std::optional<std::string_view>> receive_message() {
     using std::chrono::milliseconds;
-    if (options_.data_rate == 0) co_return co_await receive(options_.data_timeout);
+    if (options_.data_rate == 0) co_return co_await receive(async::Deadline::after(options_.data_timeout));
     const auto due = std::min<std::uint64_t>(message_octets_ / options_.data_rate, 100'000'000);
     const auto left = options_.data_grace + std::chrono::seconds(due) - message_waited_;
     too_slow_ = left < options_.data_timeout;
     const auto begin = std::chrono::steady_clock::now();
-    const auto bytes = co_await receive(std::clamp<milliseconds>(left, milliseconds(1), options_.data_timeout));
+    const auto wait = std::clamp<milliseconds>(left, milliseconds(1), options_.data_timeout);
+    const auto bytes = co_await receive(async::Deadline::after(wait));
     message_waited_ += std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - begin);
     if (bytes) message_octets_ += bytes->size();
     if (bytes) too_slow_ = false;
@@ -176,9 +176,13 @@ class Session {
     end(SessionEnd::kPeerLost);
   }
 
-  /// More input into the parser; false when the session is over.
-  async::Task<bool> fill(std::chrono::seconds timeout) {
-    const auto bytes = co_await receive(timeout);
+  /// More input into the parser; false when the session is over. `by`: when the whole line must be there, from when we
+  /// began to wait for it: one that comes octet by octet is not waited for longer than one that does not come.
+  async::Task<bool> fill(std::optional<async::Deadline>& by) {
+    const bool sent = co_await flush();
+    if (!sent) co_return false;
+    if (!by) by = async::Deadline::after(options_.command_timeout);
+    const auto bytes = co_await receive(*by);
     if (bytes) parser_.feed(*bytes);
     co_return bytes.has_value();
   }
@@ -200,6 +204,7 @@ class Session {
   }
 
   async::Task<std::optional<Command>> next_command() {
+    std::optional<async::Deadline> by;
     for (;;) {
       if (draining() && !machine_.in_transaction()) {
         co_await close_with(stopped(), SessionEnd::kStopped);
@@ -215,7 +220,7 @@ class Session {
         if (end_) co_return std::nullopt;
         continue;
       }
-      const bool filled = co_await fill(options_.command_timeout);
+      const bool filled = co_await fill(by);
       if (!filled) co_return std::nullopt;
     }
   }
@@ -457,9 +462,10 @@ class Session {
   }
 
   async::Task<std::optional<std::expected<std::string, LineError>>> next_response() {
+    std::optional<async::Deadline> by;
     for (;;) {
       if (auto line = parser_.next_line(kMostAuthLine)) co_return line;
-      const bool filled = co_await fill(options_.command_timeout);
+      const bool filled = co_await fill(by);
       if (!filled) co_return std::optional<std::expected<std::string, LineError>>();
     }
   }

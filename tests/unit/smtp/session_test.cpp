@@ -186,7 +186,35 @@ async::Task<void> send_slowly(ServerOptions options, std::string said, std::stri
   co_await group.join();
 }
 
+/// A line of which an octet comes now and then, and never the end.
+async::Task<void> trickle(ServerOptions options, std::string begun, std::string& last_words, SessionEnd& end) {
+  auto [mine, theirs] = net::make_pipe();
+  TestHandler handler;
+  async::TaskGroup group;
+  group.spawn(run_server(std::move(theirs), options, handler, end));
+  co_await mine->write(begun, soon());
+  for (int i = 0; i < 60; ++i) {
+    const auto sent = co_await mine->write("x", soon());
+    if (!sent) break;
+    co_await async::sleep_for(std::chrono::milliseconds(50));
+  }
+  last_words = co_await read_to_end(*mine);
+  co_await group.join();
+}
+
 }  // namespace
+
+TEST_CASE("a line that comes octet by octet has the time of one command", "[smtp][session]") {
+  auto options = server_options();
+  options.command_timeout = std::chrono::seconds(1);
+  std::string last_words;
+  SessionEnd end = SessionEnd::kQuit;
+  const auto begun = std::chrono::steady_clock::now();
+  async::Loop().block_on(trickle(options, "EHLO c.test\r\nNOOP ", last_words, end));
+  CHECK(last_words.ends_with("421 4.4.2 too long without a command\r\n"));
+  CHECK(end == SessionEnd::kTimedOut);
+  CHECK(std::chrono::steady_clock::now() - begun < std::chrono::milliseconds(3900));
+}
 
 TEST_CASE("who sends a message too slowly gets 421", "[smtp][session]") {
   const std::string begun = GENERATE("DATA\r\nSubject: x\r\n", "BDAT 1000 LAST\r\nSubject: x\r\n");
