@@ -24,6 +24,8 @@ const char* to_string(Code code) {
       return "name server did not answer";
     case Code::kNetwork:
       return "name server out of reach";
+    case Code::kScarce:
+      return "this host cannot ask";
     case Code::kCancelled:
       return "cancelled";
   }

@@ -15,6 +15,7 @@ enum class Code {
   kServerFailed,  // transient: SERVFAIL, REFUSED or garbage from every server
   kTimedOut,      // transient: no server answered in time
   kNetwork,       // transient: no server could be reached
+  kScarce,        // transient: this host has no descriptor or memory left to ask with
   kCancelled,     // transient: the task group is stopping
 };
 

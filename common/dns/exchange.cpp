@@ -14,6 +14,7 @@ namespace {
 Error from_io(const net::IoError& error, const net::Address& server) {
   const auto code = error.code == net::IoCode::kTimedOut    ? Code::kTimedOut
                     : error.code == net::IoCode::kCancelled ? Code::kCancelled
+                    : error.code == net::IoCode::kScarce    ? Code::kScarce
                                                             : Code::kNetwork;
   return Error{code, fmt::format("server {}: {}", server.to_string(), net::to_string(error)), false};
 }

@@ -18,7 +18,7 @@ struct ExchangeOptions {
 
 /// A response to just this question, whatever its code. Datagrams with another id or question are passed over
 /// (RFC 5452 section 9.1); a malformed one with our id ends the exchange. Errors: kServerFailed (nonsense), kTimedOut,
-/// kNetwork, kCancelled, kBadName.
+/// kNetwork, kScarce, kCancelled, kBadName.
 async::Task<std::expected<Message, Error>> exchange(net::Address server, Question question, ExchangeOptions options,
                                                     async::Deadline deadline);
 

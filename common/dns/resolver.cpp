@@ -53,6 +53,9 @@ bool settles(const Message& message) {
   return message.code == ResponseCode::kNoSuchDomain || (message.code == ResponseCode::kNoError && !message.referral);
 }
 
+/// Whether no server is to blame, and none would do better.
+bool is_ours(Code code) { return code == Code::kCancelled || code == Code::kBadName || code == Code::kScarce; }
+
 bool refuses_edns(ResponseCode code) {
   return code == ResponseCode::kFormatError || code == ResponseCode::kNotImplemented ||
          code == ResponseCode::kBadVersion;
@@ -216,8 +219,7 @@ Task<std::expected<Message, Error>> Resolver::Impl::ask(Question question, Deadl
         servers_.answered(index);
         co_return std::move(*message);
       }
-      if (!message && (message.error().code == Code::kCancelled || message.error().code == Code::kBadName))
-        co_return std::unexpected(std::move(message.error()));
+      if (!message && is_ours(message.error().code)) co_return std::unexpected(std::move(message.error()));
       servers_.failed(index, std::chrono::steady_clock::now());
       // A server that said no says no again; one that said nothing is asked again.
       hopeless[index] = message || message.error().code == Code::kServerFailed;

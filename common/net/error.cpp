@@ -25,6 +25,8 @@ const char* text_of(IoCode code) {
       return "tls";
     case IoCode::kTooLong:
       return "too long";
+    case IoCode::kScarce:
+      return "this host is short of something";
     case IoCode::kSystem:
       break;
   }

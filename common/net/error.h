@@ -15,6 +15,7 @@ enum class IoCode {
   kDenied,       // the system does not let us (port, path)
   kTls,          // handshake, certificate or record failure; `detail` names it
   kTooLong,      // the peer sent more than the caller's limit
+  kScarce,       // this host itself has no descriptor or memory left for it; `detail` names what
   kSystem,       // anything else; `detail` has the system's text
 };
 

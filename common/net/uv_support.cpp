@@ -31,6 +31,11 @@ IoCode code_of(int status) {
     case UV_EACCES:
     case UV_EPERM:
       return IoCode::kDenied;
+    case UV_EMFILE:
+    case UV_ENFILE:
+    case UV_ENOBUFS:
+    case UV_ENOMEM:
+      return IoCode::kScarce;
     default:
       return IoCode::kSystem;
   }
@@ -40,7 +45,8 @@ IoCode code_of(int status) {
 
 IoError error_of(int status) {
   const auto code = code_of(status);
-  return {code, code == IoCode::kSystem || code == IoCode::kUnreachable ? uv_strerror(status) : ""};
+  const bool told = code == IoCode::kSystem || code == IoCode::kScarce || code == IoCode::kUnreachable;
+  return {code, told ? uv_strerror(status) : ""};
 }
 
 IoError error_of(async::Wait wait) {

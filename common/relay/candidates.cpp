@@ -29,6 +29,8 @@ Unroutable unroutable(const dns::Error& error) {
     case dns::Code::kNoData:
     case dns::Code::kNoAddress:
       return {true, "5.4.4", error.detail};
+    case dns::Code::kScarce:
+      return {false, "4.3.0", error.detail, true};
     case dns::Code::kServerFailed:
     case dns::Code::kTimedOut:
     case dns::Code::kNetwork:
@@ -160,7 +162,7 @@ async::Task<Result> host_candidates(dns::Resolver& resolver, const NextHop& next
   if (!found.hosts.empty()) co_return found;
   // The operator named this host: its absence from the DNS is ours to repair, so the mail waits.
   failure.permanent = false;
-  failure.status = "4.4.4";
+  if (!failure.ours) failure.status = "4.4.4";
   co_return std::unexpected(std::move(failure));
 }
 

@@ -43,6 +43,7 @@ struct Unroutable {
   bool permanent = false;
   std::string status;  // enhanced status code (RFC 3463), e.g. "4.4.3"
   std::string text;
+  bool ours = false;  // for lack of descriptors or memory on this host, which says nothing about the mail
 };
 
 struct Candidates {

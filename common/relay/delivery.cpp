@@ -229,6 +229,10 @@ async::Task<std::optional<Relay::Impl::Connection>> Relay::Impl::connect(Site& s
       route_anew(site);
       co_return std::nullopt;
     }
+    if (!found && found.error().ours) {
+      note_scarcity(found.error().text);
+      co_return std::nullopt;
+    }
     if (!found && signatures_count) {  // what was known of TLSA records is out of date
       site_failed(site, {0, "4.4.3", found.error().text, ""});
       co_return std::nullopt;
@@ -245,18 +249,23 @@ async::Task<std::optional<Relay::Impl::Connection>> Relay::Impl::connect(Site& s
     const bool last = i + 1 == hosts.size();
     auto connection = co_await try_host(site, hosts[i], last);
     if (connection) co_return std::optional(*std::move(connection));
-    hopeless = hopeless && never_takes(site, connection.error());
+    auto& [reason, ours] = connection.error();
+    if (ours) {
+      note_scarcity(reason.text);
+      break;
+    }
+    hopeless = hopeless && never_takes(site, reason);
     if (!last) continue;
     if (hopeless)
-      refuse_ready(site, connection.error());
+      refuse_ready(site, reason);
     else
-      site_failed(site, std::move(connection.error()));
+      site_failed(site, std::move(reason));
   }
   co_return std::nullopt;
 }
 
-async::Task<std::expected<Relay::Impl::Connection, spool::Reply>> Relay::Impl::try_host(Site& site, Candidate host,
-                                                                                        bool last) {
+async::Task<std::expected<Relay::Impl::Connection, NoSession>> Relay::Impl::try_host(Site& site, Candidate host,
+                                                                                     bool last) {
   const auto timeout = last ? options_.connect_timeout : options_.connect_timeout_with_others;
   std::optional<TlsOutcome> tls;
   const auto note = [&tls](const Candidate& tried, const auto& failure) { tls.emplace(tried, failure); };
@@ -272,13 +281,14 @@ async::Task<std::expected<Relay::Impl::Connection, spool::Reply>> Relay::Impl::t
     co_return Connection{*std::move(session), describe(host), 0, nullptr, std::move(tls), {}, host.address};
   }
   if (tls) note_failed_tls(site, *tls);
-  auto reason = std::move(session.error());
-  log::warn("relay.host_failed", {{"site", site.key()},
-                                  {"host", host.name},
-                                  {"address", host.address.to_string()},
-                                  {"code", reason.code},
-                                  {"reason", reason.text}});
-  co_return std::unexpected(std::move(reason));
+  auto failure = std::move(session.error());
+  if (!failure.ours)
+    log::warn("relay.host_failed", {{"site", site.key()},
+                                    {"host", host.name},
+                                    {"address", host.address.to_string()},
+                                    {"code", failure.reason.code},
+                                    {"reason", failure.reason.text}});
+  co_return std::unexpected(std::move(failure));
 }
 
 async::Task<bool> Relay::Impl::deliver(Site& site, Connection& connection, Job job) {

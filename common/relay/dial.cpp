@@ -15,24 +15,26 @@ namespace {
 bool during_tls(const smtp::ClientError& error) { return error.kind == smtp::ClientError::Kind::kTls; }
 
 /// Source addresses that cannot be used are passed over.
-async::Task<std::expected<std::unique_ptr<net::Stream>, spool::Reply>> connect_from(const Sources& ours,
-                                                                                    const Candidate& host,
-                                                                                    std::chrono::seconds timeout) {
+async::Task<std::expected<std::unique_ptr<net::Stream>, NoSession>> connect_from(const Sources& ours,
+                                                                                 const Candidate& host,
+                                                                                 std::chrono::seconds timeout) {
   const auto where = fmt::format("{} ({})", host.name, host.address.to_string());
   const auto sources = sources_for(ours.addresses, host.address, ours.turn);
-  if (!sources) co_return std::unexpected(spool::Reply{0, "4.3.5", where + ": " + sources.error(), ""});
+  if (!sources) co_return std::unexpected(NoSession{{0, "4.3.5", where + ": " + sources.error(), ""}});
   spool::Reply reason;
   for (const auto& source : *sources) {
     auto stream = co_await net::connect(host.address, {source}, async::Deadline::after(timeout));
     if (stream) co_return *std::move(stream);
     const auto& error = stream.error();
+    if (error.code == net::IoCode::kScarce)
+      co_return std::unexpected(NoSession{{0, "4.3.0", net::to_string(error), ""}, true});
     reason = {0, "4.4.1", fmt::format("{}: {}", where, net::to_string(error)), ""};
     if (!source || (error.code != net::IoCode::kDenied && error.code != net::IoCode::kInUse)) break;
     reason.enhanced = "4.3.5";
     log::error("relay.source_unusable",
                {{"source", source->host()}, {"host", host.name}, {"reason", net::to_string(error)}});
   }
-  co_return std::unexpected(std::move(reason));
+  co_return std::unexpected(NoSession{std::move(reason)});
 }
 
 /// RFC 8689 section 4.2.1.
@@ -76,7 +78,7 @@ std::string describe(const Candidate& host) {
   return host.address.host() == host.name ? literal : host.name + " " + literal;
 }
 
-async::Task<std::expected<std::unique_ptr<smtp::ClientSession>, spool::Reply>> dial(Dialling call) {
+async::Task<std::expected<std::unique_ptr<smtp::ClientSession>, NoSession>> dial(Dialling call) {
   auto& [contexts, client, host, domain, timeout, sources, note] = call;
   // What is tried after a failure belongs to the same session, and is not noted.
   std::string from;
@@ -88,13 +90,13 @@ async::Task<std::expected<std::unique_ptr<smtp::ClientSession>, spool::Reply>> d
   if (auto allowed = choose_tls(host, contexts, client); !allowed) {
     if (auto failure = reported_refusal(host, allowed.error().text); !failure.result_type().empty())
       note_once(std::move(failure));
-    co_return std::unexpected(allowed.error());
+    co_return std::unexpected(NoSession{allowed.error()});
   }
   for (bool again = false;;) {
     const PhaseTimer connecting(Phase::kConnect);
     auto stream = co_await connect_from(sources, host, timeout);
     if (!stream) {
-      count_connection_failure(false);
+      if (!stream.error().ours) count_connection_failure(false);
       co_return std::unexpected(std::move(stream.error()));
     }
     from = (*stream)->local().host();
@@ -108,7 +110,7 @@ async::Task<std::expected<std::unique_ptr<smtp::ClientSession>, spool::Reply>> d
       if (satisfies(host, **session, client.lmtp)) co_return *std::move(session);
       co_await (*session)->quit();
       co_return std::unexpected(
-          spool::Reply{0, "5.7.30", host.name + ": the sender requires TLS, and REQUIRETLS is not offered", ""});
+          NoSession{{0, "5.7.30", host.name + ": the sender requires TLS, and REQUIRETLS is not offered", ""}});
     }
     count_connection_failure(true);
     auto reason = reply_of(session.error(), describe(host));
@@ -125,7 +127,7 @@ async::Task<std::expected<std::unique_ptr<smtp::ClientSession>, spool::Reply>> d
     }
     // Opportunistic TLS is better than none, but none is better than no mail (RFC 7435).
     if (again || client.starttls != smtp::StartTls::kIfOffered || client.login || !during_tls(session.error()))
-      co_return std::unexpected(std::move(reason));
+      co_return std::unexpected(NoSession{std::move(reason)});
     client.starttls = smtp::StartTls::kNever;
     again = true;
   }

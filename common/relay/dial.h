@@ -33,6 +33,12 @@ struct Sources {
 /// Nothing of hosts that failed for other reasons.
 using NoteTls = std::function<void(const Candidate& host, const tlsrpt::v1::FailureDetails& failure)>;
 
+/// Why there is no session.
+struct NoSession {
+  spool::Reply reason;
+  bool ours = false;  // this host has no descriptor or memory left for it, and the other one is not to blame
+};
+
 struct Dialling {
   TlsContexts tls;
   smtp::ClientOptions client;  // of client_options()
@@ -44,7 +50,7 @@ struct Dialling {
 };
 
 /// Connects, opens the session, and does without TLS or without the proof that a policy in testing wants where that is
-/// better than no mail (RFC 7435). The error is why there is no session.
-async::Task<std::expected<std::unique_ptr<smtp::ClientSession>, spool::Reply>> dial(Dialling call);
+/// better than no mail (RFC 7435).
+async::Task<std::expected<std::unique_ptr<smtp::ClientSession>, NoSession>> dial(Dialling call);
 
 }  // namespace quartet::relay

@@ -40,6 +40,8 @@ struct Attempt {
   bool final_delivery = false;  // kAccepted: by LMTP, into a mailbox
 };
 
+struct NoSession;
+
 /// Whether the end of an attempt that did not count is more than a time to come back: the message has expired, or its
 /// sender is to be told of the delay.
 bool says_something(const Attempt& attempt, const Options& options, const RetrySchedule& retry, WallTime now);
@@ -135,6 +137,8 @@ class Relay::Impl {
   void offer(Site& site, spool::Claim claim);
   void open_connections(Site& site);
   bool open_connection(Site& site);
+  bool may_connect() const;
+  void note_scarcity(const std::string& reason);
   void connection_ended(Site& site);
   void serve_line();
   void look_after(Site& site);
@@ -187,7 +191,7 @@ class Relay::Impl {
   static const smtp::Capabilities& offered(const Connection& connection);
   async::Task<std::optional<Connection>> connect(Site& site);
   Connection open_transport(const Site& site);
-  async::Task<std::expected<Connection, spool::Reply>> try_host(Site& site, Candidate host, bool last);
+  async::Task<std::expected<Connection, NoSession>> try_host(Site& site, Candidate host, bool last);
   async::Task<bool> deliver(Site& site, Connection& connection, Job job);
   async::Task<bool> transmit(Site& site, Connection& connection, Job job);
   static async::Task<void> leave(Site& site, Connection& connection, const smtp::TransactionResult& result);
@@ -246,7 +250,9 @@ class Relay::Impl {
   Gate bodies_;
   std::size_t connections_ = 0;  // of all sites
   std::size_t idle_connections_ = 0;
-  std::deque<std::string> in_line_;                      // keys of sites that want a connection when there is none left
+  SteadyTime scarce_until_{};            // this host had no descriptor for a connection: none is opened before
+  SteadyTime scarcity_said_again_at_{};  // not each is worth a line in the log
+  std::deque<std::string> in_line_;      // keys of sites that want a connection when there is none left
   std::multimap<SteadyTime, std::string> looked_after_;  // keys of sites whose rate lets something go on then
   std::vector<Turned*> turned_;                          // the newest last
   async::Event turn_over_;

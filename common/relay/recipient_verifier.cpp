@@ -180,6 +180,7 @@ class RecipientVerifier::Impl {
       const spool::Reply reply{0, failure.status, failure.text, ""};
       // Mail for a domain that does not exist would bounce.
       if (failure.permanent) co_return Verdict{Kind::kRefused, reply};
+      if (failure.ours) co_return Verdict{Kind::kUnknown, reply};
       co_return down(hop, reply);
     }
     spool::Reply reason{0, "4.4.1", "no host could be reached", ""};
@@ -193,7 +194,8 @@ class RecipientVerifier::Impl {
                                     .timeout = options_.step_timeout,
                                     .sources = {relay_.source_addresses, 0}});
       if (!session) {
-        reason = std::move(session.error());
+        if (session.error().ours) co_return Verdict{Kind::kUnknown, std::move(session.error().reason)};
+        reason = std::move(session.error().reason);
         if (tasks_.stop_requested()) break;
         continue;
       }

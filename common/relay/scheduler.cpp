@@ -26,6 +26,9 @@ constexpr double kLookUpRate = 500;                // a second, as a guess for t
 constexpr std::size_t kMostGivenUp = 1'000;        // recipients, at the same time
 constexpr double kGiveUpRate = 2'000;              // a second, as a guess for the others
 constexpr auto kProbeSpread = std::chrono::seconds(10);
+constexpr auto kScarcityPause = std::chrono::seconds(1);  // others may have closed something by then
+constexpr auto kScarcitySpread = std::chrono::seconds(2);
+constexpr auto kScarcitySaidAgain = std::chrono::minutes(1);
 
 /// Up to `span`, so that what was put back together does not come back together.
 std::chrono::milliseconds jitter(std::chrono::milliseconds span) {
@@ -97,6 +100,7 @@ async::Task<void> Relay::Impl::schedule() {
     give_up(std::move(given_up));
     const auto now = std::chrono::steady_clock::now();
     look_after_sites(now);
+    serve_line();  // for want of a descriptor it may have stood still
     const bool tidy = now - last_tidy_ > kTidyEvery;
     look_after_rules(tidy);
     if (tidy) {
@@ -121,9 +125,11 @@ std::chrono::microseconds Relay::Impl::time_to_sleep() {
   };
   if (const auto due = spool_.next_due()) at_most(*due - wall_now());
   if (!ending_rules_) at_most(rules_.next_end() - wall_now());
-  if (!looked_after_.empty())
-    at_most(
-        std::chrono::ceil<std::chrono::microseconds>(looked_after_.begin()->first - std::chrono::steady_clock::now()));
+  const auto at_most_until = [&at_most](SteadyTime time) {
+    at_most(std::chrono::ceil<std::chrono::microseconds>(time - std::chrono::steady_clock::now()));
+  };
+  if (!looked_after_.empty()) at_most_until(looked_after_.begin()->first);
+  if (!in_line_.empty() && connections_ < options_.connections) at_most_until(scarce_until_);
   return sleep;
 }
 
@@ -292,6 +298,13 @@ async::Task<void> Relay::Impl::look_up(std::string key, NextHop next_hop, std::s
   }
   if (!found) {
     const auto& failure = found.error();
+    if (failure.ours) {
+      note_scarcity(failure.text);
+      for (auto& claim : claims)
+        put_off(std::move(claim), policy->retry, failure.status, failure.text,
+                wall_now() + kScarcityPause + jitter(kScarcitySpread));
+      co_return;
+    }
     log::warn("relay.unroutable", {{"domain", domain}, {"status", failure.status}, {"reason", failure.text}});
     std::vector<Attempt> attempts;
     attempts.reserve(claims.size());
@@ -406,7 +419,7 @@ void Relay::Impl::put_off(spool::Claim claim, const RetrySchedule& retry, std::s
 void Relay::Impl::open_connections(Site& site) {
   while (!stopping_ && !site.in_line && site.wants_connection(std::chrono::steady_clock::now())) {
     if (open_connection(site)) continue;
-    if (connections_ < options_.connections) return;
+    if (may_connect()) return;
     site.in_line = true;
     in_line_.push_back(site.key());
     end_an_idle_connection();
@@ -448,8 +461,23 @@ void Relay::Impl::end_an_idle_connection() {
   }
 }
 
+bool Relay::Impl::may_connect() const {
+  return connections_ < options_.connections && scarce_until_ <= std::chrono::steady_clock::now();
+}
+
+/// A connection could not be opened, or a name not looked up, for want of a descriptor of this host. No site is to
+/// blame: they wait in line as they do when all connections are in use.
+void Relay::Impl::note_scarcity(const std::string& reason) {
+  const auto now = std::chrono::steady_clock::now();
+  scarce_until_ = now + kScarcityPause;
+  wake_up_->event.set();  // the scheduler sleeps less long than it meant to
+  if (now < scarcity_said_again_at_) return;
+  scarcity_said_again_at_ = now + kScarcitySaidAgain;
+  log::warn("relay.scarce", {{"reason", reason}});
+}
+
 bool Relay::Impl::open_connection(Site& site) {
-  if (connections_ >= options_.connections) return false;
+  if (!may_connect()) return false;
   ++site.connections;
   ++connections_;
   site.connecting(std::chrono::steady_clock::now());
@@ -470,7 +498,7 @@ void Relay::Impl::connection_ended(Site& site) {
 
 /// Those that wait for a connection, while there are any left.
 void Relay::Impl::serve_line() {
-  while (!stopping_ && !in_line_.empty() && connections_ < options_.connections) {
+  while (!stopping_ && !in_line_.empty() && may_connect()) {
     const auto next = sites_.find(in_line_.front());
     in_line_.pop_front();
     if (next == sites_.end()) continue;
