@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/async/task_group.h"
+#include "common/relay/clock_watch.h"
 #include "common/relay/domain_sites.h"
 #include "common/relay/gate.h"
 #include "common/relay/links.h"
@@ -119,6 +120,8 @@ class Relay::Impl {
   // scheduler.cpp: from the spool to sites
   async::Task<void> schedule();
   std::chrono::microseconds time_to_sleep();
+  void look_at_clock(SteadyTime now);
+  RetrySchedule with_doubt(const RetrySchedule& retry) const;
   void dispatch(spool::Claim claim);
   void give_up(std::vector<spool::Claim> claims);
   bool not_released(spool::Claim& claim);
@@ -262,6 +265,7 @@ class Relay::Impl {
   async::TaskGroup tasks_;
   bool stopping_ = false;  // the loop's copy
   SteadyTime last_tidy_{};
+  ClockWatch clock_;
 };
 
 }  // namespace quartet::relay

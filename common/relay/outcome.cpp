@@ -222,8 +222,11 @@ bool says_something(const Attempt& attempt, const Options& options, const RetryS
 }
 
 /// Attempts of one call may belong to several messages (a look-up that failed); those of one are together.
-void Relay::Impl::conclude(std::vector<Attempt> attempts, const RetrySchedule& retry) {
+void Relay::Impl::conclude(std::vector<Attempt> attempts, const RetrySchedule& usual) {
   const auto now = wall_now();
+  // A connection may have waited for longer than the scheduler has looked.
+  look_at_clock(std::chrono::steady_clock::now());
+  const auto retry = with_doubt(usual);
   for (std::size_t next = 0; next < attempts.size();) {
     const auto message = attempts[next].claim.message;
     auto first = next;

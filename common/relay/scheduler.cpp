@@ -84,6 +84,7 @@ Attempt local_verdict(spool::Claim claim, Attempt::Verdict verdict, std::uint16_
 async::Task<void> Relay::Impl::schedule() {
   while (!stopping_) {
     wake_up_->event.reset();
+    look_at_clock(std::chrono::steady_clock::now());
     auto claims = spool_.claim_due(wall_now(), kClaimBatch);
     const bool more = claims.size() == kClaimBatch;
     urgent_first(claims);
@@ -114,6 +115,28 @@ async::Task<void> Relay::Impl::schedule() {
     }
     co_await wake_up_->event.wait(async::Deadline::after(time_to_sleep()));
   }
+}
+
+/// A clock that is set back takes along what waits for a time: else mail that is to be tried in an hour would wait a
+/// day if the clock was a day ahead.
+void Relay::Impl::look_at_clock(SteadyTime now) {
+  const auto moved = clock_.look(wall_now(), now);
+  if (moved.count() == 0) return;
+  log::warn("relay.clock_set", {{"seconds", std::chrono::round<std::chrono::seconds>(moved).count()}});
+  if (moved.count() > 0) return;
+  spool::Filter waiting;
+  waiting.states = {spool::State::kQueued, spool::State::kDeferred};
+  waiting.next_attempt_from = wall_now();
+  spool_.change(waiting, {.verb = spool::Verb::kReschedule, .later = moved});
+}
+
+/// While the clock may have been set ahead by mistake, nothing expires that would not have without.
+RetrySchedule Relay::Impl::with_doubt(const RetrySchedule& retry) const {
+  const auto doubt = std::chrono::ceil<std::chrono::seconds>(clock_.doubt(std::chrono::steady_clock::now()));
+  auto out = retry;
+  out.lifetime += doubt;
+  out.bounce_lifetime += doubt;
+  return out;
 }
 
 std::chrono::microseconds Relay::Impl::time_to_sleep() {
@@ -225,7 +248,7 @@ bool Relay::Impl::keep_waiting(spool::Claim& claim, const RoutingTable::Link& li
   if (!link.turned_only && (!link.on_request || links_.running(link.name))) return false;
   const auto& envelope = claim.message->envelope;
   const auto policy = policy_of(mime::domain_of(claim.address));
-  const auto& retry = policy->retry;
+  const auto retry = with_doubt(policy->retry);
   const auto now = wall_now();
   auto until = expiry(retry, spool::released(envelope), envelope.reverse_path.empty());
   const auto deadline = spool::deadline(envelope);
@@ -243,7 +266,7 @@ bool Relay::Impl::keep_waiting(spool::Claim& claim, const RoutingTable::Link& li
   attempts.push_back(local_verdict(std::move(claim), Attempt::Verdict::kTransient, 0, "4.4.7",
                                    "the site did not come for its mail in time"));
   attempts[0].counts = in_time;
-  conclude(std::move(attempts), retry);
+  conclude(std::move(attempts), policy->retry);
   return true;
 }
 
@@ -396,14 +419,15 @@ void Relay::Impl::postpone(Site& site, spool::Claim claim) {
 }
 
 /// Without an attempt. But time goes on for the message, too.
-void Relay::Impl::put_off(spool::Claim claim, const RetrySchedule& retry, std::string status, std::string why,
+void Relay::Impl::put_off(spool::Claim claim, const RetrySchedule& usual, std::string status, std::string why,
                           WallTime until) {
+  const auto retry = with_doubt(usual);
   std::vector<Attempt> attempts;
   attempts.push_back(
       local_verdict(std::move(claim), Attempt::Verdict::kTransient, 0, std::move(status), std::move(why)));
   attempts[0].counts = false;
   if (says_something(attempts[0], options_, retry, wall_now())) {
-    conclude(std::move(attempts), retry);
+    conclude(std::move(attempts), usual);
     return;
   }
   std::vector<spool::Claim> back;

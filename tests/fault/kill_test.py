@@ -34,6 +34,7 @@ class OneSite:
         self.authority = Authority(directory / "ca")
         self.site = Site(directory / "site", "a.example", self.network.address(1),
                          [("sender", "sends-much"), ("other", "sends-little")], shared_spool=True, overrides=overrides)
+        self.binaries = harness.BIN
         self.site.prepare(self.authority, f"{self.network.address(53)}:{loopback.PORTS['dns']}")
 
     def stop(self):
