@@ -26,6 +26,8 @@ constexpr int kMostFailedLogins = 5;
 constexpr int kMostBadInARow = 10;
 /// Of AUTHENTICATE, in base64: room for a token of sasl::kMostToken octets.
 constexpr std::size_t kMostResponse = 12 * 1024;
+/// A session that waits for its client looks this often whether it is to end.
+constexpr std::chrono::seconds kLook{1};
 
 struct Answer {
   enum class Kind { kOk, kNo, kBye };
@@ -119,29 +121,48 @@ class Session {
   /// The next command or fault; nullopt when the session is over.
   async::Task<std::optional<std::expected<Command, ManageSieveFault>>> read() {
     using Result = std::optional<std::expected<Command, ManageSieveFault>>;
+    // Who has not logged in has so long for all of a command.
+    const auto login_by = async::Deadline::after(options_.login_timeout);
     for (;;) {
       if (auto command = parser_.next()) co_return command;
       const bool sent = co_await flush();
       if (!sent) co_return Result();
-      const auto wait = parser_.in_command() ? options_.transfer_timeout
-                        : login_.empty()     ? options_.login_timeout
-                                             : options_.idle_timeout;
-      const auto bytes = co_await stream_->read_some(async::Deadline::after(wait));
-      if (!bytes) {
-        if (bytes.error().code == net::IoCode::kTimedOut) say({Answer::Kind::kBye, "Too long without a command"});
-        over_ = true;
-        co_return Result();
-      }
-      parser_.feed(*bytes);
+      const auto wait = parser_.in_command() ? options_.transfer_timeout : options_.idle_timeout;
+      const bool received = co_await receive(login_.empty() ? login_by : async::Deadline::after(wait));
+      if (!received) co_return Result();
     }
   }
+
+  /// More octets for the parser; false when the session is over, and BYE has been said where there is somebody to hear
+  /// it.
+  async::Task<bool> receive(async::Deadline deadline) {
+    for (;;) {
+      const auto bytes = co_await stream_->read_some(earlier(deadline, async::Deadline::after(kLook)));
+      if (bytes) {
+        parser_.feed(*bytes);
+        co_return true;
+      }
+      const auto code = bytes.error().code;
+      if (code == net::IoCode::kTimedOut && !is_ending() && !deadline.passed()) continue;
+      if (code == net::IoCode::kCancelled || is_ending())
+        say(closing());
+      else if (code == net::IoCode::kTimedOut)
+        say({Answer::Kind::kBye, "Too long without a command"});
+      over_ = true;
+      co_return false;
+    }
+  }
+
+  bool is_ending() const {
+    return (options_.draining != nullptr && options_.draining->load()) ||
+           (options_.record != nullptr && options_.record->is_to_end());
+  }
+  static Answer closing() { return {Answer::Kind::kBye, "The server is closing", "TRYLATER"}; }
 
   async::Task<void> next() {
     auto command = co_await read();
     if (!command) co_return;
-    const bool ending = (options_.draining != nullptr && options_.draining->load()) ||
-                        (options_.record != nullptr && options_.record->is_to_end());
-    if (ending) co_return say({Answer::Kind::kBye, "The server is closing", "TRYLATER"});
+    if (is_ending()) co_return say(closing());
     if (!*command) {
       if (command->error() == ManageSieveFault::kFatal || ++bad_in_row_ >= kMostBadInARow)
         co_return say({Answer::Kind::kBye, "This is not understood"});

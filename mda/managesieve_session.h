@@ -30,7 +30,7 @@ struct ManageSieveOptions {
   std::chrono::seconds idle_timeout{1800};  // RFC 5804 section 1.2
   std::chrono::seconds transfer_timeout{300};
   net::SessionRecord* record = nullptr;
-  const std::atomic<bool>* draining = nullptr;  // true: the next command gets BYE
+  const std::atomic<bool>* draining = nullptr;  // true: BYE before the next command
 };
 
 struct ManageSieveServices {

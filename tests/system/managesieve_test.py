@@ -9,6 +9,7 @@ import unittest
 
 import sasl_test
 from sieve_site import SieveTestCase, filtering
+from sites.process import wait_until
 
 PORT = 4190
 
@@ -117,6 +118,21 @@ class Guessing(Managing):
 
 class ManageSieve(Managing):
     options = overridden(managing)
+
+    def test_idle_sessions_hear_that_they_are_to_end(self):
+        kicked, stopped = self.logged_in(), self.logged_in()
+        sessions = [session["id"] for session in self.quartetctl(self.b, "mda", "session", "list")
+                    if session["protocol"] == "managesieve"]
+        self.quartetctl(self.b, "mda", "session", "kick", min(sessions, key=int))
+        self.assertEqual([line[:14] for line in kicked.reply()], ["BYE (TRYLATER)"])
+        stopped.socket.settimeout(0.5)
+        self.assertRaises(TimeoutError, stopped.socket.recv, 1)
+        stopped.socket.settimeout(30)
+        mda = self.b.processes["mda"]
+        mda.signal(15)
+        self.assertRegex(stopped.socket.recv(100), rb"^BYE \(TRYLATER\)")
+        wait_until(lambda: not mda.is_running(), 20, "the end of the mda")
+        self.b.start_agent("mda", self.pair.binaries)
 
     def put(self, client, name, text):
         return client.send(f'PUTSCRIPT "{name}" {{{len(text.encode())}+}}\r\n{text}\r\n')[-1]
