@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """A daemon without a free file descriptor says so, is not busy with it, and serves everybody once there are some again."""
 import contextlib
+import imaplib
 import os
 import resource
 import select
@@ -12,7 +13,7 @@ import unittest
 from harness import SitesTestCase
 from sites.process import wait_until
 
-AGENTS = (("msa", "submission"), ("mta", "mx"), ("mda", "lmtp"))
+AGENTS = (("msa", "submission", b"220 "), ("mta", "mx", b"220 "), ("mda", "lmtp", b"220 "), ("imapd", "imap", b"* OK"))
 
 
 def descriptors(process):
@@ -31,12 +32,25 @@ class Descriptors(SitesTestCase):
         super().setUpClass()
         # A sanitizer looks at the first object of a class through a pipe, and takes the lack of one for a fault: what is
         # done without descriptors (a pause) is done once before.
-        for agent, service in AGENTS:
-            with socket.create_connection((cls.pair.b.address, cls.pair.b.port(service)), timeout=60) as client:
+        site = cls.pair.b
+        for agent, service, _ in AGENTS:
+            if agent == "imapd":
+                cls.fail_to_log_in(site)
+                continue
+            with socket.create_connection((site.address, site.port(service)), timeout=60) as client:
                 client.sendall(b"BAD\r\n" * 12)
                 with client.makefile("rb") as replies:
                     for _ in range(13):
                         replies.readline()
+
+    @classmethod
+    def fail_to_log_in(cls, site):
+        """A second failed login is answered after a pause."""
+        client = imaplib.IMAP4_SSL(site.address, site.port("imaps"), ssl_context=cls.tls(), timeout=60)
+        for _ in range(2):
+            with contextlib.suppress(client.error):
+                client.login("nobody@b.example", "wrong")
+        client.shutdown()
 
     @contextlib.contextmanager
     def only(self, process, more):
@@ -56,7 +70,7 @@ class Descriptors(SitesTestCase):
 
     def test_connections_wait_for_descriptors(self):
         site = self.pair.b
-        for agent, service in AGENTS:
+        for agent, service, greeting in AGENTS:
             with self.subTest(agent):
                 process = site.processes[agent]
                 address = (site.address, site.port(service))
@@ -73,7 +87,7 @@ class Descriptors(SitesTestCase):
                         greeted = select.select(waiting, [], [], 30)[0]
                         self.assertTrue(greeted, f"{len(waiting)} wait in vain")
                         for client in greeted:
-                            self.assertEqual(client.recv(200)[:3], b"220")
+                            self.assertEqual(client.recv(200)[:4], greeting)
                             client.close()
                             waiting.remove(client)
                 self.assertTrue(self.call(address))

@@ -81,8 +81,9 @@ class SitesTestCase(unittest.TestCase):
 
     # Clients
 
-    def tls(self):
-        return ssl.create_default_context(cafile=self.pair.authority.file)
+    @classmethod
+    def tls(cls):
+        return ssl.create_default_context(cafile=cls.pair.authority.file)
 
     def submission(self, site, account=None):
         """A connection to 587, in TLS; logged in when an account is given."""
