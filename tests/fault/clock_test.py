@@ -19,12 +19,7 @@ _RETRY = 4  # seconds from an attempt to the next
 class Clock(KillTestCase):
     @classmethod
     def prepare(cls):
-        cls.recorder_loop = traffic.Loop()
-        cls.addClassCleanup(cls.recorder_loop.close)
-        cls.recorder = traffic.Recorder()
-        host, port = cls.recorder_loop.run(cls.recorder.listen("127.0.0.1"))
-        return {"mta": lambda text: text.replace("sending {", f"sending {{ retry {{ delay_seconds: {_RETRY} }}")
-                + f'trusted: "127.0.0.0/8"\nsmart_host {{ host: "{host}:{port}" tls: NONE }}\n'}
+        return {"mta": cls.to_recorder(_RETRY)}
 
     def setUp(self):
         super().setUp()

@@ -30,12 +30,7 @@ class DiskTestCase(KillTestCase):
 
     @classmethod
     def prepare(cls):
-        cls.recorder_loop = traffic.Loop()
-        cls.addClassCleanup(cls.recorder_loop.close)
-        cls.recorder = traffic.Recorder()
-        host, port = cls.recorder_loop.run(cls.recorder.listen("127.0.0.1"))
-        return {"mta": lambda text: text.replace("sending {", "sending { retry { delay_seconds: 1 }")
-                + f'trusted: "127.0.0.0/8"\nsmart_host {{ host: "{host}:{port}" tls: NONE }}\n'}
+        return {"mta": cls.to_recorder()}
 
     def setUp(self):
         super().setUp()

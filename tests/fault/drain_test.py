@@ -118,12 +118,8 @@ class Relay(DrainTestCase):
 
     @classmethod
     def prepare(cls):
-        cls.recorder_loop = traffic.Loop()
-        cls.addClassCleanup(cls.recorder_loop.close)
-        cls.recorder = traffic.Recorder()
-        host, port = cls.recorder_loop.run(cls.recorder.listen("127.0.0.1"))
-        return {"mta": lambda text: quick(text).replace("sending {", "sending { retry { delay_seconds: 1 }")
-                + f'trusted: "127.0.0.0/8"\nsmart_host {{ host: "{host}:{port}" tls: NONE }}\n'}
+        relaying = cls.to_recorder()
+        return {"mta": lambda text: relaying(quick(text))}
 
     def test_messages_on_their_way_in(self):
         self.site.start_agent("mta", harness.BIN)

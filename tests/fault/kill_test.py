@@ -57,6 +57,16 @@ class KillTestCase(harness.SitesTestCase):
         """Changes of configuration, as Site takes them."""
         return {}
 
+    @classmethod
+    def to_recorder(cls, retry=1):
+        """The change of an mta's configuration that makes `cls.recorder` its smart host, tried every `retry` seconds."""
+        loop = traffic.Loop()
+        cls.addClassCleanup(loop.close)
+        cls.recorder = traffic.Recorder()
+        host, port = loop.run(cls.recorder.listen("127.0.0.1"))
+        return lambda text: (text.replace("sending {", f"sending {{ retry {{ delay_seconds: {retry} }}")
+                             + f'trusted: "127.0.0.0/8"\nsmart_host {{ host: "{host}:{port}" tls: NONE }}\n')
+
     def setUp(self):
         self.loop = traffic.Loop()
         self.addCleanup(self.loop.close)
@@ -102,12 +112,7 @@ class Relay(KillTestCase):
 
     @classmethod
     def prepare(cls):
-        cls.recorder_loop = traffic.Loop()
-        cls.addClassCleanup(cls.recorder_loop.close)
-        cls.recorder = traffic.Recorder()
-        host, port = cls.recorder_loop.run(cls.recorder.listen("127.0.0.1"))
-        return {"mta": lambda text: text.replace("sending {", "sending { retry { delay_seconds: 1 }")
-                + f'trusted: "127.0.0.0/8"\nsmart_host {{ host: "{host}:{port}" tls: NONE }}\n'}
+        return {"mta": cls.to_recorder()}
 
     def drain_and_compare(self, senders, what, rounds):
         """Waits until all that was acknowledged has come, then compares."""
