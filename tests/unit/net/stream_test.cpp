@@ -202,7 +202,7 @@ Task<void> out_of_descriptors(std::string text) {
     const ScopeExit restore([&before] { setrlimit(RLIMIT_NOFILE, &before); });
     const auto refused = co_await (*listener)->accept();
     REQUIRE_FALSE(refused.has_value());
-    CHECK(refused.error().code == IoCode::kSystem);
+    CHECK(refused.error().code == IoCode::kScarce);
   }
   // It was not closed, it waits.
   const auto accepted = co_await (*listener)->accept();
