@@ -177,7 +177,7 @@ std::expected<std::string, Error> read_at(const Fd& fd, const std::filesystem::p
 std::expected<std::string, Error> read_whole(const std::filesystem::path& path) {
   auto fd = open_for_reading(path);
   if (!fd) return std::unexpected(fd.error());
-  struct stat info{};
+  struct stat info = {};
   if (::fstat(fd->get(), &info) != 0) return std::unexpected(make_error(errno, "cannot read " + path.string()));
   return read_at(*fd, path, 0, static_cast<std::size_t>(info.st_size));
 }
@@ -210,7 +210,7 @@ int lock_operation(int fd, int command, struct flock& lock) {
 std::expected<FileLock, Error> FileLock::take(const std::filesystem::path& path) {
   Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
   if (!fd) return std::unexpected(make_error(errno, "cannot open " + path.string()));
-  struct flock lock{};
+  struct flock lock = {};
   if (lock_operation(fd.get(), F_OFD_SETLK, lock) == 0) return FileLock(std::move(fd));
   if (errno == EAGAIN || errno == EACCES)
     return std::unexpected(Error{ErrorCode::kLocked, path.string() + " is held by another process"});
@@ -220,7 +220,7 @@ std::expected<FileLock, Error> FileLock::take(const std::filesystem::path& path)
 bool FileLock::held(const std::filesystem::path& path) {
   const Fd fd(::open(path.c_str(), O_RDWR | O_CLOEXEC));
   if (!fd) return false;
-  struct flock lock{};
+  struct flock lock = {};
   return lock_operation(fd.get(), F_OFD_GETLK, lock) == 0 && lock.l_type != F_UNLCK;
 }
 

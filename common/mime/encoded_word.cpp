@@ -104,7 +104,8 @@ std::string encode_words_with(std::string_view text, std::string_view separator,
   if (!needs_encoding(text)) return std::string(text);
   std::string clean;
   append_utf8(clean, text, "utf-8");
-  std::ranges::replace_if(clean, [](char c) { return c == '\r' || c == '\n' || c == '\0'; }, ' ');
+  const auto breaks = [](char c) { return c == '\r' || c == '\n' || c == '\0'; };
+  std::ranges::replace_if(clean, breaks, ' ');
   const bool base64 = b_size(clean) < q_size(clean);
   const auto size_of = base64 ? b_size : q_size;
   std::string out;
