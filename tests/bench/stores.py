@@ -79,7 +79,7 @@ class QuartetOnPostgres(QuartetStore):
     name = "quartet-postgres"
 
     def __init__(self, directory, binaries, users, full_text_index="ON"):
-        self._server = with_postgres.server()
+        self._server = with_postgres.server(durable=True)
         home = directory / "postgres"
         home.mkdir()
         super().__init__(home, binaries, users, f'store_database: "{self._server.__enter__().conninfo} dbname=postgres"\n', full_text_index)

@@ -19,7 +19,7 @@ class StoreInPostgres(power.PowerFailure):
 
     @classmethod
     def prepare(cls):
-        context = with_postgres.server()
+        context = with_postgres.server(durable=True)
         cls.server = context.__enter__()
         cls.addClassCleanup(context.__exit__, None, None, None)
         cls.server.stop()

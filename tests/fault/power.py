@@ -210,7 +210,7 @@ class PowerFailure(KillTestCase):
             for one, future in running:
                 one.stop()
                 future.result(90)
-                self.assertEqual((one.faults, one.refused), ([], 0))
+                self.assertEqual((one.faults, one.refusals), ([], []))
             self.end_agents()
             self.end_disk(in_order=part == 0)
         os.close(self.facts)

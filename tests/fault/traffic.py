@@ -12,6 +12,7 @@ import threading
 
 NUMBERS = 1_000_000  # in each set of them
 _LARGE = 400_000  # more than what the journal keeps inside a segment
+_ENOUGH = 500  # messages of one session, of which servers take no more than some number
 
 
 class Loop:
@@ -140,16 +141,18 @@ class Recorder:
 
 class Senders:
     """Parallel sessions that send numbered messages until stop(); one that breaks is opened anew. `deliver(session,
-    number)` sends one and returns what was acknowledged, as a set of keys; `open_session()` connects.
+    number)` sends one and returns what was acknowledged, as a set of keys; `open_session()` connects. `pause`: seconds
+    that a session is silent after each message.
     """
 
-    def __init__(self, open_session, deliver, set_of_numbers=0):
+    def __init__(self, open_session, deliver, set_of_numbers=0, pause=0):
         self.acknowledged = set()
         self.faults = []
-        self.refused = 0  # by a 4yz
-        self.broken = 0   # sessions that ended in the middle
+        self.refusals = []  # what was said with a 4yz
+        self.broken = 0     # sessions that ended in the middle
         self._open_session, self._deliver = open_session, deliver
         self._number = set_of_numbers * NUMBERS
+        self._pause = pause
         self._stopping = False
 
     async def run(self, sessions):
@@ -166,9 +169,12 @@ class Senders:
                 await asyncio.sleep(0.02)  # nobody listens just now
                 continue
             try:
-                while not self._stopping:
+                for _ in range(_ENOUGH):
+                    if self._stopping:
+                        break
                     self._number += 1
                     self.acknowledged |= await asyncio.wait_for(self._deliver(session, self._number), 60)
+                    await asyncio.sleep(self._pause)
             except Refused as refusal:
                 self._note(refusal)
             except (OSError, EOFError):
@@ -179,10 +185,7 @@ class Senders:
                 session.close()
 
     def _note(self, refusal):
-        if refusal.permanent:
-            self.faults.append(str(refusal))
-        else:
-            self.refused += 1
+        (self.faults if refusal.permanent else self.refusals).append(str(refusal))
 
 
 class Refused(Exception):

@@ -23,10 +23,12 @@ def binaries():
 
 
 class Server:
-    """A cluster in a directory; not as root, which PostgreSQL refuses."""
+    """A cluster in a directory; not as root, which PostgreSQL refuses. `durable`: whether it syncs, which only matters to
+    who measures it or cuts its power; what dies here otherwise is processes."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, durable=False):
         self.directory = pathlib.Path(directory)
+        self._durable = durable
         self._bin = binaries()
         self._user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
         if os.geteuid() == 0:
@@ -48,22 +50,43 @@ class Server:
                               check=False, stdin=subprocess.DEVNULL, env={**os.environ, **(environment or {})})
         if done.returncode != 0:
             sys.exit(f"{program}: {done.stdout}{done.stderr}")
+        return done.stdout
 
     def start(self, environment=None, settings=""):
         """`environment`: what the server has beside ours; `settings`: options of its command line."""
+        if not self._durable:
+            settings += " -c fsync=off"
         options = f"{settings} -c listen_addresses= -c unix_socket_directories={self.directory} -c max_connections=500"
         self._run("pg_ctl", "-w", "-D", self.data, "-l", self.directory / "log", "-o", options, "start", environment=environment)
+
+    def sql(self, statements):
+        """What psql prints of them, without headings."""
+        database = f"{self.conninfo} dbname=postgres"
+        return self._run("psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", database, "-c", statements)
+
+    @contextlib.contextmanager
+    def locked(self, key):
+        """Holds this advisory lock while the context lasts."""
+        prefix = ["runuser", "-u", self._user, "--"] if os.geteuid() == 0 else []
+        holder = subprocess.Popen([*prefix, self._bin / "psql", "-XqAt", "-d", f"{self.conninfo} dbname=postgres"],
+                                  cwd=self.directory, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        with holder:
+            holder.stdin.write(f"SELECT pg_advisory_lock({key});\n\\echo held\n")
+            holder.stdin.flush()
+            if not any(line == "held\n" for line in holder.stdout):
+                raise RuntimeError("the lock could not be taken")
+            yield
 
     def stop(self, mode="fast"):
         self._run("pg_ctl", "-w", "-D", self.data, "-m", mode, "stop")
 
 
 @contextlib.contextmanager
-def server():
+def server(durable=False):
     """A server that runs while the context lasts, unless it is stopped before."""
     with tempfile.TemporaryDirectory(prefix="quartet-postgres-") as directory:
         os.chmod(directory, 0o755)
-        made = Server(directory)
+        made = Server(directory, durable)
         try:
             yield made
         finally:

@@ -77,29 +77,40 @@ async::Task<void> run_all(async::LoopThreads& threads, Store& a, Store& b, Mailb
   co_await followers.join();
 }
 
-/// Ends all connections of the store to the server every few milliseconds, as a server does that is told to stop.
+/// Ends all connections of the store to the server again and again, as a server does that is told to stop. A delivery
+/// is hit at some moment of it, and the next is waited for: a machine of any speed gets something through.
 class Interruptions {
  public:
   explicit Interruptions(const std::string& conninfo)
       : connection_(PQconnectdb(conninfo.c_str())), thread_([this] { run(); }) {}
   ~Interruptions() {
     stop_ = true;
+    delivered();
     thread_.join();
     PQfinish(connection_);
+  }
+
+  /// Says that a delivery has come to its end.
+  void delivered() {
+    ++deliveries_;
+    deliveries_.notify_one();
   }
 
  private:
   void run() {
     for (int n = 0; !stop_; ++n) {
+      const auto before = deliveries_.load();
+      std::this_thread::sleep_for(std::chrono::microseconds(777 * (n % 10)));
       PQclear(PQexec(connection_,
                      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                      "WHERE application_name='quartet' AND datname=current_database()"));
-      std::this_thread::sleep_for(std::chrono::microseconds(2000 + 777 * (n % 10)));
+      deliveries_.wait(before);
     }
   }
 
   PGconn* const connection_;
   std::atomic<bool> stop_ = false;
+  std::atomic<int> deliveries_ = 0;
   std::thread thread_;
 };
 
@@ -198,13 +209,14 @@ TEST_CASE("what is committed without an answer is not committed again", "[store]
   f.inbox();
   std::set<std::string> promised;
   {
-    const Interruptions interruptions(conninfo);
-    for (int n = 0; n < 300; ++n) {
+    Interruptions interruptions(conninfo);
+    for (int n = 0; n < 200; ++n) {
       const auto text = message(std::to_string(n));
       std::vector<DeliveryTarget> targets(1);
       targets[0].account = "ann@a.test";
       const auto results = f.run(f.store->deliver(targets, std::make_shared<const std::string>(text), wall_now()));
       if (results[0]) promised.insert(text);
+      interruptions.delivered();
     }
   }
   CHECK(promised.size() > 100);
