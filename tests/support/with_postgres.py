@@ -9,6 +9,7 @@ import os
 import pathlib
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -76,6 +77,23 @@ class Server:
             if not any(line == "held\n" for line in holder.stdout):
                 raise RuntimeError("the lock could not be taken")
             yield
+
+    @contextlib.contextmanager
+    def frozen(self):
+        """Neither answers nor ends while the context lasts."""
+        postmaster = int((self.data / "postmaster.pid").read_text().split()[0])
+        os.kill(postmaster, signal.SIGSTOP)  # it makes no more processes then
+        found = subprocess.run(["pgrep", "-P", str(postmaster)], capture_output=True, text=True, check=True).stdout
+        processes = [*map(int, found.split()), postmaster]
+        try:
+            for process in processes:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGSTOP)
+            yield
+        finally:
+            for process in processes:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGCONT)
 
     def stop(self, mode="fast"):
         self._run("pg_ctl", "-w", "-D", self.data, "-m", mode, "stop")

@@ -101,6 +101,29 @@ class Postgres(harness.SitesTestCase):
         # Each was sent once: what was committed without an answer was not committed again.
         self.assertEqual(len(came), len(set(came)))
 
+    def test_a_server_that_says_nothing_holds_up_only_who_needs_it(self):
+        site = self.pair.b
+        users = [user.address for user in site.users]
+        loop = traffic.Loop()
+        self.addCleanup(loop.close)
+        senders = traffic.Senders(
+            functools.partial(traffic.open_lmtp, (site.address, site.port("lmtp"))),
+            functools.partial(traffic.deliver_by_lmtp, recipients=users), set_of_numbers=1)
+        running = loop.start(senders.run(4))
+        wait_until(lambda: len(senders.acknowledged) > 50, 60, "messages")
+        reader = self.reader(site, site.users[0], None)
+        with self.server.frozen():
+            before = len(senders.acknowledged)
+            self.assertEqual(reader.capability()[0], "OK")
+            for agent in ("mda", "imapd"):
+                self.assertTrue(self.quartetctl(site, agent, "node", "status"))
+            self.assertLessEqual(len(senders.acknowledged), before + 4)  # what was committed already
+        wait_until(lambda: len(senders.acknowledged) > before + 50, 60, "messages after the silence")
+        self.assertEqual(reader.select("INBOX")[0], "OK")
+        senders.stop()
+        running.result(90)
+        self.assertEqual((senders.faults, senders.refusals, senders.broken), ([], [], 0))
+
 
 if __name__ == "__main__":
     unittest.main()
