@@ -10,6 +10,7 @@
 
 #include "common/log/log.h"
 #include "common/metrics/metrics.h"
+#include "common/service/patience_limit.h"
 #include "common/service/settings.h"
 #include "common/store/default_mailboxes.h"
 #include "imapd/pop3_session.h"
@@ -81,6 +82,7 @@ service::Belongings Agent::belongings() const {
 
 store::Options Agent::store_options() const {
   auto options = service::store_places(first_->config);
+  options.patience = patience_;
   options.default_mailboxes = store::usual_mailboxes();
   options.quota = [this](std::string_view login) {
     const auto settings = settings_.get();
@@ -187,6 +189,7 @@ service::Reloaded Agent::reload(const config::Input& input) {
 }
 
 void Agent::drain(std::chrono::seconds grace) {
+  const service::PatienceLimit limit(patience_, grace);
   if (acceptor_) acceptor_->drain(grace);
   if (pop3_) pop3_->drain(grace);
   // The sessions are gone: nothing asks for these any more.

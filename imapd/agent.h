@@ -64,6 +64,7 @@ class Agent : public service::Agent {
   net::Sessions connected_;
   service::LastLogins logins_;
   std::unique_ptr<async::ThreadPool> workers_;
+  const std::shared_ptr<store::Patience> patience_ = std::make_shared<store::Patience>();
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<TextIndex> texts_;  // null: not wanted
   std::unique_ptr<TextIndexer> indexer_;

@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "common/log/log.h"
+#include "common/service/patience_limit.h"
 #include "common/service/settings.h"
 #include "common/store/default_mailboxes.h"
 #include "mda/explain.h"
@@ -63,6 +64,7 @@ service::Belongings Agent::belongings() const {
 
 store::Options Agent::store_options() const {
   auto options = service::store_places(first_->config);
+  options.patience = patience_;
   options.default_mailboxes = store::usual_mailboxes();
   options.quota = [this](std::string_view login) {
     const auto settings = settings_.get();
@@ -190,6 +192,7 @@ std::string Agent::trouble() const {
 }
 
 void Agent::drain(std::chrono::seconds grace) {
+  const service::PatienceLimit limit(patience_, grace);
   const auto end = std::chrono::steady_clock::now() + grace;
   // Who manages scripts has nothing under way that could be lost.
   if (managesieve_acceptor_) managesieve_acceptor_->drain(std::chrono::seconds(0));

@@ -55,6 +55,7 @@ class Agent : public service::Agent {
   service::ByteBudget budget_;
   net::Sessions sessions_;
   std::unique_ptr<async::ThreadPool> files_;
+  const std::shared_ptr<store::Patience> patience_ = std::make_shared<store::Patience>();
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<service::Queue> queue_;
   service::RecentFault store_fault_;

@@ -22,8 +22,8 @@ StoreError with_name(StoreError error) {
 
 class PostgresShard final : public ShardPlace {
  public:
-  PostgresShard(std::string conninfo, std::size_t number, std::int64_t wait_ms)
-      : conninfo_(std::move(conninfo)), schema_(shard_schema(number)), wait_ms_(wait_ms) {}
+  PostgresShard(PostgresServer server, std::size_t number)
+      : server_(std::move(server)), schema_(shard_schema(number)) {}
 
   std::string name() const override { return "PostgreSQL schema " + schema_; }
   Result<std::unique_ptr<Database>> writer() override { return open(); }
@@ -32,13 +32,13 @@ class PostgresShard final : public ShardPlace {
 
  private:
   Result<std::unique_ptr<Database>> open(PostgresDatabase::Turn turn = PostgresDatabase::Turn::kWriter) const {
-    auto database = PostgresDatabase::open(conninfo_, schema_, wait_ms_, turn);
+    auto database = PostgresDatabase::open(server_, schema_, turn);
     if (!database) return std::unexpected(with_name(std::move(database.error())));
     return database;
   }
 
-  const std::string conninfo_, schema_;
-  const std::int64_t wait_ms_;
+  const PostgresServer server_;
+  const std::string schema_;
 };
 
 /// One number, of one row; 0 if there is none.
@@ -105,8 +105,8 @@ Result<std::size_t> open_tables(PostgresConnection& connection, std::size_t shar
 
 Result<Backing> postgres_backing(const Options& options) {
   const auto shards_if_new = options.shards != 0 ? std::min(options.shards, kMostShards) : kUsualShards;
-  const auto wait_ms = options.busy_timeout.count();
-  auto connection = PostgresConnection::open(options.postgres, kCommonSchema, wait_ms);
+  const PostgresServer server{options.postgres, options.busy_timeout.count(), options.patience};
+  auto connection = PostgresConnection::open(server, kCommonSchema);
   if (!connection) return std::unexpected(with_name(std::move(connection.error())));
   const auto shards = open_tables(**connection, shards_if_new);
   if (!shards) return std::unexpected(with_name(shards.error()));
@@ -115,9 +115,8 @@ Result<Backing> postgres_backing(const Options& options) {
   std::error_code error;
   std::filesystem::create_directories(backing.hints_directory, error);
   if (error) return std::unexpected(StoreError{ErrorCode::kIo, backing.hints_directory + ": " + error.message()});
-  backing.bodies = std::make_unique<PostgresBodies>(options.postgres, *shards, wait_ms);
-  for (std::size_t n = 0; n < *shards; ++n)
-    backing.shards.push_back(std::make_unique<PostgresShard>(options.postgres, n, wait_ms));
+  backing.bodies = std::make_unique<PostgresBodies>(server, *shards);
+  for (std::size_t n = 0; n < *shards; ++n) backing.shards.push_back(std::make_unique<PostgresShard>(server, n));
   return backing;
 }
 

@@ -35,8 +35,8 @@ std::uint64_t read_id(const pg_result* result, int row) {
 
 }  // namespace
 
-PostgresBodies::PostgresBodies(std::string conninfo, std::size_t shards, std::int64_t wait_ms)
-    : conninfo_(std::move(conninfo)), shards_(shards), wait_ms_(wait_ms), thread_([this] { work(); }) {}
+PostgresBodies::PostgresBodies(PostgresServer server, std::size_t shards)
+    : server_(std::move(server)), shards_(shards), thread_([this] { work(); }) {}
 
 PostgresBodies::~PostgresBodies() {
   {
@@ -58,7 +58,7 @@ Result<std::unique_ptr<PostgresConnection>> PostgresBodies::take() const {
     }
     if (connection->alive()) return connection;
   }
-  return PostgresConnection::open(conninfo_, kCommonSchema, wait_ms_);
+  return PostgresConnection::open(server_, kCommonSchema);
 }
 
 void PostgresBodies::give(std::unique_ptr<PostgresConnection> connection) const {
@@ -96,7 +96,7 @@ void PostgresBodies::work() {
 
 // What a connection that was lost may have written already has no row: it goes with old_files().
 Result<void> PostgresBodies::insert(std::vector<Call>& batch) {
-  const auto until = steady_clock::now() + milliseconds(wait_ms_);
+  const auto until = steady_clock::now() + milliseconds(server_.wait_ms);
   for (auto pause = milliseconds(20);; pause = std::min(pause * 2, milliseconds(1'000))) {
     Result<void> done;
     if (auto connection = take()) {

@@ -15,8 +15,8 @@ namespace quartet::store {
 
 class PostgresBodies final : public Bodies {
  public:
-  /// `shards`: in whose tables the rows are. `wait_ms`: how long a server that is away is waited for.
-  PostgresBodies(std::string conninfo, std::size_t shards, std::int64_t wait_ms);
+  /// `shards`: in whose tables the rows are.
+  PostgresBodies(PostgresServer server, std::size_t shards);
   ~PostgresBodies() override;  // what is queued is written first
 
   Result<std::string> read(const journal::Location& location, std::uint64_t size) const override;
@@ -46,9 +46,8 @@ class PostgresBodies final : public Bodies {
   Result<std::unique_ptr<PostgresConnection>> take() const;
   void give(std::unique_ptr<PostgresConnection> connection) const;
 
-  const std::string conninfo_;
+  const PostgresServer server_;
   const std::size_t shards_;
-  const std::int64_t wait_ms_;
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable wake_;

@@ -41,25 +41,35 @@ void PostgresResultDeleter::operator()(pg_result* result) const { PQclear(result
 
 std::string shard_schema(std::size_t number) { return fmt::format("quartet_{}", number); }
 
-Result<std::unique_ptr<PostgresConnection>> PostgresConnection::open(const std::string& conninfo,
-                                                                     const std::string& schema, std::int64_t wait_ms) {
+Result<std::unique_ptr<PostgresConnection>> PostgresConnection::open(const PostgresServer& server,
+                                                                     const std::string& schema) {
+  if (server.patience && server.patience->is_over())
+    return std::unexpected(StoreError{ErrorCode::kClosed, "the server is not waited for any more"});
   // A server that is gone without a word is noticed within half a minute, on both sides.
   const char* const keys[] = {"connect_timeout",  "keepalives_idle",  "keepalives_interval",
                               "keepalives_count", "tcp_user_timeout", "application_name",
                               "client_encoding",  "dbname",           nullptr};
-  const char* const values[] = {"10", "10", "5", "3", "30000", "quartet", "UTF8", conninfo.c_str(), nullptr};
-  std::unique_ptr<PostgresConnection> connection(new PostgresConnection(PQconnectdbParams(keys, values, 1)));
+  const char* const values[] = {"10", "10", "5", "3", "30000", "quartet", "UTF8", server.conninfo.c_str(), nullptr};
+  std::unique_ptr<PostgresConnection> connection(new PostgresConnection(server, PQconnectdbParams(keys, values, 1)));
   if (PQstatus(connection->get()) != CONNECTION_OK) return std::unexpected(connection->error_of(nullptr));
   PQsetNoticeProcessor(connection->get(), [](void*, const char*) {}, nullptr);
   const auto setup = fmt::format(
       "SET search_path={};SET lock_timeout={};SET idle_in_transaction_session_timeout=60000;"
       "SET default_transaction_isolation='read committed'",
-      schema, wait_ms);
+      schema, server.wait_ms);
   if (auto done = connection->execute(setup.c_str()); !done) return std::unexpected(done.error());
   return connection;
 }
 
-PostgresConnection::~PostgresConnection() { PQfinish(connection_); }
+PostgresConnection::PostgresConnection(const PostgresServer& server, pg_conn* connection)
+    : connection_(connection),
+      patience_(server.patience),
+      place_(patience_ && PQsocket(connection) >= 0 ? patience_->enter(PQsocket(connection)) : -1) {}
+
+PostgresConnection::~PostgresConnection() {
+  if (patience_) patience_->leave(place_);
+  PQfinish(connection_);
+}
 
 Result<void> PostgresConnection::execute(const char* sql) {
   const PostgresResult result(PQexec(connection_, sql));

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/store/patience.h"
 #include "common/store/types.h"
 
 struct pg_conn;
@@ -16,12 +17,16 @@ struct PostgresResultDeleter {
 };
 using PostgresResult = std::unique_ptr<pg_result, PostgresResultDeleter>;
 
+struct PostgresServer {
+  std::string conninfo;                // as libpq takes it ("host=db1 dbname=quartet user=quartet")
+  std::int64_t wait_ms = 0;            // for a lock, and for a server that is away
+  std::shared_ptr<Patience> patience;  // null: it is waited for without an end
+};
+
 class PostgresConnection {
  public:
-  /// `conninfo` as libpq takes it ("host=db1 dbname=quartet user=quartet"); `schema` is looked into first. `wait_ms` is
-  /// how long a lock is waited for.
-  static Result<std::unique_ptr<PostgresConnection>> open(const std::string& conninfo, const std::string& schema,
-                                                          std::int64_t wait_ms);
+  /// `schema` is looked into first. kClosed: the server is not waited for any more.
+  static Result<std::unique_ptr<PostgresConnection>> open(const PostgresServer& server, const std::string& schema);
   ~PostgresConnection();
   PostgresConnection(const PostgresConnection&) = delete;
   PostgresConnection& operator=(const PostgresConnection&) = delete;
@@ -35,8 +40,10 @@ class PostgresConnection {
   StoreError error_of(const pg_result* result) const;
 
  private:
-  explicit PostgresConnection(pg_conn* connection) : connection_(connection) {}
-  pg_conn* connection_;
+  PostgresConnection(const PostgresServer& server, pg_conn* connection);
+  pg_conn* const connection_;
+  const std::shared_ptr<Patience> patience_;
+  const int place_;  // in it
 };
 
 /// "quartet_3": the schema of a shard.

@@ -149,20 +149,19 @@ class PostgresDatabase::Prepared final : public Cursor {
   int row_ = -1;
 };
 
-PostgresDatabase::PostgresDatabase(std::string conninfo, std::string schema, std::int64_t wait_ms, Turn turn,
+PostgresDatabase::PostgresDatabase(PostgresServer server, std::string schema, Turn turn,
                                    std::unique_ptr<PostgresConnection> connection)
-    : conninfo_(std::move(conninfo)),
+    : server_(std::move(server)),
       schema_(std::move(schema)),
-      wait_ms_(wait_ms),
       turn_(turn),
       connection_(std::move(connection)),
       id_(Id::make().number()) {}
 
-Result<std::unique_ptr<Database>> PostgresDatabase::open(const std::string& conninfo, const std::string& schema,
-                                                         std::int64_t wait_ms, Turn turn) {
-  auto connection = PostgresConnection::open(conninfo, schema, wait_ms);
+Result<std::unique_ptr<Database>> PostgresDatabase::open(const PostgresServer& server, const std::string& schema,
+                                                         Turn turn) {
+  auto connection = PostgresConnection::open(server, schema);
   if (!connection) return std::unexpected(std::move(connection.error()));
-  return std::unique_ptr<Database>(new PostgresDatabase(conninfo, schema, wait_ms, turn, std::move(*connection)));
+  return std::unique_ptr<Database>(new PostgresDatabase(server, schema, turn, std::move(*connection)));
 }
 
 Cursor* PostgresDatabase::cursor(const char* sql) {
@@ -280,7 +279,7 @@ bool PostgresDatabase::commit() {
 /// Of the last batch; nullopt if the server does not come back to tell: then nobody may try again, for it could be done
 /// twice.
 std::optional<bool> PostgresDatabase::was_committed() {
-  const auto until = steady_clock::now() + milliseconds(wait_ms_);
+  const auto until = steady_clock::now() + milliseconds(server_.wait_ms);
   do {
     if (!connection_->alive() && !reconnect()) return std::nullopt;
     if (const auto found = look_for_batch()) return found;
@@ -321,14 +320,15 @@ bool PostgresDatabase::recover(const StoreError& error) {
 }
 
 bool PostgresDatabase::reconnect() {
-  const auto until = steady_clock::now() + milliseconds(wait_ms_);
+  const auto until = steady_clock::now() + milliseconds(server_.wait_ms);
   for (auto pause = milliseconds(20);; pause = std::min(pause * 2, milliseconds(1'000))) {
-    if (auto connection = PostgresConnection::open(conninfo_, schema_, wait_ms_)) {
+    auto connection = PostgresConnection::open(server_, schema_);
+    if (connection) {
       statements_.clear();  // of the old connection; none is in use between transactions
       connection_ = std::move(*connection);
       return true;
     }
-    if (steady_clock::now() + pause > until) return false;
+    if (connection.error().code == ErrorCode::kClosed || steady_clock::now() + pause > until) return false;
     std::this_thread::sleep_for(pause);
   }
 }

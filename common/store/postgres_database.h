@@ -20,9 +20,7 @@ class PostgresDatabase final : public Database {
   /// Whether begin_write() takes the row of the shard's writer, for which others wait. If not, a commit whose answer is
   /// lost counts as failed.
   enum class Turn { kWriter, kNone };
-  /// `wait_ms` as of PostgresConnection; also how long recover() tries to reach a server that is away.
-  static Result<std::unique_ptr<Database>> open(const std::string& conninfo, const std::string& schema,
-                                                std::int64_t wait_ms, Turn turn);
+  static Result<std::unique_ptr<Database>> open(const PostgresServer& server, const std::string& schema, Turn turn);
 
   bool execute(const char* sql) override;
   std::int64_t changed_rows() override;
@@ -41,7 +39,7 @@ class PostgresDatabase final : public Database {
  private:
   class Prepared;
 
-  PostgresDatabase(std::string conninfo, std::string schema, std::int64_t wait_ms, Turn turn,
+  PostgresDatabase(PostgresServer server, std::string schema, Turn turn,
                    std::unique_ptr<PostgresConnection> connection);
   Cursor* cursor(const char* sql) override;
   bool reconnect();
@@ -54,8 +52,8 @@ class PostgresDatabase final : public Database {
   /// Whether the last batch that this connection began is in the database; nullopt: it cannot be asked.
   std::optional<bool> look_for_batch();
 
-  const std::string conninfo_, schema_;
-  const std::int64_t wait_ms_;
+  const PostgresServer server_;
+  const std::string schema_;
   const Turn turn_;
   std::unique_ptr<PostgresConnection> connection_;
   std::unordered_map<const char*, std::unique_ptr<Prepared>> statements_;

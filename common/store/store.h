@@ -28,6 +28,7 @@
 
 namespace quartet::store {
 
+class Patience;
 class TextShelf;
 
 struct DefaultMailbox {
@@ -60,6 +61,8 @@ struct Options {
   std::vector<DefaultMailbox> default_mailboxes;  // beside INBOX, for new accounts
   /// The limits of an account; empty function: none. Called from the store's threads.
   std::function<QuotaLimit(std::string_view account)> quota;
+  /// With servers of databases; null: without an end.
+  std::shared_ptr<Patience> patience;
   std::chrono::milliseconds busy_timeout{10'000};   // for the lock of a shard that another process holds
   std::chrono::milliseconds poll_interval{10'000};  // watched mailboxes are looked at so often in case a hint was lost
   std::chrono::seconds release_after{3'600};  // bytes of expunged messages stay readable for other processes that long
