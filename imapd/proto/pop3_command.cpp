@@ -84,16 +84,23 @@ std::expected<Pop3Command, std::string_view> parse_pop3(std::string_view line) {
   }
 }
 
-std::string_view top_of(std::string_view message, std::uint32_t lines) {
-  // An empty first line is a message without a header.
-  const auto blank = message.starts_with("\r\n") ? 0 : message.find("\r\n\r\n");
-  if (blank == std::string_view::npos) return message;
-  auto end = blank == 0 ? 2 : blank + 4;
-  for (; lines > 0 && end < message.size(); --lines) {
-    const auto newline = message.find('\n', end);
-    end = newline == std::string_view::npos ? message.size() : newline + 1;
+std::string_view Top::take(std::string_view piece) {
+  std::size_t end = 0;
+  for (; seen_ < kHeaderEnd.size() && end < piece.size(); ++end) {
+    if (piece[end] == kHeaderEnd[seen_])
+      ++seen_;
+    else
+      seen_ = piece[end] == '\r' ? 1 : 0;
   }
-  return message.substr(0, end);
+  while (lines_ > 0 && end < piece.size()) {
+    const auto newline = piece.find('\n', end);
+    if (newline == std::string_view::npos) return piece;
+    end = newline + 1;
+    --lines_;
+  }
+  return piece.substr(0, end);
 }
+
+std::string_view top_of(std::string_view message, std::uint32_t lines) { return Top(lines).take(message); }
 
 }  // namespace quartet::imapd

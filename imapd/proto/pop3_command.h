@@ -42,4 +42,19 @@ std::string_view to_string(Pop3Command::Verb verb);
 /// What TOP sends of a message: the header, the empty line and as many lines of the body (RFC 1939 section 7).
 std::string_view top_of(std::string_view message, std::uint32_t lines);
 
+/// The same of a message that comes in pieces, however they were cut.
+class Top {
+ public:
+  explicit Top(std::uint32_t lines) : lines_(lines) {}
+  /// What of the next piece is sent.
+  std::string_view take(std::string_view piece);
+  /// Nothing is sent of what follows.
+  bool done() const { return seen_ == kHeaderEnd.size() && lines_ == 0; }
+
+ private:
+  static constexpr std::string_view kHeaderEnd = "\r\n\r\n";
+  std::size_t seen_ = 2;  // octets of kHeaderEnd; an empty first line is a message without a header
+  std::uint32_t lines_;   // still to come
+};
+
 }  // namespace quartet::imapd

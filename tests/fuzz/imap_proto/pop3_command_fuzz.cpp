@@ -27,6 +27,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto top = top_of(text, lines);
     QUARTET_CHECK(text.starts_with(top) && top.size() >= before);
     before = top.size();
+    Top cut(lines);
+    const auto first = cut.take(text.substr(0, size / 2));
+    QUARTET_CHECK(first.size() + cut.take(text.substr(size / 2)).size() == top.size());
   }
   return 0;
 }

@@ -53,4 +53,20 @@ TEST_CASE("the top of a message", "[pop3]") {
   CHECK(top_of("\r\nbody\r\n", 1) == "\r\nbody\r\n");
   CHECK(top_of("A: b\r\n", 5) == "A: b\r\n");
   CHECK(top_of("", 5).empty());
+  CHECK(top_of("\r\r\n\r\nx", 0) == "\r\r\n\r\n");
+}
+
+TEST_CASE("the top of a message does not depend on how the message was cut", "[pop3]") {
+  for (const std::string_view message :
+       {"A: b\r\n\r\none\r\ntwo\r\nthree", "\r\nbody\r\n", "\r\r\n\r\n\r\n", "A: b\r\n"})
+    for (std::uint32_t lines = 0; lines < 4; ++lines)
+      for (std::size_t cut = 0; cut <= message.size(); ++cut) {
+        INFO(message << lines << " " << cut);
+        Top top(lines);
+        auto sent = std::string(top.take(message.substr(0, cut)));
+        const bool done = top.done();
+        const auto rest = top.take(message.substr(cut));
+        if (done) CHECK(rest.empty());
+        CHECK(sent.append(rest) == top_of(message, lines));
+      }
 }
