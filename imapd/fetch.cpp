@@ -1,5 +1,6 @@
 // FETCH: RFC 3501 section 6.4.5, CHANGEDSINCE and VANISHED (RFC 7162). Messages go in batches: one question to the
-// store for many, bounded memory, and what a slow client has not taken is not read yet.
+// store for many, bounded memory, and what a slow client has not taken is not read yet; nor are large messages, of
+// which a client that does not read would hold as many octets in memory.
 #include <algorithm>
 #include <deque>
 #include <memory>
@@ -9,6 +10,7 @@
 #include "imapd/fetch_known.h"
 #include "imapd/fetch_plan.h"
 #include "imapd/fetch_render.h"
+#include "imapd/message_pieces.h"
 #include "imapd/numbers.h"
 #include "imapd/resync.h"
 #include "imapd/search_result.h"
@@ -19,7 +21,7 @@ namespace {
 constexpr std::size_t kBatchMessages = 128;
 constexpr std::size_t kBatchCached = 512;  // messages of which only what the store keeps of them is sent
 constexpr std::uint64_t kBatchBytes = 1024 * 1024;
-// Of a larger message only the range that is asked for is copied.
+// Of a larger message only the range that is asked for is read.
 constexpr std::size_t kLarge = 64 * 1024;
 
 // Batches that are read while one is sent, and the octets of all of these.
@@ -62,7 +64,7 @@ class Batches {
       const std::uint64_t size = plan_.bytes ? view_[next_].size : 0;
       if (batch->full(plan_) || (size >= kLarge && !batch->positions.empty())) break;
       batch->positions.push_back(next_);
-      // A large message goes alone, so that it can be read in part.
+      // A large message goes alone, so that it can be read in part, and piece by piece.
       batch->bytes += size >= kLarge ? std::max(size, kBatchBytes) : size;
       if (++next_ < positions_[range_].end) continue;
       if (++range_ < positions_.size()) next_ = positions_[range_].first;
@@ -121,6 +123,21 @@ async::Task<void> mark_seen(Context& context, std::vector<FetchSource>& sources)
   context.changed = true;
 }
 
+/// A large message, of which so much is needed: in memory if that is little, else opened.
+async::Task<std::optional<store::StoreError>> open_one(Context& context, FetchSource& source, mime::ByteRange range) {
+  auto opened = co_await context.store().open(context.selected->ref(), source.entry->object);
+  if (!opened) co_return opened.error();
+  if (range.size > kPiece) {
+    source.opened = *std::move(opened);
+    co_return std::nullopt;
+  }
+  auto piece = co_await opened->read(range.offset, range.size);
+  if (!piece) co_return piece.error();
+  source.piece = *std::move(piece);
+  source.offset = range.offset;
+  co_return std::nullopt;
+}
+
 /// Structure and bytes of each message; those that are gone leave the sources.
 async::Task<std::optional<Reply>> read_bytes(Context& context, const FetchPlan& plan,
                                              std::vector<FetchSource>& sources) {
@@ -130,11 +147,11 @@ async::Task<std::optional<Reply>> read_bytes(Context& context, const FetchPlan& 
   if (sources.size() == 1 && sources[0].entry->size >= kLarge && (!plan.parts || sources[0].parts)) {
     auto& source = sources[0];
     const auto range = needed_range(plan, source.parts ? &*source.parts : nullptr, source.entry->size);
-    if (range.size < source.entry->size) {
-      auto piece = co_await context.store().read_range(ref, source.entry->object, range.offset, range.size);
-      if (!piece) co_return failure(piece.error());
-      source.piece = *std::move(piece);
-      source.offset = range.offset;
+    if (range.size < source.entry->size || range.size > kPiece) {
+      const auto error = co_await open_one(context, source, range);
+      if (!error) co_return std::nullopt;
+      if (error->code != store::ErrorCode::kNoMessage) co_return failure(*error);
+      sources.clear();
       co_return std::nullopt;
     }
   }
@@ -164,17 +181,34 @@ async::Task<std::optional<Reply>> read_details(Context& context, std::vector<Fet
   co_return std::nullopt;
 }
 
-/// The whole of a message whose header fields are too long to be kept; false if it is gone.
+/// What begins with the header and may end behind it.
+async::Task<store::Result<std::string>> read_header(store::OpenMessage message) {
+  std::string header;
+  while (!header.starts_with("\r\n") && !header.contains("\r\n\r\n")) {
+    const auto piece = co_await message.read(header.size(), kPiece);
+    if (!piece) co_return std::unexpected(piece.error());
+    if (piece->empty()) break;
+    header += *piece;
+  }
+  co_return header;
+}
+
+/// The header of a message where its fields are too long to be kept; false if it is gone.
 async::Task<bool> read_one(Context& context, FetchSource& source, Troubles& troubles) {
-  auto read = co_await context.store().read(context.selected->ref(), source.entry->object);
-  if (read) {
-    source.whole = *std::move(read);
+  auto header = store::Result<std::string>();
+  auto opened = co_await context.store().open(context.selected->ref(), source.entry->object);
+  if (opened)
+    header = co_await read_header(*std::move(opened));
+  else
+    header = std::unexpected(opened.error());
+  if (header) {
+    source.piece = *std::move(header);
     co_return true;
   }
-  if (read.error().code == store::ErrorCode::kNoMessage)
+  if (header.error().code == store::ErrorCode::kNoMessage)
     troubles.gone = true;
   else
-    troubles.failed = failure(read.error());
+    troubles.failed = failure(header.error());
   co_return false;
 }
 
@@ -221,6 +255,8 @@ async::Task<void> send_batch(Context& context, const FetchPlan& plan, Batch& bat
     const bool decoded = co_await render(context, plan, source);
     if (!decoded) troubles.not_decoded = true;
     source.whole.reset();
+    source.piece = {};
+    source.opened.reset();
   }
 }
 

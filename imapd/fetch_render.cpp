@@ -10,6 +10,7 @@
 #include "common/mime/section.h"
 #include "common/mime/transfer.h"
 #include "imapd/flags.h"
+#include "imapd/message_pieces.h"
 #include "imapd/proto/writer.h"
 
 namespace quartet::imapd {
@@ -99,26 +100,112 @@ async::Task<void> send_literal(Context& context, std::string_view name, const Te
   co_await context.output.send(text.view);
 }
 
-async::Task<bool> render_binary(Context& context, const FetchItem& item, const FetchSource& source) {
-  Text text;
-  const auto decoded = take_binary(item, source, text);
+async::Task<void> send_binary(Context& context, const FetchItem& item, const Text& text) {
   auto& out = context.output.text();
-  out += response_name(item);
   if (item.kind == Kind::kBinarySize) {
     fmt::format_to(std::back_inserter(out), " {}", text.view.size());
-  } else if (decoded == Decoded::kDone) {
-    const bool literal8 = text.view.find('\0') != std::string_view::npos;
-    fmt::format_to(std::back_inserter(out), " {}{{{}}}\r\n", literal8 ? "~" : "", text.view.size());
-    co_await context.output.send(text.view);
-  } else {
-    out += " NIL";
+    co_return;
   }
+  const bool literal8 = text.view.find('\0') != std::string_view::npos;
+  fmt::format_to(std::back_inserter(out), " {}{{{}}}\r\n", literal8 ? "~" : "", text.view.size());
+  co_await context.output.send(text.view);
+}
+
+/// Sends `part` of what the pieces are together, as it was announced.
+async::Task<void> send_pieces(Context& context, Pieces pieces, mime::ByteRange part, bool keeps_nul) {
+  while (part.size > 0 && !context.output.failed()) {
+    auto piece = co_await pieces.next();
+    if (piece && piece->empty())
+      piece = std::unexpected(
+          store::StoreError{store::ErrorCode::kCorrupt, "a message that is shorter than its index says"});
+    if (!piece) co_return cut_short(context.output, context.account, context.peer, piece.error());
+    const auto skipped = std::min(part.offset, piece->size());
+    const auto length = std::min(part.size, piece->size() - skipped);
+    if (!keeps_nul) std::ranges::replace(*piece, '\0', '?');
+    co_await context.output.send(std::string_view(*piece).substr(skipped, length));
+    part = {part.offset - skipped, part.size - length};
+  }
+}
+
+/// BINARY of a message that is not in memory. What it decodes to is counted first.
+async::Task<Decoded> render_opened_binary(Context& context, const FetchItem& item, const FetchSource& source) {
+  mime::ByteRange range{0, source.entry->size};
+  auto encoding = mime::Encoding::kBinary;
+  if (!item.section.path.empty()) {
+    const auto* part = source.parts ? mime::find_part(*source.parts, item.section.path) : nullptr;
+    if (part == nullptr) co_return Decoded::kNoSuchPart;
+    if (part->encoding == mime::Encoding::kUnknown) co_return Decoded::kNotPossible;
+    range = {part->body_offset, part->body_size};
+    encoding = part->encoding;
+  }
+  std::uint64_t size = 0;
+  bool has_nul = false;
+  for (Pieces pieces(*source.opened, range, encoding);;) {
+    const auto piece = co_await pieces.next();
+    if (!piece) {
+      cut_short(context.output, context.account, context.peer, piece.error());
+      co_return Decoded::kDone;
+    }
+    if (piece->empty()) break;
+    size += piece->size();
+    has_nul = has_nul || piece->contains('\0');
+  }
+  const auto wanted = cut({0, size}, item.partial);
+  auto& out = context.output.text();
+  if (item.kind == Kind::kBinarySize) {
+    fmt::format_to(std::back_inserter(out), " {}", size);
+    co_return Decoded::kDone;
+  }
+  fmt::format_to(std::back_inserter(out), " {}{{{}}}\r\n", has_nul ? "~" : "", wanted.size);
+  co_await send_pieces(context, Pieces(*source.opened, range, encoding), wanted, true);
+  co_return Decoded::kDone;
+}
+
+async::Task<bool> render_binary(Context& context, const FetchItem& item, const FetchSource& source) {
+  auto& out = context.output.text();
+  out += response_name(item);
+  auto decoded = Decoded::kDone;
+  Text text;
+  if (source.opened) {
+    decoded = co_await render_opened_binary(context, item, source);
+  } else {
+    decoded = take_binary(item, source, text);
+    if (decoded == Decoded::kDone) co_await send_binary(context, item, text);
+  }
+  if (decoded != Decoded::kDone) out += item.kind == Kind::kBinarySize ? " 0" : " NIL";
   co_return decoded != Decoded::kNotPossible;
 }
 
-async::Task<void> render_section(Context& context, const FetchPlan& plan, std::size_t item, const FetchSource& source) {
+/// A section of a message that is not in memory, if it can go to the client as it is. Else what is needed for it is in
+/// memory afterwards, if there is any.
+async::Task<bool> render_opened(Context& context, std::string_view name, const FetchItem& item, FetchSource& source) {
+  const auto section = section_of(item);
+  const auto range = find_range(source, section);
+  if (!range) co_return false;
+  if (section.fields.empty()) {
+    const auto wanted = cut(*range, item.partial);
+    fmt::format_to(std::back_inserter(context.output.text()), "{} {{{}}}\r\n", name, wanted.size);
+    co_await send_pieces(context, Pieces(*source.opened, wanted), {0, wanted.size}, false);
+    co_return true;
+  }
+  auto header = co_await source.opened->read(range->offset, range->size);
+  if (!header) {
+    cut_short(context.output, context.account, context.peer, header.error());
+    co_return true;
+  }
+  source.piece = *std::move(header);
+  source.offset = range->offset;
+  co_return false;
+}
+
+async::Task<void> render_section(Context& context, const FetchPlan& plan, std::size_t item, FetchSource& source) {
+  if (source.opened) {
+    const bool rendered = co_await render_opened(context, plan.names[item], plan.items[item], source);
+    if (rendered) co_return;
+  }
   Text text;
   const bool found = take_section(plan.items[item], plan.selected[item], source, text);
+  if (source.opened) source.piece = {};  // the fields that were chosen are in `text`
   if (found) {
     co_await send_literal(context, plan.names[item], text);
   } else {
@@ -258,12 +345,12 @@ bool FetchSource::in_columns(const FetchPlan& plan) const {
   return true;
 }
 
-async::Task<bool> render(Context& context, const FetchPlan& plan, const FetchSource& source) {
+async::Task<bool> render(Context& context, const FetchPlan& plan, FetchSource& source) {
   bool decoded = true;
   auto& out = context.output.text();
   Separated line(out);
   append_begin(context, plan, source, line);
-  for (std::size_t n = 0; n < plan.items.size(); ++n) {
+  for (std::size_t n = 0; n < plan.items.size() && !context.output.failed(); ++n) {
     const auto& item = plan.items[n];
     if (item.kind == Kind::kFlags || item.kind == Kind::kModSeq) continue;
     line.next();

@@ -22,8 +22,9 @@ struct FetchSource {
   store::MessageDetails details;  // empty if none are needed
   std::optional<mime::Part> parts;
   store::Bytes whole;  // the message, or
-  std::string piece;   // the bytes of it from `offset` on
+  std::string piece;   // the bytes of it from `offset` on, or
   std::size_t offset = 0;
+  std::optional<store::OpenMessage> opened;  // the message to be read while it is sent
   std::uint64_t flags = 0;
   std::uint64_t modseq = 0;
   bool tell_flags = false;   // asked for, or changed by this FETCH
@@ -33,12 +34,13 @@ struct FetchSource {
   bool in_columns(const FetchPlan& plan) const;
   /// Whether the store has the header fields that answer an item of the plan; else the message must be read.
   bool has_fields() const;
-  /// The bytes of a range that needed_range() covers, or of which it covers what will be sent.
+  /// Of what is in memory: the bytes of a range that needed_range() covers, or of which it covers what will be sent.
   std::string_view bytes(mime::ByteRange range) const;
 };
 
-/// `source` outlives the task. False: a BINARY cannot be decoded; the item is then NIL.
-async::Task<bool> render(Context& context, const FetchPlan& plan, const FetchSource& source);
+/// `source` outlives the task. False: a BINARY cannot be decoded; the item is then NIL. Bytes that were announced and
+/// cannot be read any more end the connection.
+async::Task<bool> render(Context& context, const FetchPlan& plan, FetchSource& source);
 
 /// The same where the view and columns have all of it; nothing is sent yet.
 void append_known(Context& context, const FetchPlan& plan, const FetchSource& source);

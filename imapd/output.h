@@ -32,8 +32,9 @@ class Output {
   /// Puts `bytes` behind the buffer; long ones go out without a copy. They stay alive until this has ended.
   async::Task<void> send(std::string_view bytes);
 
-  /// The client is gone or does not read: all that follows is dropped.
+  /// The client is gone or does not read, or is to get no more: all that follows is dropped.
   bool failed() const { return failed_; }
+  void give_up() { failed_ = true; }
 
  private:
   async::Task<void> write(std::string_view bytes);

@@ -20,8 +20,28 @@ std::string Maildrop::unique_id(std::uint32_t number) const {
 
 async::Task<store::Result<store::Bytes>> Maildrop::read(std::uint32_t number, bool whole) {
   auto bytes = co_await store_->read(view_->mailbox(), entry(number).object);
-  if (bytes && whole && (entry(number).flags & store::flag::kSeen) == 0) seen_[number - 1] = true;
+  if (bytes && whole) note_reading(number);
   co_return bytes;
+}
+
+async::Task<store::Result<store::OpenMessage>> Maildrop::open(std::uint32_t number, bool whole) {
+  auto opened = co_await store_->open(view_->mailbox(), entry(number).object);
+  if (opened && whole) note_reading(number);
+  co_return opened;
+}
+
+async::Task<store::Result<std::optional<mime::Part>>> Maildrop::structure(std::uint32_t number) {
+  const auto& message = entry(number);
+  const std::vector<store::ObjectId> objects{message.object};
+  const auto cached = co_await store_->fetch_cached(view_->mailbox(), objects, store::cached::kParts);
+  if (!cached) co_return std::unexpected(cached.error());
+  const auto& item = cached->items()[0];
+  if (!item.found) co_return std::unexpected(store::StoreError{store::ErrorCode::kNoMessage, ""});
+  co_return mime::decode_parts(item.parts, message.size);
+}
+
+void Maildrop::note_reading(std::uint32_t number) {
+  if ((entry(number).flags & store::flag::kSeen) == 0) seen_[number - 1] = true;
 }
 
 std::uint32_t Maildrop::left() const {

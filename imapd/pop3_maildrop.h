@@ -2,9 +2,11 @@
 // the client wants done with them at its end. Clients of IMAP go on with the mailbox meanwhile.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "common/mime/structure.h"
 #include "common/store/store.h"
 
 namespace quartet::imapd {
@@ -23,6 +25,10 @@ class Maildrop {
   std::string unique_id(std::uint32_t number) const;
   /// The bytes; RETR counts as reading.
   async::Task<store::Result<store::Bytes>> read(std::uint32_t number, bool whole);
+  /// The same for a message that is not to be in memory.
+  async::Task<store::Result<store::OpenMessage>> open(std::uint32_t number, bool whole);
+  /// Where its parts are; nullopt if that is not known.
+  async::Task<store::Result<std::optional<mime::Part>>> structure(std::uint32_t number);
   void remove(std::uint32_t number) { deleted_[number - 1] = true; }
 
   /// Messages that are not deleted, and their octets.
@@ -40,6 +46,7 @@ class Maildrop {
       : store_(&store), view_(std::move(view)), deleted_(view_->size()), seen_(view_->size()) {}
   const store::Entry& entry(std::uint32_t number) const { return (*view_)[number - 1]; }
   store::UidSet marked(const std::vector<bool>& marks) const;
+  void note_reading(std::uint32_t number);
 
   store::Store* store_;
   store::SnapshotPtr view_;

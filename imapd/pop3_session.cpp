@@ -17,8 +17,10 @@
 #include "imapd/input.h"
 #include "imapd/login.h"
 #include "imapd/maildrops.h"
+#include "imapd/message_pieces.h"
 #include "imapd/output.h"
 #include "imapd/pop3_maildrop.h"
+#include "imapd/pop3_transfer.h"
 #include "imapd/proto/pop3_command.h"
 
 namespace quartet::imapd {
@@ -283,7 +285,10 @@ class Pop3Session {
         co_return co_await scan(command);
       case Verb::kRetr:
       case Verb::kTop:
-        co_return co_await send(command);
+        co_await send(command);
+        // What came along, DELE and QUIT, is about a message that the client has not got.
+        if (output_.failed()) over_ = true;
+        co_return;
       case Verb::kDele:
         maildrop_->remove(number);
         co_return ok("Deleted at QUIT");
@@ -313,9 +318,12 @@ class Pop3Session {
 
   async::Task<void> send(const Pop3Command& command) {
     const bool whole = command.verb == Verb::kRetr;
+    if (maildrop_->size(*command.message) > kPiece) {
+      const bool sent = co_await send_large(command);
+      if (sent) co_return;
+    }
     const auto bytes = co_await maildrop_->read(*command.message, whole);
-    if (!bytes && bytes.error().code == store::ErrorCode::kNoMessage) co_return error("The message is gone");
-    if (!bytes) co_return store_failed(bytes.error());
+    if (!bytes) co_return not_read(bytes.error());
     ok("Here it is");
     // RFC 6856 section 2: as it is to those alone who have said that they can read it.
     const auto ascii = utf8_ ? std::nullopt : mime::downgrade(**bytes);
@@ -327,6 +335,38 @@ class Pop3Session {
     }
     co_await output_.send(text);
     output_.line(".");
+  }
+
+  void not_read(const store::StoreError& fault) {
+    if (fault.code == store::ErrorCode::kNoMessage) return error("The message is gone");
+    store_failed(fault);
+  }
+
+  /// A message that is read as the client takes it. False: nobody knows where its headers are.
+  async::Task<bool> send_large(const Pop3Command& command) {
+    const auto number = *command.message;
+    const bool whole = command.verb == Verb::kRetr;
+    std::vector<mime::ByteRange> headers;
+    // RFC 6856 section 2, as below.
+    if (!utf8_) {
+      const auto structure = co_await maildrop_->structure(number);
+      if (structure && !*structure) co_return false;
+      if (!structure) {
+        not_read(structure.error());
+        co_return true;
+      }
+      headers = mime::headers_to_downgrade(**structure);
+    }
+    const auto opened = co_await maildrop_->open(number, whole);
+    if (!opened) {
+      not_read(opened.error());
+      co_return true;
+    }
+    ok("Here it is");
+    const auto sent =
+        co_await transfer(output_, *opened, std::move(headers), whole ? std::nullopt : std::optional(command.lines));
+    if (!sent) cut_short(output_, account_, peer_, sent.error());
+    co_return true;
   }
 
   async::Task<void> quit() {

@@ -100,32 +100,41 @@ void append_ascii_header(std::string& out, std::string_view bytes) {
   out += bytes.substr(from);
 }
 
-/// The parts whose headers are to be changed, in the order of the message.
-void collect(const Part& part, std::string_view message, std::vector<const Part*>& out) {
-  const auto header = part.header(message);
-  if (!is_ascii(header) && is_utf8(header)) out.push_back(&part);
+void collect(const Part& part, std::vector<ByteRange>& out) {
+  out.push_back({part.header_offset, part.body_offset - part.header_offset});
   const bool sealed = part.type.is("multipart", "signed") || part.type.is("multipart", "encrypted");
   if (sealed) return;
-  for (const auto& child : part.children) collect(child, message, out);
+  for (const auto& child : part.children) collect(child, out);
 }
 
 }  // namespace
 
+std::vector<ByteRange> headers_to_downgrade(const Part& root) {
+  std::vector<ByteRange> headers;
+  collect(root, headers);
+  return headers;
+}
+
+std::optional<std::string> downgrade_header(std::string_view header) {
+  if (is_ascii(header) || !is_utf8(header)) return std::nullopt;
+  std::string out;
+  append_ascii_header(out, header);
+  return out;
+}
+
 std::optional<std::string> downgrade(std::string_view message) {
   if (is_ascii(message)) return std::nullopt;
-  const auto root = parse_structure(message);
-  std::vector<const Part*> parts;
-  collect(root, message, parts);
-  if (parts.empty()) return std::nullopt;
   std::string out;
-  out.reserve(message.size() + message.size() / 16);
   std::size_t from = 0;
-  for (const auto* part : parts) {
-    out += message.substr(from, part->header_offset - from);
-    append_ascii_header(out, part->header(message));
-    from = part->body_offset;
+  for (const auto& header : headers_to_downgrade(parse_structure(message))) {
+    const auto made = downgrade_header(message.substr(header.offset, header.size));
+    if (!made) continue;
+    if (from == 0) out.reserve(message.size() + message.size() / 16);
+    out.append(message.substr(from, header.offset - from)).append(*made);
+    from = header.offset + header.size;
   }
-  return out += message.substr(from);
+  if (from == 0) return std::nullopt;
+  return std::move(out.append(message.substr(from)));
 }
 
 }  // namespace quartet::mime

@@ -94,20 +94,29 @@ bool needs_stuffing(std::string_view message) {
   return message.starts_with('.') || message.find("\n.") != std::string_view::npos || !message.ends_with("\r\n");
 }
 
+void DataEncoder::write(std::string_view piece, std::string& output) {
+  if (piece.empty()) return;
+  if (last_ == '\n' && piece.front() == '.') output += '.';
+  after_crlf_ = piece.back() == '\n' && (piece.size() > 1 ? piece[piece.size() - 2] : last_) == '\r';
+  last_ = piece.back();
+  for (;;) {
+    const auto dot = piece.find("\n.");
+    if (dot == std::string_view::npos) break;
+    output += piece.substr(0, dot + 1);
+    output += '.';
+    piece.remove_prefix(dot + 1);
+  }
+  output += piece;
+}
+
+void DataEncoder::finish(std::string& output) { output += after_crlf_ ? ".\r\n" : "\r\n.\r\n"; }
+
 std::string encode_data(std::string_view message) {
   std::string out;
   out.reserve(message.size() + message.size() / 64 + 8);
-  if (message.starts_with('.')) out += '.';
-  for (;;) {
-    const auto dot = message.find("\n.");
-    if (dot == std::string_view::npos) break;
-    out += message.substr(0, dot + 1);
-    out += '.';
-    message.remove_prefix(dot + 1);
-  }
-  out += message;
-  if (!out.empty() && !out.ends_with("\r\n")) out += "\r\n";
-  out += ".\r\n";
+  DataEncoder encoder;
+  encoder.write(message, out);
+  encoder.finish(out);
   return out;
 }
 

@@ -41,6 +41,19 @@ class LineEndChecker {
   bool after_cr_ = false;
 };
 
+/// The other way round, for a message that comes in pieces; how they were cut never changes the whole.
+class DataEncoder {
+ public:
+  /// Appends `piece` with its dots stuffed.
+  void write(std::string_view piece, std::string& output);
+  /// Appends the end mark; the last CRLF too where the message lacks it.
+  void finish(std::string& output);
+
+ private:
+  char last_ = '\n';        // octet of the message
+  bool after_crlf_ = true;  // whether it ends a line, as nothing at all does
+};
+
 /// The message with its dots stuffed and the end mark. `message` may lack its last CRLF: it gets one.
 std::string encode_data(std::string_view message);
 

@@ -13,6 +13,7 @@
 
 #include "common/base/id.h"
 #include "common/journal/types.h"
+#include "common/store/open_message.h"
 #include "common/store/types.h"
 
 namespace quartet::store {
@@ -57,6 +58,8 @@ class Bodies {
   };
   /// Blocks. kNoMessage if it is gone.
   virtual Result<std::string> read(const journal::Location& location, std::uint64_t size) const = 0;
+  /// The same for who reads it in ranges. The bodies outlive it. Blocks.
+  virtual Result<std::shared_ptr<const OpenBody>> open(const journal::Location& location, std::uint64_t size) const = 0;
   /// Ones that are to be read soon. Does not wait.
   virtual void will_need(const std::vector<journal::Location>&) const {}
 

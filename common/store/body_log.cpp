@@ -36,10 +36,38 @@ StoreError to_store_error(journal::Error error) {
   }
 }
 
+std::unexpected<StoreError> wrong_size() {
+  return std::unexpected(StoreError{ErrorCode::kCorrupt, "a record of another size than its row says"});
+}
+
+class BodyInMemory final : public OpenBody {
+ public:
+  explicit BodyInMemory(std::string bytes) : bytes_(std::move(bytes)) {}
+  Result<std::string> read(std::uint64_t offset, std::uint64_t length) const override {
+    return bytes_.substr(std::min<std::uint64_t>(offset, bytes_.size()), length);
+  }
+
+ private:
+  const std::string bytes_;
+};
+
+class BodyInFile final : public OpenBody {
+ public:
+  explicit BodyInFile(std::unique_ptr<const journal::PayloadFile> file) : file_(std::move(file)) {}
+  Result<std::string> read(std::uint64_t offset, std::uint64_t length) const override {
+    auto bytes = file_->read(offset, length);
+    if (!bytes) return std::unexpected(to_store_error(std::move(bytes.error())));
+    return *std::move(bytes);
+  }
+
+ private:
+  const std::unique_ptr<const journal::PayloadFile> file_;
+};
+
 }  // namespace
 
 BodyLog::BodyLog(std::string directory, std::unique_ptr<journal::Writer> writer)
-    : directory_(std::move(directory)), writer_(std::move(writer)), reader_(directory_) {}
+    : directory_(std::move(directory)), writer_(std::move(writer)), reader_(directory_), files_(directory_) {}
 
 std::expected<std::unique_ptr<BodyLog>, StoreError> BodyLog::open(const std::string& directory) {
   journal::Options options;
@@ -110,10 +138,21 @@ void BodyLog::write(std::vector<Body> bodies, Writing& writing) {
 Result<std::string> BodyLog::read(const journal::Location& location, std::uint64_t size) const {
   auto payload = reader_.read(location);
   if (!payload) return std::unexpected(to_store_error(std::move(payload.error())));
-  if (payload->size() != size + kTrailer)
-    return std::unexpected(StoreError{ErrorCode::kCorrupt, "a record of another size than its row says"});
+  if (payload->size() != size + kTrailer) return wrong_size();
   payload->resize(size);
   return std::move(*payload);
+}
+
+Result<std::shared_ptr<const OpenBody>> BodyLog::open(const journal::Location& location, std::uint64_t size) const {
+  if (location.file == 0) {
+    auto bytes = read(location, size);
+    if (!bytes) return std::unexpected(std::move(bytes.error()));
+    return std::make_shared<const BodyInMemory>(*std::move(bytes));
+  }
+  if (location.length != size + kTrailer) return wrong_size();
+  auto file = files_.open(location);
+  if (!file) return std::unexpected(to_store_error(std::move(file.error())));
+  return std::make_shared<const BodyInFile>(*std::move(file));
 }
 
 void BodyLog::will_need(const std::vector<journal::Location>& locations) const {

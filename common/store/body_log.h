@@ -9,6 +9,7 @@
 #include <string>
 
 #include "common/journal/journal.h"
+#include "common/journal/payload_files.h"
 #include "common/store/bodies.h"
 
 namespace quartet::store {
@@ -18,6 +19,7 @@ class BodyLog final : public Bodies {
   static std::expected<std::unique_ptr<BodyLog>, StoreError> open(const std::string& directory);
 
   Result<std::string> read(const journal::Location& location, std::uint64_t size) const override;
+  Result<std::shared_ptr<const OpenBody>> open(const journal::Location& location, std::uint64_t size) const override;
   void will_need(const std::vector<journal::Location>& locations) const override;
 
   bool settled(journal::SegmentId segment) const override;
@@ -39,6 +41,7 @@ class BodyLog final : public Bodies {
   const std::string directory_;
   std::unique_ptr<journal::Writer> writer_;
   journal::Reader reader_;
+  mutable journal::PayloadFiles files_;
   mutable std::mutex mutex_;
   std::multiset<journal::SegmentId> guards_;  // the segment that was written to when each began
   // Of the guards, those whose bytes wait for company, and those whose bytes or rows are on their way to the disk.

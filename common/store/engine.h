@@ -72,8 +72,7 @@ class Engine final : public Store {
   Async<CachedBatch> fetch_cached(MailboxRef mailbox, std::vector<ObjectId> objects, unsigned fields) override;
   Done show_cached(MailboxRef mailbox, std::vector<ObjectId> objects, unsigned fields, UseCached use) override;
   Async<Bytes> read(MailboxRef mailbox, ObjectId object) override;
-  Async<std::string> read_range(MailboxRef mailbox, ObjectId object, std::uint64_t offset,
-                                std::uint64_t length) override;
+  Async<OpenMessage> open(MailboxRef mailbox, ObjectId object) override;
   Async<std::vector<Bytes>> read_many(MailboxRef mailbox, std::vector<ObjectId> objects) override;
   Done look_at(MailboxRef mailbox, std::vector<ObjectId> objects, Look look) override;
 
@@ -167,14 +166,6 @@ class Engine final : public Store {
 
   std::mutex accounts_mutex_;
   std::unordered_map<std::string, std::int64_t, ascii::Hash, std::equal_to<>> account_ids_;
-
-  std::mutex large_mutex_;
-  struct Large {
-    std::uint32_t shard;
-    ObjectId object;
-    Bytes bytes;
-  };
-  std::vector<Large> large_;  // whole messages that are being fetched in ranges, newest last
 
   std::mutex collecting_;                                            // one collection at a time
   std::optional<std::chrono::steady_clock::time_point> last_sweep_;  // guarded by collecting_

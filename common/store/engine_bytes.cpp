@@ -1,4 +1,4 @@
-// The bytes of messages: one, several, a range, and a look at many.
+// The bytes of messages: one, several, one to be read in ranges, and a look at many.
 #include <algorithm>
 #include <atomic>
 #include <optional>
@@ -8,10 +8,6 @@
 
 namespace quartet::store {
 namespace {
-
-// A message is kept whole while a client fetches it range by range; smaller ones are read again.
-constexpr std::size_t kLargeFrom = 64 << 10;
-constexpr std::size_t kLargeKept = 64 << 20;
 
 // Messages that a thread looks at before it asks for more.
 constexpr std::size_t kLookedAtTogether = 16;
@@ -95,6 +91,18 @@ Store::Async<Bytes> Engine::read(MailboxRef mailbox, ObjectId object) {
   co_return co_await read_from<Bytes>(*pool_, *home, [&](Database& database) { return read_object(database, object); });
 }
 
+Store::Async<OpenMessage> Engine::open(MailboxRef mailbox, ObjectId object) {
+  Shard* const home = shard(mailbox);
+  if (home == nullptr) co_return no_mailbox();
+  co_return co_await read_from<OpenMessage>(*pool_, *home, [&](Database& database) -> Result<OpenMessage> {
+    const auto place = find_place(database, object);
+    if (!place) return std::unexpected(database.failed() ? database.error() : StoreError{ErrorCode::kNoMessage, ""});
+    auto body = bodies_->open(place->location, place->size);
+    if (!body) return std::unexpected(std::move(body.error()));
+    return OpenMessage(*std::move(body), place->size, *pool_);
+  });
+}
+
 Store::Async<std::vector<Bytes>> Engine::read_many(MailboxRef mailbox, std::vector<ObjectId> objects) {
   using Many = std::vector<Bytes>;
   Shard* const home = shard(mailbox);
@@ -162,35 +170,6 @@ void Engine::look_at_some(Looking& looking, std::size_t first, std::size_t end) 
       return;
     }
   }
-}
-
-Store::Async<std::string> Engine::read_range(MailboxRef mailbox, ObjectId object, std::uint64_t offset,
-                                             std::uint64_t length) {
-  const auto cut = [&](const std::string& bytes) {
-    return offset >= bytes.size() ? std::string() : bytes.substr(offset, length);
-  };
-  Bytes bytes;
-  {
-    const std::lock_guard lock(large_mutex_);
-    for (const Large& large : large_)
-      if (large.shard == mailbox.shard && large.object == object) bytes = large.bytes;
-  }
-  if (bytes == nullptr) {
-    auto whole = co_await read(mailbox, object);
-    if (!whole) co_return std::unexpected(std::move(whole.error()));
-    bytes = std::move(*whole);
-    if (bytes->size() >= kLargeFrom) {
-      const std::lock_guard lock(large_mutex_);
-      large_.push_back({mailbox.shard, object, bytes});
-      std::size_t kept = 0;
-      for (const Large& large : large_) kept += large.bytes->size();
-      while (large_.size() > 1 && kept > kLargeKept) {
-        kept -= large_.front().bytes->size();
-        large_.erase(large_.begin());
-      }
-    }
-  }
-  co_return cut(*bytes);
 }
 
 }  // namespace quartet::store

@@ -26,11 +26,19 @@ PostgresResult ask(PostgresConnection& connection, const std::string& sql, const
   return PostgresResult(PQexecParams(connection.get(), sql.c_str(), 1, nullptr, values, nullptr, nullptr, kBinary));
 }
 
-std::uint64_t read_id(const pg_result* result, int row) {
+std::uint64_t read_number(const pg_result* result, int row) {
   std::uint64_t value = 0;
   for (int n = 0; n < PQgetlength(result, row, 0); ++n)
     value = value << 8 | static_cast<unsigned char>(PQgetvalue(result, row, 0)[n]);
   return value;
+}
+
+std::string octets(const PostgresResult& row) {
+  return {PQgetvalue(row.get(), 0, 0), static_cast<std::size_t>(PQgetlength(row.get(), 0, 0))};
+}
+
+std::unexpected<StoreError> wrong_size() {
+  return std::unexpected(StoreError{ErrorCode::kCorrupt, "a body of another size than its row says"});
 }
 
 }  // namespace
@@ -130,7 +138,7 @@ Result<void> PostgresBodies::attempt(PostgresConnection& connection, std::vector
       const PostgresResult result(PQgetResult(connection.get()));
       if (PQresultStatus(result.get()) == PGRES_TUPLES_OK) {
         call.locations.push_back(
-            {kNoSegment, 0, static_cast<std::uint32_t>(body.bytes->size()), read_id(result.get(), 0)});
+            {kNoSegment, 0, static_cast<std::uint32_t>(body.bytes->size()), read_number(result.get(), 0)});
       } else if (!error) {
         error = connection.error_of(result.get());
       }
@@ -144,17 +152,51 @@ Result<void> PostgresBodies::attempt(PostgresConnection& connection, std::vector
   return {};
 }
 
-Result<std::string> PostgresBodies::read(const journal::Location& location, std::uint64_t size) const {
+Result<PostgresResult> PostgresBodies::find(const char* sql, const std::vector<std::uint64_t>& parameters) const {
+  std::vector<std::string> texts;
+  std::vector<const char*> values;
+  for (const auto parameter : parameters) texts.push_back(std::to_string(parameter));
+  for (const auto& text : texts) values.push_back(text.c_str());
   auto connection = take();
   if (!connection) return std::unexpected(std::move(connection.error()));
-  const auto result = ask(**connection, "SELECT bytes FROM body WHERE id=$1", std::to_string(location.file));
+  PostgresResult result(PQexecParams((*connection)->get(), sql, static_cast<int>(values.size()), nullptr, values.data(),
+                                     nullptr, nullptr, kBinary));
   if (PQresultStatus(result.get()) != PGRES_TUPLES_OK) return std::unexpected((*connection)->error_of(result.get()));
   give(std::move(*connection));
   if (PQntuples(result.get()) == 0) return std::unexpected(StoreError{ErrorCode::kNoMessage, "no such body"});
-  std::string bytes(PQgetvalue(result.get(), 0, 0), static_cast<std::size_t>(PQgetlength(result.get(), 0, 0)));
-  if (bytes.size() != size)
-    return std::unexpected(StoreError{ErrorCode::kCorrupt, "a body of another size than its row says"});
+  return result;
+}
+
+Result<std::string> PostgresBodies::read(const journal::Location& location, std::uint64_t size) const {
+  const auto row = find("SELECT bytes FROM body WHERE id=$1", {location.file});
+  if (!row) return std::unexpected(row.error());
+  auto bytes = octets(*row);
+  if (bytes.size() != size) return wrong_size();
   return bytes;
+}
+
+/// The column is kept as it is (EXTERNAL), so that of a range only its own pages are read.
+class PostgresBodies::OpenRow final : public OpenBody {
+ public:
+  OpenRow(const PostgresBodies& bodies, std::uint64_t id) : bodies_(bodies), id_(id) {}
+  Result<std::string> read(std::uint64_t offset, std::uint64_t length) const override {
+    const auto row = bodies_.find("SELECT substring(bytes FROM $2::INT FOR $3::INT) FROM body WHERE id=$1",
+                                  {id_, offset + 1, length});
+    if (!row) return std::unexpected(row.error());
+    return octets(*row);
+  }
+
+ private:
+  const PostgresBodies& bodies_;
+  const std::uint64_t id_;
+};
+
+Result<std::shared_ptr<const OpenBody>> PostgresBodies::open(const journal::Location& location,
+                                                             std::uint64_t size) const {
+  const auto row = find("SELECT length(bytes)::BIGINT FROM body WHERE id=$1", {location.file});
+  if (!row) return std::unexpected(row.error());
+  if (read_number(row->get(), 0) != size) return wrong_size();
+  return std::make_shared<const OpenRow>(*this, location.file);
 }
 
 void PostgresBodies::remove_file(std::uint64_t file) {
@@ -173,7 +215,7 @@ std::vector<std::uint64_t> PostgresBodies::old_files(std::chrono::seconds age) c
   if (!connection) return old;
   const auto result = ask(**connection, sql, std::to_string(age.count()));
   if (PQresultStatus(result.get()) != PGRES_TUPLES_OK) return old;
-  for (int row = 0; row < PQntuples(result.get()); ++row) old.push_back(read_id(result.get(), row));
+  for (int row = 0; row < PQntuples(result.get()); ++row) old.push_back(read_number(result.get(), row));
   give(std::move(*connection));
   return old;
 }

@@ -20,6 +20,7 @@ class PostgresBodies final : public Bodies {
   ~PostgresBodies() override;  // what is queued is written first
 
   Result<std::string> read(const journal::Location& location, std::uint64_t size) const override;
+  Result<std::shared_ptr<const OpenBody>> open(const journal::Location& location, std::uint64_t size) const override;
 
   bool settled(journal::SegmentId) const override { return true; }
   void remove_file(std::uint64_t file) override;
@@ -27,6 +28,7 @@ class PostgresBodies final : public Bodies {
   std::vector<std::uint64_t> old_files(std::chrono::seconds age) const override;
 
  private:
+  class OpenRow;
   /// One call of write(), until its bodies have ids.
   struct Call {
     std::vector<Body> bodies;
@@ -42,6 +44,8 @@ class PostgresBodies final : public Bodies {
   void work();
   Result<void> insert(std::vector<Call>& batch);
   Result<void> attempt(PostgresConnection& connection, std::vector<Call>& batch);
+  /// The one row of a question with numbers as parameters. kNoMessage: there is none.
+  Result<PostgresResult> find(const char* sql, const std::vector<std::uint64_t>& parameters) const;
   /// One that is not in use; give() takes it back.
   Result<std::unique_ptr<PostgresConnection>> take() const;
   void give(std::unique_ptr<PostgresConnection> connection) const;

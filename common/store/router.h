@@ -52,8 +52,7 @@ class Router final : public Store {
   Async<CachedBatch> fetch_cached(MailboxRef mailbox, std::vector<ObjectId> objects, unsigned fields) override;
   Done show_cached(MailboxRef mailbox, std::vector<ObjectId> objects, unsigned fields, UseCached use) override;
   Async<Bytes> read(MailboxRef mailbox, ObjectId object) override;
-  Async<std::string> read_range(MailboxRef mailbox, ObjectId object, std::uint64_t offset,
-                                std::uint64_t length) override;
+  Async<OpenMessage> open(MailboxRef mailbox, ObjectId object) override;
   Async<std::vector<Bytes>> read_many(MailboxRef mailbox, std::vector<ObjectId> objects) override;
   Done look_at(MailboxRef mailbox, std::vector<ObjectId> objects, Look look) override;
 

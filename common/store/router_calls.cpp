@@ -134,10 +134,8 @@ Store::Async<Bytes> Router::read(MailboxRef mailbox, ObjectId object) {
   return by_mailbox<Bytes>(mailbox, [=](Engine& engine) { return engine.read(mailbox, object); });
 }
 
-Store::Async<std::string> Router::read_range(MailboxRef mailbox, ObjectId object, std::uint64_t offset,
-                                             std::uint64_t length) {
-  return by_mailbox<std::string>(mailbox,
-                                 [=](Engine& engine) { return engine.read_range(mailbox, object, offset, length); });
+Store::Async<OpenMessage> Router::open(MailboxRef mailbox, ObjectId object) {
+  return by_mailbox<OpenMessage>(mailbox, [=](Engine& engine) { return engine.open(mailbox, object); });
 }
 
 Store::Async<std::vector<Bytes>> Router::read_many(MailboxRef mailbox, std::vector<ObjectId> objects) {

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "common/async/task.h"
+#include "common/store/open_message.h"
 #include "common/store/rights.h"
 #include "common/store/snapshot.h"
 #include "common/store/types.h"
@@ -187,9 +188,8 @@ class Store {
   virtual Done show_cached(MailboxRef mailbox, std::vector<ObjectId> objects, unsigned fields, UseCached use) = 0;
   /// The whole message, or kNoMessage when it was expunged and released.
   virtual Async<Bytes> read(MailboxRef mailbox, ObjectId object) = 0;
-  /// A range of it; shorter at its end.
-  virtual Async<std::string> read_range(MailboxRef mailbox, ObjectId object, std::uint64_t offset,
-                                        std::uint64_t length) = 0;
+  /// The same to be read range by range.
+  virtual Async<OpenMessage> open(MailboxRef mailbox, ObjectId object) = 0;
   /// Several at once, in order; a null pointer for each that is gone.
   virtual Async<std::vector<Bytes>> read_many(MailboxRef mailbox, std::vector<ObjectId> objects) = 0;
   /// Called with the place of each message among those asked for, on several threads of the store at the same time. The

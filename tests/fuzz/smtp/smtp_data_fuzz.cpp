@@ -54,6 +54,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   // Any octets, as a message to send.
   const auto encoded = encode_data(input);
+  DataEncoder encoder;
+  std::string in_pieces;
+  for (const auto piece : fuzz::pieces(input, data[0])) encoder.write(piece, in_pieces);
+  encoder.finish(in_pieces);
+  QUARTET_CHECK(in_pieces == encoded);
   const auto back = decode({encoded});
   QUARTET_CHECK(back.used == encoded.size() || bare);
   if (bare) return 0;

@@ -1,6 +1,7 @@
 #include <fstream>
 
 #include "common/base/crc32c.h"
+#include "common/journal/payload_files.h"
 #include "common/journal/record.h"
 #include "common/journal/tail.h"
 #include "helpers.h"
@@ -241,5 +242,30 @@ TEST_CASE("a wrong byte in a payload is found when it is read", "[journal]") {
     const auto read = reader.read(location);
     REQUIRE(!read.has_value());
     CHECK(read.error().code == ErrorCode::kDamaged);
+    if (location.file == 0) continue;
+    const auto opened = PayloadFiles(directory.path()).open(location);
+    REQUIRE(!opened.has_value());
+    CHECK(opened.error().code == ErrorCode::kDamaged);
   }
+}
+
+TEST_CASE("a payload in a file is read in ranges, also when it has been removed", "[journal]") {
+  const TemporaryDirectory directory;
+  auto options = options_for(directory.path());
+  options.large_payload = 1000;
+  auto writer = open_writer(options);
+  const auto payload = std::string(300'000, 'x') + "middle" + std::string(300'000, 'y');
+  const auto location = append(*writer, {payload}).value()[0];
+  PayloadFiles files(directory.path());
+  const auto opened = files.open(location);
+  REQUIRE(opened.has_value());
+  CHECK(files.open(location).has_value());
+  remove_payload_file(directory.path(), location.file);
+  CHECK((*opened)->read(0, payload.size()).value() == payload);
+  CHECK((*opened)->read(300'000, 6).value() == "middle");
+  CHECK((*opened)->read(300'000, 1'000'000).value() == payload.substr(300'000));
+  CHECK((*opened)->read(payload.size() + 1, 3).value().empty());
+  const auto gone = files.open(location);
+  REQUIRE(!gone.has_value());
+  CHECK(gone.error().code == ErrorCode::kNotFound);
 }

@@ -82,6 +82,16 @@ TEST_CASE("what is encoded is decoded again", "[smtp]") {
     CHECK(decoded.message == (message.empty() || message.ends_with("\r\n") ? message : message + "\r\n"));
     if (!needs_stuffing(message)) CHECK(encode_data(message) == message + ".\r\n");
   }
+  for (const std::string_view message : {"", ".a\r\n.\r\n..b\r\n", "a\n.\n", "a\r", "a\r\n", "a.\n."})
+    for (std::size_t cut = 0; cut <= message.size(); ++cut) {
+      INFO(message << cut);
+      DataEncoder encoder;
+      std::string encoded;
+      encoder.write(message.substr(0, cut), encoded);
+      encoder.write(message.substr(cut), encoded);
+      encoder.finish(encoded);
+      CHECK(encoded == encode_data(message));
+    }
   CHECK(needs_stuffing(".a\r\n"));
   CHECK(needs_stuffing("a\r\n.b\r\n"));
   CHECK(needs_stuffing("a"));

@@ -69,6 +69,9 @@ struct Fixture {
     return result.error().code;
   }
 
+  /// And not in PostgreSQL.
+  bool is_in_files() const { return quartet::test::postgres_for(directory.path()).empty(); }
+
   MailboxRef inbox(const std::string& account = "ann@a.test") { return must(store->find(account, "INBOX")).ref; }
 
   Stored deliver(const std::string& text, const std::string& account = "ann@a.test", std::uint64_t flags = 0) {
