@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include <array>
-#include <catch2/catch_test_macros.hpp>
+#include <catch2/catch.hpp>
 
 using quartet::store::Patience;
 
