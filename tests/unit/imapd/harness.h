@@ -216,7 +216,7 @@ class Server {
     if (several) stored.additional.push_back({"other", directory_.file("other"), {}});
     stored.shards = 2;
     stored.reader_threads = 2;
-    stored.gc_interval = std::chrono::seconds(0);
+    stored.gc_interval = stored.release_after = std::chrono::seconds(0);  // gc() alone, and at once
     stored.default_mailboxes = store::usual_mailboxes();
     stored.quota = [this](std::string_view) { return quota; };
     auto opened = store::open_store(stored);
