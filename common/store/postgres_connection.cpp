@@ -35,6 +35,9 @@ std::string on_one_line(std::string_view text) {
   return out;
 }
 
+/// Notices of the server, such as of what is there already.
+void pass_over(void*, const char*) {}
+
 }  // namespace
 
 void PostgresResultDeleter::operator()(pg_result* result) const { PQclear(result); }
@@ -52,7 +55,7 @@ Result<std::unique_ptr<PostgresConnection>> PostgresConnection::open(const Postg
   const char* const values[] = {"10", "10", "5", "3", "30000", "quartet", "UTF8", server.conninfo.c_str(), nullptr};
   std::unique_ptr<PostgresConnection> connection(new PostgresConnection(server, PQconnectdbParams(keys, values, 1)));
   if (PQstatus(connection->get()) != CONNECTION_OK) return std::unexpected(connection->error_of(nullptr));
-  PQsetNoticeProcessor(connection->get(), [](void*, const char*) {}, nullptr);
+  PQsetNoticeProcessor(connection->get(), pass_over, nullptr);
   const auto setup = fmt::format(
       "SET search_path={};SET lock_timeout={};SET idle_in_transaction_session_timeout=60000;"
       "SET default_transaction_isolation='read committed'",

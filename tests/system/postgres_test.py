@@ -78,6 +78,15 @@ class Postgres(harness.SitesTestCase):
         other.done()
         self.assertLess(sorted(waits)[2], 2, waits)
 
+    def start_deliveries(self, site, set_of_numbers=0):
+        """To all users of the site, until the senders are stopped; and what to wait for then."""
+        loop = traffic.Loop()
+        self.addCleanup(loop.close)
+        senders = traffic.Senders(
+            functools.partial(traffic.open_lmtp, (site.address, site.port("lmtp"))),
+            functools.partial(traffic.deliver_by_lmtp, recipients=[user.address for user in site.users]), set_of_numbers)
+        return senders, loop.start(senders.run(4))
+
     def numbers_of_all(self, site):
         """(number, user) of each message that is there."""
         return [(traffic.number_of(message), user.address) for user in site.users
@@ -85,13 +94,7 @@ class Postgres(harness.SitesTestCase):
 
     def test_the_server_goes_and_comes_back(self):
         site = self.pair.b
-        users = [user.address for user in site.users]
-        loop = traffic.Loop()
-        self.addCleanup(loop.close)
-        senders = traffic.Senders(
-            functools.partial(traffic.open_lmtp, (site.address, site.port("lmtp"))),
-            functools.partial(traffic.deliver_by_lmtp, recipients=users))
-        running = loop.start(senders.run(4))
+        senders, running = self.start_deliveries(site)
         for mode in ("fast", "immediate", "immediate"):  # in order, and twice as if the power failed
             before = len(senders.acknowledged)
             wait_until(lambda: len(senders.acknowledged) > before + 50, 60, "messages")
@@ -108,13 +111,7 @@ class Postgres(harness.SitesTestCase):
 
     def test_a_server_that_says_nothing_holds_up_only_who_needs_it(self):
         site = self.pair.b
-        users = [user.address for user in site.users]
-        loop = traffic.Loop()
-        self.addCleanup(loop.close)
-        senders = traffic.Senders(
-            functools.partial(traffic.open_lmtp, (site.address, site.port("lmtp"))),
-            functools.partial(traffic.deliver_by_lmtp, recipients=users), set_of_numbers=1)
-        running = loop.start(senders.run(4))
+        senders, running = self.start_deliveries(site, set_of_numbers=1)
         wait_until(lambda: len(senders.acknowledged) > 50, 60, "messages")
         reader = self.reader(site, site.users[0], None)
         with self.server.frozen():
