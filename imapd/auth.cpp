@@ -50,7 +50,7 @@ async::Task<Reply> conclude(Context& context, Input& input, sasl::Exchange& exch
   const auto last = account ? exchange.accepted() : wrong ? exchange.refused() : std::nullopt;
   if (last) {
     context.output.line("+ " + last->text);
-    const auto line = co_await input.line(context.options.login_timeout);
+    const auto line = co_await input.line();
     if (!line || (account && !line->empty())) {
       if (account && context.services.on_logout) context.services.on_logout(*account);
       co_return Reply::bad("Cancelled");
@@ -98,7 +98,7 @@ Answer authenticate(Context& context, Input& input, const Authenticate& command)
     if (std::holds_alternative<sasl::Exchange::Cancelled>(outcome)) co_return Reply::bad("Cancelled");
     if (std::holds_alternative<sasl::Malformed>(outcome)) co_return Reply::bad("Malformed response");
     context.output.line("+ " + std::get<sasl::Challenge>(outcome).text);
-    const auto line = co_await input.line(context.options.login_timeout);
+    const auto line = co_await input.line();
     if (!line) co_return Reply::bad("Cancelled");
     outcome = exchange.on_line(*line);
   }

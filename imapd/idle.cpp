@@ -1,5 +1,6 @@
 // IDLE: RFC 2177. New mail is told at once, and a line now and then keeps address translators from forgetting the
 // connection.
+#include "common/async/pass_on.h"
 #include "common/async/task_group.h"
 #include "common/async/wait.h"
 #include "common/base/ascii.h"
@@ -19,21 +20,16 @@ struct Idling {
   std::optional<std::string> line;
 };
 
-async::Task<void> read_done(Input& input, Idling& idling, std::chrono::seconds timeout) {
+async::Task<void> read_done(Input& input, Idling& idling) {
   for (;;) {
     if (auto line = input.reader().next_line(1024)) {
       idling.line = *line ? **std::move(line) : std::string();
       break;
     }
-    const bool more = co_await input.read(timeout);
+    const bool more = co_await input.read();
     if (!more) break;
   }
   idling.ended.set();
-}
-
-async::Task<void> end_at(async::Event& ending, Idling& idling) {
-  const auto waited = co_await ending.wait(async::Deadline::never());
-  if (waited == async::Wait::kReady) idling.ended.set();
 }
 
 /// Tells of changes until the reader has ended, or there is nothing more to tell.
@@ -57,8 +53,8 @@ Answer idle(Context& context, Input& input) {
   context.output.line("+ Idling");
   Idling idling;
   async::TaskGroup group;
-  group.spawn(read_done(input, idling, context.options.idle_timeout));
-  for (auto* ending : endings(context.options)) group.spawn(end_at(*ending, idling));
+  group.spawn(read_done(input, idling));
+  for (auto* ending : endings(context.options)) group.spawn(async::pass_on(*ending, idling.ended));
   co_await tell_until_ended(context, idling);
   co_await group.close();
   if (!idling.line) co_return Reply::no("Not idling any more");

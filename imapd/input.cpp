@@ -2,55 +2,37 @@
 
 #include <utility>
 
-#include "common/async/task_group.h"
+#include "common/net/read_unless.h"
 
 namespace quartet::imapd {
 
-async::Task<bool> Input::fill(std::chrono::seconds timeout) {
+// fill() reads by itself and not by read(): a session waits in it for most of its life, and each coroutine takes
+// memory.
+async::Task<bool> Input::fill(std::vector<async::Event*> enough) {
   co_await output_.flush();
   if (output_.failed()) {
     end_ = End::kPeerLost;
     co_return false;
   }
-  co_return co_await read(timeout);
+  const auto bytes = co_await net::read_unless(*stream_, begin_wait(), std::move(enough));
+  co_return take(bytes);
 }
 
-namespace {
-
-async::Task<void> read_into(Input& input, std::chrono::seconds timeout, bool& more, async::Event& over) {
-  more = co_await input.read(timeout);
-  over.set();
+async::Task<bool> Input::read() {
+  const auto bytes = co_await net::read_unless(*stream_, begin_wait(), {});
+  co_return take(bytes);
 }
 
-async::Task<void> pass_on(async::Event& from, async::Event& to) {
-  const auto waited = co_await from.wait(async::Deadline::never());
-  if (waited == async::Wait::kReady) to.set();
+async::Deadline Input::begin_wait() {
+  if (std::exchange(ended_, reader_.ended()) != reader_.ended()) deadlines_.begin_command();
+  return deadlines_.begin_wait(reader_.in_command());
 }
 
-}  // namespace
-
-async::Task<bool> Input::fill_unless(std::chrono::seconds timeout, std::vector<async::Event*> enough) {
-  if (enough.empty()) co_return co_await fill(timeout);
-  co_await output_.flush();
-  if (output_.failed()) {
-    end_ = End::kPeerLost;
-    co_return false;
-  }
-  bool more = false;
-  async::Event over;
-  async::TaskGroup group;
-  group.spawn(read_into(*this, timeout, more, over));
-  for (auto* event : enough) group.spawn(pass_on(*event, over));
-  co_await over.wait(async::Deadline::never());
-  co_await group.close();
-  co_return more;
-}
-
-async::Task<bool> Input::read(std::chrono::seconds timeout) {
-  const auto bytes = co_await stream_->read_some(async::Deadline::after(timeout));
+bool Input::take(const std::expected<std::string_view, net::IoError>& bytes) {
   if (bytes) {
+    deadlines_.end_wait(bytes->size());
     reader_.feed(*bytes);
-    co_return true;
+    return true;
   }
   switch (bytes.error().code) {
     case net::IoCode::kTimedOut:
@@ -62,14 +44,14 @@ async::Task<bool> Input::read(std::chrono::seconds timeout) {
     default:
       end_ = End::kPeerLost;
   }
-  co_return false;
+  return false;
 }
 
-async::Task<std::optional<std::string>> Input::line(std::chrono::seconds timeout) {
+async::Task<std::optional<std::string>> Input::line() {
   for (;;) {
     // A SASL response has no use for more; "*" cancels the exchange (RFC 3501 section 6.2.2).
     if (auto line = reader_.next_line()) co_return *line ? **std::move(line) : std::string("*");
-    const bool more = co_await fill(timeout);
+    const bool more = co_await fill();
     if (!more) co_return std::nullopt;
   }
 }

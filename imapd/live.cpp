@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/async/pass_on.h"
 #include "common/async/task_group.h"
 #include "imapd/access.h"
 #include "imapd/changes.h"
@@ -11,13 +12,8 @@
 namespace quartet::imapd {
 namespace {
 
-async::Task<void> pass_on(async::Event& from, async::Event& to) {
-  const auto waited = co_await from.wait(async::Deadline::never());
-  if (waited == async::Wait::kReady) to.set();
-}
-
-async::Task<void> read_into(Input& input, std::chrono::seconds timeout, bool& more, async::Event& over) {
-  more = co_await input.read(timeout);
+async::Task<void> read_into(Input& input, bool& more, async::Event& over) {
+  more = co_await input.read();
   over.set();
 }
 
@@ -42,8 +38,8 @@ async::Task<async::Wait> wait_for_changes(Context& context, async::Event& enough
   const auto look_at = look_every ? async::Deadline::after(*look_every) : async::Deadline::never();
   async::Event any;
   async::TaskGroup group;
-  group.spawn(pass_on(enough, any));
-  for (auto* const event : sources_of_change(context)) group.spawn(pass_on(*event, any));
+  group.spawn(async::pass_on(enough, any));
+  for (auto* const event : sources_of_change(context)) group.spawn(async::pass_on(*event, any));
   auto woken = co_await any.wait(earlier(deadline, look_at));
   co_await group.close();
   if (woken == async::Wait::kTimedOut && !deadline.passed()) {
@@ -61,13 +57,12 @@ async::Task<void> tell_live(Context& context, Selected::Expunges expunges) {
   if (context.notifier != nullptr && context.farewell.empty()) co_await context.notifier->tell(context);
 }
 
-async::Task<bool> fill_and_notify(Context& context, Input& input, std::chrono::seconds timeout,
-                                  std::vector<async::Event*> enough) {
+async::Task<bool> fill_and_notify(Context& context, Input& input, std::vector<async::Event*> enough) {
   bool more = false;
   async::Event over;
   async::TaskGroup group;
-  group.spawn(read_into(input, timeout, more, over));
-  for (auto* const event : enough) group.spawn(pass_on(*event, over));
+  group.spawn(read_into(input, more, over));
+  for (auto* const event : enough) group.spawn(async::pass_on(*event, over));
   const bool at_once = context.notifier->of_selected().at_once;
   while (!over.is_set() && !context.output.failed() && context.farewell.empty()) {
     co_await tell_live(context, at_once ? Selected::Expunges::kTold : Selected::Expunges::kKept);

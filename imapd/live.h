@@ -1,6 +1,5 @@
 // Telling the client of changes while it says nothing: in IDLE (RFC 2177), and after NOTIFY (RFC 5465) at any time.
 #pragma once
-#include <chrono>
 #include <vector>
 
 #include "common/async/wait.h"
@@ -17,8 +16,7 @@ async::Task<async::Wait> wait_for_changes(Context& context, async::Event& enough
 /// after that.
 async::Task<void> tell_live(Context& context, Selected::Expunges expunges);
 
-/// As Input::fill_unless(), and tells of changes until then. For clients that have used NOTIFY.
-async::Task<bool> fill_and_notify(Context& context, Input& input, std::chrono::seconds timeout,
-                                  std::vector<async::Event*> enough);
+/// As Input::fill(), and tells of changes until then. For clients that have used NOTIFY.
+async::Task<bool> fill_and_notify(Context& context, Input& input, std::vector<async::Event*> enough);
 
 }  // namespace quartet::imapd

@@ -30,8 +30,6 @@ using Verb = Pop3Command::Verb;
 
 /// RFC 5034 section 4: room for a response of AUTH; other commands have 255 octets (RFC 2449 section 4).
 constexpr std::size_t kLongestLine = 12 * 1024 + 512;
-/// RFC 1939 section 3: at least so long.
-constexpr std::chrono::seconds kAutologout{600};
 constexpr int kMostErrorsInARow = 10;
 constexpr const char* kClosing = "[SYS/TEMP] The server is closing";
 constexpr const char* kOnTlsOnly = "Passwords are taken on TLS only";
@@ -43,7 +41,8 @@ class Pop3Session {
         options_(options),
         services_(services),
         output_(options.transfer_timeout),
-        input_(output_),
+        input_(output_,
+               {options.login_timeout, options.pop3_idle_timeout, options.transfer_timeout, options.transfer_rate}),
         applicant_{"pop3", stream_->peer(), false, options.guard},
         peer_(stream_->peer().to_string()) {
     attach();
@@ -101,8 +100,7 @@ class Pop3Session {
       if (options_.record != nullptr) options_.record->command(to_string(command->verb));
       co_return co_await act(*command);
     }
-    const auto timeout = account_.empty() ? options_.login_timeout : kAutologout;
-    const bool more = co_await input_.fill_unless(timeout, endings(options_));
+    const bool more = co_await input_.fill(endings(options_));
     if (!more) on_input_end();
   }
 
@@ -185,7 +183,7 @@ class Pop3Session {
       if (std::holds_alternative<sasl::Exchange::Cancelled>(outcome)) co_return error("Cancelled");
       if (const auto* const bad = std::get_if<sasl::Malformed>(&outcome)) co_return error(bad->reason);
       output_.line("+ " + std::get<sasl::Challenge>(outcome).text);
-      const auto line = co_await input_.line(options_.login_timeout);
+      const auto line = co_await input_.line();
       if (!line) co_return on_input_end();
       outcome = exchange.on_line(*line);
     }
@@ -202,7 +200,7 @@ class Pop3Session {
     if (!account) {
       if (const auto last = exchange != nullptr ? exchange->refused() : std::nullopt) {
         output_.line("+ " + last->text);
-        const auto line = co_await input_.line(options_.login_timeout);
+        const auto line = co_await input_.line();
         if (!line) co_return on_input_end();
       }
       error("[AUTH] Wrong user or password");
@@ -212,7 +210,7 @@ class Pop3Session {
     account_ = *std::move(account);
     if (const auto last = exchange != nullptr ? exchange->accepted() : std::nullopt) {
       output_.line("+ " + last->text);
-      const auto line = co_await input_.line(options_.login_timeout);
+      const auto line = co_await input_.line();
       if (!line || !line->empty()) {
         leave();
         co_return line ? error("Cancelled") : on_input_end();
@@ -229,6 +227,7 @@ class Pop3Session {
       co_return store_failed(opened.error());
     }
     maildrop_.emplace(*std::move(opened));
+    input_.logged_in();
     if (options_.on_logged_in) options_.on_logged_in();
     if (options_.record != nullptr) options_.record->logged_in(account_);
     ok(fmt::format("{} messages", maildrop_->count()));
@@ -270,6 +269,7 @@ class Pop3Session {
     channel_ = [this](std::string_view type) { return stream_->channel_binding(type); };
     certificate_ = tls::peer_names(*stream_);
     if (options_.record != nullptr && stream_->tls() != nullptr) options_.record->secured(*stream_->tls());
+    input_.begin_login();
     attach();
     co_return true;
   }

@@ -10,6 +10,7 @@
 #include "common/log/log.h"
 #include "common/metrics/metrics.h"
 #include "common/net/deflate_stream.h"
+#include "common/net/read_unless.h"
 #include "common/tls/stream.h"
 #include "imapd/access.h"
 #include "imapd/changes.h"
@@ -55,7 +56,8 @@ class Session {
   Session(std::unique_ptr<net::Stream> stream, const SessionOptions& options, Services& services)
       : stream_(std::move(stream)),
         context_{.options = options, .services = services, .output = Output(options.transfer_timeout)},
-        input_(context_.output) {
+        input_(context_.output,
+               {options.login_timeout, options.idle_timeout, options.transfer_timeout, options.transfer_rate}) {
     context_.client = stream_->peer();
     context_.peer = context_.client.to_string();
     attach();
@@ -114,11 +116,6 @@ class Session {
     if (context_.failed_logins >= kMostFailedLogins) bye("Too many failed logins");
   }
 
-  std::chrono::seconds timeout() {
-    if (input_.reader().in_command()) return context_.options.transfer_timeout;
-    return context_.account.empty() ? context_.options.login_timeout : context_.options.idle_timeout;
-  }
-
   /// One event of the reader.
   async::Task<void> next() {
     const auto* draining = context_.options.draining;
@@ -141,10 +138,9 @@ class Session {
   }
 
   async::Task<bool> fill() {
-    if (input_.reader().in_command()) co_return co_await input_.fill(timeout());
-    if (context_.notifier != nullptr)
-      co_return co_await fill_and_notify(context_, input_, timeout(), endings(context_.options));
-    co_return co_await input_.fill_unless(timeout(), endings(context_.options));
+    if (input_.reader().in_command()) co_return co_await input_.fill();
+    if (context_.notifier != nullptr) co_return co_await fill_and_notify(context_, input_, endings(context_.options));
+    co_return co_await input_.fill(endings(context_.options));
   }
 
   bool is_to_end() const { return context_.options.record != nullptr && context_.options.record->is_to_end(); }
@@ -171,8 +167,14 @@ class Session {
   void on_input_end() {
     over_ = true;
     if (!context_.farewell.empty()) return bye(context_.farewell);
-    if (input_.end() == Input::End::kTimedOut) bye("Autologout: too long without a command");
+    if (input_.end() == Input::End::kTimedOut) bye(timed_out());
     if (input_.end() == Input::End::kStopped) bye(is_to_end() ? kKicked : "The server is closing");
+  }
+
+  const char* timed_out() const {
+    if (context_.account.empty()) return "Autologout: the login takes too long";
+    if (input_.reader().in_command()) return "Autologout: the command comes too slowly";
+    return "Autologout: too long without a command";
   }
 
   void on_bad_line(const BadLine& bad) {
@@ -190,6 +192,7 @@ class Session {
     open_sessions().add(1);
     if (context_.options.on_logged_in) context_.options.on_logged_in();
     if (context_.options.record != nullptr) context_.options.record->logged_in(context_.account);
+    input_.logged_in();
     input_.reader().set_limits(limits(context_));
   }
 
@@ -459,6 +462,7 @@ class Session {
     context_.enabled = {};
     leave_account();
     if (context_.options.record != nullptr) context_.options.record->logged_in("");
+    input_.begin_login();
     input_.reader().set_limits(limits(context_));
     answer(tag, Reply::ok("Logged out of the account", "CAPABILITY " + capabilities(context_)));
   }
@@ -476,6 +480,7 @@ class Session {
     context_.certificate = tls::peer_names(*stream_);
     if (context_.options.record != nullptr && stream_->tls() != nullptr)
       context_.options.record->secured(*stream_->tls());
+    input_.begin_login();
     attach();
     co_return true;
   }
@@ -493,10 +498,7 @@ class Session {
 }  // namespace
 
 std::vector<async::Event*> endings(const SessionOptions& options) {
-  std::vector<async::Event*> events;
-  if (options.drain_begun != nullptr) events.push_back(options.drain_begun);
-  if (options.record != nullptr) events.push_back(&options.record->end_wish());
-  return events;
+  return net::endings(options.drain_begun, options.record);
 }
 
 async::Task<void> serve(std::unique_ptr<net::Stream> stream, const SessionOptions& options, Services& services) {

@@ -36,9 +36,13 @@ struct SessionOptions {
   bool implicit_tls = false;                      // TLS from the first byte (RFC 8314)
   bool login_in_clear = false;                    // otherwise passwords are taken on TLS only (RFC 3501 section 11)
   std::uint64_t message_size = 50 * 1024 * 1024;  // octets of a message that APPEND takes
-  std::chrono::seconds login_timeout{60};         // for each command before authentication
-  std::chrono::seconds idle_timeout{1800};        // for each command after it; RFC 3501 section 5.4 wants 30 minutes
+  std::chrono::seconds login_timeout{60};         // for the login as a whole, from the greeting or the TLS handshake
+  std::chrono::seconds idle_timeout{1800};        // for each command after it; RFC 9051 section 5.4 wants 30 minutes
+  std::chrono::seconds pop3_idle_timeout{600};    // the same of POP3; RFC 1939 section 3 wants 10 minutes
   std::chrono::seconds transfer_timeout{300};     // for the client to take what is sent, or to send what it announced
+  // A command that has announced more may take `transfer_timeout` and then a second for each so many octets, of time
+  // that we wait for it. 0: no such limit.
+  std::uint64_t transfer_rate = 500;
   std::chrono::seconds tls_timeout{60};
   std::size_t message_limit = 0;                        // messages that one command may work on (RFC 9738); 0: no limit
   std::chrono::milliseconds progress_interval{10'000};  // from one word on how far a command is to the next

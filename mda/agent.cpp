@@ -146,6 +146,7 @@ async::Task<void> Agent::serve_scripts(std::unique_ptr<net::Stream> stream, cons
   options.hostname = settings->session.features.hostname;
   options.redirects = settings->sieve_limits.redirects;
   options.draining = &managesieve_acceptor_->draining();
+  options.drain_begun = &managesieve_acceptor_->drain_begun();
   const auto place = sessions_.enter("managesieve", *stream);
   options.record = &place.record();
   co_await serve_managesieve(std::move(stream), options, *managesieve_);

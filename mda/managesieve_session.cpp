@@ -7,7 +7,9 @@
 
 #include "common/async/wait.h"
 #include "common/log/log.h"
+#include "common/net/read_unless.h"
 #include "common/sasl/exchange.h"
+#include "common/service/client_deadlines.h"
 #include "common/service/passwords.h"
 #include "common/sieve/compile.h"
 #include "common/sieve/managesieve.h"
@@ -26,8 +28,6 @@ constexpr int kMostFailedLogins = 5;
 constexpr int kMostBadInARow = 10;
 /// Of AUTHENTICATE, in base64: room for a token of sasl::kMostToken octets.
 constexpr std::size_t kMostResponse = 12 * 1024;
-/// A session that waits for its client looks this often whether it is to end.
-constexpr std::chrono::seconds kLook{1};
 
 struct Answer {
   enum class Kind { kOk, kNo, kBye };
@@ -59,7 +59,11 @@ std::string faults_of(const std::string& text, const sieve::CompileOptions& opti
 class Session {
  public:
   Session(std::unique_ptr<net::Stream> stream, const ManageSieveOptions& options, const ManageSieveServices& services)
-      : stream_(std::move(stream)), options_(options), services_(services), peer_(stream_->peer().to_string()) {
+      : stream_(std::move(stream)),
+        options_(options),
+        services_(services),
+        peer_(stream_->peer().to_string()),
+        deadlines_({options.login_timeout, options.idle_timeout, options.transfer_timeout, options.transfer_rate}) {
     limit();
   }
 
@@ -121,36 +125,35 @@ class Session {
   /// The next command or fault; nullopt when the session is over.
   async::Task<std::optional<std::expected<Command, ManageSieveFault>>> read() {
     using Result = std::optional<std::expected<Command, ManageSieveFault>>;
-    // Who has not logged in has so long for all of a command.
-    const auto login_by = async::Deadline::after(options_.login_timeout);
+    deadlines_.begin_command();
     for (;;) {
       if (auto command = parser_.next()) co_return command;
       const bool sent = co_await flush();
       if (!sent) co_return Result();
-      const auto wait = parser_.in_command() ? options_.transfer_timeout : options_.idle_timeout;
-      const bool received = co_await receive(login_.empty() ? login_by : async::Deadline::after(wait));
+      const bool received = co_await receive();
       if (!received) co_return Result();
     }
   }
 
   /// More octets for the parser; false when the session is over, and BYE has been said where there is somebody to hear
   /// it.
-  async::Task<bool> receive(async::Deadline deadline) {
-    for (;;) {
-      const auto bytes = co_await stream_->read_some(earlier(deadline, async::Deadline::after(kLook)));
-      if (bytes) {
-        parser_.feed(*bytes);
-        co_return true;
-      }
-      const auto code = bytes.error().code;
-      if (code == net::IoCode::kTimedOut && !is_ending() && !deadline.passed()) continue;
-      if (code == net::IoCode::kCancelled || is_ending())
-        say(closing());
-      else if (code == net::IoCode::kTimedOut)
-        say({Answer::Kind::kBye, "Too long without a command"});
-      over_ = true;
-      co_return false;
+  async::Task<bool> receive() {
+    const auto bytes = co_await net::read_unless(*stream_, deadlines_.begin_wait(parser_.in_command()),
+                                                 net::endings(options_.drain_begun, options_.record));
+    if (bytes) {
+      deadlines_.end_wait(bytes->size());
+      parser_.feed(*bytes);
+      co_return true;
     }
+    over_ = true;
+    if (bytes.error().code == net::IoCode::kCancelled) say(closing());
+    if (bytes.error().code == net::IoCode::kTimedOut) say({Answer::Kind::kBye, timed_out()});
+    co_return false;
+  }
+
+  const char* timed_out() const {
+    if (login_.empty()) return "The login takes too long";
+    return parser_.in_command() ? "The command comes too slowly" : "Too long without a command";
   }
 
   bool is_ending() const {
@@ -200,6 +203,7 @@ class Session {
     if (name == "UNAUTHENTICATE") {
       login_.clear();
       limit();
+      deadlines_.begin_login();
       co_return say({Answer::Kind::kOk, "Logged out"});
     }
     auto answer = co_await on_scripts(command);
@@ -337,6 +341,7 @@ class Session {
       co_return false;
     }
     stream_ = *std::move(secured);
+    deadlines_.begin_login();
     certificate_ = tls::peer_names(*stream_);
     if (options_.record != nullptr) options_.record->secured(*stream_->tls());
     co_return true;
@@ -382,6 +387,7 @@ class Session {
     if (!login) co_return say(login.error());
     login_ = *std::move(login);
     limit();
+    deadlines_.logged_in();
     if (options_.record != nullptr) options_.record->logged_in(login_);
     log::info("managesieve.login", {{"account", login_}, {"peer", peer_}});
     say({Answer::Kind::kOk, "Logged in"});
@@ -429,6 +435,7 @@ class Session {
   const ManageSieveServices& services_;
   const std::string peer_;
   std::vector<std::string> certificate_;  // whom it names that the client has shown
+  service::ClientDeadlines deadlines_;
   sieve::ManageSieveParser parser_;
   std::string out_;
   std::string login_;

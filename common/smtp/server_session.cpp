@@ -4,6 +4,7 @@
 
 #include "common/async/wait.h"
 #include "common/log/log.h"
+#include "common/net/pace.h"
 #include "common/net/wire.h"
 #include "common/sasl/exchange.h"
 #include "common/smtp/data_decoder.h"
@@ -36,7 +37,8 @@ class Session {
         handler_(handler),
         record_(options.record),
         machine_(features(options)),
-        wire_(Wire::Role::kServer, options.features.lmtp) {
+        wire_(Wire::Role::kServer, options.features.lmtp),
+        pace_(options.data_grace, options.data_rate) {
     peer_.address = stream_->peer();
     peer_.local = stream_->local();
     peer_.tls = stream_->tls();  // of a connection that was turned around
@@ -151,17 +153,8 @@ class Session {
 
   /// The next octets of a message, within the time that its rate leaves (ServerOptions::data_rate).
   async::Task<std::optional<std::string_view>> receive_message() {
-    using std::chrono::milliseconds;
-    if (options_.data_rate == 0) co_return co_await receive(async::Deadline::after(options_.data_timeout));
-    const auto due = std::min<std::uint64_t>(message_octets_ / options_.data_rate, 100'000'000);
-    const auto left = options_.data_grace + std::chrono::seconds(due) - message_waited_;
-    too_slow_ = left < options_.data_timeout;
-    const auto begin = std::chrono::steady_clock::now();
-    const auto wait = std::clamp<milliseconds>(left, milliseconds(1), options_.data_timeout);
-    const auto bytes = co_await receive(async::Deadline::after(wait));
-    message_waited_ += std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - begin);
-    if (bytes) message_octets_ += bytes->size();
-    if (bytes) too_slow_ = false;
+    const auto bytes = co_await receive(pace_.begin(options_.data_timeout));
+    if (bytes) pace_.end(bytes->size());
     co_return bytes;
   }
 
@@ -169,7 +162,7 @@ class Session {
     if (code == net::IoCode::kTimedOut && is_to_end()) co_return co_await close_with(kicked(), SessionEnd::kStopped);
     if (code == net::IoCode::kCancelled || (code == net::IoCode::kTimedOut && draining() && !machine_.in_transaction()))
       co_return co_await close_with(stopped(), SessionEnd::kStopped);
-    if (code == net::IoCode::kTimedOut && too_slow_)
+    if (code == net::IoCode::kTimedOut && pace_.is_short())
       co_return co_await close_with(Reply(421, "4.4.2", "the message comes too slowly"), SessionEnd::kTimedOut);
     if (code == net::IoCode::kTimedOut)
       co_return co_await close_with(Reply(421, "4.4.2", "too long without a command"), SessionEnd::kTimedOut);
@@ -307,8 +300,7 @@ class Session {
     machine_.mail_answered(std::move(parameters), reply);
     sink_.reset();
     received_ = 0;
-    message_octets_ = 0;
-    message_waited_ = {};
+    pace_.restart();
     refusal_.reset();
     line_ends_ = {};
     co_await answer(std::move(reply));
@@ -531,12 +523,8 @@ class Session {
   std::optional<Reply> refusal_;          // of the message under way
   std::uint64_t received_ = 0;            // octets of it
   LineEndChecker line_ends_;              // of a message by BDAT
-  // Of the message under way: what came after we asked for it, how long we waited, and whether the next time-out would
-  // be for its rate.
-  std::uint64_t message_octets_ = 0;
-  std::chrono::milliseconds message_waited_{0};
-  bool too_slow_ = false;
-  bool closing_ = false;  // no more than kLastWords are spent on this peer
+  net::Pace pace_;                        // of the message under way
+  bool closing_ = false;                  // no more than kLastWords are spent on this peer
   std::optional<Ended> end_;
 };
 

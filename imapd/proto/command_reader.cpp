@@ -247,6 +247,7 @@ void CommandReader::reset() {
   bad_.reset();
   tail_.clear();
   remaining_ = size_ = messages_ = message_octets_ = 0;
+  ++ended_;
 }
 
 void CommandReader::consume(std::size_t count) {
@@ -269,6 +270,7 @@ std::optional<std::expected<std::string, BadReason>> CommandReader::next_line(st
   const bool whole = end != std::string_view::npos;
   if ((whole ? end : rest.size()) >= limit) {
     line_skip_ = true;
+    ++ended_;
     return std::unexpected(BadReason::kLineTooLong);
   }
   if (!whole) {
@@ -278,6 +280,7 @@ std::optional<std::expected<std::string, BadReason>> CommandReader::next_line(st
   const bool crlf = end > 0 && rest[end - 1] == '\r';
   std::string line(rest.substr(0, crlf ? end - 1 : end));
   consume(end + 1);
+  ++ended_;
   if (!crlf) return std::unexpected(BadReason::kLineEnd);
   return line;
 }

@@ -102,6 +102,8 @@ class CommandReader {
 
   /// Input after the last command. STARTTLS wants it empty: it came in clear text (RFC 9051 section 6.2.1).
   std::string_view unconsumed() const { return std::string_view(buffer_).substr(taken_); }
+  /// How many commands and lines have ended, well or badly.
+  std::uint64_t ended() const { return ended_; }
   /// Whether a command has begun and its end has not been seen.
   bool in_command() const { return state_ != State::kLine || !command_.texts.empty() || bad_.has_value(); }
 
@@ -142,6 +144,7 @@ class CommandReader {
   std::uint64_t size_ = 0;        // octets kept of the command, without messages
   std::uint64_t messages_ = 0;    // octets announced as messages
   std::uint64_t message_octets_ = 0;
+  std::uint64_t ended_ = 0;
   bool in_message_ = false;  // the literal under way is a message
   bool line_skip_ = false;   // next_line() is inside a line it has reported
 };

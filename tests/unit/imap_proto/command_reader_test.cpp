@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace quartet::imapd;
@@ -111,6 +112,31 @@ TEST_CASE("the literals of APPEND are messages, its mailbox name is not", "[imap
 
 TEST_CASE("a refused literal is not sent, and its command is gone", "[imap]") {
   CHECK(events("a APPEND x {8}\r\nb NOOP\r\n", {}, false) == Events{"ask a|APPEND|8|message", "cmd b|b NOOP"});
+}
+
+TEST_CASE("commands and lines that have ended are counted, parts of them are not", "[imap]") {
+  CommandReader reader({.line = 40, .literal = 40});
+  std::uint64_t ended = 0;
+  const auto feed = [&reader, &ended](std::string_view bytes) {
+    reader.feed(bytes);
+    auto event = reader.next();
+    const auto before = std::exchange(ended, reader.ended());
+    return std::pair(std::move(event), ended - before);
+  };
+  CHECK(feed("a NO").second == 0);
+  CHECK(feed("OP\r\n").second == 1);
+  CHECK(feed("a X {4+}\r\nab").second == 0);
+  CHECK(feed("cd\r\nb NO").second == 1);
+  CHECK(feed(std::string(40, 'x')).second == 0);
+  CHECK(feed("\r\n").second == 1);
+  CHECK(std::holds_alternative<LiteralRequest>(feed("a X {4}\r\n").first));
+  reader.refuse_literal();
+  CHECK(feed("").second == 1);
+  reader.feed("DONE\r\nDO");
+  CHECK(reader.next_line().has_value());
+  CHECK(reader.ended() == ended + 1);
+  CHECK_FALSE(reader.next_line().has_value());
+  CHECK(reader.ended() == ended + 1);
 }
 
 TEST_CASE("what a dropped command announces is skipped", "[imap]") {
