@@ -1,9 +1,6 @@
 #include "common/journal/payload_files.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -15,23 +12,6 @@ namespace quartet::journal {
 namespace {
 
 constexpr std::size_t kPiece = 256 << 10;
-
-std::unexpected<Error> damaged(std::string detail) {
-  return std::unexpected(Error{ErrorCode::kDamaged, std::move(detail)});
-}
-
-/// What a record that was read at the location says of its file; nullopt: it is no such record.
-std::optional<PayloadReference> reference_in(std::string_view record, const Location& location) {
-  if (record.size() < kRecordHeaderSize) return std::nullopt;
-  const auto header = decode_record_header(record.substr(0, kRecordHeaderSize));
-  const auto payload = record.substr(kRecordHeaderSize);
-  if (!header || header->segment != location.segment || header->offset != location.offset || !header->in_file ||
-      header->length > payload.size() || crc32c(payload.substr(0, header->length)) != header->payload_crc)
-    return std::nullopt;
-  const auto reference = decode_payload_reference(payload.substr(0, header->length));
-  const bool same = reference && reference->file == location.file && reference->length == location.length;
-  return same ? reference : std::nullopt;
-}
 
 class Opened final : public PayloadFile {
  public:
@@ -67,9 +47,10 @@ std::expected<std::unique_ptr<const PayloadFile>, Error> PayloadFiles::open(cons
   if (!segment_fd) return std::unexpected(segment_fd.error());
   const auto record = read_at(*segment_fd, segment, location.offset, kRecordHeaderSize + kPayloadReferenceSize);
   if (!record) return std::unexpected(record.error());
-  const auto reference = reference_in(*record, location);
-  if (!reference)
-    return damaged(fmt::format("record at {} of {} names no such file", location.offset, segment.filename().string()));
+  const auto bytes = std::string_view(*record);
+  const auto header = bytes.substr(0, kRecordHeaderSize);
+  const auto reference = reference_at(location, header, bytes.substr(header.size()));
+  if (!reference) return std::unexpected(reference.error());
   auto path = directory_ / payload_name(location.file);
   auto fd = open_for_reading(path);
   if (!fd) return std::unexpected(fd.error());
@@ -77,7 +58,7 @@ std::expected<std::unique_ptr<const PayloadFile>, Error> PayloadFiles::open(cons
   if (is_sound(location.file)) return opened;
   const auto sound = opened->is(*reference);
   if (!sound) return std::unexpected(sound.error());
-  if (!*sound) return damaged(payload_name(location.file) + ": wrong checksum");
+  if (!*sound) return std::unexpected(Error{ErrorCode::kDamaged, payload_name(location.file) + ": wrong checksum"});
   note_sound(location.file);
   return opened;
 }

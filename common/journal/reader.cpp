@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 
@@ -98,35 +97,25 @@ std::expected<std::string, Error> read_behind(std::span<char> head, std::size_t 
   return bytes;
 }
 
-std::string describe(const Location& location) {
-  return fmt::format("record at {} of {}", location.offset, segment_name(location.segment));
-}
-
-std::expected<std::string, Error> read_file(const std::filesystem::path& directory, const Location& location,
-                                            std::string_view bytes) {
-  const auto reference = decode_payload_reference(bytes);
-  if (!reference || reference->file != location.file || reference->length != location.length)
-    return std::unexpected(Error{ErrorCode::kDamaged, describe(location) + " names another file"});
-  auto payload = read_whole(directory / payload_name(location.file));
+std::expected<std::string, Error> read_file(const std::filesystem::path& directory, const PayloadReference& reference) {
+  auto payload = read_whole(directory / payload_name(reference.file));
   if (!payload) return payload;
-  if (payload->size() != reference->length || crc32c(*payload) != reference->crc)
-    return std::unexpected(Error{ErrorCode::kDamaged, payload_name(location.file) + ": wrong checksum"});
+  if (payload->size() != reference.length || crc32c(*payload) != reference.crc)
+    return std::unexpected(Error{ErrorCode::kDamaged, payload_name(reference.file) + ": wrong checksum"});
   return payload;
 }
 
 /// The payload of a record of which this was read at the location.
 std::expected<std::string, Error> check(const std::filesystem::path& directory, const Location& location,
-                                        std::string_view head, std::string payload) {
-  const auto header = decode_record_header(head);
-  if (!header || header->segment != location.segment || header->offset != location.offset)
-    return std::unexpected(Error{ErrorCode::kDamaged, describe(location) + " is not there"});
-  if (header->in_file != (location.file != 0) || payload.size() < header->length ||
-      crc32c(std::string_view(payload).substr(0, header->length)) != header->payload_crc)
-    return std::unexpected(Error{ErrorCode::kDamaged, describe(location) + ": wrong checksum"});
-  if (header->in_file) return read_file(directory, location, std::string_view(payload).substr(0, header->length));
-  if (header->length != location.length)
-    return std::unexpected(Error{ErrorCode::kDamaged, describe(location) + " has another length"});
-  return payload;
+                                        std::string_view header, std::string behind) {
+  if (location.file != 0) {
+    const auto reference = reference_at(location, header, behind);
+    return reference ? read_file(directory, *reference) : std::unexpected(reference.error());
+  }
+  const auto payload = payload_at(location, header, behind);
+  if (!payload) return std::unexpected(payload.error());
+  behind.resize(payload->size());
+  return behind;
 }
 
 }  // namespace

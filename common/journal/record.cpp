@@ -1,10 +1,13 @@
 #include "common/journal/record.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 
 #include "common/base/crc32c.h"
 #include "common/base/encoding.h"
+#include "common/journal/files.h"
 
 namespace quartet::journal {
 namespace {
@@ -131,6 +134,32 @@ std::optional<PayloadReference> decode_payload_reference(std::string_view bytes)
   reference.crc = take<std::uint32_t>(bytes);
   if (reference.file == 0) return std::nullopt;
   return reference;
+}
+
+std::expected<std::string_view, Error> payload_at(const Location& location, std::string_view header,
+                                                  std::string_view behind) {
+  const auto damaged = [&location](const char* what) {
+    return std::unexpected(Error{ErrorCode::kDamaged, fmt::format("record at {} of {} {}", location.offset,
+                                                                  segment_name(location.segment), what)});
+  };
+  const auto read = decode_record_header(header);
+  if (!read || read->segment != location.segment || read->offset != location.offset) return damaged("is not there");
+  const auto payload = behind.substr(0, read->length);
+  if (read->in_file != (location.file != 0) || payload.size() < read->length || crc32c(payload) != read->payload_crc)
+    return damaged("has a wrong checksum");
+  if (!read->in_file && read->length != location.length) return damaged("has another length");
+  return payload;
+}
+
+std::expected<PayloadReference, Error> reference_at(const Location& location, std::string_view header,
+                                                    std::string_view behind) {
+  const auto payload = payload_at(location, header, behind);
+  if (!payload) return std::unexpected(payload.error());
+  const auto reference = decode_payload_reference(*payload);
+  if (!reference || reference->file != location.file || reference->length != location.length)
+    return std::unexpected(Error{ErrorCode::kDamaged, fmt::format("record at {} of {} names another file",
+                                                                  location.offset, segment_name(location.segment))});
+  return *reference;
 }
 
 UnitScanner::UnitScanner(std::string_view image, SegmentId segment, std::uint32_t base,

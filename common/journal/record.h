@@ -7,7 +7,9 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <expected>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -58,6 +60,14 @@ struct PayloadReference {
 
 std::string encode(const PayloadReference& reference);
 std::optional<PayloadReference> decode_payload_reference(std::string_view bytes);
+
+/// Of the record of which the header and what is behind it (or more) were read at `location`: the payload as it is in
+/// the segment. kDamaged: it is another record, or not whole.
+std::expected<std::string_view, Error> payload_at(const Location& location, std::string_view header,
+                                                  std::string_view behind);
+/// The same where the payload is in a file: what is said of that.
+std::expected<PayloadReference, Error> reference_at(const Location& location, std::string_view header,
+                                                    std::string_view behind);
 
 /// Walks the units of one segment's image.
 class UnitScanner {
