@@ -101,7 +101,7 @@ service::Status Agent::start() {
     return std::unexpected(fmt::format("cannot open the store {}: {}: {}", first_->config.store(),
                                        store::to_string(opened.error().code), opened.error().detail));
   store_ = *std::move(opened);
-  auto maildrops = Maildrops::open(first_->config.store() + "/maildrops");
+  auto maildrops = Maildrops::open(first_->config.store() + "/maildrops", *store_);
   if (!maildrops) return std::unexpected(maildrops.error());
   maildrops_ = *std::move(maildrops);
   workers_ = std::make_unique<async::ThreadPool>("search", kSearchThreads);

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/async/task_group.h"
 #include "common/async/wait.h"
 #include "common/log/log.h"
 #include "common/mime/downgrade.h"
@@ -32,6 +33,7 @@ using Verb = Pop3Command::Verb;
 constexpr std::size_t kLongestLine = 12 * 1024 + 512;
 constexpr int kMostErrorsInARow = 10;
 constexpr const char* kClosing = "[SYS/TEMP] The server is closing";
+constexpr const char* kLost = "[IN-USE] Another host has the maildrop now";
 constexpr const char* kOnTlsOnly = "Passwords are taken on TLS only";
 
 class Pop3Session {
@@ -47,7 +49,6 @@ class Pop3Session {
         peer_(stream_->peer().to_string()) {
     attach();
   }
-  ~Pop3Session() { leave(); }
   Pop3Session(const Pop3Session&) = delete;
   Pop3Session& operator=(const Pop3Session&) = delete;
 
@@ -58,8 +59,10 @@ class Pop3Session {
     }
     ok(options_.hostname + " ready");
     while (!over_) co_await next();
-    co_await output_.flush();
     log::debug("imap.disconnected", {{"account", account_}, {"peer", peer_}});
+    // Before the last words: who has heard them may come back at once.
+    co_await leave();
+    co_await output_.flush();
   }
 
  private:
@@ -93,6 +96,7 @@ class Pop3Session {
     const auto* const draining = options_.draining;
     if (draining != nullptr && draining->load(std::memory_order_relaxed)) co_return end_with(kClosing);
     if (is_to_end()) co_return end_with("[SYS/TEMP] The operator ends this session");
+    if (lost_.is_set()) co_return end_with(kLost);
     if (auto line = input_.reader().next_line(kLongestLine)) {
       if (!*line) co_return error(to_string(line->error()));
       const auto command = parse_pop3(**line);
@@ -100,7 +104,9 @@ class Pop3Session {
       if (options_.record != nullptr) options_.record->command(to_string(command->verb));
       co_return co_await act(*command);
     }
-    const bool more = co_await input_.fill(endings(options_));
+    auto enough = endings(options_);
+    if (maildrop_) enough.push_back(&lost_);
+    const bool more = co_await input_.fill(std::move(enough));
     if (!more) on_input_end();
   }
 
@@ -109,7 +115,7 @@ class Pop3Session {
   void on_input_end() {
     // RFC 1939 section 3: without a word to a client that was silent for too long, and nothing is deleted.
     over_ = true;
-    if (input_.end() == Input::End::kStopped) output_.line(fmt::format("-ERR {}", kClosing));
+    if (input_.end() == Input::End::kStopped) output_.line(fmt::format("-ERR {}", lost_.is_set() ? kLost : kClosing));
   }
 
   async::Task<void> act(const Pop3Command& command) {
@@ -212,31 +218,52 @@ class Pop3Session {
       output_.line("+ " + last->text);
       const auto line = co_await input_.line();
       if (!line || !line->empty()) {
-        leave();
+        co_await leave();
         co_return line ? error("Cancelled") : on_input_end();
       }
     }
-    alone_ = services_.maildrops == nullptr || services_.maildrops->enter(account_);
-    if (!alone_) {
-      leave();
-      co_return error("[IN-USE] Another POP3 session has the maildrop");
-    }
-    auto opened = co_await Maildrop::open(services_.store, account_);
-    if (!opened) {
-      leave();
-      co_return store_failed(opened.error());
-    }
-    maildrop_.emplace(*std::move(opened));
+    const bool opened = co_await open_maildrop();
+    if (!opened) co_return co_await leave();
     input_.logged_in();
     if (options_.on_logged_in) options_.on_logged_in();
     if (options_.record != nullptr) options_.record->logged_in(account_);
     ok(fmt::format("{} messages", maildrop_->count()));
   }
 
+  /// False, and the client has heard why, if it cannot be had.
+  async::Task<bool> open_maildrop() {
+    if (services_.maildrops != nullptr) {
+      const auto entered = co_await services_.maildrops->enter(account_);
+      if (!entered) store_failed(entered.error());
+      if (entered && !*entered) error("[IN-USE] Another POP3 session has the maildrop");
+      alone_ = entered && *entered;
+      if (!alone_) co_return false;
+      keeper_.emplace().spawn(keep_maildrop());
+    }
+    auto opened = co_await Maildrop::open(services_.store, account_);
+    if (opened)
+      maildrop_.emplace(*std::move(opened));
+    else
+      store_failed(opened.error());
+    co_return maildrop_.has_value();
+  }
+
+  async::Task<void> keep_maildrop() {
+    while (!lost_.is_set()) {
+      const auto slept = co_await async::sleep_for(services_.maildrops->renewal());
+      if (slept == async::Wait::kCancelled) co_return;
+      const auto held = co_await services_.maildrops->renew(account_);
+      if (held && !*held) lost_.set();
+    }
+  }
+
   /// Gives back what logging in has taken.
-  void leave() {
-    if (account_.empty()) return;
-    if (alone_ && services_.maildrops != nullptr) services_.maildrops->leave(account_);
+  async::Task<void> leave() {
+    if (account_.empty()) co_return;
+    if (std::exchange(alone_, false)) {
+      co_await keeper_->close();
+      co_await services_.maildrops->leave(account_);
+    }
     if (services_.on_logout) services_.on_logout(account_);
     account_.clear();
   }
@@ -391,7 +418,9 @@ class Pop3Session {
   std::string user_;                      // of USER
   std::string account_;                   // empty until authenticated
   std::optional<Maildrop> maildrop_;
-  bool alone_ = false;  // has its place in Services::maildrops
+  bool alone_ = false;                      // has its place in Services::maildrops
+  std::optional<async::TaskGroup> keeper_;  // renews it
+  async::Event lost_;                       // another host has the maildrop
   int failed_logins_ = 0;
   int errors_ = 0;  // in a row
   bool over_ = false;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/store/bodies.h"
+#include "common/store/maildrop_leases.h"
 #include "common/store/shard_place.h"
 #include "common/store/store.h"
 
@@ -14,7 +15,8 @@ struct Backing {
   std::string hints_directory;
   std::unique_ptr<Bodies> bodies;
   std::vector<std::unique_ptr<ShardPlace>> shards;
-  std::shared_ptr<void> opening;  // to be kept until the shards are open
+  std::unique_ptr<MaildropLeases> leases;  // null: one host has it all
+  std::shared_ptr<void> opening;           // to be kept until the shards are open
 };
 
 /// The directory of the options: shards in SQLite files, bytes in journal segments.

@@ -39,6 +39,7 @@ std::optional<StoreError> Engine::start() {
   auto backing = options_.postgres.empty() ? sqlite_backing(options_) : postgres_backing(options_);
   if (!backing) return backing.error();
   bodies_ = std::move(backing->bodies);
+  leases_ = std::move(backing->leases);
   hub_ = std::make_shared<Hub>(
       backing->hints_directory, options_.poll_interval,
       [this](std::uint32_t number, std::int64_t account) -> std::uint64_t {

@@ -14,6 +14,7 @@
 #include "common/mime/digest.h"
 #include "common/store/bodies.h"
 #include "common/store/hub.h"
+#include "common/store/maildrop_leases.h"
 #include "common/store/shard.h"
 #include "common/store/snapshot_cache.h"
 #include "common/store/snapshot_reads.h"
@@ -94,6 +95,9 @@ class Engine final : public Store {
                            std::uint64_t messages) override;
   Async<std::uint64_t> recount(std::string account) override;
 
+  Async<bool> hold_maildrop(std::string account, std::string holder, std::chrono::milliseconds time) override;
+  Done leave_maildrop(std::string account, std::string holder) override;
+
   std::unique_ptr<Watcher> watch(MailboxRef mailbox) override;
   Async<std::unique_ptr<Watcher>> watch_account(std::string account) override;
 
@@ -158,6 +162,7 @@ class Engine final : public Store {
 
   const Options options_;
   std::unique_ptr<Bodies> bodies_;
+  std::unique_ptr<MaildropLeases> leases_;  // null: no other host is on this store
   std::shared_ptr<Hub> hub_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<LimitsKnown> limits_known_;  // of mailboxes, by shard

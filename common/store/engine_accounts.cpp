@@ -54,6 +54,16 @@ Store::Async<std::vector<std::string>> Engine::accounts(std::string after, std::
   co_return names;
 }
 
+Store::Async<bool> Engine::hold_maildrop(std::string account, std::string holder, std::chrono::milliseconds time) {
+  if (leases_ == nullptr) co_return true;
+  co_return co_await async::offload(*pool_, [&] { return leases_->hold(account, holder, time); });
+}
+
+Store::Done Engine::leave_maildrop(std::string account, std::string holder) {
+  if (leases_ == nullptr) co_return Result<void>();
+  co_return co_await async::offload(*pool_, [&] { return leases_->leave(account, holder); });
+}
+
 // The account itself comes last: until then whoever repeats the call finds what is left to do.
 Store::Async<std::uint64_t> Engine::erase(std::string account) {
   const auto home = shard_of(account);

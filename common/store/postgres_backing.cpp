@@ -80,12 +80,12 @@ Result<std::size_t> known_shards(PostgresConnection& connection) {
   if (*there == 0) return 0;
   const auto shards = number(connection, fmt::format("SELECT shards FROM store WHERE version={}", kVersion));
   if (!shards) return std::unexpected(shards.error());
-  // The newest of the tables; a store that is older gets it now.
+  // The newest of the tables; a store that is older gets them now.
   const auto tables = number(connection,
                              "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid=c.relnamespace "
-                             "WHERE n.nspname LIKE 'quartet%' AND c.relname='incoming_object'");
+                             "WHERE n.nspname LIKE 'quartet%' AND c.relname IN ('incoming_object','maildrop')");
   if (!tables) return std::unexpected(tables.error());
-  return *tables < *shards ? 0 : static_cast<std::size_t>(*shards);
+  return *tables < *shards + 1 ? 0 : static_cast<std::size_t>(*shards);
 }
 
 Result<std::size_t> open_tables(PostgresConnection& connection, std::size_t shards_if_new) {
@@ -116,6 +116,7 @@ Result<Backing> postgres_backing(const Options& options) {
   std::filesystem::create_directories(backing.hints_directory, error);
   if (error) return std::unexpected(StoreError{ErrorCode::kIo, backing.hints_directory + ": " + error.message()});
   backing.bodies = std::make_unique<PostgresBodies>(server, *shards);
+  backing.leases = postgres_leases(server);
   for (std::size_t n = 0; n < *shards; ++n) backing.shards.push_back(std::make_unique<PostgresShard>(server, n));
   return backing;
 }

@@ -15,16 +15,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr std::size_t kMaxIdle = 8;
 constexpr std::size_t kMaxBatch = 64;
 constexpr int kBinary = 1;
 constexpr const char* kInsert = "INSERT INTO body(bytes) VALUES($1) RETURNING id";
-
-/// A statement with one parameter.
-PostgresResult ask(PostgresConnection& connection, const std::string& sql, const std::string& parameter) {
-  const char* const values[] = {parameter.c_str()};
-  return PostgresResult(PQexecParams(connection.get(), sql.c_str(), 1, nullptr, values, nullptr, nullptr, kBinary));
-}
 
 std::uint64_t read_number(const pg_result* result, int row) {
   std::uint64_t value = 0;
@@ -44,7 +37,7 @@ std::unexpected<StoreError> wrong_size() {
 }  // namespace
 
 PostgresBodies::PostgresBodies(PostgresServer server, std::size_t shards)
-    : server_(std::move(server)), shards_(shards), thread_([this] { work(); }) {}
+    : shards_(shards), pool_(std::move(server)), thread_([this] { work(); }) {}
 
 PostgresBodies::~PostgresBodies() {
   {
@@ -53,25 +46,6 @@ PostgresBodies::~PostgresBodies() {
   }
   wake_.notify_one();
   thread_.join();
-}
-
-Result<std::unique_ptr<PostgresConnection>> PostgresBodies::take() const {
-  for (;;) {
-    std::unique_ptr<PostgresConnection> connection;
-    {
-      const std::lock_guard lock(mutex_);
-      if (idle_.empty()) break;
-      connection = std::move(idle_.back());
-      idle_.pop_back();
-    }
-    if (connection->alive()) return connection;
-  }
-  return PostgresConnection::open(server_, kCommonSchema);
-}
-
-void PostgresBodies::give(std::unique_ptr<PostgresConnection> connection) const {
-  const std::lock_guard lock(mutex_);
-  if (idle_.size() < kMaxIdle) idle_.push_back(std::move(connection));
 }
 
 void PostgresBodies::write(std::vector<Body> bodies, Writing& writing) {
@@ -104,12 +78,12 @@ void PostgresBodies::work() {
 
 // What a connection that was lost may have written already has no row: it goes with old_files().
 Result<void> PostgresBodies::insert(std::vector<Call>& batch) {
-  const auto until = steady_clock::now() + milliseconds(server_.wait_ms);
+  const auto until = steady_clock::now() + milliseconds(pool_.server().wait_ms);
   for (auto pause = milliseconds(20);; pause = std::min(pause * 2, milliseconds(1'000))) {
     Result<void> done;
-    if (auto connection = take()) {
+    if (auto connection = pool_.take()) {
       done = attempt(**connection, batch);
-      if (done) give(std::move(*connection));
+      if (done) pool_.give(std::move(*connection));
     } else {
       done = std::unexpected(std::move(connection.error()));
     }
@@ -152,19 +126,13 @@ Result<void> PostgresBodies::attempt(PostgresConnection& connection, std::vector
   return {};
 }
 
-Result<PostgresResult> PostgresBodies::find(const char* sql, const std::vector<std::uint64_t>& parameters) const {
+Result<PostgresResult> PostgresBodies::find(const std::string& sql,
+                                            const std::vector<std::uint64_t>& parameters) const {
   std::vector<std::string> texts;
-  std::vector<const char*> values;
   for (const auto parameter : parameters) texts.push_back(std::to_string(parameter));
-  for (const auto& text : texts) values.push_back(text.c_str());
-  auto connection = take();
-  if (!connection) return std::unexpected(std::move(connection.error()));
-  PostgresResult result(PQexecParams((*connection)->get(), sql, static_cast<int>(values.size()), nullptr, values.data(),
-                                     nullptr, nullptr, kBinary));
-  if (PQresultStatus(result.get()) != PGRES_TUPLES_OK) return std::unexpected((*connection)->error_of(result.get()));
-  give(std::move(*connection));
-  if (PQntuples(result.get()) == 0) return std::unexpected(StoreError{ErrorCode::kNoMessage, "no such body"});
-  return result;
+  auto row = pool_.ask(sql, texts);
+  if (row && PQntuples(row->get()) == 0) return std::unexpected(StoreError{ErrorCode::kNoMessage, "no such body"});
+  return row;
 }
 
 Result<std::string> PostgresBodies::read(const journal::Location& location, std::uint64_t size) const {
@@ -200,10 +168,7 @@ Result<std::shared_ptr<const OpenBody>> PostgresBodies::open(const journal::Loca
 }
 
 void PostgresBodies::remove_file(std::uint64_t file) {
-  auto connection = take();
-  if (!connection) return;  // it goes with old_files()
-  const auto result = ask(**connection, "DELETE FROM body WHERE id=$1", std::to_string(file));
-  if (PQresultStatus(result.get()) == PGRES_COMMAND_OK) give(std::move(*connection));
+  (void)pool_.ask("DELETE FROM body WHERE id=$1", {std::to_string(file)});  // else it goes with old_files()
 }
 
 std::vector<std::uint64_t> PostgresBodies::old_files(std::chrono::seconds age) const {
@@ -211,12 +176,9 @@ std::vector<std::uint64_t> PostgresBodies::old_files(std::chrono::seconds age) c
   for (std::size_t n = 0; n < shards_; ++n)
     sql += fmt::format(" AND NOT EXISTS(SELECT 1 FROM {}.object WHERE file=body.id AND file<>0)", shard_schema(n));
   std::vector<std::uint64_t> old;
-  auto connection = take();
-  if (!connection) return old;
-  const auto result = ask(**connection, sql, std::to_string(age.count()));
-  if (PQresultStatus(result.get()) != PGRES_TUPLES_OK) return old;
-  for (int row = 0; row < PQntuples(result.get()); ++row) old.push_back(read_number(result.get(), row));
-  give(std::move(*connection));
+  const auto rows = pool_.ask(sql, {std::to_string(age.count())});
+  if (!rows) return old;
+  for (int row = 0; row < PQntuples(rows->get()); ++row) old.push_back(read_number(rows->get(), row));
   return old;
 }
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "common/store/bodies.h"
-#include "common/store/postgres_connection.h"
+#include "common/store/postgres_pool.h"
 
 namespace quartet::store {
 
@@ -45,19 +45,15 @@ class PostgresBodies final : public Bodies {
   Result<void> insert(std::vector<Call>& batch);
   Result<void> attempt(PostgresConnection& connection, std::vector<Call>& batch);
   /// The one row of a question with numbers as parameters. kNoMessage: there is none.
-  Result<PostgresResult> find(const char* sql, const std::vector<std::uint64_t>& parameters) const;
-  /// One that is not in use; give() takes it back.
-  Result<std::unique_ptr<PostgresConnection>> take() const;
-  void give(std::unique_ptr<PostgresConnection> connection) const;
+  Result<PostgresResult> find(const std::string& sql, const std::vector<std::uint64_t>& parameters) const;
 
-  const PostgresServer server_;
   const std::size_t shards_;
+  mutable PostgresPool pool_;
 
-  mutable std::mutex mutex_;  // guards what follows
+  std::mutex mutex_;  // guards what follows
   std::condition_variable wake_;
   std::deque<Call> queue_;
   bool closing_ = false;
-  mutable std::vector<std::unique_ptr<PostgresConnection>> idle_;
   std::thread thread_;
 };
 

@@ -128,6 +128,8 @@ CREATE TABLE IF NOT EXISTS body(
   bytes BYTEA NOT NULL);
 ALTER TABLE body ALTER COLUMN bytes SET STORAGE EXTERNAL;
 CREATE INDEX IF NOT EXISTS body_created ON body(created);
+CREATE UNLOGGED TABLE IF NOT EXISTS maildrop(
+  account TEXT COLLATE "C" PRIMARY KEY, holder TEXT NOT NULL, until TIMESTAMPTZ NOT NULL);
 )sql";
 
 }  // namespace quartet::store

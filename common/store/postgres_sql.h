@@ -12,7 +12,7 @@ std::string postgres_sql(std::string_view sql);
 /// The tables of a shard, in a schema of their own, which is the first of the search path. Statements that do nothing
 /// where all is there.
 extern const char* const kPostgresShardTables;
-/// What all shards share: their number, and the bytes.
+/// What all shards share: their number, the bytes, and who has which maildrop open.
 extern const char* const kPostgresCommonTables;
 
 }  // namespace quartet::store

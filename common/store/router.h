@@ -74,6 +74,9 @@ class Router final : public Store {
                            std::uint64_t messages) override;
   Async<std::uint64_t> recount(std::string account) override;
 
+  Async<bool> hold_maildrop(std::string account, std::string holder, std::chrono::milliseconds time) override;
+  Done leave_maildrop(std::string account, std::string holder) override;
+
   std::unique_ptr<Watcher> watch(MailboxRef mailbox) override;
   Async<std::unique_ptr<Watcher>> watch_account(std::string account) override;
 

@@ -52,6 +52,14 @@ Store::Async<std::uint64_t> Router::recount(std::string account) {
   return by_account<std::uint64_t>(account, [=](Engine& engine) { return engine.recount(account); });
 }
 
+Store::Async<bool> Router::hold_maildrop(std::string account, std::string holder, std::chrono::milliseconds time) {
+  return by_account<bool>(account, [=](Engine& engine) { return engine.hold_maildrop(account, holder, time); });
+}
+
+Store::Done Router::leave_maildrop(std::string account, std::string holder) {
+  return by_account<void>(account, [=](Engine& engine) { return engine.leave_maildrop(account, holder); });
+}
+
 Store::Async<std::vector<std::string>> Router::accounts(std::string after, std::size_t most) {
   std::vector<std::string> names;
   for (const auto& home : homes_) {

@@ -21,6 +21,9 @@ Store::Async<std::vector<Granted>> Store::granted(std::vector<std::string>) { co
 Store::Async<std::vector<Annotation>> Store::annotations(MailboxRef, std::string) { co_return unsupported(); }
 Store::Done Store::annotate(MailboxRef, std::vector<AnnotationChange>) { co_return unsupported(); }
 
+Store::Async<bool> Store::hold_maildrop(std::string, std::string, std::chrono::milliseconds) { co_return true; }
+Store::Done Store::leave_maildrop(std::string, std::string) { co_return Result<void>(); }
+
 Store::Async<std::string> Store::place(std::string) { co_return alone(); }
 Store::Async<AccountMoved> Store::move_account(AccountMove) { co_return alone(); }
 Store::Async<AccountMoved> Store::look_at_move(std::string, std::string) { co_return alone(); }

@@ -254,6 +254,14 @@ class Store {
   /// Such changes by processes of other hosts. Mailbox 0: the tree of mailboxes. Any thread.
   virtual void take_hints(std::span<const MailboxRef>) {}
 
+  // --- maildrops (RFC 1939 section 4) between hosts ---
+
+  /// Whether `holder` alone has the account's maildrop open for so long from now; again to keep it. Always true from an
+  /// engine that one host has for itself. The account need not exist.
+  virtual Async<bool> hold_maildrop(std::string account, std::string holder, std::chrono::milliseconds time);
+  /// Before the time is over. Nothing if it is another's.
+  virtual Done leave_maildrop(std::string account, std::string holder);
+
   // --- accounts in several stores (router.h); kUnsupported where there is one ---
 
   /// The store that has the account, by name.

