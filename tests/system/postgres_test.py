@@ -2,6 +2,7 @@
 """A store in PostgreSQL that several hosts share: what one delivers another shows, also when the server goes and comes back."""
 import functools
 import pathlib
+import poplib
 import smtplib
 import sys
 import time
@@ -77,6 +78,31 @@ class Postgres(harness.SitesTestCase):
             waits.append(time.monotonic() - begun)
         other.done()
         self.assertLess(sorted(waits)[2], 2, waits)
+
+    def test_one_host_at_a_time_has_a_maildrop(self):
+        site, user = self.pair.b, self.pair.b.users[0]
+
+        def log_in(port):
+            client = poplib.POP3(site.address, port, timeout=60)
+            self.addCleanup(client.close)
+            client.stls(self.tls())
+            client.user(user.address)
+            client.pass_(user.password)
+            return client
+
+        here, there = site.port("pop3"), second_imapd.PORTS["pop3"]
+        log_in(here)
+        in_use = self.assertRaisesRegex(poplib.error_proto, "IN-USE")
+        with in_use:
+            log_in(there)
+        site.processes["imapd"].kill()
+        site.start_agent("imapd", harness.BIN)
+        with in_use:
+            log_in(there)
+        log_in(here).quit()
+        log_in(there).noop()
+        with in_use:
+            log_in(here)
 
     def start_deliveries(self, site, set_of_numbers=0):
         """To all users of the site, until the senders are stopped; and what to wait for then."""
