@@ -127,7 +127,12 @@ class Session {
     using Result = std::optional<std::expected<Command, ManageSieveFault>>;
     deadlines_.begin_command();
     for (;;) {
-      if (auto command = parser_.next()) co_return command;
+      if (auto command = parser_.next()) {
+        if (*command || command->error() != ManageSieveFault::kFatal) co_return command;
+        // The parser takes nothing any more: what came behind it would only fill memory, also within AUTHENTICATE.
+        say({Answer::Kind::kBye, "This is not understood"});
+        co_return Result();
+      }
       const bool sent = co_await flush();
       if (!sent) co_return Result();
       const bool received = co_await receive();
@@ -167,8 +172,7 @@ class Session {
     if (!command) co_return;
     if (is_ending()) co_return say(closing());
     if (!*command) {
-      if (command->error() == ManageSieveFault::kFatal || ++bad_in_row_ >= kMostBadInARow)
-        co_return say({Answer::Kind::kBye, "This is not understood"});
+      if (++bad_in_row_ >= kMostBadInARow) co_return say({Answer::Kind::kBye, "This is not understood"});
       co_return say(command->error() == ManageSieveFault::kTooLarge ? no("Too large", "QUOTA/MAXSIZE")
                                                                     : no("This is not understood"));
     }
@@ -202,6 +206,7 @@ class Session {
     if (login_.empty()) co_return say(no("Log in first"));
     if (name == "UNAUTHENTICATE") {
       login_.clear();
+      if (options_.record != nullptr) options_.record->logged_in("");
       limit();
       deadlines_.begin_login();
       co_return say({Answer::Kind::kOk, "Logged out"});

@@ -131,6 +131,30 @@ TEST_CASE("who is logged in to ManageSieve has other times, until it has logged 
   CHECK(site.run(script).ends_with("OK \"Done\"\r\nOK \"Logged out\"\r\nBYE \"The login takes too long\"\r\n"));
 }
 
+TEST_CASE("what is no string within AUTHENTICATE ends the session, and nothing after it is kept", "[mda][sieve]") {
+  const bool within = GENERATE(false, true);
+  Site site;
+  const auto script = [within](net::Stream& client) -> async::Task<std::string> {
+    const std::string begin = within ? "AUTHENTICATE \"PLAIN\"\r\n" : "AUTHENTICATE \"PLAIN\" ";
+    (void)co_await client.write(begin + "{20000+}\r\n", soon());
+    co_return co_await read(client);
+  };
+  CHECK(site.run(script).ends_with("BYE \"This is not understood\"\r\n"));
+}
+
+TEST_CASE("who has logged out of its account is nobody in the list of sessions", "[mda][sieve]") {
+  Site site;
+  const auto script = [&site](net::Stream& client) -> async::Task<std::string> {
+    (void)co_await client.write(kLogin, soon());
+    (void)co_await read(client, "OK \"Logged in\"\r\n");
+    const auto in = site.sessions.list().at(0).login;
+    (void)co_await client.write("UNAUTHENTICATE\r\n", soon());
+    (void)co_await read(client, "OK \"Logged out\"\r\n");
+    co_return in + "," + site.sessions.list().at(0).login;
+  };
+  CHECK(site.run(script) == "ann@a.test,");
+}
+
 TEST_CASE("a session of ManageSieve hears at once that it is to end", "[mda][sieve]") {
   const bool by_operator = GENERATE(false, true);
   const bool in_command = GENERATE(false, true);
