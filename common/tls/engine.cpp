@@ -267,7 +267,9 @@ net::TlsInfo Engine::info() const {
   info.bits = SSL_get_cipher_bits(ssl, nullptr);
   if (const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name)) info.server_name = name;
   const std::unique_ptr<X509, void (*)(X509*)> peer(SSL_get1_peer_certificate(ssl), X509_free);
-  info.peer_verified = peer && SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE && SSL_get_verify_result(ssl) == X509_V_OK;
+  // A session that is resumed has the result of its first handshake, and the certificate may have ended since.
+  info.peer_verified = peer && SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE && SSL_get_verify_result(ssl) == X509_V_OK &&
+                       (SSL_session_reused(ssl) != 1 || X509_cmp_current_time(X509_get0_notAfter(peer.get())) > 0);
   if (info.peer_verified) {
     info.peer_subject = subject_of(peer.get());
     info.trust = trust_of(ssl);
