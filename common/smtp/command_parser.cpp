@@ -97,8 +97,10 @@ std::size_t CommandParser::limit() const {
 }
 
 std::optional<std::expected<Command, LineError>> CommandParser::next() {
+  const bool auth = ascii::istarts_with(unconsumed(), "AUTH ");
   auto line = next_line(limit());
   if (!line) return std::nullopt;
+  if (!*line && auth && line->error() == LineError::kTooLong) return std::unexpected(LineError::kAuthTooLong);
   if (!*line) return std::unexpected(line->error());
   return to_command(**line);
 }

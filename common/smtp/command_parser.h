@@ -37,8 +37,9 @@ struct Command {
 };
 
 enum class LineError {
-  kTooLong,     // answer 500; the rest of the line is skipped
-  kBareCrOrLf,  // answer 500 and close: to accept it would permit SMTP smuggling
+  kTooLong,      // answer 500; the rest of the line is skipped
+  kAuthTooLong,  // the same, of an AUTH with its initial response
+  kBareCrOrLf,   // answer 500 and close: to accept it would permit SMTP smuggling
 };
 
 /// Octets of a line within AUTH, its CRLF included (RFC 4954 section 4). The command itself should keep to the limit of

@@ -50,6 +50,7 @@ ServerMachine::Action ServerMachine::refuse(int code, std::string enhanced, std:
 
 ServerMachine::Action ServerMachine::on_line_error(LineError error) {
   if (error == LineError::kTooLong) return refuse(500, "5.5.2", "line too long");
+  if (error == LineError::kAuthTooLong) return refuse(500, "5.5.6", "the response is too long");
   return Say{Reply(500, "5.5.2", "a line must end with CR LF, and neither stands elsewhere"), true};
 }
 
@@ -296,11 +297,14 @@ ServerMachine::Action ServerMachine::on_auth(const Command& command) {
   if (in_mail_) return refuse(503, "5.5.1", "not within a transaction");
   const auto words = ascii::split(command.argument, ' ');
   const auto mechanism = ascii::upper(words[0]);
+  if (mechanism.empty()) return refuse(501, "5.5.4", "expected AUTH mechanism [response]");
   const auto has = [&mechanism](const auto& list) { return std::ranges::find(list, mechanism) != list.end(); };
   if (!has(offered) && has(features_.mechanisms))
     return refuse(538, "5.7.11", "encryption is required for this mechanism");
   if (!has(offered)) return refuse(504, "5.5.4", "mechanism not known");
   if (words.size() > 2) return refuse(501, "5.5.4", "expected AUTH mechanism [response]");
+  // RFC 4954 section 4: it is the server that begins.
+  if (words.size() == 2 && mechanism == sasl::kCramMd5) return refuse(501, "5.7.0", "CRAM-MD5 has no initial response");
   Auth auth{mechanism, std::nullopt};
   if (words.size() == 2) auth.initial = words[1] == "=" ? std::string() : std::string(words[1]);
   return auth;

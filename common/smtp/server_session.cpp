@@ -83,7 +83,9 @@ class Session {
     wire_.reply(*stream_, {}, reply);
   }
   void show(const Command& command) {
-    const std::string verb = command.verb == Verb::kUnknown ? "(unknown)" : to_string(command.verb);
+    // What is not known may be a login in a form that is none, such as "AUTH=PLAIN ...", or a command of IMAP.
+    if (command.verb == Verb::kUnknown) return wire_.commands(*stream_, {}, "(unknown)");
+    const std::string verb = to_string(command.verb);
     wire_.commands(*stream_, {}, command.argument.empty() ? verb : verb + " " + command.argument);
   }
 

@@ -8,6 +8,18 @@ using namespace quartet::smtp;
 
 namespace {
 
+const char* name_of(LineError error) {
+  switch (error) {
+    case LineError::kTooLong:
+      return "too long";
+    case LineError::kAuthTooLong:
+      return "AUTH too long";
+    case LineError::kBareCrOrLf:
+      return "bare";
+  }
+  return "";
+}
+
 /// Verb and argument of each event, or the error's name.
 std::vector<std::string> events(std::string_view input, std::size_t chunk, std::size_t limit = 4096) {
   CommandParser parser(limit);
@@ -18,7 +30,7 @@ std::vector<std::string> events(std::string_view input, std::size_t chunk, std::
       if (*event)
         seen.push_back(std::string(to_string((*event)->verb)) + "|" + (*event)->argument);
       else
-        seen.emplace_back(event->error() == LineError::kTooLong ? "too long" : "bare");
+        seen.emplace_back(name_of(event->error()));
     }
   }
   return seen;
@@ -99,6 +111,6 @@ TEST_CASE("AUTH has room for a token that comes along with it", "[smtp]") {
   CHECK(events("auth XOAUTH2 " + longest + "\r\nQUIT\r\n", chunk, 512) ==
         std::vector<std::string>{"AUTH|XOAUTH2 " + longest, "QUIT|"});
   CHECK(events("AUTH XOAUTH2 A" + longest + "\r\nQUIT\r\n", chunk, 512) ==
-        std::vector<std::string>{"too long", "QUIT|"});
+        std::vector<std::string>{"AUTH too long", "QUIT|"});
   CHECK(events("AUTHX " + longest + "\r\nQUIT\r\n", chunk, 512) == std::vector<std::string>{"too long", "QUIT|"});
 }

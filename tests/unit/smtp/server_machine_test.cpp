@@ -160,7 +160,7 @@ TEST_CASE("TLS and authentication may be required (RFC 3207 section 4, RFC 4954 
   CHECK(code(machine, "EHLO c.test") == 250);
   CHECK(code(machine, "MAIL FROM:<a@b.test>") == 530);
   CHECK(code(machine, "AUTH GSSAPI") == 504);
-  CHECK(code(machine, "AUTH") == 504);
+  CHECK(code(machine, "AUTH") == 501);
   CHECK(code(machine, "AUTH PLAIN a b") == 501);
   CHECK(code(machine, "AUTH PLAIN", 535) == 535);
   CHECK(code(machine, "MAIL FROM:<a@b.test>") == 530);
@@ -195,6 +195,21 @@ TEST_CASE("the initial response of AUTH (RFC 4954 section 4)", "[smtp]") {
   CHECK_FALSE(std::get<ServerMachine::Auth>(line(machine, "AUTH PLAIN")).initial.has_value());
   CHECK(std::get<ServerMachine::Auth>(line(machine, "AUTH PLAIN =")).initial == "");
   CHECK(std::get<ServerMachine::Auth>(line(machine, "AUTH PLAIN AGE=")).initial == "AGE=");
+}
+
+TEST_CASE("what AUTH is refused for has a code of its own (RFC 4954 sections 4 and 6)", "[smtp]") {
+  auto wanted = features();
+  wanted.auth_in_clear = true;
+  wanted.mechanisms = {"CRAM-MD5"};
+  ServerMachine machine(wanted);
+  CHECK(code(machine, "EHLO c.test") == 250);
+  const auto enhanced = [](ServerMachine::Action action) {
+    return std::get<ServerMachine::Say>(action).reply.enhanced;
+  };
+  CHECK(enhanced(line(machine, "AUTH CRAM-MD5 AGE=")) == "5.7.0");
+  CHECK(enhanced(line(machine, "AUTH")) == "5.5.4");
+  CHECK(enhanced(machine.on_line_error(LineError::kAuthTooLong)) == "5.5.6");
+  CHECK_FALSE(std::get<ServerMachine::Auth>(line(machine, "AUTH CRAM-MD5")).initial.has_value());
 }
 
 TEST_CASE("LMTP has LHLO only, and 503 for DATA without recipients (RFC 2033 section 4)", "[smtp]") {

@@ -7,6 +7,7 @@
 #include "common/async/task_group.h"
 #include "common/base/ascii.h"
 #include "common/net/socket.h"
+#include "common/net/wire.h"
 #include "common/smtp/client_session.h"
 #include "common/tls/stream.h"
 #include "tests/support/certificates.h"
@@ -305,6 +306,38 @@ TEST_CASE("a small disk or a sender that is refused", "[smtp][session]") {
   CHECK(out.results[1].recipients[0].code == 550);
   CHECK(out.results[1].recipients[1].code == 550);
   CHECK(out.results[2].recipients[0].code == 250);
+}
+
+namespace {
+
+class Seen final : public net::WireWatcher {
+ public:
+  void take(const net::WireLine& line) override {
+    if (!line.ours && !line.last) said += std::string(line.text) + "|";
+  }
+  std::string said;
+};
+
+async::Task<void> say_what_is_no_command(std::string said) {
+  auto [mine, theirs] = net::make_pipe();
+  TestHandler handler;
+  async::TaskGroup group;
+  SessionEnd end{};
+  const auto options = server_options();
+  group.spawn(run_server(std::move(theirs), options, handler, end));
+  (void)co_await mine->write(said, soon());
+  (void)co_await read_to_end(*mine);
+  co_await group.join(soon());
+}
+
+}  // namespace
+
+TEST_CASE("what is no command is not shown to those who look on, as it may be a login", "[smtp][session]") {
+  const auto seen = std::make_shared<Seen>();
+  const auto watching = net::watch_wire(seen);
+  async::Loop().block_on(
+      say_what_is_no_command("AUTH=PLAIN c2VjcmV0\r\nPASS reads-much\r\na LOGIN u reads-much\r\nNOOP x\r\nQUIT\r\n"));
+  CHECK(seen->said == "(unknown)|(unknown)|(unknown)|NOOP x|QUIT|");
 }
 
 TEST_CASE("STARTTLS and AUTH", "[smtp][session]") {
