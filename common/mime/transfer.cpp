@@ -36,6 +36,30 @@ void append_hex(std::string& out, char c) {
   out.push_back(kHex[byte & 15]);
 }
 
+/// As many whole groups of four digits as `bytes` begin with; gives how many octets these are.
+std::size_t append_base64_groups(std::string_view bytes, std::string& out) {
+  const auto size = out.size();
+  std::size_t taken = 0;
+  out.resize_and_overwrite(size + bytes.size() / 4 * 3, [&](char* data, std::size_t) {
+    char* to = data + size;
+    for (; taken + 4 <= bytes.size(); taken += 4, to += 3) {
+      std::uint32_t bits = 0;
+      std::uint8_t all = 0;
+      for (std::size_t n = 0; n < 4; ++n) {
+        const auto digit = kBase64Digits[static_cast<unsigned char>(bytes[taken + n])];
+        all |= digit;
+        bits = bits << 6 | digit;
+      }
+      if (all > 63) break;  // kNoDigit is among them
+      to[0] = static_cast<char>(bits >> 16);
+      to[1] = static_cast<char>(bits >> 8);
+      to[2] = static_cast<char>(bits);
+    }
+    return static_cast<std::size_t>(to - data);
+  });
+  return taken;
+}
+
 }  // namespace
 
 Encoding parse_encoding(std::string_view value) {
@@ -76,7 +100,12 @@ void Decoder::write(std::string_view bytes, std::string& out) {
 }
 
 void Decoder::base64(std::string_view bytes, std::string& out) {
-  for (const char c : bytes) {
+  out.reserve(out.size() + bytes.size() / 4 * 3 + 3);
+  while (!bytes.empty()) {
+    if (held_ == 0 && !ended_) bytes.remove_prefix(append_base64_groups(bytes, out));
+    if (bytes.empty()) break;
+    const char c = bytes.front();
+    bytes.remove_prefix(1);
     const std::uint8_t digit = kBase64Digits[static_cast<unsigned char>(c)];
     if (digit == kNoDigit) {
       if (c == '=') {

@@ -48,6 +48,12 @@ std::string_view to_string(BadReason reason) {
   return "Bad line";
 }
 
+void CommandReader::feed(std::string_view bytes) {
+  // A message goes to its place at once: it is long, and what is copied twice takes twice as long.
+  if (state_ == State::kLiteral && unconsumed().empty()) bytes.remove_prefix(take_literal(bytes));
+  buffer_.append(bytes);
+}
+
 CommandReader::Event CommandReader::next() {
   QUARTET_CHECK(state_ != State::kAsked);
   if (!skip_reported_line()) return NeedMore{};
@@ -110,17 +116,25 @@ std::optional<CommandReader::Event> CommandReader::step_skip() {
 }
 
 std::optional<CommandReader::Event> CommandReader::step_literal() {
-  const auto rest = unconsumed();
-  const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, rest.size()));
-  if (!bad_) {
-    command_.literals.back().bytes.append(rest.substr(0, count));
-    if (in_message_) message_octets_ += count;
-  }
-  consume(count);
-  remaining_ -= count;
+  consume(take_literal(unconsumed()));
   if (remaining_ > 0) return NeedMore{};
   state_ = State::kLine;
   return std::nullopt;
+}
+
+/// Of the literal under way, what there is of it: so many octets.
+std::size_t CommandReader::take_literal(std::string_view bytes) {
+  const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, bytes.size()));
+  if (!bad_) {
+    auto& literal = command_.literals.back().bytes;
+    const auto whole = literal.size() + remaining_;
+    // Who has sent a quarter sends the rest: it need not be moved again and again until there is room for all.
+    if (literal.size() >= whole / 4) literal.reserve(static_cast<std::size_t>(whole));
+    literal.append(bytes.substr(0, count));
+    if (in_message_) message_octets_ += count;
+  }
+  remaining_ -= count;
+  return count;
 }
 
 std::optional<CommandReader::Event> CommandReader::end_line(std::string_view line, bool crlf) {

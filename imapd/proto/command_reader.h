@@ -82,7 +82,7 @@ class CommandReader {
   /// Counts from the next line or literal on; a session takes no messages before the client is authenticated.
   void set_limits(ReaderLimits limits) { limits_ = limits; }
 
-  void feed(std::string_view bytes) { buffer_.append(bytes); }
+  void feed(std::string_view bytes);
 
   /// After a LiteralRequest one of the two below must come first.
   Event next();
@@ -121,6 +121,7 @@ class CommandReader {
   std::optional<Event> step_line();
   std::optional<Event> step_skip();
   std::optional<Event> step_literal();
+  std::size_t take_literal(std::string_view bytes);
   std::optional<Event> end_line(std::string_view line, bool crlf);
   std::optional<Event> begin_literal(const Announcement& announced);
   static std::optional<Announcement> announcement(std::string_view line);
