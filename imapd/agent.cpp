@@ -93,7 +93,9 @@ store::Options Agent::store_options() const {
 }
 
 service::Status Agent::start() {
-  auto guard = service::LoginGuard::open(service::login_limits(first_->config.login_limits()));
+  auto guard = service::LoginGuard::open(
+      service::login_limits(first_->config.login_limits()),
+      [this](std::string_view login) { return settings_.get()->directory->canonical_at_home(login); });
   if (!guard) return std::unexpected("login_limits: " + guard.error());
   guard_ = *std::move(guard);
   auto opened = store::open_store(store_options());

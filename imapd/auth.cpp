@@ -1,4 +1,5 @@
 // Who the client is: LOGIN and AUTHENTICATE, and what it is offered before and after (RFC 3501 sections 6.1.1, 6.2).
+#include <algorithm>
 #include <utility>
 
 #include "common/sasl/exchange.h"
@@ -41,6 +42,13 @@ Reply answer_to(Context& context, LoggedIn account) {
       break;
   }
   return Reply::no("Wrong user or password", "AUTHENTICATIONFAILED");
+}
+
+/// A mechanism that is there within TLS must not seem to be missing for good.
+Reply not_offered(const Context& context, const std::string& mechanism) {
+  const auto within_tls = offered_mechanisms(context.services, true, {});
+  const bool later = !context.secure && std::ranges::find(within_tls, mechanism) != within_tls.end();
+  return later ? Reply::no("This mechanism needs TLS", "PRIVACYREQUIRED") : Reply::no("No such mechanism", "CANNOT");
 }
 
 /// With what the mechanism still has to say, and the client's answer to that.
@@ -88,7 +96,7 @@ Answer login(Context& context, const Login& command) {
 
 Answer authenticate(Context& context, Input& input, const Authenticate& command) {
   auto mechanism = offered_mechanism(context.services, command.mechanism, context.channel, context.certificate);
-  if (mechanism == nullptr) co_return Reply::no("No such mechanism", "CANNOT");
+  if (mechanism == nullptr) co_return not_offered(context, command.mechanism);
   if (!may_login(context)) co_return Reply::no("Passwords are taken on TLS only", "PRIVACYREQUIRED");
   sasl::Exchange exchange(std::move(mechanism));
   auto outcome = exchange.begin(command.response);

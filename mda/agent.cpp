@@ -107,7 +107,9 @@ service::Status Agent::start() {
   delivery.hops = first_->hops;
   delivery.notices = first_->relay.notices;
   if (managesieve_acceptor_) {
-    auto guard = service::LoginGuard::open(service::login_limits(first_->config.sieve().login_limits()));
+    auto guard = service::LoginGuard::open(
+        service::login_limits(first_->config.sieve().login_limits()),
+        [this](std::string_view login) { return settings_.get()->tables.directory->canonical_at_home(login); });
     if (!guard) return std::unexpected("sieve.login_limits: " + guard.error());
     guard_ = *std::move(guard);
     managesieve_ = std::unique_ptr<ManageSieveServices>(new ManageSieveServices{

@@ -73,7 +73,9 @@ service::Status Agent::open_queue() {
 service::Status Agent::start() {
   intake_.agent = "msa";
   intake_.budget = &budget_;
-  auto guard = service::LoginGuard::open(service::login_limits(latest_->config.login_limits()));
+  auto guard = service::LoginGuard::open(
+      service::login_limits(latest_->config.login_limits()),
+      [this](std::string_view login) { return current_.get()->directory->canonical_at_home(login); });
   if (!guard) return std::unexpected("login_limits: " + guard.error());
   guard_ = *std::move(guard);
   auto opened = open_queue();

@@ -104,6 +104,9 @@ class Directory {
   /// Of the account, or for a stranger one that looks like the others, always the same, and fits no password.
   sasl::ScramVerifier scram_verifier(crypto::Digest digest, std::string_view login) const;
 
+  /// As canonical_address(), with the domain as the directory writes it: one name for all spellings of it and for alias
+  /// domains. Accounts are found by it.
+  std::string canonical_at_home(std::string_view address) const;
   /// Whether it is the login of an account, not only an address of one.
   bool has_account(std::string_view login) const;
   std::size_t account_count() const { return accounts_.size(); }
@@ -125,7 +128,6 @@ class Directory {
   bool resolve_exactly(std::string_view canonical, Resolution& result) const;
   bool resolve_user(std::string_view canonical, const Domain& domain, Resolution& result) const;
 
-  std::string canonical_at_home(std::string_view address) const;
   void note_spelling(const std::string& domain);
   std::string spelled(std::string_view domain) const;
   std::string home_of(std::string_view domain) const;

@@ -90,8 +90,8 @@ std::vector<std::string> scram_mechanisms(crypto::Digest digest);
 const std::vector<std::string>& token_mechanisms();
 /// Whether the mechanism may be used only within TLS.
 bool needs_tls(std::string_view name);
-/// For clients with a certificate (RFC 4422 appendix A). It is for the first account that the certificate names, unless
-/// the client says which.
+/// For clients with a certificate (RFC 4422 appendix A). It is for the first name in the certificate, whether there is
+/// such an account or not, unless the client says which.
 inline constexpr std::string_view kExternal = "EXTERNAL";
 /// For those who have the passwords themselves.
 inline constexpr std::string_view kCramMd5 = "CRAM-MD5";

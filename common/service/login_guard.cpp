@@ -35,12 +35,6 @@ std::string network_key_of(const net::Address& client) {
   const bool six = client.family() == net::Address::Family::kIpv6;
   return "n" + (six ? prefix_of(client, AF_INET6, 48) : prefix_of(client, AF_INET, 24));
 }
-/// In the form that accounts are found by: to write a name in another way is no way to guess on in haste.
-std::string login_key_of(const std::string& login) {
-  const auto prepared = sasl::prepare(login).value_or(login);
-  const auto name = directory::canonical_address(prepared);
-  return "l" + (name.empty() ? ascii::lower(prepared) : name);
-}
 
 }  // namespace
 
@@ -54,10 +48,19 @@ LoginLimits login_limits(const config::v1::LoginLimits& source) {
   return out;
 }
 
-std::expected<std::unique_ptr<LoginGuard>, std::string> LoginGuard::open(const LoginLimits& limits) {
+std::expected<std::unique_ptr<LoginGuard>, std::string> LoginGuard::open(const LoginLimits& limits, Spelling spelling) {
+  if (!spelling) spelling = directory::canonical_address;
   auto table = FailureTable::open(limits.file, limits.half_life);
   if (!table) return std::unexpected(std::move(table.error()));
-  return std::unique_ptr<LoginGuard>(new LoginGuard(limits, *std::move(table)));
+  return std::unique_ptr<LoginGuard>(new LoginGuard(limits, std::move(spelling), *std::move(table)));
+}
+
+/// In the form that accounts are found by: to write a name in another way is no way to guess on in haste. The addresses
+/// of an account stay apart: to count them as one would tell which belong together, and that there is an account.
+std::string LoginGuard::login_key_of(const std::string& login) const {
+  const auto prepared = sasl::prepare(login).value_or(login);
+  const auto name = spelling_(prepared);
+  return "l" + (name.empty() ? ascii::lower(prepared) : name);
 }
 
 LoginGuard::Admission LoginGuard::admission(const net::Address& client, const std::string& login, WallTime now) const {

@@ -4,8 +4,10 @@
 #pragma once
 #include <chrono>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "common/async/task.h"
 #include "common/net/address.h"
@@ -31,8 +33,12 @@ LoginLimits login_limits(const config::v1::LoginLimits& source);
 
 class LoginGuard {
  public:
-  /// The error names the file and why.
-  static std::expected<std::unique_ptr<LoginGuard>, std::string> open(const LoginLimits& limits);
+  /// A login in the form that accounts are found by, whichever way its domain is written; "" for what is no address.
+  using Spelling = std::function<std::string(std::string_view login)>;
+
+  /// The error names the file and why. `spelling`: by default letters alone are made alike.
+  static std::expected<std::unique_ptr<LoginGuard>, std::string> open(const LoginLimits& limits,
+                                                                      Spelling spelling = {});
 
   /// What comes before a login is checked.
   struct Admission {
@@ -47,10 +53,12 @@ class LoginGuard {
   void failed(const net::Address& client, const std::string& login, WallTime now);
 
  private:
-  LoginGuard(LoginLimits limits, std::unique_ptr<FailureTable> table)
-      : limits_(std::move(limits)), table_(std::move(table)) {}
+  LoginGuard(LoginLimits limits, Spelling spelling, std::unique_ptr<FailureTable> table)
+      : limits_(std::move(limits)), spelling_(std::move(spelling)), table_(std::move(table)) {}
+  std::string login_key_of(const std::string& login) const;
 
   const LoginLimits limits_;
+  const Spelling spelling_;
   const std::unique_ptr<FailureTable> table_;
 };
 

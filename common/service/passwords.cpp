@@ -4,6 +4,8 @@
 #include <iterator>
 #include <variant>
 
+#include "common/base/ascii.h"
+#include "common/crypto/digest.h"
 #include "common/crypto/password.h"
 #include "common/log/log.h"
 #include "common/metrics/metrics.h"
@@ -22,10 +24,17 @@ Secret secret_of(const directory::Account& account) {
   return account.password_hash;
 }
 
-/// A secret made as those of the site are: the same method at the same cost.
-Secret decoy(const directory::Directory& directory) {
-  for (const auto& account : directory.accounts())
+/// A secret made as those of the site are: the same method at the same cost. Where these differ, each stranger has
+/// those of one of the accounts, always the same, so that time tells nothing.
+Secret decoy(const directory::Directory& directory, const std::string& login) {
+  const auto& accounts = directory.accounts();
+  const auto mark = crypto::hash(crypto::Digest::kSha256, ascii::lower(sasl::prepare(login).value_or(login)));
+  std::size_t first = 0;
+  for (const char octet : mark.substr(0, 4)) first = first << 8U | static_cast<unsigned char>(octet);
+  for (std::size_t i = 0; i < accounts.size(); ++i) {
+    const auto& account = accounts[(first + i) % accounts.size()];
     if (account->can_log_in()) return secret_of(*account);
+  }
   return kNoHash;
 }
 
@@ -74,7 +83,7 @@ async::Task<Login> Passwords::authenticate(directory::DirectoryPtr directory, sa
   if (account != nullptr && !account->can_log_in()) account = nullptr;
   auto* const password = std::get_if<sasl::Password>(&claim.evidence);
   if (password == nullptr) co_return kRefused;  // hashes prove nothing of CRAM-MD5
-  auto secret = account != nullptr ? secret_of(*account) : decoy(*directory);
+  auto secret = account != nullptr ? secret_of(*account) : decoy(*directory, claim.authentication);
   // Of nobody nothing is remembered, but it is looked for all the same.
   const auto login = account != nullptr ? std::string_view(account->login) : std::string_view();
   auto proof = memory_.remembers() ? memory_.proof(login, text_of(secret), password->text) : std::string();
@@ -121,7 +130,11 @@ sasl::Verifiers verifiers(directory::DirectoryPtr directory) {
   };
 }
 
-bool can_be_guessed(const sasl::Claim& claim) { return !std::holds_alternative<sasl::BearerToken>(claim.evidence); }
+bool can_be_guessed(const sasl::Claim& claim) {
+  const auto* const verdict = std::get_if<sasl::Verdict>(&claim.evidence);
+  const bool proven = verdict != nullptr && *verdict == sasl::Verdict::kProven;
+  return !proven && !std::holds_alternative<sasl::BearerToken>(claim.evidence);
+}
 
 void count_login(const std::string& protocol, bool good) {
   metrics::counter("quartet_logins_total", "Logins by their result",

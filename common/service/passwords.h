@@ -56,10 +56,11 @@ std::vector<std::string> mechanisms(const directory::Directory& directory, const
 /// For the mechanisms among them that need them.
 sasl::Verifiers verifiers(directory::DirectoryPtr directory);
 
-/// Whether a claim that is false may be a guess. A token cannot be guessed; it is false when it has ended.
+/// Whether a claim that is false may be a guess. A token cannot be guessed; it is false when it has ended. Neither can
+/// a certificate, nor what SCRAM has found proven: these are false when the account is disabled or is another one.
 bool can_be_guessed(const sasl::Claim& claim);
 
-/// quartet_logins_total, by protocol ("smtp", "imap", "pop3", "odmr") and result. Any thread.
+/// quartet_logins_total, by protocol ("smtp", "imap", "pop3", "managesieve", "odmr") and result. Any thread.
 void count_login(const std::string& protocol, bool good);
 
 }  // namespace quartet::service

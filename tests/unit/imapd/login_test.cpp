@@ -223,3 +223,17 @@ TEST_CASE("what is pipelined behind COMPRESS is not taken for compressed", "[ima
     CHECK(end.starts_with("* BYE "));
   });
 }
+
+TEST_CASE("a mechanism that needs TLS is not missing for good (RFC 5530 section 3)", "[imapd]") {
+  Server server;
+  server.services.mechanisms = [] { return std::vector<std::string>{"SCRAM-SHA-256-PLUS", "OAUTHBEARER", "PLAIN"}; };
+  server.run([](Client& client, Server&) -> async::Task<void> {
+    co_await client.line();
+    for (const auto* const later : {"SCRAM-SHA-256-PLUS", "OAUTHBEARER"}) {
+      const auto refused = co_await client.say(std::string("AUTHENTICATE ") + later);
+      CHECK(refused.back().starts_with("NO [PRIVACYREQUIRED] "));
+    }
+    const auto never = co_await client.say("AUTHENTICATE GSSAPI");
+    CHECK(never.back().starts_with("NO [CANNOT] "));
+  });
+}

@@ -2,6 +2,9 @@
 
 #include <catch2/catch.hpp>
 
+#include "common/directory/directory.h"
+#include "quartet/config/v1/directory.pb.h"
+
 using namespace quartet;
 using namespace quartet::service;
 
@@ -11,12 +14,12 @@ const WallTime kNow = from_micros(1'800'000'000'000'000);
 
 net::Address at(const std::string& ip) { return *net::Address::from_ip(ip, 1234); }
 
-std::unique_ptr<LoginGuard> guard() {
+std::unique_ptr<LoginGuard> guard(LoginGuard::Spelling spelling = {}) {
   LoginLimits limits;
   limits.client = 3;
   limits.network = 6;
   limits.login = 2;
-  auto opened = LoginGuard::open(limits);
+  auto opened = LoginGuard::open(limits, std::move(spelling));
   if (!opened) FAIL(opened.error());
   return *std::move(opened);
 }
@@ -88,4 +91,21 @@ TEST_CASE("a login is the same however it is written", "[guard]") {
   CHECK(logins->admission(at("198.51.100.1"), "\"m\u00fclle\\r\"@a.test", kNow).delay.count() > 0);
   CHECK(logins->admission(at("198.51.100.1"), "m\u00fcll@a.test", kNow).delay.count() == 0);
   CHECK(logins->admission(at("198.51.100.1"), "nobody", kNow).delay.count() == 0);
+}
+
+TEST_CASE("a login is the same by whichever name of its domain", "[guard]") {
+  config::v1::Directory source;
+  source.add_domain()->set_name("b\u00fccher.example");
+  auto* const alias = source.add_alias_domain();
+  alias->set_from("alias.example");
+  alias->set_to("b\u00fccher.example");
+  const directory::Directory directory(source);
+  const auto logins = guard([&](std::string_view login) { return directory.canonical_at_home(login); });
+  int n = 0;
+  for (const auto* const written : {"ann@b\u00fccher.example", "ann@xn--bcher-kva.example", "Ann@ALIAS.example"})
+    logins->failed(at("192.0." + std::to_string(++n) + ".1"), written, kNow);
+  for (const auto* const written : {"ann@b\u00dcCHER.example", "ann@xn--bcher-kva.example", "ann@alias.example"})
+    CHECK(logins->admission(at("198.51.100.1"), written, kNow).delay.count() > 0);
+  CHECK(logins->admission(at("198.51.100.1"), "bob@alias.example", kNow).delay.count() == 0);
+  CHECK(logins->admission(at("198.51.100.1"), "ann@elsewhere.example", kNow).delay.count() == 0);
 }

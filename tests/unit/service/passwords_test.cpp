@@ -132,3 +132,11 @@ TEST_CASE("so is the name of a user", "[passwords]") {
   CHECK(checks.good(directory, "mu\u0308ck@a.test", "word"));
   CHECK_FALSE(checks.good(directory, "\u00ad", "word"));
 }
+
+TEST_CASE("what has been proven was no guess, though nobody is let in by it", "[passwords]") {
+  const auto claim = [](auto evidence) { return sasl::Claim{"", "ann@a.test", std::move(evidence)}; };
+  CHECK(can_be_guessed(claim(sasl::Password{"word"})));
+  CHECK(can_be_guessed(claim(sasl::Verdict::kDisproven)));
+  CHECK_FALSE(can_be_guessed(claim(sasl::Verdict::kProven)));
+  CHECK_FALSE(can_be_guessed(claim(sasl::BearerToken{})));
+}
