@@ -313,6 +313,8 @@ class Check(unittest.TestCase):
             code, _, error = check(pathlib.Path(directory, "none"))
             self.assertEqual(code, 1)
             self.assertIn("No such file", error)
+            code, _, error = check(directory)
+            self.assertEqual((code, error), (1, f"quartetctl: {directory}: Is a directory\n"))
 
 
 if __name__ == "__main__":
