@@ -81,6 +81,11 @@ class Actions {
     if (const auto* reject = find_reject()) co_return co_await refuse(*reject);
     gather();
     co_await place();
+    if (is_sent_on() && is_placed_nowhere()) {
+      // Who it is sent on to would get it again each time that the client comes again.
+      auto kept = co_await keep();
+      if (!kept.positive()) co_return kept;
+    }
     for (const auto& action : outcome_.actions) {
       if (const auto* redirect = std::get_if<sieve::Redirect>(&action)) co_await send_on(*redirect);
     }
@@ -113,6 +118,18 @@ class Actions {
     // Nobody to be told, and others have the message: all that is left is to drop it here.
     co_return smtp::Reply(250, "2.1.5", "delivered");
   }
+
+  bool is_sent_on() const {
+    return std::ranges::any_of(outcome_.actions,
+                               [](const auto& action) { return std::holds_alternative<sieve::Redirect>(action); });
+  }
+
+  bool is_placed() const {
+    return std::ranges::any_of(places_, [](const Placing& placing) { return placing.reply->positive(); });
+  }
+
+  /// There are places, and all of them refuse it.
+  bool is_placed_nowhere() const { return !places_.empty() && !is_placed(); }
 
   void gather() {
     for (const auto& action : outcome_.actions) {
@@ -274,12 +291,19 @@ class Actions {
                                     {"reason", reason}});
   }
 
+  /// As the sender asked (RFC 3461 section 4.1), but for success, of which our reply tells.
+  std::uint8_t notify_of_redirect() const {
+    if ((filtering_.notify & spool::kNotifySuccess) == 0) return filtering_.notify;
+    const auto rest = static_cast<std::uint8_t>(filtering_.notify & ~spool::kNotifySuccess);
+    return rest == 0 ? std::uint8_t{spool::kNotifyNever} : rest;
+  }
+
   /// The mark of the account is what a loop of redirects is seen by when the message comes again.
   async::Task<void> send_on(const sieve::Redirect& redirect) {
     auto message = onward(in_);
     const bool outside = !services_.filters->options().accounts()->is_local(mime::domain_of(redirect.address));
     if (outside && filtering_.forwarded_from) message.envelope.reverse_path = *filtering_.forwarded_from;
-    message.recipients.push_back({redirect.address, spool::kNotifyDefault, {}});
+    message.recipients.push_back({redirect.address, notify_of_redirect(), filtering_.orcpt});
     if (redirect.message == nullptr) {
       message.body = forwarded_copy(in_.message, header_, filtering_.account, in_.received);
     } else {
@@ -296,14 +320,23 @@ class Actions {
     std::vector<smtp::Reply> replies = sent_;
     for (const auto& placing : places_) replies.push_back(*placing.reply);
     const auto bad = std::ranges::find_if(replies, [](const auto& reply) { return !reply.positive(); });
-    if (bad == replies.end()) co_return smtp::Reply(250, "2.1.5", "delivered");
+    if (bad == replies.end() || kept_) co_return smtp::Reply(250, "2.1.5", "delivered");
     const bool some = std::ranges::any_of(replies, &smtp::Reply::positive);
     if (!some) co_return *bad;
     if (is_kept(nullptr)) co_return smtp::Reply(250, "2.1.5", "delivered");
+    auto kept = co_await keep();
+    // The user has it somewhere: there it would be once more each time that the client comes again.
+    if (!kept.positive() && is_placed()) co_return smtp::Reply(250, "2.1.5", "delivered");
+    co_return kept;
+  }
+
+  /// In the INBOX, as it came.
+  async::Task<smtp::Reply> keep() {
     const auto bytes = std::make_shared<const std::string>(copy_of(nullptr));
     const auto kept = co_await to_inbox(bytes);
-    if (kept) co_return smtp::Reply(250, "2.1.5", "delivered");
-    co_return co_await refusal_of(services_, filtering_.account, kept.error(), bytes->size());
+    if (!kept) co_return co_await refusal_of(services_, filtering_.account, kept.error(), bytes->size());
+    kept_ = true;
+    co_return smtp::Reply(250, "2.1.5", "delivered");
   }
 
   sieve::Answering answering() const {
@@ -359,6 +392,7 @@ class Actions {
   const sieve::Outcome& outcome_;
   std::vector<Placing> places_;
   std::vector<smtp::Reply> sent_;
+  bool kept_ = false;  // by keep()
 };
 
 }  // namespace

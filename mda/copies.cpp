@@ -1,5 +1,7 @@
 #include "mda/copies.h"
 
+#include <algorithm>
+
 #include "common/mime/trace.h"
 
 namespace quartet::mda {
@@ -11,7 +13,7 @@ std::string front(std::string_view message, const mime::Header& header, std::str
   std::string out;
   if (!delivered_to.empty()) out += "Delivered-To: " + std::string(delivered_to) + "\r\n";
   out += received;
-  if (header.size() == 0 && !message.empty()) out += "\r\n";
+  if (header.fields().empty() && !header.terminated() && !message.empty()) out += "\r\n";
   return out;
 }
 
@@ -21,13 +23,19 @@ std::string mailbox_copy(std::string_view message, const mime::Header& header, s
                          std::string_view delivered_to, std::string_view received) {
   auto out = mime::return_path_field(reverse_path) + front(message, header, delivered_to, received);
   out.reserve(out.size() + message.size());
-  for (const auto piece : mime::without_field(message, header, "Return-Path")) out += piece;
+  // A line of an mbox in front would end the header behind our fields.
+  auto skip = header.separator_size();
+  for (const auto piece : mime::without_field(message, header, "Return-Path")) {
+    const auto skipped = std::min(skip, piece.size());
+    out += piece.substr(skipped);
+    skip -= skipped;
+  }
   return out;
 }
 
 std::vector<std::string> forwarded_copy(std::string_view message, const mime::Header& header,
                                         std::string_view delivered_to, std::string_view received) {
-  return {front(message, header, delivered_to, received), std::string(message)};
+  return {front(message, header, delivered_to, received), std::string(message.substr(header.separator_size()))};
 }
 
 }  // namespace quartet::mda

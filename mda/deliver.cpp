@@ -135,6 +135,8 @@ class Carrier {
       if (std::ranges::count(jobs_of_[i], index) == 0) continue;
       if (filtering.recipient.empty()) {
         filtering.recipient = in_->recipients[i].rcpt.forward_path;
+        filtering.notify = in_->recipients[i].rcpt.notify;
+        filtering.orcpt = in_->recipients[i].rcpt.orcpt;
         filtering.forwarded_from = in_->recipients[i].forwarded_from;
       }
       if (jobs_of_[i].size() > 1) filtering.alone = false;

@@ -36,7 +36,8 @@ struct Incoming {
   std::string received;  // the trace field of this host, with its CRLF
   std::string id;        // of this delivery
   std::string trace;
-  std::string client;  // address, text
+  std::string client;       // address, text
+  std::string client_ip{};  // of it; "" if it came by a UNIX socket
   WallTime time{};
 };
 

@@ -59,6 +59,11 @@ sieve::Input input_for(const Filters& filters, const Incoming& incoming, const F
   input.user = filtering.account;
   const auto directory = filters.options().accounts();
   if (const auto* account = directory->find_account(filtering.account)) input.addresses = account->addresses;
+  input.separator = directory->separator_of(mime::domain_of(filtering.recipient));
+  input.leads_here = [directory, login = filtering.account](std::string_view address) {
+    const auto found = directory->resolve(address);
+    return found.kind == directory::Resolution::Kind::kAccount && found.account->login == login;
+  };
   input.now = incoming.time;
   input.verdicts = filters.options().verdicts.get();
   input.environment = {{"domain", mime::domain_of(hostname.contains('@') ? hostname : "x@" + hostname)},
@@ -66,8 +71,8 @@ sieve::Input input_for(const Filters& filters, const Incoming& incoming, const F
                        {"location", "MDA"},
                        {"name", "Quartet"},
                        {"phase", "during"},
-                       {"remote-ip", incoming.client},
                        {"version", QUARTET_VERSION}};
+  if (!incoming.client_ip.empty()) input.environment.emplace("remote-ip", incoming.client_ip);
   return input;
 }
 

@@ -44,6 +44,8 @@ class Filters {
 struct Filtering {
   std::string account;                        // login
   std::string recipient;                      // forward-path that led here
+  std::uint8_t notify = 0;                    // as the sender asked about that recipient
+  std::string orcpt{};                        // "" if absent
   std::optional<std::string> forwarded_from;  // the sender of what goes outside, if it is another
   std::string mailbox = "INBOX";              // where what is kept goes
   bool alone = true;  // a refusal refuses nobody else: no recipient has other places beside this account

@@ -60,6 +60,7 @@ class Sink final : public smtp::MessageSink {
     incoming_->id = Id::make().to_string();
     incoming_->trace = mail.trace.empty() ? Id::make().to_string() : mail.trace;
     incoming_->client = peer_.address.to_string();
+    if (!peer_.address.is_unix()) incoming_->client_ip = peer_.address.host();
     incoming_->received = received(peer_, *incoming_, services_.delivery.hostname);
     co_return co_await deliver(services_.delivery, incoming_);
   }
@@ -113,6 +114,9 @@ class Handler final : public smtp::Handler {
       const smtp::Peer& peer, const smtp::Transaction& transaction) override {
     co_return std::make_unique<Sink>(services_, peer, transaction.mail, std::exchange(recipients_, {}));
   }
+
+  /// An idle client holds no room that others could use.
+  void on_transaction_ended() override { recipients_.clear(); }
 
  private:
   static std::optional<std::string> forwarded_from(const Tables& tables, const std::string& sender, WallTime now) {

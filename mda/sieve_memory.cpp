@@ -73,6 +73,8 @@ FileResult<bool> SieveMemory::has(std::string_view key, WallTime now) const {
 }
 
 FileResult<bool> SieveMemory::claim(std::string_view key, std::uint64_t seconds, WallTime now, bool renew) {
+  // Nothing is remembered for 0 seconds: each one is due, whatever was remembered before (RFC 6131 section 2).
+  if (seconds == 0) return true;
   std::error_code failed;
   std::filesystem::create_directories(directory_, failed);
   const auto lock_path = directory_ + "/memory.lock";
@@ -85,8 +87,7 @@ FileResult<bool> SieveMemory::claim(std::string_view key, std::uint64_t seconds,
   if (!entries) return std::unexpected(entries.error());
   const auto digest = digest_of(key);
   const bool known = entries->contains(digest);
-  // Nothing is remembered for 0 seconds: the next one is due at once (RFC 6131 section 2).
-  if ((known && !renew) || seconds == 0) return !known;
+  if (known && !renew) return false;
   (*entries)[digest] = seconds_of(now) + static_cast<std::int64_t>(seconds);
   if (const auto written = write(*entries); !written) return std::unexpected(written.error());
   return !known;

@@ -133,6 +133,11 @@ bool Directory::is_local(std::string_view domain) const {
   return domains_.contains(name) || alias_domains_.contains(name);
 }
 
+std::string Directory::separator_of(std::string_view domain) const {
+  const auto found = domains_.find(home_of(domain));
+  return found == domains_.end() ? std::string(kDefaultSeparator) : found->second.separator;
+}
+
 bool Directory::resolve_exactly(std::string_view canonical, Resolution& result) const {
   if (const auto account = by_address_.find(canonical); account != by_address_.end()) {
     result.kind = Resolution::Kind::kAccount;

@@ -87,6 +87,8 @@ class Directory {
   std::string at_home(std::string_view address) const;
 
   bool is_local(std::string_view domain) const;
+  /// What separates a user from a detail there; "" if nothing does. "+" for domains that are not ours.
+  std::string separator_of(std::string_view domain) const;
   /// In the order of the file, lower case; alias domains come last.
   const std::vector<std::string>& domains() const { return domain_names_; }
 

@@ -41,6 +41,8 @@ class Header {
   std::size_t size() const { return size_; }
   /// The bytes of the fields, without the empty line.
   std::size_t fields_size() const { return fields_size_; }
+  /// Octets of the line of an mbox in front of the first field.
+  std::size_t separator_size() const { return fields_.empty() ? 0 : fields_.front().offset; }
   /// Whether an empty line ended it.
   bool terminated() const { return size_ != fields_size_; }
 

@@ -149,7 +149,13 @@ class Intake final : public smtp::MessageSink {
 
   /// The message for each sender it goes out under; of their bodies only what we put in front.
   std::expected<std::vector<spool::NewMessage>, smtp::Reply> build() {
-    const mime::Header header(head_);
+    mime::Header header(head_);
+    if (const auto separator = header.separator_size(); separator > 0) {
+      // Behind our fields it would end the header.
+      head_.erase(0, separator);
+      size_ -= separator;
+      header = mime::Header(head_);
+    }
     if (const auto hops = mime::received_hops(header); hops > options_.hops) {
       log::warn(options_.agent + ".loop",
                 {{"peer", peer_.address.to_string()}, {"from", transaction_.mail.reverse_path}, {"hops", hops}});
@@ -186,7 +192,7 @@ class Intake final : public smtp::MessageSink {
       message.recipients.push_back({with_domain(recipient.forward_path), recipient.notify, recipient.orcpt});
     std::string added = received(message) + added_;
     // A message without a header would begin with a line that is no field, right after ours.
-    if (header.size() == 0 && size_ != 0) added += "\r\n";
+    if (header.fields().empty() && !header.terminated() && size_ != 0) added += "\r\n";
     message.body.push_back(std::move(added));
     return message;
   }

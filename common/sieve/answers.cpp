@@ -26,8 +26,24 @@ Fields begin(const Answering& answering, const std::string& from, const std::str
           {"Message-ID", answering.message_id}};
 }
 
+bool is_message_id(std::string_view text) {
+  // One that does not fit into a line cannot be written at all (RFC 5322 section 2.1.1).
+  return text.size() < 900 && text.starts_with('<') && text.find('>') == text.size() - 1 && text.contains('@') &&
+         std::ranges::all_of(text, [](char c) { return c > ' ' && c < 127; });
+}
+
+/// What is no identifier would be written as encoded words, which may not stand there (RFC 2047 section 5).
+std::string ids_in(std::string text) {
+  std::ranges::replace(text, '\t', ' ');
+  std::string out;
+  for (const auto word : ascii::split(text, ' '))
+    if (is_message_id(word)) out.append(out.empty() ? "" : " ").append(word);
+  return out;
+}
+
 /// RFC 5322 section 3.6.4; an old thread keeps its beginning and its end.
-void refer(Fields& fields, const std::string& message_id, const std::string& references) {
+void refer(Fields& fields, std::string_view id, std::string_view before) {
+  const auto message_id = ids_in(std::string(id)), references = ids_in(std::string(before));
   if (message_id.empty()) return;
   fields.emplace_back("In-Reply-To", message_id);
   const bool fits = references.size() < 4000;

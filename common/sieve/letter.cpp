@@ -70,11 +70,14 @@ std::shared_ptr<const std::string> Letter::edited() const {
   if (!changed_) return edited_;
   std::string out;
   out.reserve(message_.size() + 1024);
+  // Of a header that goes on behind the limit the last line may go on there, too.
+  const bool cut = header_.size() == kHeaderLimits.bytes && !body().empty();
   for (const auto& field : fields_) {
     out += field.raw;
-    if (!field.raw.ends_with('\n')) out += "\r\n";
+    const bool goes_on = cut && &field == &fields_.back();
+    if (!field.raw.ends_with('\n') && !goes_on) out += "\r\n";
   }
-  if (header_.terminated() || !body().empty()) out += "\r\n";
+  if (!cut && (header_.terminated() || !body().empty())) out += "\r\n";
   out += body();
   edited_ = std::make_shared<const std::string>(std::move(out));
   changed_ = false;

@@ -54,6 +54,8 @@ struct Input {
   std::string user;                    // the address of the mailbox, which replies come from
   std::vector<std::string> addresses;  // all of the user, for vacation
   std::string separator = "+";         // of a detail in local parts
+  /// Whether mail to an address comes to this mailbox; null: by the addresses above, with a detail or without.
+  std::function<bool(std::string_view)> leads_here{};
   WallTime now{};
   std::map<std::string, std::string, std::less<>> environment;  // RFC 5183 items by name
   const Verdicts* verdicts = nullptr;                           // null: nothing was tested

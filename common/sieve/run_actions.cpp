@@ -136,13 +136,19 @@ std::vector<std::string> Interpreter::own_addresses() const {
   return out;
 }
 
-/// With a detail or without one.
+/// With a detail or without one. Case means nothing: the domain is ours.
 bool Interpreter::is_own(std::string_view address) const {
+  const auto own = own_addresses();
+  const auto is_named = [&](std::string_view wanted) {
+    return std::ranges::any_of(own, [&](const auto& one) { return ascii::iequals(one, wanted); });
+  };
+  if (is_named(address)) return true;
+  if (input_.leads_here) return input_.leads_here(address);
   const auto at = address.rfind('@');
+  if (at == std::string_view::npos) return false;
   const auto detail = input_.separator.empty() ? at : std::min(at, address.find(input_.separator));
   const auto bare = std::string(address.substr(0, detail)).append(address.substr(at));
-  return std::ranges::any_of(
-      own_addresses(), [&](const auto& own) { return is_same_address(own, address) || is_same_address(own, bare); });
+  return is_named(bare);
 }
 
 /// RFC 5228 section 4.2: no loops. What would come back is kept at once. Where two users redirect to each other, the

@@ -43,7 +43,7 @@ bool contains_address(const std::vector<std::string>& list, std::string_view add
 std::string Interpreter::why_no_reply(const std::vector<std::string>& mine) const {
   if (input_.from.empty()) return "the sender is <>";
   if (is_machine(input_.from)) return "the sender is a program";
-  if (contains_address(mine, input_.from)) return "the sender is the user";
+  if (contains_address(mine, input_.from) || is_own(input_.from)) return "the sender is the user";
   const auto automatic = letter_.first("Auto-Submitted");
   if (!automatic.empty() && !ascii::istarts_with(automatic, "no")) return "the message was sent by a program";
   for (const auto* name :
@@ -58,7 +58,7 @@ std::string Interpreter::why_no_reply(const std::vector<std::string>& mine) cons
   for (const auto* name : {"To", "Cc", "Bcc", "Resent-To", "Resent-Cc", "Resent-Bcc"}) {
     for (const auto field : letter_.fields(name)) {
       for (const auto& address : mime::parse_addresses(field)) {
-        if (contains_address(mine, address.address())) return "";
+        if (contains_address(mine, address.address()) || is_own(address.address())) return "";
       }
     }
   }

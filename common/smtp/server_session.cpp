@@ -64,9 +64,11 @@ class Session {
       if (!command) break;
       if (record_ != nullptr) record_->command(to_string(command->verb));
       if (net::wire_is_watched()) show(*command);
+      const bool in_transaction = machine_.in_transaction();
       auto action = machine_.on_command(*command);
       if (const auto* said = std::get_if<ServerMachine::Say>(&action)) log_refusal(*command, said->reply);
       co_await act(std::move(action));
+      if (in_transaction && !machine_.in_transaction()) handler_.on_transaction_ended();
     }
     co_return end_->why;
   }

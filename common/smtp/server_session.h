@@ -49,6 +49,8 @@ class Handler {
   virtual async::Task<Reply> on_rcpt(const Peer& peer, const Transaction& transaction, const RcptParameters& rcpt) = 0;
   virtual async::Task<std::expected<std::unique_ptr<MessageSink>, Reply>> on_message(
       const Peer& peer, const Transaction& transaction) = 0;
+  /// There is no transaction any more: its message is delivered or refused, or the client gave it up (RSET, LHLO).
+  virtual void on_transaction_ended() {}
   /// 235 lets in as claim.user(), which the handler sets where a token alone says who it is; 535 does not, 454 is a
   /// failure of ours. EXTERNAL is offered to whom the server's context asks for a certificate and who has shown one.
   virtual async::Task<Reply> on_auth(const Peer& peer, sasl::Claim& claim);

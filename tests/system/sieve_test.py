@@ -64,6 +64,11 @@ class Filing(SieveTestCase):
         reader.xatom("SETMETADATA", '""', "(/private/vendor/x/on NIL)")
         self.filed(script)
 
+    def test_where_mail_comes_from_is_an_address_without_a_port(self):
+        self.filed('require ["environment", "fileinto"];\n'
+                   'if allof(environment :matches "remote-ip" "127.*", not environment :matches "remote-ip" "*:*")\n'
+                   '    { fileinto "Junk"; }', mailbox="Junk")
+
     def test_what_filters_found_out(self):
         script = ('require ["spamtestplus", "virustest", "fileinto", "relational", "comparator-i;ascii-numeric"];\n'
                   'if virustest :value "ge" :comparator "i;ascii-numeric" "4" { fileinto "Trash"; }\n'

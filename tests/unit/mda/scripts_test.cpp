@@ -209,6 +209,8 @@ TEST_CASE("what is remembered is forgotten in time", "[scripts]") {
   // Nothing is kept for no time.
   CHECK(memory.claim("z", 0, at(0), false).value());
   CHECK(memory.claim("z", 0, at(0), false).value());
+  CHECK(memory.claim("y", 60, at(0), false).value());
+  CHECK(memory.claim("y", 0, at(1), false).value());
   // Damage costs what is damaged.
   std::ofstream(directory.path().string() + "/b.example/ann/memory", std::ios::app) << "rubbish\nmore rubbish\n";
   CHECK(memory.has("a", at(150)).value());

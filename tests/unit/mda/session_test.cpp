@@ -7,171 +7,13 @@
 #include <csignal>
 #include <filesystem>
 
-#include "common/async/loop.h"
-#include "common/async/task_group.h"
-#include "common/config/config.h"
-#include "mda/filter.h"
-#include "quartet/config/v1/directory.pb.h"
-#include "tests/support/postgres.h"
-#include "tests/unit/mda/helpers.h"
+#include "tests/unit/mda/session_harness.h"
 
 using namespace quartet;
 using namespace quartet::mda;
 using namespace quartet::mda::test;
 
 namespace {
-
-constexpr const char* kPeople = R"(
-domain { name: "a.test" }
-account { login: "ann@a.test" }
-account { login: "bob@a.test" quota_bytes: 3000 }
-account { login: "box@a.test" }
-account { login: "dir@a.test" }
-alias { address: "both@a.test" target: "ann@a.test" target: "bob@a.test" }
-alias { address: "files@a.test" target: "box@a.test" target: "dir@a.test" target: "ann@a.test" }
-alias { address: "out@a.test" target: "someone@far.test" }
-alias { address: "over@a.test" target: "j\303\266rg@far.test" }
-alias { address: "broken@a.test" target: "ann@a.test" target: "nowhere@a.test" }
-account { login: "nowhere@a.test" }
-)";
-
-async::Deadline soon() { return async::Deadline::after(std::chrono::seconds(30)); }
-
-struct Mda {
-  Directory directory;
-  std::unique_ptr<store::Store> store;
-  std::unique_ptr<spool::Spool> spool;
-  async::ThreadPool files{"files", 4};
-  service::ByteBudget budget{1 << 20};
-  Reservations reservations;
-  Tables tables;
-  std::unique_ptr<Filters> filters;
-  std::unique_ptr<SessionServices> services;
-  smtp::ServerOptions options;
-  async::Loop loop;
-
-  explicit Mda(bool with_spool = true) {
-    config::v1::Directory source;
-    REQUIRE(config::parse_into(kPeople, "people", source));
-    tables.directory = std::make_shared<const directory::Directory>(source);
-    tables.deliveries = std::make_shared<const DeliveryTable>(
-        std::vector<Delivery>{{"box@a.test", Delivery::Kind::kMbox, directory.file("{user}.mbox")},
-                              {"dir@a.test", Delivery::Kind::kMaildir, directory.file("{user}")},
-                              {"nowhere@a.test", Delivery::Kind::kMbox, directory.file("no/such/box")}});
-    store::Options stored;
-    stored.directory = directory.file("store");
-    stored.postgres = quartet::test::postgres_for(stored.directory);
-    stored.shards = 2;
-    stored.gc_interval = std::chrono::seconds(0);
-    stored.quota = [this](std::string_view login) {
-      const auto* account = tables.directory->find_account(login);
-      return store::QuotaLimit{account != nullptr ? account->quota_bytes : 0, 0};
-    };
-    auto opened = store::open_store(stored);
-    if (!opened) FAIL(opened.error().detail);
-    store = *std::move(opened);
-    if (with_spool) open_spool();
-    services = std::unique_ptr<SessionServices>(new SessionServices{
-        .delivery = {.store = *store, .files = files, .hostname = "mda.test", .notices = {}, .mbox = {}},
-        .tables = [this] { return tables; },
-        .budget = budget,
-        .reservations = reservations});
-    services->delivery.spool = spool.get();
-    services->delivery.redelivers = with_spool;
-    services->delivery.notices.hostname = "mda.test";
-    options.features.hostname = "mda.test";
-    options.features.lmtp = true;
-    options.features.trace = true;
-    options.features.dsn = with_spool;
-  }
-
-  /// The account's script from now on.
-  void script(const std::string& login, const std::string& text) {
-    filters = std::make_unique<Filters>(
-        Filters::Options{.directory = directory.file("sieve"), .global = "", .limits = {}, .accounts = [this] {
-                           return tables.directory;
-                         }});
-    REQUIRE(filters->scripts().put(login, "main", text));
-    REQUIRE(filters->scripts().activate(login, "main"));
-    services->delivery.filters = filters.get();
-  }
-
-  void open_spool() {
-    spool::Options queue;
-    queue.directory = directory.file("spool");
-    auto opened = spool::Spool::open(std::move(queue));
-    if (!opened) FAIL(opened.error().detail);
-    spool = *std::move(opened);
-  }
-
-  /// Says everything at once (pipelining) and gives all that comes back.
-  std::string say(std::string text, std::size_t capacity = 65536) {
-    return loop.block_on(converse(std::move(text), capacity));
-  }
-
-  async::Task<std::string> converse(std::string text, std::size_t capacity) {
-    async::TaskGroup group;
-    std::string heard;
-    {
-      auto [far, near] = net::make_pipe(capacity);
-      group.spawn(serve(std::move(far)));
-      group.spawn(write(*near, "LHLO client.test\r\n" + text + "QUIT\r\n"));
-      for (;;) {
-        const auto bytes = co_await near->read_some(soon());
-        if (!bytes) break;
-        heard += *bytes;
-      }
-      const bool ended = co_await group.join(soon());
-      CHECK(ended);
-    }
-    co_return heard;
-  }
-
-  async::Task<void> serve(std::unique_ptr<net::Stream> stream) {
-    const auto handler = make_handler(*services);
-    co_await smtp::serve(std::move(stream), options, *handler);
-  }
-
-  static async::Task<void> write(net::Stream& stream, std::string text) { (void)co_await stream.write(text, soon()); }
-
-  /// The messages in INBOX, whole, oldest first.
-  std::vector<std::string> inbox(const std::string& account) { return in_mailbox(account, "INBOX"); }
-  std::vector<std::string> in_mailbox(const std::string& account, const std::string& mailbox) {
-    return loop.block_on(read_mailbox(account, mailbox));
-  }
-
-  async::Task<std::vector<std::string>> read_mailbox(std::string account, std::string mailbox) {
-    std::vector<std::string> out;
-    const auto found = co_await store->find(account, mailbox);
-    REQUIRE(found.has_value());
-    const auto snapshot = co_await store->snapshot(found->ref);
-    REQUIRE(snapshot.has_value());
-    for (std::size_t n = 0; n < (*snapshot)->size(); ++n) {
-      const auto bytes = co_await store->read(found->ref, (**snapshot)[n].object);
-      REQUIRE(bytes.has_value());
-      out.push_back(**bytes);
-    }
-    co_return out;
-  }
-
-  struct Queued {
-    std::string to;
-    std::uint8_t notify;
-    std::string orcpt;
-    spool::Envelope envelope;
-    std::string body;
-  };
-  /// Takes what is due out of the spool.
-  std::vector<Queued> queued() {
-    std::vector<Queued> out;
-    for (const auto& claim : spool->claim_due(wall_now() + std::chrono::hours(1), 100)) {
-      auto body = loop.block_on(spool->body(claim.message->id));
-      REQUIRE(body.has_value());
-      out.push_back({claim.address, claim.notify, claim.orcpt, claim.message->envelope, **body});
-    }
-    return out;
-  }
-};
 
 /// While it lives, files of this process cannot be written beyond their first octet.
 class NoRoom {
@@ -190,35 +32,6 @@ class NoRoom {
  private:
   rlimit before_{};
 };
-
-std::string transaction(const std::string& to, const std::string& text, const std::string& from = "bob@b.test") {
-  std::string out = "MAIL FROM:<" + from + ">\r\n";
-  std::size_t begin = 0;
-  while (begin < to.size()) {
-    const auto end = std::min(to.find(' ', begin), to.size());
-    out += "RCPT TO:<" + to.substr(begin, end - begin) + ">\r\n";
-    begin = end + 1;
-  }
-  return out + "DATA\r\n" + text + ".\r\n";
-}
-
-/// Codes of all replies after that to LHLO, the last line of each.
-std::string codes(const std::string& heard) {
-  std::string out;
-  bool hello = false;
-  std::size_t begin = 0;
-  while (begin < heard.size()) {
-    const auto end = heard.find("\r\n", begin);
-    const auto line = heard.substr(begin, end - begin);
-    begin = end + 2;
-    if (line.size() > 3 && line[3] == '-') continue;
-    if (hello) out += (out.empty() ? "" : " ") + line.substr(0, 3);
-    hello = hello || line.starts_with("250 ");
-  }
-  return out;
-}
-
-constexpr const char* kLetter = "Return-Path: <old@x.test>\r\nSubject: hi\r\n\r\nHello\r\n";
 
 }  // namespace
 
@@ -301,25 +114,6 @@ TEST_CASE("a subaddress names a mailbox, if the configuration has it so and the 
   CHECK(counts() == std::vector<std::size_t>{3, 3, 2});
 }
 
-TEST_CASE("a script refuses in as many words as it likes", "[mda]") {
-  Mda mda;
-  mda.script("ann@a.test", "require \"ereject\"; ereject \"one\r\n" + std::string(450, 'x') + "end\";");
-  const auto heard = mda.say(transaction("ann@a.test", kLetter));
-  CHECK(heard.contains("550-5.7.1 one\r\n550-5.7.1 " + std::string(400, 'x') + "\r\n550 5.7.1 " + std::string(50, 'x') +
-                       "end\r\n"));
-}
-
-TEST_CASE("a full mailbox is the same for a script", "[mda]") {
-  Mda mda;
-  mda.script("bob@a.test", "require [\"imap4flags\", \"fileinto\"]; setflag \"\\\\Seen\"; fileinto \"None\";");
-  const auto letter = [](std::size_t size) { return "Subject: x\r\n\r\n" + std::string(size, 'x') + "\r\n"; };
-  CHECK(codes(mda.say(transaction("bob@a.test", letter(1800)))) == "250 250 354 250 221");
-  CHECK(mda.say(transaction("bob@a.test", letter(1800))).contains("452 4.2.2 "));
-  CHECK(
-      mda.say(transaction("bob@a.test", letter(900) + letter(900) + letter(900) + letter(900))).contains("552 5.2.3 "));
-  CHECK(mda.inbox("bob@a.test").size() == 1);
-}
-
 TEST_CASE("a full mailbox: later at RCPT and at DATA, never for what cannot fit at all", "[mda]") {
   Mda mda;
   const std::string half(1800, 'x');
@@ -345,6 +139,12 @@ TEST_CASE("room that messages on their way will take is no room for others", "[m
   CHECK(mda.say(ask).contains("250 2.1.5 "));
   // What the session reserved ended with it.
   CHECK(mda.reservations.held("bob@a.test").messages == 0);
+  // So it does before, when the transaction does.
+  for (const auto* const end : {"RSET\r\n", "LHLO again.test\r\n"}) {
+    const std::string begun = "MAIL FROM:<b@b.test> SIZE=2000\r\nRCPT TO:<bob@a.test>\r\n";
+    CHECK(mda.held_after(begun, "bob@a.test") == 1);
+    CHECK(mda.held_after(begun + end, "bob@a.test") == 0);
+  }
   // Named twice, it is one message.
   const auto twice =
       mda.say("MAIL FROM:<b@b.test> SIZE=2000\r\nRCPT TO:<bob@a.test>\r\nRCPT TO:<BOB@a.test>\r\nRSET\r\n");
@@ -442,6 +242,22 @@ TEST_CASE("a body without header stays a body", "[mda]") {
   const auto mail = mda.inbox("ann@a.test");
   REQUIRE(mail.size() == 1);
   CHECK(mail[0].ends_with("\r\n\r\nno header here\r\n"));
+}
+
+TEST_CASE("the line of an mbox in front of a message is none of it", "[mda]") {
+  const std::string line = GENERATE("From a@b Sat Jan  3 01:02:03 2026\r\n", ">From a@b\r\n");
+  Mda mda;
+  mda.say(transaction("ann@a.test", line + "Subject: x\r\n\r\ntext\r\n") +
+          transaction("ann@a.test", line + "no header here\r\n") +
+          transaction("out@a.test", line + "Subject: y\r\n\r\ntext\r\n"));
+  const auto mail = mda.inbox("ann@a.test");
+  REQUIRE(mail.size() == 2);
+  CHECK(mail[0].ends_with("\r\nSubject: x\r\n\r\ntext\r\n"));
+  CHECK(mail[1].ends_with("\r\n\r\n" + line + "no header here\r\n"));  // where no field follows it is a text
+  const auto sent = mda.queued();
+  REQUIRE(sent.size() == 1);
+  CHECK(sent[0].body.ends_with("\r\nSubject: y\r\n\r\ntext\r\n"));
+  for (const auto& text : {mail[0], sent[0].body}) CHECK_FALSE(text.contains("From a@b"));
 }
 
 TEST_CASE("messages in memory have a budget", "[mda]") {

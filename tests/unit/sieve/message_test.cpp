@@ -140,6 +140,12 @@ TEST_CASE("fields are added and deleted", "[sieve][rfc5293]") {
         Lines{"fileinto \"Lists\"", "keep (header edited)"});
 }
 
+TEST_CASE("a field that is added leaves a header whole that is longer than what is looked at", "[sieve][rfc5293]") {
+  const auto long_field = "X-Long: " + std::string(1'200'000, 'x') + "\r\n";
+  const auto message = "Subject: s\r\n" + long_field + "X-Last: z\r\n\r\ntext\r\n";
+  CHECK(edited("addheader \"X-New\" \"1\";", message) == "X-New: 1\r\n" + message);
+}
+
 TEST_CASE("a field that is edited has a name", "[sieve][rfc5293]") {
   const std::string require = "require [\"editheader\", \"variables\"]; ";
   for (const auto* wrong : {"\"a b\"", "\"a:\"", "\"\""}) {

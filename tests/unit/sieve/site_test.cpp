@@ -189,6 +189,21 @@ TEST_CASE("vacation: the reply", "[sieve][rfc5230]") {
   CHECK(mime.contains("MIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n<b>away</b>\r\n"));
 }
 
+TEST_CASE("a reply refers to identifiers and to nothing else (RFC 5322 section 3.6.4)", "[sieve][rfc5230]") {
+  const auto reply_to = [](const std::string& header) {
+    return vacation_reply(vacation({kVacation + "\"x\";", "To: ann@b.example\r\n" + header + "\r\n"}), kAnswering);
+  };
+  const std::vector<std::string> odd = {"not an id \xC3\xA9", "<1@b", "<a b@c>", "<" + std::string(1'200, 'x') + "@b>"};
+  for (const auto& id : odd) {
+    const auto reply = reply_to("Message-ID: " + id + "\r\n");
+    CHECK_FALSE(reply.contains("In-Reply-To:"));
+    CHECK_FALSE(reply.contains("References:"));
+  }
+  const auto reply = reply_to("Message-ID: <3@a>\r\nReferences: <1@a>\tword <2@a>\r\n");
+  CHECK(reply.contains("In-Reply-To: <3@a>\r\n"));
+  CHECK(reply.contains("References: <1@a> <2@a> <3@a>\r\n"));
+}
+
 TEST_CASE("a message says what went wrong with the script", "[sieve]") {
   CHECK(*with_fault("Subject: a\r\n\r\nb\r\n", "main:1:1: unknown command \"quux\"") ==
         "X-Sieve-Error: main:1:1: unknown command \"quux\"\r\nSubject: a\r\n\r\nb\r\n");
