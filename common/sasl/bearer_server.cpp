@@ -74,4 +74,10 @@ Step BearerServer::step(std::optional<std::string_view> response) {
   return Claim{user, user, BearerToken{std::string(token)}};
 }
 
+/// Clients of XOAUTH2 know its status as Google has it, and get a new token after this one alone.
+std::optional<Challenge> BearerServer::refused() {
+  const std::string status = form_ == Form::kXoauth2 ? "400" : "invalid_token";
+  return Challenge{"{\"status\":\"" + status + "\"," + refusal_ + "}"};
+}
+
 }  // namespace quartet::sasl

@@ -13,7 +13,7 @@ class BearerServer final : public Server {
   BearerServer(Form form, std::string refusal) : form_(form), refusal_(std::move(refusal)) {}
 
   Step step(std::optional<std::string_view> response) override;
-  std::optional<Challenge> refused() override { return Challenge{refusal_}; }
+  std::optional<Challenge> refused() override;
 
  private:
   const Form form_;

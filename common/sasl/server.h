@@ -75,7 +75,8 @@ struct Means {
   Verifiers verifiers{};
   ChannelBinding channel{};
   std::vector<std::string> certificate{};  // whom the peer's verified certificate names; empty: it has shown none
-  std::string token_refusal{};             // JSON of RFC 7628 section 3.2.2; empty: no tokens are taken
+  // Members of the JSON object of RFC 7628 section 3.2.2 but its status; empty: no tokens are taken.
+  std::string token_refusal{};
 };
 
 /// Null for a mechanism that is not known, and for one that lacks what it needs: SCRAM verifiers, -PLUS a channel,

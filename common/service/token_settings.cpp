@@ -15,13 +15,12 @@ constexpr std::size_t kMostOctets = 1 << 20;
 std::string refusal(const v1::OAuth& source) {
   oauth::Object object;
   auto& fields = *object.mutable_fields();
-  fields["status"].set_string_value("invalid_token");
   fields["schemes"].set_string_value("bearer");
   if (!source.scope().empty()) fields["scope"].set_string_value(source.scope());
   if (!source.configuration().empty()) fields["openid-configuration"].set_string_value(source.configuration());
   std::string json;
   (void)google::protobuf::util::MessageToJsonString(object, &json);
-  return json;
+  return json.substr(1, json.size() - 2);  // without its braces
 }
 
 std::optional<https::Url> url_of(Checker& checker, const v1::OAuth& source, std::string_view field,

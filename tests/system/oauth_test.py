@@ -190,11 +190,12 @@ class OAuth(SitesTestCase):
         self.assertEqual((code, json.loads(base64.b64decode(answer))), (334, told))
         self.assertEqual(client.docmd("AQ==")[0], 535)
         self.assertEqual(len(self.server.requests), asked)
-        for mechanism in ("OAUTHBEARER", "XOAUTH2"):
+        for mechanism, status in (("OAUTHBEARER", "invalid_token"), ("XOAUTH2", "400")):
+            told["status"] = status
             self.assertEqual(self.imap(mechanism, token), told)
             self.assertEqual(self.pop3(mechanism, token), told)
             self.assertEqual(self.smtp(mechanism, token), told)
-            self.assertEqual(self.managesieve(mechanism, token), {"status": "invalid_token", "schemes": "bearer"})
+            self.assertEqual(self.managesieve(mechanism, token), {"status": status, "schemes": "bearer"})
 
     def test_claims_that_do_not_fit(self):
         key = self.keys["EdDSA"]

@@ -9,7 +9,7 @@ using namespace quartet::sasl;
 
 namespace {
 
-const Means kMeans{.token_refusal = R"({"status":"invalid_token"})"};
+const Means kMeans{.token_refusal = R"("schemes":"bearer")"};
 
 Step say(const char* mechanism, const std::string& response) { return make_server(mechanism, kMeans)->step(response); }
 
@@ -79,12 +79,19 @@ TEST_CASE("malformed responses with tokens", "[sasl]") {
 }
 
 TEST_CASE("a client whose token is refused is told why (RFC 7628 section 3.2.2)", "[sasl]") {
-  Exchange exchange(make_server("OAUTHBEARER", kMeans));
-  const auto response = base64_encode(with_separators("n,,^auth=Bearer x^^"));
-  REQUIRE(std::holds_alternative<Claim>(exchange.begin(response)));
+  struct Case {
+    const char* mechanism;
+    std::string response;
+    std::string refusal;
+  };
+  const auto [mechanism, response, refusal] =
+      GENERATE(Case{"OAUTHBEARER", "n,,^auth=Bearer x^^", R"({"status":"invalid_token","schemes":"bearer"})"},
+               Case{"XOAUTH2", "user=a@b.c^auth=Bearer x^^", R"({"status":"400","schemes":"bearer"})"});
+  Exchange exchange(make_server(mechanism, kMeans));
+  REQUIRE(std::holds_alternative<Claim>(exchange.begin(base64_encode(with_separators(response)))));
   const auto last = exchange.refused();
   REQUIRE(last.has_value());
-  CHECK(base64_decode(last->text) == kMeans.token_refusal);
+  CHECK(base64_decode(last->text) == refusal);
   CHECK_FALSE(Exchange(make_server("PLAIN")).refused().has_value());
 }
 
