@@ -161,7 +161,7 @@ std::expected<std::vector<SegmentInfo>, Error> list_segments(const std::filesyst
   std::vector<SegmentInfo> infos;
   for (const auto& name : Files(directory, {}).list("", ".log")) {
     const auto id = parse_segment_name(name);
-    struct stat info{};
+    struct stat info = {};
     if (id && ::stat((directory / name).c_str(), &info) == 0)
       infos.push_back({*id, static_cast<std::uint64_t>(info.st_blocks) * 512});
   }
