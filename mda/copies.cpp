@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/base/gather.h"
 #include "common/mime/trace.h"
 
 namespace quartet::mda {
@@ -22,7 +23,7 @@ std::string front(std::string_view message, const mime::Header& header, std::str
 std::string mailbox_copy(std::string_view message, const mime::Header& header, std::string_view reverse_path,
                          std::string_view delivered_to, std::string_view received) {
   auto out = mime::return_path_field(reverse_path) + front(message, header, delivered_to, received);
-  out.reserve(out.size() + message.size());
+  set_aside(out, out.size() + message.size());
   // A line of an mbox in front would end the header behind our fields.
   auto skip = header.separator_size();
   for (const auto piece : mime::without_field(message, header, "Return-Path")) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/base/gather.h"
 #include "common/base/id.h"
 #include "common/log/log.h"
 #include "common/mime/idna.h"
@@ -50,7 +51,7 @@ class Sink final : public smtp::MessageSink {
     if (incoming_->message.empty())
       incoming_->message = std::move(bytes);
     else
-      incoming_->message += bytes;
+      gather(incoming_->message, bytes, incoming_->mail.size.value_or(0));
     co_return std::expected<void, smtp::Reply>();
   }
 

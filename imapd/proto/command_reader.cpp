@@ -5,6 +5,7 @@
 
 #include "common/base/ascii.h"
 #include "common/base/check.h"
+#include "common/base/gather.h"
 #include "imapd/proto/grammar.h"
 
 namespace quartet::imapd {
@@ -127,10 +128,7 @@ std::size_t CommandReader::take_literal(std::string_view bytes) {
   const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, bytes.size()));
   if (!bad_) {
     auto& literal = command_.literals.back().bytes;
-    const auto whole = literal.size() + remaining_;
-    // Who has sent a quarter sends the rest: it need not be moved again and again until there is room for all.
-    if (literal.size() >= whole / 4) literal.reserve(static_cast<std::size_t>(whole));
-    literal.append(bytes.substr(0, count));
+    gather(literal, bytes.substr(0, count), literal.size() + remaining_);
     if (in_message_) message_octets_ += count;
   }
   remaining_ -= count;
