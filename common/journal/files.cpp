@@ -12,6 +12,7 @@
 
 #include "common/base/ascii.h"
 #include "common/base/directories.h"
+#include "common/base/gather.h"
 
 namespace quartet::journal {
 
@@ -158,6 +159,7 @@ std::expected<Fd, Error> open_for_reading(const std::filesystem::path& path) {
 std::expected<std::string, Error> read_at(const Fd& fd, const std::filesystem::path& path, std::uint64_t offset,
                                           std::size_t size) {
   std::string bytes;
+  set_aside(bytes, size);
   int error = 0;
   bytes.resize_and_overwrite(size, [&](char* out, std::size_t) {
     std::size_t done = 0;

@@ -67,6 +67,8 @@ struct Options {
   std::chrono::milliseconds lazy_delay{5};   // the longest a lazy append waits for company
   bool publish = false;                      // keep WWWW.end up to date, so that a Tail may follow live
   Position replay_from;                      // earlier records are not read
+  /// For whom another record says what was acknowledged: of a last unit that is not whole, the records that are stay.
+  bool keeps_tail = false;
   std::function<int(FileOperation, const std::string&)> fault;  // tests: errno to fail with, 0 to go on
 };
 

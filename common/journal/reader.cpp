@@ -12,6 +12,7 @@
 
 #include "common/base/ascii.h"
 #include "common/base/crc32c.h"
+#include "common/base/gather.h"
 #include "common/journal/journal.h"
 #include "common/journal/segments.h"
 
@@ -77,6 +78,7 @@ namespace {
 std::expected<std::string, Error> read_behind(std::span<char> head, std::size_t size, const Fd& fd,
                                               const std::filesystem::path& path, std::uint64_t offset) {
   std::string bytes;
+  set_aside(bytes, size);
   int error = 0;
   const auto all = head.size() + size;
   bytes.resize_and_overwrite(size, [&](char* out, std::size_t) {

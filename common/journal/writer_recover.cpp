@@ -62,6 +62,7 @@ Status Writer::Impl::recover_one(const ReplayHandler& handler, const std::vector
   const bool replayed = handler && segment.id >= options_.replay_from.segment;
   if (!newest && !replayed) return {};
   const auto from = segment.id == options_.replay_from.segment ? options_.replay_from.offset : 0;
+  const auto torn_before = report_.torn_bytes;
   const auto end = scan_segment(files_.directory(), segment, from, known_end(segments, index),
                                 replayed ? handler : ReplayHandler{}, report_);
   if (!end) return std::unexpected(end.error());
@@ -69,10 +70,12 @@ Status Writer::Impl::recover_one(const ReplayHandler& handler, const std::vector
   newest_ = segment.id;
   previous_ = segment.id;
   previous_end_ = end->offset;
+  if (options_.keeps_tail) previous_end_ += static_cast<std::uint32_t>(report_.torn_bytes - torn_before);
   next_lsn_ = std::max(end->next_lsn, segment.header ? segment.header->first_lsn : 1);
-  // What is behind the end was never acknowledged; cut off, it can never come back, and takes no room.
+  // What is behind the end was never acknowledged, or only damage could make it look so and the user keeps it; cut off,
+  // the rest can never come back, and takes no room.
   if (const auto fd = files_.open_for_writing(segment_name(segment.id)))
-    (void)!::ftruncate(fd->get(), static_cast<off_t>(end->offset));
+    (void)!::ftruncate(fd->get(), static_cast<off_t>(previous_end_));
   return {};
 }
 

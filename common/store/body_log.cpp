@@ -74,7 +74,8 @@ std::expected<std::unique_ptr<BodyLog>, StoreError> BodyLog::open(const std::str
   options.directory = directory;
   options.publish = false;  // nobody follows this log
   options.lazy_delay = kMostWait;
-  // Nothing is replayed: the index is the truth.
+  // Nothing is replayed: the index is the truth, also of what came last.
+  options.keeps_tail = true;
   auto writer = journal::Writer::open(std::move(options));
   if (!writer) return std::unexpected(to_store_error(std::move(writer.error())));
   return std::unique_ptr<BodyLog>(new BodyLog(directory, std::move(*writer)));

@@ -182,6 +182,27 @@ TEST_CASE("the writer cuts a torn tail at every byte and goes on", "[journal]") 
   }
 }
 
+TEST_CASE("of a last unit with damage in it, the rest stays for whom it was acknowledged elsewhere", "[journal]") {
+  const TemporaryDirectory directory;
+  auto options = options_for(directory.path());
+  options.keeps_tail = true;
+  auto written = append(*open_writer(options), {"one", "two", "three"}).value();
+  const auto path = newest_segment(directory.path());
+  auto bytes = read_file(path);
+  bytes[written[0].offset + kRecordHeaderSize] ^= 1;
+  write_file(path, bytes);
+  for (const char* text : {"four", "five"}) {
+    auto writer = open_writer(options);
+    const Reader reader(directory.path());
+    CHECK(reader.read(written[0]).error().code == ErrorCode::kDamaged);
+    CHECK(reader.read(written[1]) == "two");
+    CHECK(reader.read(written[2]) == "three");
+    const auto more = append(*writer, {text}).value();
+    CHECK(reader.read(more[0]) == text);
+  }
+  CHECK(std::filesystem::file_size(path) < 1000);  // nothing that was only set aside
+}
+
 TEST_CASE("damage in an older segment is reported, kept in quarantine and never overwritten", "[journal]") {
   const TemporaryDirectory directory;
   SegmentId damaged = 0;
