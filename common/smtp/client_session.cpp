@@ -316,16 +316,25 @@ class Session final : public ClientSession {
     }
     // 354 although every recipient was refused: an empty message ends it (RFC 2920 section 3.1).
     const auto message = exchange.accepted.empty() ? std::string_view() : exchange.prepared.message;
-    std::string tail = ".\r\n";
-    if (!message.empty() && (message.size() <= kBatch || needs_stuffing(message))) {
-      tail = encode_data(message);
-    } else if (!message.empty()) {
-      const auto sent = co_await write_message(exchange, message, false);
-      if (!sent) co_return sent;
-    }
-    const auto sent = co_await write_message(exchange, tail, true);
+    const auto sent = co_await write_data(exchange, message);
     if (!sent) co_return sent;
     co_return co_await final_replies(exchange);
+  }
+
+  /// The message as DATA wants it: by blocks, so that a large one is not in memory twice.
+  async::Task<Outcome<void>> write_data(Exchange& exchange, std::string_view message) {
+    DataEncoder encoder;
+    std::string block;
+    do {
+      const auto piece = message.substr(0, kBlock);
+      message.remove_prefix(piece.size());
+      block.clear();
+      encoder.write(piece, block);
+      if (message.empty()) encoder.finish(block);
+      const auto sent = co_await write_message(exchange, block, message.empty());
+      if (!sent) co_return sent;
+    } while (!message.empty());
+    co_return Outcome<void>();
   }
 
   async::Task<Outcome<void>> write_message(Exchange& exchange, std::string_view bytes, bool to_end) {
