@@ -55,9 +55,9 @@ bool wants_flags(const Context& context) {
   return context.notifier == nullptr || context.notifier->of_selected().flags;
 }
 
-async::Task<store::Result<void>> tell_changes(Context& context, Selected::Refresh how) {
+async::Task<store::Result<void>> tell_changes(Context& context, Selected::Refresh how, FlagChanges flags) {
   auto& selected = *context.selected;
-  how.flags = wants_flags(context);
+  how.flags = flags == FlagChanges::kAll || wants_flags(context);
   const auto refreshed = co_await selected.refresh(std::move(how), context.output.text());
   if (!refreshed) co_return refreshed;
   const auto first_new = selected.take_first_new();

@@ -9,8 +9,12 @@ bool wants_changes(const Context& context);
 /// The same of flags that others change.
 bool wants_flags(const Context& context);
 
+/// Which changes of flags are told.
+enum class FlagChanges { kAsWanted, kAll };
+
 /// Moves the view of the selected mailbox on, and tells of it, of what it changes in results that are kept up to date,
 /// and of new messages what the client has asked for. Errors as those of Selected::refresh().
-async::Task<store::Result<void>> tell_changes(Context& context, Selected::Refresh how);
+async::Task<store::Result<void>> tell_changes(Context& context, Selected::Refresh how,
+                                              FlagChanges flags = FlagChanges::kAsWanted);
 
 }  // namespace quartet::imapd

@@ -22,7 +22,7 @@ Reply failure(const store::StoreError& error) {
     case ErrorCode::kNoMessage:
       return Reply::no("The message is gone", "EXPUNGEISSUED");
     case ErrorCode::kOverQuota:
-      return Reply::no("The account is full", "OVERQUOTA");
+      return Reply::no("The account or the mailbox is full", "OVERQUOTA");
     case ErrorCode::kTooManyKeywords:
       return Reply::no("Too many different keywords", "LIMIT");
     case ErrorCode::kTooLarge:

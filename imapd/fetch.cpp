@@ -97,6 +97,11 @@ Positions part_of(const Positions& positions, const PartialRange& range) {
   return part;
 }
 
+/// Whether there is a keyword among the flags that another session has made up and the client has not heard of yet.
+bool has_unknown_keyword(std::uint64_t flags, const store::Snapshot& view) {
+  return flags >> store::kFirstKeywordBit >> view.keywords().size() != 0;
+}
+
 /// Sets \Seen where it is missing, and notes the new flags in the sources.
 async::Task<void> mark_seen(Context& context, std::vector<FetchSource>& sources) {
   store::UidSet unseen;
@@ -118,7 +123,8 @@ async::Task<void> mark_seen(Context& context, std::vector<FetchSource>& sources)
     found->modseq = state.modseq;
     found->tell_flags = true;
     found->tell_modseq = found->tell_modseq || context.enabled.condstore;
-    context.told.push_back(state);
+    // What cannot be named yet is left out here: the refresh at the end, which tells the names, tells the flags again.
+    if (!has_unknown_keyword(state.flags, *context.selected->view())) context.told.push_back(state);
   }
   context.changed = true;
 }

@@ -35,12 +35,13 @@ async::Task<void> read_done(Input& input, Idling& idling) {
 /// Tells of changes until the reader has ended, or there is nothing more to tell.
 async::Task<void> tell_until_ended(Context& context, Idling& idling) {
   while (!idling.ended.is_set() && !context.output.failed()) {
+    // Before the first wait too: expunges may be left that the command before could not tell.
+    co_await tell_live(context, Selected::Expunges::kTold);
+    if (!context.farewell.empty()) co_return;
     co_await context.output.flush();
     const auto woken = co_await wait_for_changes(context, idling.ended, async::Deadline::after(kStillHere));
     if (woken == async::Wait::kCancelled || idling.ended.is_set()) co_return;
     if (woken == async::Wait::kTimedOut) context.output.line("* OK Still here");
-    co_await tell_live(context, Selected::Expunges::kTold);
-    if (!context.farewell.empty()) co_return;
   }
 }
 

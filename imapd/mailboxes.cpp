@@ -183,17 +183,19 @@ Answer get_quota_root(Context& context, const GetQuotaRoot& command) {
   out += "* QUOTAROOT ";
   append_mailbox_name(out, command.mailbox, context.enabled.utf8);
   const auto info = found ? found->info : store::MailboxInfo();
+  // A root has one name, which GETQUOTA takes, whatever name led to the mailbox.
+  const auto root = found ? info.name.substr(found->place.prefix.size()) : std::string();
   if (own) out += " \"\"";
   if (own && info.limit.any()) {
     out += ' ';
-    append_mailbox_name(out, info.name, context.enabled.utf8);
+    append_mailbox_name(out, root, context.enabled.utf8);
   }
   out += "\r\n";
   if (!own) co_return Reply::ok("Told");
   const auto quota = co_await context.store().quota(context.account);
   if (!quota) co_return failure(quota.error());
   append_quota(context, "", *quota);
-  if (info.limit.any()) append_quota(context, info.name, {info.status.size, info.status.messages, info.limit});
+  if (info.limit.any()) append_quota(context, root, {info.status.size, info.status.messages, info.limit});
   co_return Reply::ok("Told");
 }
 

@@ -28,6 +28,18 @@ void add(Sources& sources, const std::string& name, store::MailboxRef ref) {
   if (std::ranges::find(sources, ref, &Source::ref) == sources.end()) sources.push_back({name, ref});
 }
 
+/// What the selected mailbox is called now: it may have been renamed since.
+async::Task<std::string> name_of_selected(Context& context) {
+  const auto& selected = *context.selected;
+  const auto same = co_await locate(context, selected.info().name, "r");
+  if (same && same->info.ref == selected.ref()) co_return selected.info().name;
+  const auto known = co_await known_mailboxes(context);
+  if (!known) co_return selected.info().name;
+  for (const auto& mailbox : *known)
+    if (mailbox.info.exists && mailbox.info.ref == selected.ref()) co_return mailbox.info.name;
+  co_return selected.info().name;
+}
+
 /// Mailboxes that were named need not be listed to the client, it is enough that it may read them.
 async::Task<void> add_named(Context& context, const MailboxFilter& filter, Sources& sources) {
   if (filter.kind != MailboxFilter::Kind::kMailboxes) co_return;
@@ -43,7 +55,10 @@ async::Task<std::expected<Sources, Reply>> find_sources(Context& context, const 
   std::vector<FilterMatcher> matchers(filters.begin(), filters.end());
   const bool selected = filters.empty() || std::ranges::any_of(matchers, &FilterMatcher::matches_selected);
   if (selected && !context.selected) co_return std::unexpected(Reply::bad("Select a mailbox first"));
-  if (selected) add(sources, context.selected->info().name, context.selected->ref());
+  if (selected) {
+    const auto name = co_await name_of_selected(context);
+    add(sources, name, context.selected->ref());
+  }
   if (std::ranges::all_of(matchers, &FilterMatcher::matches_selected)) co_return sources;
   const auto known = co_await known_mailboxes(context);
   if (!known) co_return std::unexpected(failure(known.error()));

@@ -10,9 +10,9 @@ Answer notify(Context& context, const Notify& command) {
     co_return Reply::no("No such event",
                         "BADEVENT (MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange "
                         "MailboxMetadataChange ServerMetadataChange)");
-  // What has happened until now is told as before (section 3.1).
+  // What has happened until now is told, whatever the client wanted to know so far (section 3.1).
   if (context.selected && !command.groups.empty()) {
-    const auto told = co_await tell_changes(context, {});
+    const auto told = co_await tell_changes(context, {}, FlagChanges::kAll);
     if (!told) context.farewell = farewell_after(told.error());
     if (!told) co_return failure(told.error());
   }

@@ -52,6 +52,9 @@ async::Task<store::Result<void>> Selected::open() {
   auto view = co_await store_.snapshot(info_.ref);
   if (!view) co_return std::unexpected(std::move(view.error()));
   view_ = *std::move(view);
+  if (!all_rights_)
+    for (const auto& block : view_->blocks())
+      for (const auto& entry : *block) seen_keywords_ |= entry.flags;
   // Of messages that the view does not show yet, the client hears when it does.
   if (claims_recent() && view_->head().recent > 0) co_await claim_recent();
   if (read_only_ && own_) {
@@ -87,12 +90,19 @@ std::size_t Selected::recent_count() const {
   return count;
 }
 
+/// An account has one list of keywords for all its mailboxes: others learn of those they come across, and not what the
+/// owner calls the messages that they may not see.
+std::uint64_t Selected::listed_flags() const {
+  const auto all = all_flags(*view_);
+  return all_rights_ ? all : all & (kAllSystemFlags | seen_keywords_);
+}
+
 void Selected::append_keywords(std::string& out) const {
   out += "* FLAGS (";
-  append_flags(out, all_flags(*view_), view_->keywords(), false);
+  append_flags(out, listed_flags(), view_->keywords(), false);
   out += ")\r\n* OK [PERMANENTFLAGS (";
   if (!read_only_) {
-    append_flags(out, all_flags(*view_) & store::changeable_flags(rights_), view_->keywords(), false);
+    append_flags(out, listed_flags() & store::changeable_flags(rights_), view_->keywords(), false);
     if (view_->keywords().size() < store::kMaxKeywords && rights_.has("w")) out += " \\*";
   }
   out += read_only_ ? ")] No flag can be changed\r\n" : ")] Flags that stay\r\n";
@@ -146,7 +156,10 @@ async::Task<store::Result<void>> Selected::refresh(Refresh how, std::string& out
     newer = std::move(kept);
   }
   caught_up_ = caught_up_ || (held_back && !held_back_);
-  if (newer == older) co_return store::Result<void>();
+  if (newer == older) {
+    if (how.flags) append_untold_flags(out);
+    co_return store::Result<void>();
+  }
   view_ = std::move(newer);
   if (claims_recent() && view_->uidnext() > older->uidnext() && view_->head().recent > 0) co_await claim_recent();
   append_changes(*older, how, out);
@@ -191,13 +204,26 @@ void Selected::append_changes(const store::Snapshot& older, const Refresh& how, 
     append_exists(out);
     first_new_ = std::min(first_new_, (*view_)[delta.first_new].uid);
   }
-  if (view_->keywords().size() != older.keywords().size()) append_keywords(out);
-  if (!how.flags) return;
+  const auto listed = listed_flags();
+  for (const auto position : delta.changed) note_keywords(position);
+  for (auto position = delta.first_new; position < view_->size(); ++position) note_keywords(position);
+  const bool more = all_rights_ ? view_->keywords().size() != older.keywords().size() : listed_flags() != listed;
+  if (more) append_keywords(out);
   for (const auto position : delta.changed) {
     const auto& entry = (*view_)[position];
+    untold_.erase(entry.uid);
     if (was_told(how.told, entry)) continue;
-    append_flags_of(out, position + 1, entry);
+    if (how.flags)
+      append_flags_of(out, position + 1, entry);
+    else
+      untold_.insert(entry.uid);
   }
+  if (how.flags) append_untold_flags(out);
+}
+
+void Selected::append_untold_flags(std::string& out) {
+  for (const auto uid : std::exchange(untold_, {}))
+    if (const auto position = view_->find(uid)) append_flags_of(out, *position + 1, (*view_)[*position]);
 }
 
 }  // namespace quartet::imapd

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -66,7 +67,7 @@ class Selected {
   struct Refresh {
     Expunges expunges = Expunges::kTold;
     bool always = true;  // false: only if there was a hint of a change
-    bool flags = true;   // tell of changed flags
+    bool flags = true;   // tell of changed flags, and of those that were not told before
     /// What the client knows from the command itself; ascending UIDs.
     std::vector<store::FlagState> told = {};
     /// The mailbox after the command, if that is known: it is not read for what others may have done since.
@@ -78,9 +79,13 @@ class Selected {
 
  private:
   async::Task<void> claim_recent();
+  /// Notes the keywords of the message at this position of the view.
+  void note_keywords(std::size_t position) { seen_keywords_ |= (*view_)[position].flags; }
+  std::uint64_t listed_flags() const;
   void append_expunged(const store::Snapshot& older, const std::vector<std::size_t>& positions, std::string& out) const;
   void append_exists(std::string& out) const;
   void append_changes(const store::Snapshot& older, const Refresh& how, std::string& out);
+  void append_untold_flags(std::string& out);
 
   store::Store& store_;
   const Enabled& enabled_;
@@ -93,12 +98,14 @@ class Selected {
   std::unique_ptr<store::Watcher> watcher_;
   store::UidSet recent_;  // ascending; one range for each claim that got something
   store::UidSet saved_;
+  std::uint64_t seen_keywords_ = 0;  // flags of messages there are or were; counts where the client has not all rights
   SearchContexts contexts_;
   std::uint32_t first_new_ = store::kMaxUid;
   bool stale_ = false;              // the store could not be asked
   bool held_back_ = false;          // expunges were kept
   bool caught_up_ = false;          // they have been told since take_unclear_modseq()
   std::uint64_t heard_modseq_ = 0;  // of the last view without such expunges
+  std::set<std::uint32_t> untold_;  // UIDs of messages whose flags changed while the client did not want to know
 };
 
 }  // namespace quartet::imapd

@@ -320,6 +320,30 @@ TEST_CASE("which flags can be changed is told when rights change", "[imapd]") {
   });
 }
 
+TEST_CASE("keywords of messages that one may not see are told to nobody", "[imapd]") {
+  Site server;
+  server.run_in([](Client& client, Server& here) -> async::Task<void> {
+    co_await site(here).fill();
+    co_await site(here).grant("lrw");
+    const auto secret = co_await here.store().create("bob@a.test", "Secret", "");
+    std::vector<store::AppendMessage> messages(1);
+    messages[0].bytes = std::make_shared<const std::string>(letter("two"));
+    messages[0].keywords = {"$secret"};
+    const auto appended = co_await here.store().append(secret->ref, std::move(messages));
+    REQUIRE(appended.has_value());
+    const auto opened = co_await client.say("SELECT " + kTheirs);
+    CHECK(has(opened, R"(* FLAGS (\Answered \Flagged \Deleted \Seen \Draft))"));
+    CHECK(has(opened, R"(* OK [PERMANENTFLAGS (\Answered \Flagged \Draft \*)] Flags that stay)"));
+    const auto stored = co_await client.say("STORE 1 +FLAGS ($open)");
+    CHECK(has(stored, R"(* FLAGS (\Answered \Flagged \Deleted \Seen \Draft $open))"));
+    CHECK(has(stored, "* 1 FETCH (FLAGS ($open))"));
+    const auto copied = co_await here.store().copy(secret->ref, {{1, 1}}, site(here).work);
+    REQUIRE(copied.has_value());
+    const auto told = co_await client.say("NOOP");
+    CHECK(has(told, R"(* FLAGS (\Answered \Flagged \Deleted \Seen \Draft $secret $open))"));
+  });
+}
+
 TEST_CASE("who administers sets the rights", "[imapd]") {
   Site server;
   server.run_in([](Client& client, Server& server) -> async::Task<void> {

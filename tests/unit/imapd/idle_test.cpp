@@ -63,6 +63,29 @@ TEST_CASE("two sessions see each other's flags and expunges, never inside FETCH"
   });
 }
 
+TEST_CASE("expunges that had to wait are told as soon as IDLE begins", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server& here) -> async::Task<void> {
+    co_await here.deliver(letter("one"));
+    co_await here.deliver(letter("two"));
+    co_await client.say("SELECT INBOX");
+    auto other = co_await here.second_logged_in();
+    co_await other.say("SELECT INBOX");
+    co_await other.say("STORE 1 +FLAGS.SILENT (\\Deleted)");
+    co_await other.say("EXPUNGE");
+    co_await client.say("FETCH 2 UID");
+    co_await client.send("x IDLE\r\n");
+    const auto ready = co_await client.line();
+    CHECK(ready.starts_with("+ "));
+    const auto told = co_await client.line();
+    CHECK(told == "* 1 EXPUNGE");
+    co_await client.send("DONE\r\n");
+    const auto done = co_await client.line();
+    CHECK(done.starts_with("x OK "));
+    co_await other.say("LOGOUT");
+  });
+}
+
 TEST_CASE("a draining server says BYE at the next command", "[imapd]") {
   static std::atomic<bool> draining;
   draining = false;

@@ -149,6 +149,23 @@ TEST_CASE("reading a text sets \\Seen, where one may write", "[imapd]") {
   });
 }
 
+TEST_CASE("reading a text tells of a keyword that another session has just made up", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server& here) -> async::Task<void> {
+    co_await here.deliver(letter("one"));
+    co_await client.say("SELECT INBOX");
+    auto other = co_await here.second_logged_in();
+    co_await other.say("SELECT INBOX");
+    co_await other.say("STORE 1 +FLAGS (new)");
+    const auto read = co_await client.say("FETCH 1 BODY[TEXT]");
+    CHECK(has(read, "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft new)"));
+    CHECK(has(read, "* 1 FETCH (UID 1 FLAGS (\\Seen \\Recent new))"));
+    const auto nothing = co_await client.say("NOOP");
+    CHECK(nothing.size() == 1);
+    co_await other.say("LOGOUT");
+  });
+}
+
 TEST_CASE("STOREs that come together are answered as if they came one by one", "[imapd]") {
   Server server;
   SECTION("in one read") {

@@ -153,6 +153,22 @@ TEST_CASE("ESEARCH and the selected mailbox", "[imapd]") {
   });
 }
 
+TEST_CASE("ESEARCH calls the selected mailbox what it is called now", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server& here) -> async::Task<void> {
+    co_await fill(here, "ann@a.test", "old", "one");
+    co_await client.say("SELECT old");
+    co_await client.say("RENAME old new");
+    const auto renamed = co_await search(client, "IN (selected personal) ALL");
+    CHECK(renamed.size() == 2);
+    CHECK(has(renamed, R"(* ESEARCH (TAG "x" MAILBOX new) UID ALL 1)"));
+    // Another has the old name now.
+    co_await fill(here, "ann@a.test", "old", "two");
+    const auto selected = co_await search(client, "IN (selected) ALL");
+    CHECK(has(selected, R"(* ESEARCH (TAG "x" MAILBOX new) UID ALL 1)"));
+  });
+}
+
 TEST_CASE("only what the client may read is searched", "[imapd]") {
   Site server;
   server.run_in([](Client& client, Server& here) -> async::Task<void> {

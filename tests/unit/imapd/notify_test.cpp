@@ -167,6 +167,31 @@ TEST_CASE("without SELECTED nothing is told of the selected mailbox", "[imapd]")
   });
 }
 
+TEST_CASE("NOTIFY SET tells of all flags that have changed until then: RFC 5465 section 3.1", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server& here) -> async::Task<void> {
+    const auto inbox = co_await here.store().find("ann@a.test", "INBOX");
+    for (const auto* subject : {"one", "two", "three"}) co_await append(here, inbox->ref, subject);
+    const auto flag = [&here, &inbox](std::uint32_t uid) -> async::Task<void> {
+      store::FlagChange change;
+      change.flags = store::flag::kFlagged;
+      const auto stored = co_await here.store().store_flags(inbox->ref, {{uid, uid}}, change);
+      CHECK(stored.has_value());
+    };
+    co_await client.say("SELECT INBOX");
+    co_await quietly(client, "NOTIFY NONE");
+    co_await flag(1);
+    const auto first = co_await client.say("NOTIFY SET (selected (MessageNew MessageExpunge))");
+    CHECK(has(first, "* 1 FETCH (UID 1 FLAGS (\\Flagged \\Recent))"));
+    // The view moves on with it, in silence.
+    co_await flag(2);
+    co_await quietly(client, "STORE 3 +FLAGS.SILENT (\\Answered)");
+    const auto second = co_await client.say("NOTIFY SET (selected (MessageNew MessageExpunge FlagChange))");
+    CHECK(has(second, "* 2 FETCH (UID 2 FLAGS (\\Flagged \\Recent))"));
+    CHECK(second.size() == 2);
+  });
+}
+
 TEST_CASE("STATUS of other mailboxes, first and as they change", "[imapd]") {
   Server server;
   server.run_in([](Client& client, Server& here) -> async::Task<void> {

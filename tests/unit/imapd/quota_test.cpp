@@ -63,3 +63,18 @@ TEST_CASE("a mailbox with a quota of its own has two roots", "[imapd]") {
     CHECK(told.back().starts_with("NO [NONEXISTENT]"));
   });
 }
+
+TEST_CASE("the root of one's own mailbox has the same name by whatever name one asks", "[imapd]") {
+  Server server;
+  auto namespaces = std::make_shared<store::Namespaces>();
+  namespaces->other_users = "Other Users";
+  namespaces->login_of = [](std::string_view name) { return std::string(name); };
+  server.services.namespaces = [namespaces] { return namespaces; };
+  server.run_in([](Client& client, Server& server) -> async::Task<void> {
+    co_await client.say("CREATE a");
+    co_await limit(server, "a", {0, 3});
+    const auto told = co_await client.say("GETQUOTAROOT \"Other Users/ann@a.test/a\"");
+    CHECK(has(told, "* QUOTAROOT \"Other Users/ann@a.test/a\" \"\" a"));
+    CHECK(has(told, "* QUOTA a (MESSAGE 0 3)"));
+  });
+}
