@@ -9,7 +9,9 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <set>
+#include <string_view>
 #include <vector>
 
 #include "common/base/directories.h"
@@ -29,6 +31,7 @@ using Done = std::expected<void, StoreError>;
 
 // In a backup that has been whole once.
 constexpr const char* kMark = "backup";
+constexpr std::string_view kOf = "of ";
 constexpr std::size_t kBlock = 1 << 20;
 
 std::unexpected<StoreError> failed(const std::string& what, int number) {
@@ -139,6 +142,11 @@ Done snapshot_shard(const std::string& directory, std::size_t number, const std:
   if (!source) return std::unexpected(source.error());
   ::unlink(draft.c_str());
   if (draft.contains('\'')) return failed(draft, EINVAL);
+  // SQLite writes into an empty file and leaves its mode; one that it makes everybody may read, and it has subjects and
+  // addresses in it.
+  const int fd = ::open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+  if (fd < 0) return failed(draft, errno);
+  ::close(fd);
   if (!(*source)->execute(fmt::format("VACUUM INTO '{}'", draft).c_str()))
     return std::unexpected((*source)->take_error());
   {
@@ -168,11 +176,26 @@ std::uint64_t sizes_of(const std::string& bytes, const Names& names) {
   return sum;
 }
 
-Done write_mark(const std::string& directory) {
+/// The store that a backup is of, as its mark names it; "": it was never whole, or an older version has made it.
+std::string source_of(const std::string& backup) {
+  std::ifstream mark(backup + "/" + kMark);
+  for (std::string line; std::getline(mark, line);)
+    if (line.starts_with(kOf)) return line.substr(kOf.size());
+  return {};
+}
+
+/// One name, whatever way it is written.
+std::string name_of_store(const std::string& directory) {
+  std::error_code error;
+  const auto path = fs::canonical(directory, error);
+  return error ? directory : path.string();
+}
+
+Done write_mark(const std::string& directory, const std::string& store) {
   const std::string path = directory + "/" + kMark;
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
   if (fd < 0) return failed(path, errno);
-  const auto text = fmt::format("complete {}\n", to_micros(wall_now()) / 1'000'000);
+  const auto text = fmt::format("complete {}\n{}{}\n", to_micros(wall_now()) / 1'000'000, kOf, store);
   const bool written = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(fd) == 0;
   const int number = errno;
   ::close(fd);
@@ -180,13 +203,17 @@ Done write_mark(const std::string& directory) {
   return sync(directory);
 }
 
-/// Nobody else's directory is written into.
-Done take_target(const std::string& to) {
+/// Nobody else's directory is written into, nor a backup of another store, which would be gone.
+Done take_target(const std::string& to, const std::string& store) {
   std::error_code error;
   if (fs::exists(to, error) && !fs::is_empty(to, error) && !fs::exists(to + "/store.conf", error))
     return std::unexpected(StoreError{ErrorCode::kExists, to + " is not empty and no backup of a store"});
   if (fs::exists(to + "/lock", error) || fs::exists(to + "/hints", error))
     return std::unexpected(StoreError{ErrorCode::kExists, to + " is a store, not a backup of one"});
+  if (const auto other = source_of(to); !other.empty() && other != store)
+    return std::unexpected(StoreError{
+        ErrorCode::kExists, fmt::format("{} is a backup of {}, not of {}; if that is where the store was, remove {}/{}",
+                                        to, other, store, to, kMark)});
   for (const char* part : {"", "/index", "/bytes/payload"})
     if (const auto made = make(to + part); !made) return made;
   return {};
@@ -217,6 +244,21 @@ Done renew_uidvalidity(const std::string& directory, std::size_t number) {
   return {};
 }
 
+/// Takes away the names of files that are not there.
+std::vector<std::string> take_missing(const std::string& bytes, Names& names) {
+  std::vector<std::string> missing;
+  for (auto name = names.begin(); name != names.end();) {
+    std::error_code error;
+    if (fs::exists(bytes + "/" + *name, error) || error) {  // what cannot be looked at is an error of the copying
+      ++name;
+      continue;
+    }
+    missing.push_back(*name);
+    name = names.erase(name);
+  }
+  return missing;
+}
+
 /// Into `directory`, which is new and not yet named as a store.
 Result<BackupReport> copy_backup(const std::string& from, const std::string& directory, std::size_t shards,
                                  const ShowProgress& progress) {
@@ -229,6 +271,8 @@ Result<BackupReport> copy_backup(const std::string& from, const std::string& dir
     if (!shard) return std::unexpected(shard.error());
     if (const auto added = add_names(**shard, names); !added) return std::unexpected(added.error());
   }
+  report.missing = take_missing(from + "/bytes", names);
+  if (names.empty() && !report.missing.empty()) return failed(from + "/bytes/" + report.missing.front(), ENOENT);
   Copier copier(report, progress, sizes_of(from + "/bytes", names));
   for (std::size_t n = 0; n < shards; ++n)
     if (const auto copied = copier.copy(shard_file(from, n), shard_file(directory, n)); !copied)
@@ -247,7 +291,8 @@ Result<BackupReport> backup(const std::string& directory, const std::string& to,
   if (!shards) return std::unexpected(shards.error());
   const auto lock = UpkeepLock::keep(directory);
   if (!lock) return std::unexpected(lock.error());
-  if (const auto taken = take_target(to); !taken) return std::unexpected(taken.error());
+  const auto store = name_of_store(directory);
+  if (const auto taken = take_target(to, store); !taken) return std::unexpected(taken.error());
   Names names;
   for (std::size_t n = 0; n < *shards; ++n)
     if (const auto taken = snapshot_shard(directory, n, shard_file(to, n) + ".new", names); !taken)
@@ -268,7 +313,7 @@ Result<BackupReport> backup(const std::string& directory, const std::string& to,
     report.copied_bytes += size;
   }
   if (const auto synced = sync(to + "/index"); !synced) return std::unexpected(synced.error());
-  if (const auto marked = write_mark(to); !marked) return std::unexpected(marked.error());
+  if (const auto marked = write_mark(to, store); !marked) return std::unexpected(marked.error());
   remove_others(to + "/bytes", names);
   return report;
 }

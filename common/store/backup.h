@@ -7,6 +7,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "common/store/check.h"
 #include "common/store/types.h"
@@ -18,6 +19,7 @@ struct BackupReport {
   std::uint64_t bytes = 0;
   std::uint64_t copied_files = 0;  // this time
   std::uint64_t copied_bytes = 0;
+  std::vector<std::string> missing;  // of a backup that is restored: files of bytes/ that it has lost
 };
 
 /// Brings the backup in `to` up to the store in `directory`; makes `to`, and takes nothing but an earlier backup in it.
@@ -26,7 +28,8 @@ Result<BackupReport> backup(const std::string& directory, const std::string& to,
 
 /// Makes the store `directory`, which must not exist or be empty, of the backup `from`. What came after the backup is
 /// lost and clients may remember it, so every mailbox gets another UIDVALIDITY, unless `keep_uidvalidity`: only right
-/// where nothing came. Blocks.
+/// where nothing came. A file of bytes that the backup has lost costs the messages that were in it, and no others.
+/// Blocks.
 Result<BackupReport> restore(const std::string& from, const std::string& directory, bool keep_uidvalidity,
                              const ShowProgress& progress = {});
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,8 +13,16 @@
 namespace quartet::store {
 namespace {
 
+/// Root may look after a store of somebody else, whose agents could not open a lock of root's later and would collect
+/// nothing any more.
 int open_lock(const std::string& directory) {
-  return ::open((directory + "/collect.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0660);
+  const int fd = ::open((directory + "/collect.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0660);
+  struct stat owner = {};
+  if (fd >= 0 && ::geteuid() == 0 && ::stat(directory.c_str(), &owner) == 0) {
+    // Where even root may not, it is as it was.
+    [[maybe_unused]] const int changed = ::fchown(fd, owner.st_uid, owner.st_gid);
+  }
+  return fd;
 }
 
 bool take(int fd, int operation) {

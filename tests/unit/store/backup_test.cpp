@@ -1,6 +1,9 @@
 // Checking, repairing, backing up and restoring a store that is in use.
 #include "common/store/backup.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <fstream>
 #include <iterator>
 #include <set>
@@ -125,6 +128,8 @@ TEST_CASE("A backup of a store in use becomes a store with the same messages", "
   const auto to = (place.path() / "backup").string();
   const auto first = backed_up(store.path, to);
   CHECK(first.copied_files == first.files);
+  using std::filesystem::perms;
+  CHECK((std::filesystem::status(shard_file(to, 0)).permissions() & perms::others_all) == perms::none);
   store.deliver(message("after"));
   CHECK(checked(to).healthy());
   CHECK(checked(to).messages == 21);
@@ -145,6 +150,22 @@ TEST_CASE("A backup of a store in use becomes a store with the same messages", "
   CHECK(restored.deliver(message("more")).uid == 12);
 }
 
+TEST_CASE("A backup that has lost a file is restored without the messages in it", "[store][files]") {
+  Filled store;
+  const Directory place;
+  const auto to = (place.path() / "backup").string();
+  backed_up(store.path, to);
+  for (const auto& entry : std::filesystem::directory_iterator(to + "/bytes/payload")) std::filesystem::remove(entry);
+  const auto made = (place.path() / "store").string();
+  const auto report = restore(to, made, true);
+  REQUIRE(report.has_value());
+  CHECK(report->missing.size() == 1);
+  const auto found = checked(made);
+  REQUIRE(found.faults.size() == 1);
+  CHECK_THAT(found.faults[0].text, Catch::Contains("UID 11"));
+  CHECK(found.messages == 21);
+}
+
 TEST_CASE("UIDVALIDITY can be kept", "[store][files]") {
   Filled store;
   const Directory place;
@@ -156,6 +177,17 @@ TEST_CASE("UIDVALIDITY can be kept", "[store][files]") {
   });
   CHECK(restored.must(restored.store->find("ann@a.test", "INBOX")).status.uidvalidity ==
         store.must(store.store->find("ann@a.test", "INBOX")).status.uidvalidity);
+}
+
+TEST_CASE("A backup of another store is not written over", "[store][files]") {
+  Filled store, other;
+  const Directory place;
+  const auto to = (place.path() / "backup").string();
+  backed_up(store.path, to);
+  CHECK_FALSE(backup(other.path, to).has_value());
+  backed_up(store.path + "/", to);
+  std::filesystem::remove(to + "/backup");  // the operator knows better
+  backed_up(other.path, to);
 }
 
 TEST_CASE("A second backup copies what is new and drops what is gone", "[store][files]") {
@@ -210,6 +242,17 @@ TEST_CASE("Nothing is collected while somebody reads the store", "[store][files]
   }
   CHECK(store.must(store.store->gc()).objects_released == 5);
   CHECK(checked(store.path).healthy());
+}
+
+TEST_CASE("A lock that root makes belongs to the owner of the store", "[store][files]") {
+  if (::geteuid() != 0) return;
+  constexpr uid_t kOwner = 12345;
+  const Directory place;
+  REQUIRE(::chown(place.path().c_str(), kOwner, kOwner) == 0);
+  REQUIRE(UpkeepLock::keep(place.path().string()).has_value());
+  struct stat lock = {};
+  REQUIRE(::stat((place.path() / "collect.lock").c_str(), &lock) == 0);
+  CHECK(lock.st_uid == kOwner);
 }
 
 TEST_CASE("A store whose shard is missing is not opened, and all its messages come back into one account",
