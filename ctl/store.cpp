@@ -3,6 +3,7 @@
 
 #include <ostream>
 
+#include "common/base/ascii.h"
 #include "common/store/backup.h"
 #include "common/store/check.h"
 #include "common/store/recover.h"
@@ -80,7 +81,7 @@ int repair(const Invocation& invocation) {
   const auto account = invocation.arguments.value("recover-to");
   store::RecoverReport recovered;
   if (account) {
-    const auto report = store::recover(directory, *account);
+    const auto report = store::recover(directory, ascii::lower(*account));  // as directories have logins
     if (!report) return complain(invocation, report.error());
     recovered = *report;
   }
@@ -103,12 +104,16 @@ int repair(const Invocation& invocation) {
 int say_what_was_copied(const Invocation& invocation, const store::Result<store::BackupReport>& report) {
   if (!report) return complain(invocation, report.error());
   if (invocation.json)
-    invocation.out << fmt::format("{{\"files\":{},\"octets\":{},\"copied_files\":{},\"copied_octets\":{}}}\n",
-                                  report->files, report->bytes, report->copied_files, report->copied_bytes);
+    invocation.out << fmt::format(
+        "{{\"files\":{},\"octets\":{},\"copied_files\":{},\"copied_octets\":{},\"missing_files\":{}}}\n", report->files,
+        report->bytes, report->copied_files, report->copied_bytes, report->missing.size());
   else
     invocation.out << fmt::format("{} files, {} octets; of these copied: {} files, {} octets\n", report->files,
                                   report->bytes, report->copied_files, report->copied_bytes);
-  return kOk;
+  for (const auto& name : report->missing)
+    invocation.err << "quartetctl: the backup has lost bytes/" << name
+                   << "; store check names the messages that were in it\n";
+  return report->missing.empty() ? kOk : kFailed;
 }
 
 int backup(const Invocation& invocation) {

@@ -63,7 +63,7 @@ async::Task<Outcome<void>> ImapClient::begin(const ImapAccount& account) {
     const auto secured = co_await secure(account);
     if (!secured) co_return secured;
   }
-  const auto greeting = co_await read();
+  const auto greeting = co_await read_greeting(account);
   if (!greeting) co_return std::unexpected(greeting.error());
   // PREAUTH in clear text may be somebody's who wants to keep us from STARTTLS (RFC 9051 section 11.3).
   const bool known = greeting->name == "PREAUTH" && account.tls != ImapTls::kStartTls;
@@ -121,7 +121,7 @@ async::Task<Outcome<void>> ImapClient::authenticate(const ImapAccount& account,
       fmt::format("{} AUTHENTICATE {}{}\r\n", tag, login.mechanism(), told ? " " + login.initial() : std::string()));
   for (;;) {
     if (!sent) co_return sent;
-    const auto response = co_await read();
+    const auto response = co_await read(kSilence);
     if (!response) co_return std::unexpected(response.error());
     if (response->kind == ImapResponse::Kind::kContinuation) {
       auto next = told ? login.respond(response->text) : Outcome<std::string>(login.initial());
@@ -169,7 +169,7 @@ async::Task<Outcome<ImapClient::Answer>> ImapClient::ask(std::vector<std::string
   Answer answer;
   std::string refused;
   while (!tags.empty()) {
-    auto response = co_await read();
+    auto response = co_await read(kSilence);
     if (!response) co_return std::unexpected(response.error());
     if (response->kind == ImapResponse::Kind::kUntagged) {
       if (response->name == "BYE") co_return broken("the server says goodbye: " + response->text);
@@ -197,12 +197,19 @@ async::Task<void> ImapClient::log_out() {
   }
 }
 
-async::Task<Outcome<ImapResponse>> ImapClient::read() {
+/// One that waits for TLS from the first octet on says nothing.
+async::Task<Outcome<ImapResponse>> ImapClient::read_greeting(const ImapAccount& account) {
+  auto greeting = co_await read(kConnect);
+  if (greeting || account.tls == ImapTls::kImplicit) co_return greeting;
+  co_return std::unexpected(greeting.error() + "; does that port want --tls implicit?");
+}
+
+async::Task<Outcome<ImapResponse>> ImapClient::read(std::chrono::seconds patience) {
   for (;;) {
     auto event = reader_.next();
     if (event && !*event) co_return broken(event->error());
     if (event) co_return **std::move(event);
-    const auto bytes = co_await stream_->read_some(async::Deadline::after(kSilence));
+    const auto bytes = co_await stream_->read_some(async::Deadline::after(patience));
     if (!bytes) co_return broken(net::to_string(bytes.error()));
     reader_.feed(*bytes);
   }

@@ -1,5 +1,6 @@
 // An IMAP session of a client (RFC 9051, RFC 3501), as far as reading asks for it.
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -50,7 +51,8 @@ class ImapClient {
   async::Task<Outcome<void>> log_in(const ImapAccount& account);
   async::Task<Outcome<void>> authenticate(const ImapAccount& account, const std::vector<std::string>& mechanisms);
   async::Task<Outcome<void>> learn_capabilities();
-  async::Task<Outcome<ImapResponse>> read();
+  async::Task<Outcome<ImapResponse>> read_greeting(const ImapAccount& account);
+  async::Task<Outcome<ImapResponse>> read(std::chrono::seconds patience);
   async::Task<Outcome<void>> write(std::string text);
   std::string next_tag();
   std::unexpected<std::string> broken(std::string why);

@@ -5,6 +5,7 @@
 
 #include "common/async/task_group.h"
 #include "common/base/ascii.h"
+#include "ctl/transfer/mailbox_name.h"
 
 namespace quartet::transfer {
 namespace {
@@ -99,10 +100,7 @@ async::Task<Outcome<void>> Importer::settle_pending() {
 
 bool Importer::wanted(const Folder& folder) const {
   const auto among = [&folder](const std::vector<std::string>& names) {
-    return std::ranges::any_of(names, [&](const std::string& name) {
-      const auto canonical = store::canonical_name(name);
-      return folder.name == (canonical ? *canonical : name);
-    });
+    return std::ranges::any_of(names, [&](const std::string& name) { return is_called(folder.name, name); });
   };
   return (options_.mailboxes.empty() || among(options_.mailboxes)) && !among(options_.excluded);
 }
@@ -110,6 +108,10 @@ bool Importer::wanted(const Folder& folder) const {
 async::Task<Outcome<std::vector<Importer::Work>>> Importer::look() {
   auto folders = co_await source_.folders();
   if (!folders) co_return std::unexpected(folders.error());
+  // Before anything is imported: who corrects the name and runs it again shall have nothing twice.
+  for (const auto& name : options_.mailboxes)
+    if (std::ranges::none_of(*folders, [&name](const Folder& folder) { return is_called(folder.name, name); }))
+      co_return std::unexpected(name + ": no such mailbox in the source");
   std::vector<Work> works;
   for (auto& folder : *folders) {
     if (!wanted(folder)) continue;
@@ -137,8 +139,11 @@ async::Task<Outcome<store::MailboxInfo>> Importer::mailbox_for(const Folder& fol
   }
   auto found = co_await store_.find(options_.account, name);
   if (!found &&
-      (found.error().code == store::ErrorCode::kNoMailbox || found.error().code == store::ErrorCode::kNoSelect))
-    found = co_await store_.create(options_.account, name, folder.special_use);
+      (found.error().code == store::ErrorCode::kNoMailbox || found.error().code == store::ErrorCode::kNoSelect)) {
+    // Below another mailbox it is a copy of old mail: programs would file into it what belongs into the account's own.
+    const auto use = options_.into.empty() ? folder.special_use : std::string();
+    found = co_await store_.create(options_.account, name, use);
+  }
   if (!found) co_return trouble(name, found.error());
   if (folder.subscribed && !found->subscribed) {
     const auto subscribed = co_await store_.subscribe(options_.account, found->name, true);

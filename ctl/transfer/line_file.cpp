@@ -60,6 +60,9 @@ Outcome<LineFile> LineFile::open(const std::string& path, const std::string& fir
     return std::unexpected(path + ": another transfer is at work with it");
   const auto content = read_content(path);
   if (!content) return std::unexpected(content.error());
+  // Somebody else's file stays as it is. Of ours a crash may have left the beginning of the first line.
+  if (!(first_line + "\n").starts_with(content->bytes) && !content->bytes.starts_with("quartet-transfer "))
+    return std::unexpected(path + ": is no file that --resume has made");
   const auto whole = content->bytes.rfind('\n') + 1;  // 0 if there is none
   if (::ftruncate(out.file_.get(), static_cast<off_t>(whole)) != 0) return system_error("truncate", path);
   auto rest = std::string_view(content->bytes).substr(0, whole);

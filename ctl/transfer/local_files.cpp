@@ -18,6 +18,15 @@ namespace {
 
 constexpr std::chrono::seconds kLockTimeout{30};
 constexpr std::chrono::milliseconds kBetweenTries{50};
+/// A pipe that lies between the files would let us wait for somebody who writes into it.
+constexpr int kForReading = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
+
+/// Zeros: it cannot be looked at.
+std::pair<std::uint64_t, std::uint64_t> identity(const std::string& path) {
+  struct stat status = {};
+  if (::stat(path.c_str(), &status) != 0) return {};
+  return {status.st_dev, status.st_ino};
+}
 
 WallTime modified(const struct stat& status) {
   return from_micros(static_cast<std::int64_t>(status.st_mtim.tv_sec) * 1'000'000 + status.st_mtim.tv_nsec / 1000);
@@ -56,7 +65,7 @@ std::unexpected<std::string> system_error(std::string_view what, std::string_vie
 }
 
 Outcome<Content> read_content(const std::string& path, bool* missing) {
-  const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const File file(::open(path.c_str(), kForReading));
   if (missing != nullptr) *missing = !file.is_open() && errno == ENOENT;
   if (!file.is_open()) return system_error("open", path);
   struct stat status = {};
@@ -104,13 +113,19 @@ Outcome<std::vector<DirectoryEntry>> list_directory(const std::string& path) {
   return out;
 }
 
+void DirectoryTrail::enter(const std::string& path) { inside_.push_back(identity(path)); }
+
+bool DirectoryTrail::leads_back(const std::string& path) const {
+  return std::ranges::find(inside_, identity(path)) != inside_.end();
+}
+
 bool is_directory(const std::string& path) {
   std::error_code error;
   return std::filesystem::is_directory(path, error);
 }
 
 Outcome<MappedFile> MappedFile::open(const std::string& path) {
-  File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  File file(::open(path.c_str(), kForReading));
   if (!file.is_open()) return system_error("open", path);
   if (!lock_for_reading(file)) return std::unexpected("somebody else has a lock on " + path);
   struct stat status = {};

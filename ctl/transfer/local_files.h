@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/base/files.h"
@@ -27,6 +28,18 @@ struct DirectoryEntry {
 /// By name, without "." and "..".
 Outcome<std::vector<DirectoryEntry>> list_directory(const std::string& path);
 bool is_directory(const std::string& path);
+
+/// The directories that are being walked through, one within the other.
+class DirectoryTrail {
+ public:
+  void enter(const std::string& path);
+  void leave() { inside_.pop_back(); }
+  /// Whether it is a link to one of them. All that is there comes by the shorter way.
+  bool leads_back(const std::string& path) const;
+
+ private:
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> inside_;  // device and inode, whatever links lead there
+};
 
 /// The text of an errno, with what was tried.
 std::unexpected<std::string> system_error(std::string_view what, std::string_view path);

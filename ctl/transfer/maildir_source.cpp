@@ -1,5 +1,6 @@
 #include "ctl/transfer/maildir_source.h"
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <unordered_map>
 
 #include "common/base/ascii.h"
+#include "common/base/scope.h"
 #include "common/mime/lines.h"
 #include "common/mime/maildir.h"
 #include "ctl/transfer/local_files.h"
@@ -43,7 +45,7 @@ class MaildirSource final : public Source {
   }
   async::Task<Outcome<std::vector<std::optional<Message>>>> read(const Folder& folder,
                                                                  std::vector<const Item*> items) override {
-    co_return co_await async::offload(pool_, [&folder, &items] { return read_items(folder, items); });
+    co_return co_await async::offload(pool_, [this, &folder, &items] { return read_items(folder, items); });
   }
 
  private:
@@ -61,9 +63,12 @@ class MaildirSource final : public Source {
   Outcome<void> walk(const std::string& path, const std::string& above, std::vector<Folder>& folders) {
     const auto entries = list_directory(path);
     if (!entries) return std::unexpected(entries.error());
+    trail_.enter(path);
+    const ScopeExit leave([this] { trail_.leave(); });
     for (const auto& [name, directory] : *entries) {
       if (!directory || name == "cur" || name == "new" || name == "tmp") continue;
       const auto place = path + "/" + name;
+      if (trail_.leads_back(place)) continue;
       const bool dotted = name.starts_with('.');
       auto mailbox = above + (dotted ? mailbox_of(name) : level_of(name));
       if (ascii::iequals(mailbox, "INBOX")) mailbox = "INBOX";
@@ -128,8 +133,8 @@ class MaildirSource final : public Source {
     return items;
   }
 
-  static Outcome<std::vector<std::optional<Message>>> read_items(const Folder& folder,
-                                                                 const std::vector<const Item*>& items) {
+  /// A file that cannot be read is named to the people, and those beside it come.
+  Outcome<std::vector<std::optional<Message>>> read_items(const Folder& folder, const std::vector<const Item*>& items) {
     std::vector<std::optional<Message>> messages;
     std::unordered_map<std::string, std::string> renamed;  // files by key, looked up when one is not where it was
     for (const auto* item : items) {
@@ -140,11 +145,11 @@ class MaildirSource final : public Source {
         if (const auto found = renamed.find(item->key); found != renamed.end())
           content = read_content(folder.place + "/" + found->second, &missing);
       }
-      if (!content && missing) {
+      if (!content) {
+        if (!missing) remark(fmt::format("{}: a message was not imported: {}", folder.name, content.error()));
         messages.emplace_back();
         continue;
       }
-      if (!content) return std::unexpected(content.error());
       std::string bytes;
       bytes.reserve(content->bytes.size() + content->bytes.size() / 32);
       mime::append_crlf(bytes, content->bytes);
@@ -162,6 +167,7 @@ class MaildirSource final : public Source {
 
   const std::string path_;
   async::ThreadPool& pool_;
+  DirectoryTrail trail_;
 };
 
 }  // namespace

@@ -6,10 +6,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
+#include <optional>
 #include <set>
 #include <unordered_map>
 
+#include "common/base/ascii.h"
 #include "common/base/directories.h"
 #include "common/mime/lines.h"
 #include "common/mime/maildir.h"
@@ -20,8 +23,26 @@
 namespace quartet::transfer {
 namespace {
 
-/// What a later run knows a file by: its name as far as the size.
-std::string_view key_of(std::string_view base) { return base.substr(0, base.find(',')); }
+/// UIDVALIDITY and UID, by which a later run knows a file. Not by the whole name: the host may have got another one, as
+/// each container has.
+struct Key {
+  std::uint32_t uidvalidity = 0;
+  std::uint32_t uid = 0;
+};
+
+/// That of a name such as "1700000000.V3U7.host,S=12"; nullopt: another program has written the file.
+std::optional<Key> key_of(std::string_view name) {
+  const auto dot = name.find(".V");
+  if (dot == std::string_view::npos) return std::nullopt;
+  auto text = name.substr(dot + 2);
+  text = text.substr(0, text.find('.'));
+  const auto middle = text.find('U');
+  if (middle == std::string_view::npos) return std::nullopt;
+  const auto uidvalidity = ascii::to_number<std::uint32_t>(text.substr(0, middle));
+  const auto uid = ascii::to_number<std::uint32_t>(text.substr(middle + 1));
+  if (!uidvalidity || !uid) return std::nullopt;
+  return Key{*uidvalidity, *uid};
+}
 
 Outcome<void> write_whole(const std::filesystem::path& path, const std::string& text) {
   auto file = ctl::NewFile::create(path);
@@ -46,13 +67,13 @@ class MaildirTarget final : public Target {
     if (!lines) return std::unexpected(lines.error());
     keywords_ = KeywordLetters(*lines);
     written_keywords_ = keywords_.text();
-    if (folder_ == path_) return find_files();
+    if (folder_ == path_) return find_files(mailbox);
     if (auto marked = write_whole(folder_ + "/maildirfolder", ""); !marked) return marked;
-    return find_files();
+    return find_files(mailbox);
   }
 
   Outcome<bool> has(const Outgoing& message) override {
-    const auto found = there_.find(std::string(key_of(base_of(message, 0))));
+    const auto found = there_.find(message.uid);
     if (found == there_.end()) return false;
     const auto file = found->second.substr(found->second.find('/') + 1);
     const auto name = mime::parse_maildir_name(file);
@@ -115,12 +136,20 @@ class MaildirTarget final : public Target {
     return path_ + "/" + *folder;
   }
 
-  Outcome<void> find_files() {
+  /// Files of a mailbox that was made anew, or came from a backup, are not brought up to date: its messages would be
+  /// there twice.
+  Outcome<void> find_files(const std::string& mailbox) {
     for (const std::string part : {"new", "cur"}) {
       const auto entries = list_directory(folder_ + "/" + part);
       if (!entries) return std::unexpected(entries.error());
-      for (const auto& entry : *entries)
-        there_[std::string(key_of(mime::parse_maildir_name(entry.name).base))] = part + "/" + entry.name;
+      for (const auto& entry : *entries) {
+        const auto key = key_of(entry.name);
+        if (!key) continue;
+        if (key->uidvalidity != uidvalidity_)
+          return std::unexpected(
+              fmt::format("{}: is another mailbox than it was when {} was written", mailbox, folder_));
+        there_[key->uid] = part + "/" + entry.name;
+      }
     }
     return {};
   }
@@ -163,7 +192,7 @@ class MaildirTarget final : public Target {
   std::uint32_t uidvalidity_ = 0;
   KeywordLetters keywords_;
   std::string written_keywords_;
-  std::unordered_map<std::string, std::string> there_;  // files of the folder, by what they are known by
+  std::unordered_map<std::uint32_t, std::string> there_;  // files of the folder, by the UIDs of their messages
 };
 
 }  // namespace

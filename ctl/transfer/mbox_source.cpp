@@ -7,6 +7,7 @@
 
 #include "common/base/ascii.h"
 #include "common/base/encoding.h"
+#include "common/base/scope.h"
 #include "common/crypto/digest.h"
 #include "common/mime/header.h"
 #include "common/mime/mbox.h"
@@ -122,9 +123,12 @@ class MboxSource final : public Source {
   Outcome<void> walk(const std::string& path, const std::string& above, std::vector<Folder>& folders) {
     const auto entries = list_directory(path);
     if (!entries) return std::unexpected(entries.error());
+    trail_.enter(path);
+    const ScopeExit leave([this] { trail_.leave(); });
     for (const auto& [name, directory] : *entries) {
       if (name.starts_with('.')) continue;
       const auto place = path + "/" + name;
+      if (directory && trail_.leads_back(place)) continue;
       if (directory) {
         const auto level = name.ends_with(".sbd") ? name.substr(0, name.size() - 4) : name;
         if (auto walked = walk(place, above + level_of(level) + "/", folders); !walked) return walked;
@@ -178,6 +182,7 @@ class MboxSource final : public Source {
 
   const std::string path_;
   async::ThreadPool& pool_;
+  DirectoryTrail trail_;
   std::unordered_map<std::string, FileStamp> stamps_;  // of the files when their items were found, by path
 };
 

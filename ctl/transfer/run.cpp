@@ -182,6 +182,21 @@ std::string source_name(const Job& job) {
   return job.kind + ":" + std::filesystem::absolute(job.place).string();
 }
 
+/// An account is made by what comes first for it, so the store takes any name, and a wrong one is nobody's to read. The
+/// error says that it is none to export.
+Outcome<void> look_at_account(const Job& job, bool imports, store::Store& store, async::Loop& loop) {
+  const auto usage = loop.block_on(store.usage(job.account));
+  if (!usage)
+    return std::unexpected(
+        fmt::format("{}: {}: {}", job.account, store::to_string(usage.error().code), usage.error().detail));
+  if (*usage) return {};
+  if (!imports) return std::unexpected(job.account + ": is not in this store");
+  const auto others = loop.block_on(store.accounts("", 1));
+  if (others && !others->empty())
+    job.err << fmt::format("quartet-transfer: {} is new in this store: is that the login?\n", job.account);
+  return {};
+}
+
 int import_mail(const Job& job, store::Store& store, async::ThreadPool& pool, async::Loop& loop) {
   auto source = open_source(job, pool, loop);
   if (!source) return complain(job.err, source.error(), ctl::kFailed);
@@ -245,6 +260,8 @@ int run_job(const Job& job, bool imports) {
   if (!store) return complain(job.err, store.error().detail, ctl::kFailed);
   async::ThreadPool pool("files", 1);
   async::Loop loop;
+  if (const auto looked = look_at_account(job, imports, **store, loop); !looked)
+    return complain(job.err, looked.error(), ctl::kFailed);
   return (imports ? import_mail : export_mail)(job, **store, pool, loop);
 }
 
@@ -271,13 +288,10 @@ int run(const std::vector<std::string>& words, const std::string& default_store,
   if (command == commands.end()) return complain(err, "expected import or export, a kind and a place", ctl::kUsage);
   if (const auto other = arguments->other_than(own_options(), command->options); !other.empty())
     return complain(err, fmt::format("{} {} has no option --{}", command->noun, command->verb, other), ctl::kUsage);
-  Job job{*arguments,
-          std::string(command->verb),
-          arguments->words()[2],
+  Job job{*arguments, std::string(command->verb), arguments->words()[2],
           arguments->value("store").value_or(default_store),
-          arguments->value("account").value_or(""),
-          out,
-          err};
+          // As directories have logins, whatever way they are written: agents ask the store for that name alone.
+          ascii::lower(arguments->value("account").value_or("")), out, err};
   if (job.store.empty()) return complain(err, "which store? Give --store, or set QUARTET_STORE", ctl::kUsage);
   if (job.account.empty()) return complain(err, "whose mailboxes? Give --account", ctl::kUsage);
   return run_job(job, command->noun == "import");

@@ -108,6 +108,13 @@ class FailingServer(socketserver.StreamRequestHandler):
 
 
 @unittest.skipIf(os.geteuid() != 0, "only root can start Dovecot with a user of its own for the mail")
+class SilentServer(socketserver.StreamRequestHandler):
+    """Waits for TLS from the first octet on."""
+
+    def handle(self):
+        self.rfile.read()
+
+
 class ImapTransfer(TransferTestCase):
     @classmethod
     def setUpClass(cls):
@@ -177,6 +184,13 @@ class ImapTransfer(TransferTestCase):
         session.create("Work/Entw&APw-rfe")
         self.transfer(*words, code=1)
 
+    def test_below_another_mailbox_nothing_is_for_sent_mail(self):
+        self.fill(self.dovecot_session("five"))
+        self.transfer(*self.imap_words("five", "--into", "Attic"), account=self.other)
+        self.assertEqual(self.far("Attic/Sent Items", self.other), {"<1@many>": ("RS", [], 1_600_000_001)})
+        rows = [row for row in self.reader(self.site, self.other, None).list()[1] if b"\\Sent" in row]
+        self.assertEqual([row.rpartition(b" ")[2].strip(b'"') for row in rows], [b"Sent"])
+
     def test_import_is_killed(self):
         box = self.dovecot.mail / "many"
         fill_maildir(box, MANY)
@@ -235,6 +249,9 @@ class ImapTransfer(TransferTestCase):
         for uid in (FailingServer.REFUSED, FailingServer.EMPTY, FailingServer.FATAL):
             self.assertIn(f"INBOX: the message with UID {uid} was not imported", done.stderr)
         self.assertIn("Broken: the server refuses: its index is damaged", done.stderr)
+
+    def test_a_server_without_a_greeting(self):
+        self.assertIn("does that port want --tls implicit?", self.transfer(*self.words_for(SilentServer), code=1))
 
     def test_a_server_of_the_old_kind(self):
         report = self.transfer(*self.words_for(OldServer), "--into", "Aged")

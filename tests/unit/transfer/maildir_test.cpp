@@ -55,8 +55,14 @@ TEST_CASE("what was subscribed to is, and names may be chosen", "[transfer]") {
   CHECK(site.messages("INBOX").empty());
   REQUIRE(site.run({"import", "maildir", site.path("mail").string(), "--into", "Old", "--mailbox", "inbox"}) == 0);
   CHECK(site.messages("Old") == kInbox);
-  CHECK(site.run({"import", "maildir", site.path("mail").string(), "--mailbox", "None"}) == 1);
-  CHECK(site.err.find("no such mailbox") != std::string::npos);
+  // One name that is wrong, and nothing is done: the other would come again with the next run.
+  for (const auto* way : {"import", "export"}) {
+    const auto place = site.path(way == std::string("import") ? "mail" : "copy").string();
+    CHECK(site.run({way, "maildir", place, "--mailbox", "INBOX", "--mailbox", "None"}) == 1);
+    CHECK(site.err.find("no such mailbox") != std::string::npos);
+    CHECK(site.out.empty());
+  }
+  CHECK(site.messages("INBOX").empty());
 }
 
 TEST_CASE("folders as directories within directories", "[transfer]") {
@@ -69,12 +75,34 @@ TEST_CASE("folders as directories within directories", "[transfer]") {
   CHECK(site.messages("A.b/C") == std::vector<std::string>{"1700000012 -|Subject: 2\r\n\r\n"});
 }
 
+TEST_CASE("an account is named as the directory names it, and one that is new is said to be", "[transfer]") {
+  Site site;
+  fill(site.path("mail"));
+  REQUIRE(site.run({"import", "maildir", site.path("mail").string()}, "Ann@A.test") == 0);
+  CHECK(site.err.empty());
+  CHECK(site.messages("INBOX") == kInbox);
+  CHECK(site.run({"export", "maildir", site.path("copy").string()}, "anne@a.test") == 1);
+  CHECK(site.err.find("anne@a.test: is not in this store") != std::string::npos);
+  REQUIRE(site.run({"import", "maildir", site.path("mail").string()}, "anne@a.test") == 0);
+  CHECK(site.err.find("anne@a.test is new in this store") != std::string::npos);
+}
+
 TEST_CASE("the order is the one that Dovecot has", "[transfer]") {
   Site site;
   fill(site.path("mail"));
   write_file(site.path("mail") / "dovecot-uidlist", "3 V1 N3\n1 :1700000002.U2.h,S=15\n2 :1700000001.U1.h\n");
   REQUIRE(site.run({"import", "maildir", site.path("mail").string()}) == 0);
   CHECK(site.messages("INBOX") == std::vector{kInbox[1], kInbox[0]});
+}
+
+TEST_CASE("what cannot be read is named, and all else imported", "[transfer]") {
+  Site site;
+  fill(site.path("mail"));
+  REQUIRE(::mkfifo((site.path("mail") / "cur/1700000000.U0.h:2,").c_str(), 0600) == 0);
+  CHECK(site.run({"import", "maildir", site.path("mail").string()}) == 1);
+  CHECK(site.err.find("INBOX: a message was not imported: not a regular file") != std::string::npos);
+  CHECK(site.messages("INBOX") == kInbox);
+  CHECK(site.messages("Other").size() == 1);
 }
 
 TEST_CASE("a second run brings what is new, and flags", "[transfer]") {
@@ -144,6 +172,31 @@ TEST_CASE("an export is brought up to date", "[transfer]") {
                  "bob@b.test") == 1);
 }
 
+TEST_CASE("an export goes on under another name of the host, and not with another mailbox", "[transfer]") {
+  Site site;
+  fill(site.path("mail"));
+  const auto cur = site.path("copy") / "cur";
+  const std::vector<std::string> out = {"export", "maildir",  site.path("copy").string(), "--mailbox",
+                                        "INBOX",  "--resume", site.path("out").string()};
+  const auto rename = [&cur](const std::string& from, const std::string& to) {
+    std::vector<std::string> names;
+    for (const auto& file : std::filesystem::directory_iterator(cur)) names.push_back(file.path().filename().string());
+    for (const auto& name : names) {
+      auto other = name;
+      other.replace(other.find(from), from.size(), to);
+      std::filesystem::rename(cur / name, cur / other);
+    }
+  };
+  REQUIRE(site.run({"import", "maildir", site.path("mail").string()}) == 0);
+  REQUIRE(site.run(out) == 0);
+  rename(",S=", ".elsewhere,S=");
+  REQUIRE(site.run(out) == 0);
+  CHECK(site.out == "1 mailboxes: 0 messages, 0 octets exported; 2 were there already\n");
+  rename(".V", ".V1U1.");
+  CHECK(site.run(out) == 1);
+  CHECK(site.err.find("INBOX: is another mailbox than it was") != std::string::npos);
+}
+
 TEST_CASE("a mailbox with dots in its name", "[transfer]") {
   Site site;
   write_file(site.path("mail") / "a.b/new/1700000001.U1.h", "Subject: 1\n\n", 1'700'000'011);
@@ -152,6 +205,19 @@ TEST_CASE("a mailbox with dots in its name", "[transfer]") {
   CHECK(site.run({"export", "maildir", site.path("copy").string()}) == 1);
   CHECK(site.err.find("a.b: is in the folder .a_b") != std::string::npos);
   CHECK(site.err.find("a_b: the folder .a_b is of another mailbox") != std::string::npos);
+}
+
+TEST_CASE("a link to a directory that it is in is passed over", "[transfer]") {
+  Site site;
+  fill(site.path("mail"));
+  std::filesystem::create_directory_symlink(".", site.path("mail") / ".Self");
+  std::filesystem::create_directory_symlink("..", site.path("mail") / ".Other/up");
+  REQUIRE(site.run({"import", "maildir", site.path("mail").string()}) == 0);
+  CHECK(site.out.starts_with("3 mailboxes: 4 messages"));
+  write_file(site.path("boxes") / "one", "From a@a.test Tue Nov 14 22:13:31 2023\nSubject: 1\n\nx\n");
+  std::filesystem::create_directory_symlink(".", site.path("boxes") / "mail");
+  REQUIRE(site.run({"import", "mbox", site.path("boxes").string()}) == 0);
+  CHECK(site.out.starts_with("1 mailboxes: 1 messages"));
 }
 
 TEST_CASE("wrong usage, and what is not there", "[transfer]") {

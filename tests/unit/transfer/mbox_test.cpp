@@ -112,6 +112,28 @@ TEST_CASE("mboxes that are written are read again as the same", "[transfer]") {
   CHECK(site.err.find("is there already") != std::string::npos);
 }
 
+TEST_CASE("messages that are damaged or lost are named, and the others exported", "[transfer]") {
+  Site site;
+  std::string large;
+  while (large.size() < 3 << 20) large += "a line of a message that is large enough for a file of its own\n";
+  write_file(site.path("box"), kBox + "From c@c.test Tue Nov 14 22:13:33 2023\nSubject: 4\n\n" + large +
+                                   "\nFrom c@c.test Tue Nov 14 22:13:34 2023\nSubject: 5\n\nThe fifth.\n");
+  REQUIRE(site.run({"import", "mbox", site.path("box").string()}) == 0);
+  REQUIRE(store::damage(site.store_path() / "bytes", "From x"));
+  for (const auto& entry : std::filesystem::directory_iterator(site.store_path() / "bytes/payload"))
+    std::filesystem::remove(entry);
+  CHECK(site.run({"export", "mbox", site.path("one").string(), "--mailbox", "INBOX"}) == 1);
+  CHECK(site.out.find("3 messages") != std::string::npos);
+  CHECK(site.err.find("INBOX: the message with UID 1 was not exported") != std::string::npos);
+  CHECK(site.err.find("INBOX: the message with UID 4 was not exported") != std::string::npos);
+  const auto text = read_file(site.path("one"));
+  CHECK(text.find("Subject: 1") == std::string::npos);
+  CHECK(text.find("Subject: 2\n") != text.rfind("Subject: 2\n"));
+  CHECK(text.find("The fifth.") != std::string::npos);
+  CHECK(site.run({"export", "maildir", site.path("mail").string(), "--mailbox", "INBOX"}) == 1);
+  CHECK(site.out.find("3 messages") != std::string::npos);
+}
+
 TEST_CASE("an mbox that was cut off is gone on with", "[transfer]") {
   Site site;
   write_file(site.path("box"), kBox);

@@ -105,6 +105,20 @@ TEST_CASE("a file of something else, or one in use", "[transfer]") {
   CHECK_FALSE(State::open((directory.path() / "no/such").string(), "x", kAccount));
 }
 
+TEST_CASE("a file of something else is not touched", "[transfer]") {
+  const quartet::test::TemporaryDirectory directory;
+  const auto path = directory.path() / "file";
+  for (const auto* text : {"no line end", "From a@a.test Tue Nov 14 22:13:31 2023\nSubject: 1\n\nhalf a line"}) {
+    write_file(path, text);
+    const auto state = State::open(path.string(), "maildir:/a", kAccount);
+    REQUIRE_FALSE(state);
+    CHECK(state.error().find("no file that --resume") != std::string::npos);
+    CHECK(read_file(path) == text);
+  }
+  write_file(path, "quartet-trans");  // a crash at the first line
+  CHECK(State::open(path.string(), "maildir:/a", kAccount));
+}
+
 TEST_CASE("a batch is found in the mailbox whatever came or went around it", "[transfer]") {
   const auto batch = batch_of(0, 5, "x");  // sizes 10 and 20
   const auto [first, sizes, found] =
