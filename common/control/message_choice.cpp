@@ -17,7 +17,8 @@ std::int64_t micros(const google::protobuf::Duration& duration) {
   return duration.seconds() * kMicros + duration.nanos() / 1000;
 }
 
-/// The bit of a flag in the mailbox; 0: no message there has it. nullopt: it is none.
+/// The bit of a flag in the mailbox; 0: no message there has it. nullopt: it is none. "Flagged" is one only where there
+/// is such a keyword: else a shell has taken the backslash away, and "those without it" would be all messages.
 std::optional<std::uint64_t> bit_of(const store::Snapshot& mailbox, const std::string& name) {
   constexpr std::pair<std::string_view, std::uint64_t> kSystem[] = {{"\\Seen", store::flag::kSeen},
                                                                     {"\\Answered", store::flag::kAnswered},
@@ -29,7 +30,11 @@ std::optional<std::uint64_t> bit_of(const store::Snapshot& mailbox, const std::s
   if (name.empty() || name.starts_with('\\')) return std::nullopt;
   const auto& keywords = mailbox.keywords();
   const auto found = std::ranges::find_if(keywords, [&](const auto& keyword) { return ascii::iequals(keyword, name); });
-  if (found == keywords.end()) return 0;
+  if (found == keywords.end()) {
+    for (const auto& [flag, bit] : kSystem)
+      if (ascii::iequals(flag.substr(1), name)) return std::nullopt;
+    return 0;
+  }
   return std::uint64_t{1} << (store::kFirstKeywordBit + (found - keywords.begin()));
 }
 
@@ -43,6 +48,9 @@ std::expected<Flags, std::string> flags_of(const store::Snapshot& mailbox,
   Flags flags;
   for (const auto& name : names) {
     const auto bit = bit_of(mailbox, name);
+    if (!bit && !name.starts_with('\\') && !name.empty())
+      return std::unexpected(
+          fmt::format("flag: \"{}\" is no flag; give '\\{}' with its backslash", utf8(name, 64), utf8(name, 64)));
     if (!bit) return std::unexpected(fmt::format("flag: \"{}\" is no flag", utf8(name, 64)));
     flags.bits |= *bit;
     flags.all_known &= *bit != 0;

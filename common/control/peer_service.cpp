@@ -72,6 +72,9 @@ class PeerService final : public v1::PeerService::CallbackService {
       return refuse_stream<v1::AskPeersResponse>(std::move(allowed));
     if (request->call_case() == v1::AskPeersRequest::CALL_NOT_SET)
       return refuse_stream<v1::AskPeersResponse>({StatusCode::INVALID_ARGUMENT, "call: is required"});
+    if (!v1::AskPeersRequest::Scope_IsValid(request->scope()))
+      return refuse_stream<v1::AskPeersResponse>(
+          {StatusCode::INVALID_ARGUMENT, "scope: " + std::to_string(request->scope()) + " is none"});
     const auto answers = std::make_shared<Answers>(calls_);
     auto* const reactor = Answers::start(answers);
     peers_.ask(

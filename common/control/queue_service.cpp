@@ -260,6 +260,8 @@ class QueueService final : public v1::QueueService::CallbackService {
   Status get(const v1::GetMessageRequest& request, v1::GetMessageResponse& response) {
     const auto id = Id::parse(request.id());
     if (!id) return invalid("id: not the id of a message");
+    if (!v1::GetMessageRequest::Content_IsValid(request.content()))
+      return invalid("content: " + std::to_string(request.content()) + " is none");
     const auto message = spool_.find(*id);
     if (!message) return to_status({spool::ErrorCode::kNotFound, {}});
     fill(response, *message);

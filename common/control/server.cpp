@@ -20,6 +20,7 @@
 #include "common/control/operations.h"
 #include "common/control/peers.h"
 #include "common/control/services.h"
+#include "common/control/tcp_socket.h"
 #include "common/control/unix_socket.h"
 #include "common/log/log.h"
 #include "common/spool/spool.h"
@@ -35,6 +36,8 @@ constexpr std::chrono::milliseconds kForOthers{50};
 /// Certificates are read again this often.
 constexpr unsigned kReadCertificatesSeconds = 60;
 constexpr int kLargestRequest = 1 << 20;
+
+using FromOutside = grpc::ServerBuilder::experimental_type::ExternalConnectionType;
 
 constexpr const char* kQueueService = "quartet.control.v1.QueueService";
 constexpr const char* kOperationService = "quartet.control.v1.OperationService";
@@ -82,8 +85,8 @@ std::expected<std::shared_ptr<grpc::ServerCredentials>, std::string> credentials
 
 void set_limits(grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(kLargestRequest);
-  // A second process on the same port is an error, not a partner.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  // Who connects and shows no certificate is not kept for the two minutes that gRPC gives him.
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 10'000);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 100);
   // A peer that is gone without a word is noticed within a minute and a half.
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
@@ -123,6 +126,8 @@ class Server::Impl {
   std::unique_ptr<HintFollower> followed_;
   std::vector<std::shared_ptr<grpc::Service>> services_;
   std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> accepted_;  // gives gRPC those of `tcp_socket_`
+  std::unique_ptr<TcpSocket> tcp_socket_;
   std::unique_ptr<UnixSocket> socket_;
   std::string trouble_;
 
@@ -166,11 +171,13 @@ std::expected<void, std::string> Server::Impl::start(const Options& options) {
   grpc::ServerBuilder builder;
   set_limits(builder);
   add_services(builder);
-  int port = 0;
   if (!options.address.empty()) {
     auto tls = credentials(options);
     if (!tls) return std::unexpected(std::move(tls.error()));
-    builder.AddListeningPort(options.address, *tls, &port);
+    auto socket = TcpSocket::open(options.address);
+    if (!socket) return std::unexpected("control plane: " + socket.error());
+    tcp_socket_ = std::move(*socket);
+    accepted_ = builder.experimental().AddExternalConnectionAcceptor(FromOutside::FROM_FD, *tls);
   }
   if (!options.socket.empty()) {
     auto socket = UnixSocket::open(options.socket, options.socket_mode);
@@ -178,10 +185,15 @@ std::expected<void, std::string> Server::Impl::start(const Options& options) {
     socket_ = std::move(*socket);
   }
   server_ = builder.BuildAndStart();
-  if (!server_ || (!options.address.empty() && port == 0))
-    return std::unexpected("control plane: cannot listen on " + options.address);
-  if (!options.address.empty())
-    address_ = options.address.substr(0, options.address.rfind(':') + 1) + std::to_string(port);
+  if (!server_) return std::unexpected("control plane: gRPC does not start");
+  if (tcp_socket_) {
+    address_ = tcp_socket_->address();
+    tcp_socket_->start([this](int descriptor) {
+      grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
+      connection.fd = descriptor;
+      accepted_->HandleNewConnection(&connection);
+    });
+  }
   if (socket_) socket_->start([this](int descriptor) { grpc::AddInsecureChannelFromFd(server_.get(), descriptor); });
   ticker_ = std::thread([this] { run_ticks(); });
   if (subject_.take_hints) followed_ = std::make_unique<HintFollower>(options, subject_.take_hints);
@@ -219,6 +231,7 @@ void Server::Impl::stop(std::chrono::milliseconds grace) {
   wake_.notify_all();
   if (ticker_.joinable()) ticker_.join();
   socket_.reset();
+  tcp_socket_.reset();
   if (!server_) return;
   if (operations_) operations_->stop();
   peers_->stop();

@@ -45,7 +45,7 @@ struct PeerOptions {
 struct Options {
   std::string socket;           // path of the UNIX socket; empty: none
   unsigned socket_mode = 0600;  // its permissions
-  std::string address;          // "host:port" by mutual TLS; empty: none
+  std::string address;          // "192.0.2.1:7001" by mutual TLS; empty: none
   std::string certificate;      // PEM files for `address`
   std::string key;
   std::string client_ca;
@@ -135,7 +135,7 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  /// Where `Options::address` is served: "host:port", with the port that the system chose if it was 0.
+  /// Where `Options::address` is served, with the port that the system chose if it was 0.
   const std::string& address() const;
 
   /// Health says NOT_SERVING, watches end, calls under way get `grace`. Blocks; not from a loop.

@@ -16,6 +16,8 @@ bool begins(std::string_view command, std::string_view verb) { return ascii::ist
 }  // namespace
 
 std::expected<SessionFilter, std::string> SessionFilter::make(const v1::TraceSessionsRequest& request) {
+  if (!v1::TraceSessionsRequest::Role_IsValid(request.role()))
+    return std::unexpected("role: " + std::to_string(request.role()) + " is none");
   SessionFilter filter;
   filter.wanted_ = request;
   filter.address_ = ascii::lower(request.address());

@@ -104,6 +104,8 @@ grpc::ServerWriteReactor<Response>* invalid(std::string text) {
 grpc::ServerWriteReactor<v1::TailLogResponse>* tail_log(Calls& calls, const v1::TailLogRequest& request) {
   if (request.event().size() + request.trace_id().size() + request.text().size() > kLongestFilter)
     return invalid<v1::TailLogResponse>("longer than 1000 octets");
+  if (!v1::LogLevel_IsValid(request.level()))
+    return invalid<v1::TailLogResponse>("level: " + std::to_string(request.level()) + " is none");
   const auto tail = std::make_shared<LogTail>(calls);
   auto tap = std::make_shared<LogTap>(tail, request);
   tail->hold(log::attach(std::move(tap), level_of(request.level()).value_or(log::Level::kInfo)));

@@ -1,7 +1,6 @@
 #include "common/control/unix_socket.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -13,7 +12,7 @@
 #include <cstring>
 #include <filesystem>
 
-#include "common/log/log.h"
+#include "common/control/accept_all.h"
 
 namespace quartet::control {
 namespace {
@@ -115,23 +114,7 @@ UnixSocket::~UnixSocket() {
 
 void UnixSocket::start(std::function<void(int)> take) {
   take_ = std::move(take);
-  thread_ = std::thread([this] { accept_all(); });
-}
-
-void UnixSocket::accept_all() {
-  pollfd waits[] = {{wake_, POLLIN, 0}, {listener_, POLLIN, 0}};
-  for (;;) {
-    if (::poll(waits, 2, -1) < 0) continue;
-    if (waits[0].revents != 0) return;
-    const int descriptor = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (descriptor >= 0) {
-      take_(descriptor);
-    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-      log::warn("control.accept_failed", {{"socket", path_}, {"error", std::strerror(errno)}});
-      // The connection stays in the backlog: to look again at once would burn a processor.
-      if (::poll(waits, 1, 200) > 0) return;
-    }
-  }
+  thread_ = std::thread([this] { accept_all(path_, listener_, wake_, take_); });
 }
 
 }  // namespace quartet::control

@@ -24,7 +24,6 @@ class UnixSocket {
 
  private:
   UnixSocket(std::string path, int listener) : path_(std::move(path)), listener_(listener) {}
-  void accept_all();
 
   std::string path_;
   int listener_;

@@ -189,6 +189,9 @@ TEST_CASE("messages are removed and moved by age, flags, size and UID", "[contro
   served.ask(&Stub::ExpungeMessages, request, StatusCode::INVALID_ARGUMENT);  // which?
   request.mutable_selector()->add_flag("\\Odd");
   served.ask(&Stub::ExpungeMessages, request, StatusCode::INVALID_ARGUMENT);
+  request.mutable_selector()->Clear();
+  request.mutable_selector()->add_no_flag("Flagged");  // as a shell leaves it of \Flagged
+  served.ask(&Stub::ExpungeMessages, request, StatusCode::INVALID_ARGUMENT);
   request.set_dry_run(false);
   request.mutable_selector()->Clear();
   request.mutable_selector()->add_flag("\\Seen");

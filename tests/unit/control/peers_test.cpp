@@ -92,6 +92,7 @@ TEST_CASE("a chain is asked to its end, each agent once, through rings and side 
   CHECK(host.ask("a", some) == "mta@c:0 mta@d:2");
   some.add_visited("msa@a");
   CHECK(host.ask("a", some).empty());
+  CHECK(host.ask("a", count_in(static_cast<v1::AskPeersRequest::Scope>(77))) == " 3");  // INVALID_ARGUMENT
 }
 
 TEST_CASE("agents of the same kind are asked, and who does not answer is named", "[peers]") {

@@ -187,6 +187,9 @@ TEST_CASE("a message with its recipients and content", "[control]") {
   CHECK(got.content() == body.substr(0, 10));
   CHECK(got.content_truncated());
 
+  request.set_content(static_cast<v1::GetMessageRequest::Content>(9));
+  client.call(&Stub::GetMessage, request, StatusCode::INVALID_ARGUMENT);
+  request.set_content(v1::GetMessageRequest::CONTENT_ALL);
   request.set_id("nonsense");
   client.call(&Stub::GetMessage, request, StatusCode::INVALID_ARGUMENT);
   request.set_id(Id::make().to_string());

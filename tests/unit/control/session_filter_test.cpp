@@ -91,3 +91,9 @@ TEST_CASE("sessions by role, peer and host", "[session_filter]") {
   request.set_peer("nowhere");
   CHECK_FALSE(SessionFilter::make(request).has_value());
 }
+
+TEST_CASE("a role that there is not is refused", "[session_filter]") {
+  v1::TraceSessionsRequest request;
+  request.set_role(static_cast<v1::TraceSessionsRequest::Role>(9));
+  CHECK_FALSE(SessionFilter::make(request).has_value());
+}

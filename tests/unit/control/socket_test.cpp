@@ -1,10 +1,14 @@
-// The UNIX socket: its permissions, and what was there before.
+// The UNIX socket: its permissions, and what was there before. The port: that it outlives a lack of descriptors.
+#include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "common/control/tcp_socket.h"
 #include "common/control/unix_socket.h"
+#include "common/net/address.h"
 #include "helpers.h"
 
 using namespace quartet::control;
@@ -93,4 +97,44 @@ TEST_CASE("paths that cannot be", "[control]") {
   const TemporaryDirectory directory;
   CHECK_FALSE(UnixSocket::open((directory.path() / std::string(120, 'x')).string(), 0600).has_value());
   CHECK_FALSE(UnixSocket::open((directory.path() / "no" / "such" / "s").string(), 0600).has_value());
+}
+
+TEST_CASE("a port takes connections again after the descriptors had run out", "[control]") {
+  auto socket = TcpSocket::open("127.0.0.1:0");
+  REQUIRE(socket.has_value());
+  std::promise<int> accepted;
+  auto taken = accepted.get_future();
+  (*socket)->start([&](int descriptor) { accepted.set_value(descriptor); });
+  const auto where = quartet::net::Address::parse((*socket)->address());
+  REQUIRE(where.has_value());
+  sockaddr_storage address{};
+  where->to_sockaddr(address);
+  const int ours = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  REQUIRE(ours >= 0);
+
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const int next = ::dup(ours);
+  REQUIRE(next >= 0);
+  ::close(next);
+  rlimit none = before;
+  none.rlim_cur = static_cast<rlim_t>(next);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  const int connected = ::connect(ours, reinterpret_cast<const sockaddr*>(&address), sizeof(sockaddr_in));
+  const auto meanwhile = taken.wait_for(std::chrono::milliseconds(300));
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+
+  CHECK(connected == 0);
+  CHECK(meanwhile == std::future_status::timeout);
+  REQUIRE(taken.wait_for(std::chrono::seconds(10)) == std::future_status::ready);
+  ::close(taken.get());
+  ::close(ours);
+}
+
+TEST_CASE("a port that is in use is an error", "[control]") {
+  const auto first = TcpSocket::open("127.0.0.1:0");
+  REQUIRE(first.has_value());
+  const auto second = TcpSocket::open((*first)->address());
+  REQUIRE_FALSE(second.has_value());
+  CHECK(second.error().find((*first)->address()) != std::string::npos);
 }
