@@ -172,8 +172,25 @@ bool never_takes(const Site& site, const spool::Reply& reason) {
 
 }  // namespace
 
+async::Task<void> Relay::Impl::connect_into(Site& site, std::optional<Connection>& connection) {
+  auto found = co_await connect(site);
+  if (found) connection.emplace(*std::move(found));
+}
+
+/// Connects, in a group of its own: nothing is transmitted yet, and a host that does not answer must not hold up the
+/// end of the agent for the time that transactions get.
+async::Task<void> Relay::Impl::reach(Site& site, std::optional<Connection>& connection) {
+  if (stopping_) co_return;
+  async::TaskGroup group;
+  dialling_.push_back(&group);
+  group.spawn(connect_into(site, connection));
+  co_await group.join();
+  std::erase(dialling_, &group);
+}
+
 async::Task<void> Relay::Impl::connection(Site& site) {
-  auto connection = co_await connect(site);
+  std::optional<Connection> connection;
+  co_await reach(site, connection);
   site.connected();
   if (connection) {
     count_connection(1);

@@ -191,6 +191,8 @@ class Relay::Impl {
     std::optional<net::Address> address{};         // of a host that we dialled
   };
   async::Task<void> connection(Site& site);
+  async::Task<void> reach(Site& site, std::optional<Connection>& connection);
+  async::Task<void> connect_into(Site& site, std::optional<Connection>& connection);
   static const smtp::Capabilities& offered(const Connection& connection);
   async::Task<std::optional<Connection>> connect(Site& site);
   Connection open_transport(const Site& site);
@@ -253,9 +255,10 @@ class Relay::Impl {
   Gate bodies_;
   std::size_t connections_ = 0;  // of all sites
   std::size_t idle_connections_ = 0;
-  SteadyTime scarce_until_{};            // this host had no descriptor for a connection: none is opened before
-  SteadyTime scarcity_said_again_at_{};  // not each is worth a line in the log
-  std::deque<std::string> in_line_;      // keys of sites that want a connection when there is none left
+  std::vector<async::TaskGroup*> dialling_;  // of connections that are not there yet: see reach()
+  SteadyTime scarce_until_{};                // this host had no descriptor for a connection: none is opened before
+  SteadyTime scarcity_said_again_at_{};      // not each is worth a line in the log
+  std::deque<std::string> in_line_;          // keys of sites that want a connection when there is none left
   std::multimap<SteadyTime, std::string> looked_after_;  // keys of sites whose rate lets something go on then
   std::vector<Turned*> turned_;                          // the newest last
   async::Event turn_over_;

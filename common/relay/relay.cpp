@@ -55,11 +55,13 @@ async::Task<void> Relay::Impl::run() {
   set_tls_reports();
   co_await schedule();
   spool_.on_change({});
-  // Connections see the end of work, finish what they transmit and say QUIT; those that take too long are cut.
+  // Connections see the end of work, finish what they transmit and say QUIT; those that take too long are cut, and
+  // those that are not there yet at once.
   for (const auto& [key, site] : sites_) {
     for (auto& job : site->take_all()) put_back(std::move(job.recipients), {});
     site->work.set();
   }
+  for (auto* group : dialling_) group->request_stop();
   std::chrono::seconds grace;
   {
     const std::lock_guard lock(wake_up_->mutex);

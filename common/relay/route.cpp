@@ -21,6 +21,16 @@ const typename Map::value_type* find_domain(const Map& map, std::string_view dom
   return nullptr;
 }
 
+/// Whether the DNS can have a host of this name, or a numeric address is written so; it may end with a dot.
+bool can_be_host(std::string_view name) {
+  constexpr std::size_t kLongestName = 253, kLongestLabel = 63;  // RFC 1035 section 2.3.4
+  if (name.ends_with('.')) name.remove_suffix(1);
+  const auto alien = [](char c) { return (c >= 0 && c <= ' ') || c == 0x7f || c == '/' || c == '@'; };
+  if (name.empty() || name.size() > kLongestName || std::ranges::any_of(name, alien)) return false;
+  return std::ranges::all_of(ascii::split(name, '.'),
+                             [](std::string_view label) { return !label.empty() && label.size() <= kLongestLabel; });
+}
+
 }  // namespace
 
 std::expected<Host, std::string> parse_host(std::string_view text, std::uint16_t default_port) {
@@ -38,7 +48,7 @@ std::expected<Host, std::string> parse_host(std::string_view text, std::uint16_t
     name = text.substr(0, colon);
     port = ascii::to_number<std::uint16_t>(text.substr(colon + 1));
   }
-  if (name.empty() || !port || *port == 0 || name.find_first_of(" \t/@") != std::string_view::npos) {
+  if (!can_be_host(name) || !port || *port == 0) {
     return std::unexpected(fmt::format("expected host, host:port, [address]:port or unix:/path, not \"{}\"", text));
   }
   return Host{ascii::lower(name), *port};

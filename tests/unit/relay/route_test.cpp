@@ -72,10 +72,16 @@ TEST_CASE("hosts are read in all their forms", "[relay]") {
   CHECK(parse_host("[2001:db8::1]:24", 25) == Host{"2001:db8::1", 24});
   CHECK(parse_host("[IPv6:2001:db8::1]", 25) == Host{"2001:db8::1", 25});
   CHECK(parse_host("unix:/run/mda.sock", 24) == Host{"/run/mda.sock", 0});
-  for (const char* bad : {"", ":25", "x:", "x:0", "x:99999", "a b", "[::1", "[::1]25", "x:25x"}) {
+  CHECK(parse_host("relay_1.x.test.", 25) == Host{"relay_1.x.test.", 25});
+  for (const char* bad :
+       {"", ":25", "x:", "x:0", "x:99999", "a b", "[::1", "[::1]25", "x:25x", "relay..test", ".test", "..", "a\nb"}) {
     INFO(bad);
     CHECK_FALSE(parse_host(bad, 25).has_value());
   }
+  CHECK_FALSE(parse_host(std::string(64, 'h') + ".test", 25).has_value());
+  std::string longest = "test";
+  for (int i = 0; i < 30; ++i) longest += ".label-" + std::to_string(i);
+  CHECK_FALSE(parse_host(longest, 25).has_value());
 }
 
 TEST_CASE("site keys differ where connections must not be shared", "[relay]") {

@@ -73,6 +73,34 @@ TEST_CASE("a server that does not answer is cut off after the grace", "[relay]")
   CHECK(entries[0].attempts == 1);
 }
 
+TEST_CASE("a host that does not answer yet has no grace", "[relay]") {
+  std::promise<void> arrived, go_on;
+  auto may_go_on = go_on.get_future().share();
+  Script script;
+  script.command = [&arrived, may_go_on](int, const std::string& line) {
+    if (line.starts_with("EHLO")) {
+      arrived.set_value();
+      may_go_on.wait();
+    }
+    return std::string();
+  };
+  Sink sink(std::move(script));
+  auto options = options_for_tests();
+  options.site.concurrency.initial = options.site.concurrency.maximum = 1;
+  Running running(all_to(to_port(sink.port())), std::move(options));
+  running.enqueue(message_to({"a@b.test"}));
+  running.start();
+  arrived.get_future().wait();
+  const auto begun = std::chrono::steady_clock::now();
+  running.stop(seconds(60));
+  CHECK(std::chrono::steady_clock::now() - begun < seconds(30));
+  go_on.set_value();
+  const auto entries = running.entries();
+  REQUIRE(entries.size() == 1);
+  CHECK(entries[0].state == spool::State::kQueued);
+  CHECK(entries[0].attempts == 0);
+}
+
 TEST_CASE("new tables hold for what comes after them", "[relay]") {
   Sink first({}), second({});
   Running running(all_to(to_port(first.port())));
