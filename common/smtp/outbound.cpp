@@ -60,9 +60,15 @@ std::expected<void, Reply> prepare(const OutboundTransaction& transaction, const
   if (cannot_binary || cannot_eight_bit || undeclared) {
     auto converted = transaction.to_seven_bit ? transaction.to_seven_bit(transaction.message) : std::nullopt;
     if (!converted && undeclared) return fits(out.message.size(), offered);
+    // Binary by its name only: a signature, or octets of a header, are no reason to return it (RFC 3030 section 3).
+    if (!converted && offered.eight_bit && !mime::needs(out.message).binary) {
+      out.body = Body::k8BitMime;
+      return fits(out.message.size(), offered);
+    }
     if (!converted) {
-      return std::unexpected(
-          Reply(554, "5.6.3", "the server takes 7-bit mail only, and this message cannot be converted"));
+      return std::unexpected(Reply(554, "5.6.3",
+                                   fmt::format("the server takes {}, and this message cannot be converted",
+                                               offered.eight_bit ? "no binary mail" : "7-bit mail only")));
     }
     out.converted = *std::move(converted);
     out.message = out.converted;

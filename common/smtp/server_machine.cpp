@@ -352,7 +352,7 @@ void ServerMachine::client_changed(bool authenticated) {
   authenticated_ = authenticated;
 }
 
-void ServerMachine::atrn_answered(const Reply& reply) { count(reply); }
+void ServerMachine::queue_start_answered(const Reply& reply) { count(reply); }
 
 void ServerMachine::message_ended() { reset(); }
 

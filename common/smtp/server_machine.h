@@ -114,7 +114,7 @@ class ServerMachine {
   void mail_answered(MailParameters parameters, const Reply& reply);
   void rcpt_answered(RcptParameters parameters, const Reply& reply);
   void auth_answered(const Reply& reply);
-  void atrn_answered(const Reply& reply);
+  void queue_start_answered(const Reply& reply);  // to ETRN or ATRN
   /// The transaction is over, whatever its replies.
   void message_ended();
   /// Forgets everything said in clear text (RFC 3207 section 4.2).

@@ -240,7 +240,8 @@ class Session {
     if (auto* auth = std::get_if<ServerMachine::Auth>(&action)) co_return co_await on_auth(std::move(*auth));
     if (auto* etrn = std::get_if<ServerMachine::Etrn>(&action)) {
       auto reply = co_await handler_.on_etrn(peer_, etrn->argument);
-      say(reply);
+      machine_.queue_start_answered(reply);
+      co_return co_await answer(std::move(reply));
     }
     if (auto* atrn = std::get_if<ServerMachine::Atrn>(&action)) co_return co_await on_atrn(std::move(atrn->domains));
   }
@@ -250,7 +251,7 @@ class Session {
     if (!parser_.unconsumed().empty())
       co_return co_await close_with(Reply(503, "5.5.1", "nothing may follow ATRN"), SessionEnd::kPlaintextInjected);
     auto reply = co_await handler_.on_atrn(peer_, domains);
-    machine_.atrn_answered(reply);
+    machine_.queue_start_answered(reply);
     if (!reply.positive()) co_return co_await answer(std::move(reply));
     say(reply);
     const bool sent = co_await flush();

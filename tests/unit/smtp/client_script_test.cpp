@@ -248,6 +248,24 @@ TEST_CASE("binary mail goes by BDAT, with or without pipelining (RFC 3030 sectio
   CHECK(talk({kHello, ehlo("250 BINARYMIME\r\n")}, {transaction}).results[0].recipients[0].code == 554);
 }
 
+TEST_CASE("mail that is binary by its name only goes as 8-bit mail where it cannot be converted", "[smtp][client]") {
+  auto transaction = to({"b@mx.test"}, "Subject: \xc3\xa4\r\n\r\ntext\r\n");
+  transaction.body = Body::kBinaryMime;
+  transaction.to_seven_bit = [](std::string_view) { return std::optional<std::string>(); };
+  CHECK(codes(talk({kHello,
+                    ehlo("250 8BITMIME\r\n"),
+                    {"MAIL FROM:<a@c.test> BODY=8BITMIME\r\n", "250 ok\r\n"},
+                    kRcpt,
+                    kData,
+                    {"Subject: \xc3\xa4\r\n\r\ntext\r\n.\r\n", "250 ok\r\n"}},
+                   {transaction})
+                  .results[0]) == std::vector<int>{250});
+  transaction.message = "Subject: a\r\n\r\na\nb\r\n";
+  const auto refused = talk({kHello, ehlo("250 8BITMIME\r\n")}, {transaction}).results[0].recipients[0];
+  CHECK(refused.enhanced == "5.6.3");
+  CHECK(refused.text().find("no binary mail") != std::string::npos);
+}
+
 TEST_CASE("SMTPUTF8 mail needs a server that takes it (RFC 6531 section 3.1)", "[smtp][client]") {
   const std::string plain = "Subject: a\r\n\r\ntext\r\n";
   auto transaction = to({"b@mx.test"}, plain);

@@ -93,6 +93,7 @@ sasl::Verifiers TestHandler::verifiers() {
 }
 
 async::Task<Reply> TestHandler::on_etrn(const Peer&, const std::string& argument) {
+  if (argument == "unknown.test") co_return Reply(459, "4.7.1", "not allowed");
   co_return Reply(250, "2.0.0", "queue for " + argument + " started");
 }
 
