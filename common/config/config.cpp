@@ -29,13 +29,37 @@ std::size_t octet_of(std::string_view line, int column) {
   return octet;
 }
 
+/// The word that is none of a field's values, of a message that is told of behind it; else empty.
+std::string_view wrong_word(std::string_view message) {
+  constexpr std::string_view kEnum = "Unknown enumeration value of \"", kBool = ". Value: \"";
+  std::size_t begin = std::string_view::npos;
+  if (message.starts_with(kEnum))
+    begin = kEnum.size();
+  else if (const auto at = message.find(kBool); message.starts_with("Invalid value for boolean field") && at != begin)
+    begin = at + kBool.size();
+  if (begin == std::string_view::npos) return {};
+  return message.substr(begin, message.find('"', begin) - begin);
+}
+
 /// Takes what the parser reports, each fault once.
 class Collector final : public pb::io::ErrorCollector {
  public:
   Collector(const Source& source, std::vector<Error>& errors) : source_(source), errors_(errors) {}
+  /// Of a word that is no value the parser names the place of what follows, which may be many lines behind.
   void AddError(int line, pb::io::ColumnNumber column, const std::string& message) override {
+    auto octet = octet_of(source_.line(line), column);
+    if (const auto word = wrong_word(message); !word.empty()) {
+      for (int back = line; back >= 0; --back) {
+        const auto text = back == line ? source_.line(back).substr(0, octet) : source_.line(back);
+        const auto at = ascii::trim(text).starts_with('#') ? std::string_view::npos : text.rfind(word);
+        if (at == std::string_view::npos) continue;
+        line = back;
+        octet = at;
+        break;
+      }
+    }
     last_line_ = line;
-    add_error(source_.origin(line, static_cast<int>(octet_of(source_.line(line), column)), message));
+    add_error(source_.origin(line, static_cast<int>(octet), message));
   }
   /// An unknown field: the parser goes on behind it. It names the place behind the field's name; people want the
   /// name's.
@@ -129,6 +153,30 @@ class TreePositions final : public Positions {
   pb::TextFormat::ParseInfoTree tree_;
 };
 
+/// The parser takes every number for an enumeration.
+void check_enumerations(const pb::Message& message, const Positions& positions, std::vector<Error>& errors) {
+  const auto* const reflection = message.GetReflection();
+  std::vector<const pb::FieldDescriptor*> fields;
+  reflection->ListFields(message, &fields);
+  for (const auto* field : fields) {
+    const bool repeated = field->is_repeated();
+    const int count = repeated ? reflection->FieldSize(message, field) : 1;
+    for (int i = 0; i < count; ++i) {
+      if (field->cpp_type() == pb::FieldDescriptor::CPPTYPE_MESSAGE) {
+        const auto& inner =
+            repeated ? reflection->GetRepeatedMessage(message, field, i) : reflection->GetMessage(message, field);
+        check_enumerations(inner, positions, errors);
+      } else if (field->cpp_type() == pb::FieldDescriptor::CPPTYPE_ENUM) {
+        const int value =
+            repeated ? reflection->GetRepeatedEnumValue(message, field, i) : reflection->GetEnumValue(message, field);
+        if (field->enum_type()->FindValueByNumber(value) == nullptr)
+          errors.push_back(
+              positions.at(message, field->name(), repeated ? i : -1, fmt::format("{} is none of its values", value)));
+      }
+    }
+  }
+}
+
 std::expected<Loaded, std::vector<Error>> parse(Source source, std::vector<Error> errors, pb::Message& message) {
   auto positions = std::make_unique<TreePositions>(source, message);
   Collector collector(source, errors);
@@ -143,6 +191,7 @@ std::expected<Loaded, std::vector<Error>> parse(Source source, std::vector<Error
     if (errors.empty()) errors.push_back(source.origin(0, 0, "cannot be parsed"));
     if (errors.size() >= kMostErrors || !leave_out(text, collector.last_line())) break;
   }
+  if (errors.empty()) check_enumerations(message, *positions, errors);
   std::ranges::sort(errors, {},
                     [](const Error& each) { return std::tie(each.file, each.line, each.column, each.text); });
   if (!errors.empty()) return std::unexpected(std::move(errors));

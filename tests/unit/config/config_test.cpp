@@ -116,6 +116,19 @@ TEST_CASE("several errors are told at once, in their order", "[config]") {
   CHECK_FALSE(errors_of(deep).empty());
 }
 
+TEST_CASE("a word that is no value is told where it stands, and hides nothing", "[config]") {
+  CHECK(begins(errors_of("author: NOBODY\n\n# NOBODY\nspool: \"/s\"\nlonger_hold: 1\n"),
+               {"msa.conf:1:9: Unknown enumeration value of \"NOBODY\"", "msa.conf:5:1:"}));
+  CHECK(begins(errors_of("listener {\n  implicit_tls: maybe\n}\n"),
+               {"msa.conf:2:17: Invalid value for boolean field \"implicit_tls\""}));
+  CHECK(begins(errors_of("author: NOBODY spool: \"/s\"\n"), {"msa.conf:1:9: Unknown enumeration value"}));
+}
+
+TEST_CASE("a number that is no value of an enumeration", "[config]") {
+  CHECK(begins(errors_of("spool: \"/s\"\nauthor: 77\n"), {"msa.conf:2:1: author: 77 is none of its values"}));
+  CHECK(errors_of("author: 2\n").empty());
+}
+
 TEST_CASE("${NAME} and ${NAME:-default}", "[config]") {
   setenv("QUARTET_TEST_NAME", "msa.test", 1);
   setenv("QUARTET_TEST_QUOTES", "a\"b\\c\nd'e", 1);
