@@ -236,6 +236,7 @@ int move(const Invocation& invocation) {
   const auto to = invocation.arguments.value("to");
   if (aborts && (to || purges)) return usage_error(invocation, "--abort: not with --to or --purge");
   if (!aborts && !purges && !to) return usage_error(invocation, "where to? Give --to");
+  if (invocation.arguments.has("dry-run") && !to) return usage_error(invocation, "--dry-run: only with --to");
   const auto channel = connect(invocation);
   if (!channel) return usage_error(invocation, channel.error());
   const auto stub = v1::MailboxService::NewStub(*channel);
@@ -356,7 +357,7 @@ std::vector<Command> account_commands() {
        1,
        "bring its mail into another store of the agent while it is used; goes on with what was begun",
        {{"to", "STORE", "the name of an `additional_store`, or \"main\""},
-        {"dry-run", "", "only say how much there is, and how much is there already"},
+        {"dry-run", "", "with --to: only say how much there is, and how much is there already"},
         {"abort", "", "drop what is copied; it stays where it is"},
         {"purge", "", "remove what is left of it in the stores where it was; alone, or once it is moved"},
         reason},

@@ -50,6 +50,10 @@ int list(const Invocation& invocation) {
         return true;
       });
   if (!status.ok()) return report(status, invocation);
+  if (mailboxes.empty() && operands.size() > 1) {
+    invocation.err << "quartetctl: no such mailbox: " << plain(operands[1]) << '\n';
+    return kFailed;
+  }
   if (invocation.json) {
     print_json(invocation.out, mailboxes);
     return kOk;

@@ -19,6 +19,11 @@ std::unexpected<std::string> said(const std::filesystem::path& path) {
 }  // namespace
 
 std::expected<NewFile, std::string> NewFile::create(std::filesystem::path path, unsigned mode) {
+  // A device or a pipe would be replaced by a file, for everybody on the host if it is root who asks.
+  std::error_code unknown;
+  const auto there = std::filesystem::status(path, unknown);
+  if (std::filesystem::exists(there) && !std::filesystem::is_regular_file(there))
+    return std::unexpected(path.string() + ": is there and is no file");
   auto name = (path.parent_path() / ("." + path.filename().string() + ".XXXXXX")).string();
   const int descriptor = ::mkostemp(name.data(), O_CLOEXEC);
   if (descriptor < 0) return said(path);

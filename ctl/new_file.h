@@ -10,7 +10,8 @@ namespace quartet::ctl {
 /// Errors are texts for people: the path and what the system said.
 class NewFile {
  public:
-  /// Readable to its owner alone unless `mode` says otherwise: most of what we write is other people's mail.
+  /// Readable to its owner alone unless `mode` says otherwise: most of what we write is other people's mail. What is no
+  /// file is not replaced.
   static std::expected<NewFile, std::string> create(std::filesystem::path path, unsigned mode = 0600);
   /// Without commit() nothing is left of it.
   ~NewFile();

@@ -36,6 +36,12 @@ class Shell(unittest.TestCase):
         self.assertIn("--max-affected", self.completed("queue", "drop", "--"))
         self.assertEqual(self.completed("--ca", str(BIN / "quartetc")), [str(BIN / "quartetctl")])
 
+    def test_output_that_is_lost_is_no_success(self):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([BIN / "quartetctl", "manual", "queue"], stdout=full, stderr=subprocess.PIPE,
+                                  text=True, timeout=60)
+        self.assertEqual((done.returncode, done.stderr), (1, "quartetctl: the standard output cannot be written\n"))
+
     def test_manual_pages_are_clean(self):
         """groff, which man(1) runs, has no complaint and shows what the help shows."""
         pages = sorted((BIN.parent / "share" / "man" / "man1").glob("*.1"))

@@ -80,6 +80,8 @@ TEST_CASE("quartetctl account move", "[ctl]") {
   site.say({"account", "move", "eve@a.test", "--to", "other"}, 1);
   site.say({"account", "move", "ann@a.test"}, 2);
   site.say({"account", "move", "ann@a.test", "--to", "other", "--abort"}, 2);
+  site.say({"account", "move", "ann@a.test", "--abort", "--dry-run"}, 2);
+  site.say({"account", "move", "ann@a.test", "--purge", "--dry-run"}, 2);
   const Site alone;
   CHECK(alone.say({"account", "move", "ann@a.test", "--to", "other"}, 1).contains("there is one store only"));
   CHECK_FALSE(alone.say({"account", "show", "ann@a.test"}).contains("store"));
@@ -130,6 +132,7 @@ TEST_CASE("quartetctl mailbox", "[ctl]") {
   site.say({"mailbox", "delete", "ann@a.test", "Old"});
   site.say({"mailbox", "delete", "ann@a.test", "Old"}, 1);
   site.say({"mailbox", "list", "eve@a.test"}, 1);
+  site.say({"mailbox", "list", "ann@a.test", "None"}, 1);
 }
 
 TEST_CASE("quartetctl quota", "[ctl]") {

@@ -1,4 +1,5 @@
 // Copies of queued messages: as files, as an mbox, on the standard output.
+#include <sys/stat.h>
 #include <catch2/catch.hpp>
 #include <fstream>
 #include <sstream>
@@ -50,6 +51,18 @@ TEST_CASE("a new file is there whole or not at all", "[ctl]") {
   REQUIRE(file->commit());
   CHECK(content_of(path) == "whole");
   CHECK(ctl::NewFile::create(directory.path() / "none" / "file").error().find("none/file: ") != std::string::npos);
+}
+
+TEST_CASE("a pipe, a device or a directory is not replaced by a new file", "[ctl]") {
+  const TemporaryDirectory directory;
+  const auto fifo = directory.path() / "fifo";
+  REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+  for (const auto& path : {fifo, directory.path(), std::filesystem::path("/dev/null")}) {
+    const auto refused = ctl::NewFile::create(path);
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().find("is no file") != std::string::npos);
+  }
+  CHECK(std::filesystem::is_fifo(fifo));
 }
 
 TEST_CASE("messages are copied into a directory with their envelopes", "[ctl]") {
