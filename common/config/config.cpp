@@ -45,19 +45,10 @@ std::string_view wrong_word(std::string_view message) {
 class Collector final : public pb::io::ErrorCollector {
  public:
   Collector(const Source& source, std::vector<Error>& errors) : source_(source), errors_(errors) {}
-  /// Of a word that is no value the parser names the place of what follows, which may be many lines behind.
   void AddError(int line, pb::io::ColumnNumber column, const std::string& message) override {
     auto octet = octet_of(source_.line(line), column);
-    if (const auto word = wrong_word(message); !word.empty()) {
-      for (int back = line; back >= 0; --back) {
-        const auto text = back == line ? source_.line(back).substr(0, octet) : source_.line(back);
-        const auto at = ascii::trim(text).starts_with('#') ? std::string_view::npos : text.rfind(word);
-        if (at == std::string_view::npos) continue;
-        line = back;
-        octet = at;
-        break;
-      }
-    }
+    // Of a word that is no value the parser names the place of what follows, which may be many lines behind.
+    if (const auto word = wrong_word(message); !word.empty()) std::tie(line, octet) = last_before(line, octet, word);
     last_line_ = line;
     add_error(source_.origin(line, static_cast<int>(octet), message));
   }
@@ -75,6 +66,15 @@ class Collector final : public pb::io::ErrorCollector {
   int last_line() const { return last_line_; }
 
  private:
+  /// Where the word stands last before a place, outside of lines that are comments; that place if it does not.
+  std::pair<int, std::size_t> last_before(int line, std::size_t octet, std::string_view word) const {
+    for (int back = line; back >= 0; --back) {
+      const auto text = source_.line(back).substr(0, back == line ? octet : std::string_view::npos);
+      const auto at = ascii::trim(text).starts_with('#') ? std::string_view::npos : text.rfind(word);
+      if (at != std::string_view::npos) return {back, at};
+    }
+    return {line, octet};
+  }
   void add_error(Error error) {
     if (std::ranges::find(errors_, error) == errors_.end()) errors_.push_back(std::move(error));
   }

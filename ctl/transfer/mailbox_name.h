@@ -2,7 +2,7 @@
 #pragma once
 #include <string>
 
-#include "common/store/names.h"
+#include "common/store/store.h"
 
 namespace quartet::transfer {
 
