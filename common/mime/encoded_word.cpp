@@ -46,15 +46,16 @@ std::optional<Word> take_word(std::string_view text) {
   if (charset_end == std::string_view::npos || charset_end == 2 || charset_end + 2 >= text.size() ||
       text[charset_end + 2] != '?')
     return std::nullopt;
-  const std::size_t begin = charset_end + 3;
-  const std::size_t end = text.find("?=", begin);
-  if (end == std::string_view::npos) return std::nullopt;
+  const char encoding = ascii::to_lower(text[charset_end + 1]);
+  if (encoding != 'b' && encoding != 'q') return std::nullopt;
   std::string_view charset = text.substr(2, charset_end - 2);
   charset = charset.substr(0, charset.find('*'));
   if (charset.find_first_of(" \t=") != std::string_view::npos || !charset_known(charset)) return std::nullopt;
+  // Last: the end may be far away, and what is none for another reason is not to be looked through for it.
+  const std::size_t begin = charset_end + 3;
+  const std::size_t end = text.find("?=", begin);
+  if (end == std::string_view::npos) return std::nullopt;
   const std::string_view encoded = text.substr(begin, end - begin);
-  const char encoding = ascii::to_lower(text[charset_end + 1]);
-  if (encoding != 'b' && encoding != 'q') return std::nullopt;
   return Word{std::string(charset), encoding == 'b' ? decode(Encoding::kBase64, encoded) : decode_q(encoded), end + 2};
 }
 
@@ -151,6 +152,8 @@ std::string decode_words(std::string_view value) {
   std::string storage;
   const std::string_view text = unfold_to_space(value, storage);
   if (!text.contains("=?") && is_ascii(text)) return std::string(text);
+  // No word begins behind it: where many begin and none ends, each would be looked for up to the end of the text.
+  const std::size_t last_end = text.rfind("?=");
   std::string out;
   Word pending;  // words in a row with the same charset are decoded together: some senders cut characters
   bool after_word = false;
@@ -160,6 +163,7 @@ std::string decode_words(std::string_view value) {
     pending = {};
   };
   for (std::size_t at = text.find("=?"); at != std::string_view::npos; at = text.find("=?", at)) {
+    if (last_end == std::string_view::npos || at > last_end) break;
     auto word = take_word(text.substr(at));
     if (!word) {
       at += 2;

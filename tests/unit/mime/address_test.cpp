@@ -57,6 +57,16 @@ TEST_CASE("addresses as the world writes them", "[mime]") {
   CHECK(shown("open: a@x.test") == List{"{open", "||a|x.test", "}"});
 }
 
+TEST_CASE("hostile addresses cost linear time", "[mime]") {
+  for (const std::string_view piece : {"=?x?q? ", "=?x?q?,", "=?x?q?", "<,", "<@", "(<"}) {
+    std::string value = "a ";
+    while (value.size() < 500'000) value += piece;
+    INFO(piece);
+    CHECK_FALSE(parse_addresses(value).empty());
+    CHECK_FALSE(parse_addresses(value + ">").empty());
+  }
+}
+
 TEST_CASE("at most so many addresses are taken", "[mime]") {
   std::string many;
   for (int i = 0; i < 100; ++i) many += "a@x.test, ";

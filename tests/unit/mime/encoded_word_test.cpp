@@ -41,6 +41,16 @@ TEST_CASE("words that others make", "[mime]") {
   CHECK(decode_words("=?utf-8?q?=FF?=") == "\xEF\xBF\xBD");
 }
 
+TEST_CASE("words that only begin cost linear time", "[mime]") {
+  for (const std::string_view piece : {"=?utf-8?q? ", "=?utf-8?x? ", "=?utf 8?q? ", "=?", "=?="}) {
+    std::string text;
+    while (text.size() < 500'000) text += piece;
+    INFO(piece);
+    CHECK_FALSE(decode_words(text).empty());
+    CHECK_FALSE(decode_words(text + "?=").empty());
+  }
+}
+
 TEST_CASE("what is encoded is short enough and reads back", "[mime]") {
   const std::string text = GENERATE(
       std::string("plain"),
