@@ -242,7 +242,7 @@ async::Task<std::optional<Relay::Impl::Connection>> Relay::Impl::connect(Site& s
     const auto& next_hop = site.next_hop();
     const bool signatures_count =
         by_dane(next_hop.tls) || next_hop.sender_tls == SenderTls::kRequired || options_.lookup.sts != nullptr;
-    if (found && signatures_count && found->site != site.hosts_key) {
+    if (found && found->site != site.hosts_key) {
       route_anew(site);
       co_return std::nullopt;
     }
@@ -452,7 +452,7 @@ void Relay::Impl::refuse_ready(Site& site, const spool::Reply& reason) {
   if (!attempts.empty()) conclude(std::move(attempts), site.policy().retry);
 }
 
-/// The records of the site's domain no longer lead to it, and others count on what its hosts have to prove.
+/// The records of the site's domain no longer lead to it. Mail of other domains that share its hosts must not follow.
 void Relay::Impl::route_anew(Site& site) {
   std::erase_if(resolved_, [&site](const auto& entry) { return entry.second.site == &site; });
   for (auto& job : site.take_all()) put_back(std::move(job.recipients), wall_now() + std::chrono::seconds(1));

@@ -1,4 +1,6 @@
 // Routing by MX: order, fail-over, domains that share their hosts, and what each failure of the DNS means.
+#include <atomic>
+
 #include "helpers.h"
 #include "tests/unit/dns/packet.h"
 #include "tests/unit/dns/scripted_server.h"
@@ -58,6 +60,29 @@ TEST_CASE("mail goes to the first MX, and to the next if that is not there", "[r
   REQUIRE(used.mails().size() == 1);
   CHECK(used.mails()[0].recipients.size() == 2);
   if (first) CHECK(second.connections() == 0);
+}
+
+TEST_CASE("mail for a domain does not follow another one that had the same hosts", "[relay]") {
+  std::atomic<int> asked = 0;
+  const dns::testing::ScriptedServer server([&](const dns::testing::Query& query) -> std::vector<std::string> {
+    const auto& [name, type] = query.question;
+    if (type != Type::kMx) return zone(query);
+    Packet packet(query.id, 0x8180, name, type);
+    // Nothing is kept of the one that moves: the look-up before the connection sees that it has.
+    const bool moves = name == "moves.test";
+    const bool moved = moves && asked++ > 0;
+    packet.answer(name, type, moves ? 0 : 60, mx(10, moved ? "mx2.test" : "mx1.test"));
+    return {packet.bytes()};
+  });
+  Sink first({}, 0, "127.0.0.2");
+  Sink second({}, first.port(), "127.0.0.3");
+  Running running(by_mx(first.port()), with_dns(server));
+  running.enqueue(message_to({"a@moves.test"}));
+  running.start();
+  REQUIRE(second.wait_for(1));
+  running.enqueue(message_to({"a@stays.test"}));
+  REQUIRE(first.wait_for(1));
+  CHECK(second.mails().size() == 1);
 }
 
 TEST_CASE("a host is named in a notification by its name", "[relay]") {
