@@ -1,6 +1,7 @@
 // Access control lists: RFC 4314, and which names lead to mailboxes of others: RFC 2342.
 #include <algorithm>
 
+#include "common/mime/charset.h"
 #include "imapd/access.h"
 #include "imapd/commands.h"
 #include "imapd/proto/writer.h"
@@ -43,8 +44,12 @@ void append_word(Context& context, const std::string& word) {
   append_astring(context.output.text(), word, context.enabled.utf8);
 }
 
+/// As far as RFC 4314 section 3 says what none can be.
+bool is_possible(const std::string& identifier) { return !identifier.empty() && mime::is_utf8(identifier); }
+
 async::Task<Reply> change(Context& context, const std::string& mailbox, const std::string& identifier,
                           store::AclMode mode, store::Rights rights) {
+  if (!is_possible(identifier)) co_return Reply::bad("No such identifier is possible");
   const auto found = co_await locate(context, mailbox, "a");
   if (!found) co_return found.error();
   auto whom = canonical(context, identifier);
@@ -88,6 +93,7 @@ Answer get_acl(Context& context, const GetAcl& command) {
 }
 
 Answer list_rights(Context& context, const ListRights& command) {
+  if (!is_possible(command.identifier)) co_return Reply::bad("No such identifier is possible");
   const auto found = co_await locate(context, command.mailbox, "a");
   if (!found) co_return found.error();
   const bool all = is_master(context, found->place, canonical(context, command.identifier));

@@ -28,6 +28,13 @@ struct PlaceHash {
   std::size_t operator()(const Place& place) const { return place.segment * 0x9E37'79B9'7F4A'7C15u ^ place.offset; }
 };
 
+/// Whether there is a table of what comes from another store. Such bodies have no message until theirs has come as well
+/// (incoming.h), and are kept for it.
+bool has_copies(Database& database) {
+  auto query = database.prepare("SELECT 1 FROM sqlite_master WHERE name='incoming_object'");
+  return query.step();
+}
+
 class Checker {
  public:
   Checker(const std::string& directory, const ShowProgress& progress)
@@ -152,7 +159,10 @@ class Checker {
                                         query.integer(1), query.integer(2)));
     }
     {
-      auto query = database.prepare("SELECT id FROM object WHERE refs=0 AND id NOT IN (SELECT object FROM released)");
+      auto query = database.prepare(
+          has_copies(database) ? "SELECT id FROM object WHERE refs=0 AND id NOT IN (SELECT object FROM released) AND "
+                                 "id NOT IN (SELECT object FROM incoming_object)"
+                               : "SELECT id FROM object WHERE refs=0 AND id NOT IN (SELECT object FROM released)");
       while (query.step())
         fault(Kind::kCount, fmt::format("{}: body {} has no message and is not released", shard_, query.integer(0)));
     }
@@ -259,7 +269,9 @@ CREATE TEMP TABLE counted AS SELECT b.id mailbox,b.account account,count(m.uid) 
   max(b.highest_modseq,coalesce(max(m.modseq),0),
       coalesce((SELECT max(modseq) FROM expunge e WHERE e.mailbox=b.id),0)) highest
   FROM mailbox b LEFT JOIN message m ON m.mailbox=b.id GROUP BY b.id;
+CREATE TEMP TABLE copied(object INTEGER PRIMARY KEY);
 )sql";
+constexpr const char* kCopied = "INSERT OR IGNORE INTO copied SELECT object FROM incoming_object";
 
 constexpr const char* kChanges[] = {
     "UPDATE mailbox SET messages=c.messages,unseen=c.unseen,deleted=c.deleted,bytes=c.bytes,recent=c.recent,"
@@ -274,7 +286,7 @@ constexpr const char* kChanges[] = {
     "WHERE refs<>coalesce((SELECT n FROM used WHERE used.object=object.id),0)",
     "DELETE FROM released WHERE object NOT IN (SELECT id FROM object WHERE refs=0)",
     "INSERT INTO released SELECT CAST(unixepoch('now') AS INTEGER)*1000000,id FROM object WHERE refs=0 AND id NOT IN "
-    "(SELECT object FROM released)",
+    "(SELECT object FROM released) AND id NOT IN (SELECT object FROM copied)",
 };
 
 std::uint64_t repair_segments(Database& database) {
@@ -306,6 +318,7 @@ Result<std::uint64_t> repair_shard(Database& database) {
   std::uint64_t wrong = 0;
   database.execute("BEGIN IMMEDIATE");
   database.execute(kRecount);
+  if (has_copies(database)) database.execute(kCopied);
   for (const char* const change : kChanges)
     if (database.execute(change)) wrong += static_cast<std::uint64_t>(database.changed_rows());
   wrong += repair_segments(database);

@@ -32,8 +32,10 @@ Result<std::uint64_t> erase_one(Transaction& transaction, const std::string& nam
   return messages;
 }
 
+/// What others gave it, and its own notes about their mailboxes, which nobody else has seen.
 void forget_grants(Database& database, const std::string& name) {
   if (name == kAnyone) return;  // would be a strange login
+  database.prepare("DELETE FROM annotation WHERE user=?").bind(name).run();
   for (const auto& identifier : {name, "-" + name})
     database.prepare("DELETE FROM acl WHERE identifier=?").bind(identifier).run();
 }

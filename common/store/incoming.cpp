@@ -7,8 +7,10 @@ namespace {
 
 constexpr int kPiece = 500;
 
+/// 0: it was not copied, or what was has gone since.
 ObjectId object_for(Database& database, std::int64_t account, ObjectId source) {
-  auto query = database.prepare("SELECT object FROM incoming_object WHERE account=? AND source=?");
+  auto query = database.prepare(
+      "SELECT i.object FROM incoming_object i JOIN object o ON o.id=i.object WHERE i.account=? AND i.source=?");
   return query.bind(account).bind(source).step() ? query.integer(0) : 0;
 }
 
@@ -228,7 +230,10 @@ void put_objects(Transaction& transaction, AccountRow& account, const std::vecto
     const auto object = transaction.insert_object(from.email_id, from.size, locations[n], from.digest, 0);
     if (from.version != mime::kDigestVersion)
       database.prepare("UPDATE cache SET version=? WHERE id=?").bind(from.version).bind(object).run();
-    database.prepare("INSERT INTO incoming_object(account,source,object) VALUES(?,?,?)")
+    database
+        .prepare(
+            "INSERT INTO incoming_object(account,source,object) VALUES(?,?,?) "
+            "ON CONFLICT(account,source) DO UPDATE SET object=excluded.object")
         .bind(account.id)
         .bind(from.object)
         .bind(object)

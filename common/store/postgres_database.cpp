@@ -289,14 +289,20 @@ std::optional<bool> PostgresDatabase::was_committed() {
   return std::nullopt;
 }
 
-// Whoever was cut off in the midst of a commit holds the rows until the server is through with it.
+// Whoever was cut off in the midst of a commit holds the writer's row until the server is through with it. Our own row
+// may be one that only this commit brings, which a statement that began before its end does not see: it is asked for
+// by another one behind the wait.
 std::optional<bool> PostgresDatabase::look_for_batch() {
   execute("BEGIN");
   bool found = false;
   {
-    auto query = prepare("SELECT id,batch FROM writer WHERE id=1 OR id=? FOR UPDATE");
+    auto turn = prepare("SELECT id FROM writer WHERE id=1 FOR UPDATE");
+    turn.run();
+  }
+  {
+    auto query = prepare("SELECT batch FROM writer WHERE id=?");
     query.bind(id_);
-    while (query.step()) found |= query.integer(0) == id_ && query.integer(1) == batch_;
+    found = query.step() && query.integer(0) == batch_;
   }
   execute("ROLLBACK");
   if (!failed()) return found;

@@ -4,6 +4,8 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <string>
+#include <system_error>
 
 #include "common/base/directories.h"
 #include "common/store/schema.h"
@@ -15,6 +17,23 @@ namespace {
 
 constexpr std::int64_t kWriterCacheKib = 8'192;
 constexpr std::int64_t kReaderCacheKib = 512;
+
+/// Whatever the umask: words of all mail are there, in files that SQLite lets everybody read. An administrator may open
+/// what exists to a group.
+std::error_code make_private(const std::string& directory) {
+  using std::filesystem::perms;
+  std::error_code error;
+  const bool made = !std::filesystem::exists(directory, error);
+  if (!error) error = make_directories(directory);
+  if (error) return error;
+  if (made) {
+    std::filesystem::permissions(directory, perms::owner_all, error);
+    return error;
+  }
+  // As earlier versions made it; if it is not ours, that is for its owner to do.
+  std::filesystem::permissions(directory, perms::others_all, std::filesystem::perm_options::remove, error);
+  return {};
+}
 
 class SqliteShard final : public ShardPlace {
  public:
@@ -42,7 +61,7 @@ class SqliteShard final : public ShardPlace {
 
   Result<std::unique_ptr<Database>> texts() override {
     const auto directory = std::filesystem::path(texts_path_).parent_path().string();
-    if (const auto error = make_directories(directory))
+    if (const auto error = make_private(directory))
       return std::unexpected(StoreError{ErrorCode::kIo, directory + ": " + error.message()});
     auto database =
         SqliteDatabase::open(texts_path_, {.read_only = false, .cache_kib = kReaderCacheKib, .busy_ms = busy_ms_});

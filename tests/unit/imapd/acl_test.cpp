@@ -358,6 +358,10 @@ TEST_CASE("who administers sets the rights", "[imapd]") {
     ANSWERS("SETACL Nowhere bob@a.test l", "NO [NONEXISTENT]");
     ANSWERS("DELETEACL Sent -bob@a.test", "OK");
     ANSWERS("DELETEACL Sent eve@a.test", "OK");
+    // As an identifier is UTF-8, and not empty (RFC 4314 section 3).
+    ANSWERS("DELETEACL Sent {2+}\r\n\xff\xfe", "BAD");
+    ANSWERS("LISTRIGHTS Sent {2+}\r\n\xff\xfe", "BAD");
+    ANSWERS("DELETEACL Sent \"\"", "BAD");
     const auto less = co_await client.say("GETACL Sent");
     CHECK(has(less, "* ACL Sent ann@a.test lrswipkxteacd anyone kc bob@a.test lr"));
     const auto could = co_await client.say("LISTRIGHTS Sent bob@a.test");

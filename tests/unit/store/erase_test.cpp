@@ -50,6 +50,7 @@ TEST_CASE("an account that is erased begins as new, with other numbers", "[store
   give(f, kBob, kAnn);
   give(f, kBob, "-" + kAnn);
   give(f, kBob, "cy@a.test");
+  f.must(f.store->annotate(f.inbox(kBob), {{kAnn, "/comment", "hers"}, {"", "/comment", "for all"}}));
   const auto watched = f.must(f.store->snapshot(before.ref));
 
   CHECK(f.must(f.store->erase(kAnn)) == 2);
@@ -68,6 +69,9 @@ TEST_CASE("an account that is erased begins as new, with other numbers", "[store
   const auto acl = f.must(f.store->acl(f.inbox(kBob)));
   REQUIRE(acl.size() == 1);
   CHECK(acl.front().identifier == "cy@a.test");
+  const auto notes = f.must(f.store->annotations(f.inbox(kBob), kAnn));
+  REQUIRE(notes.size() == 1);
+  CHECK(notes.front().value == "for all");
 
   // It can be used again at once, and twice is as once.
   CHECK(f.deliver(message("three"), kAnn).uid == 1);

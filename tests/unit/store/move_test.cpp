@@ -6,6 +6,7 @@
 #include <set>
 #include <thread>
 
+#include "common/store/check.h"
 #include "common/store/router.h"
 #include "helpers.h"
 
@@ -386,6 +387,37 @@ TEST_CASE("a message that cannot be read is named, and those before it are copie
   // Without it the move ends.
   site.must(site.store->remove_messages(created.ref, {{2, 2}}));
   site.move("other");
+}
+
+TEST_CASE("what is copied is kept for its message, and no fault", "[store][move]") {
+  const Places places;
+  const auto target = places.other.path().string();
+  if (!quartet::test::postgres_for(target).empty()) return;  // these looks are into files
+  Site site(places);
+  site.deliver(message("both"), kAnn);
+  const auto inbox = site.inbox(kAnn);
+  const auto before_it = site.must(site.store->create(kAnn, "A", "")).ref;
+  site.must(site.store->copy(inbox, one(1), before_it));
+  const auto die_before_inbox = [&site] {
+    site.router().set_checkpoint([step = 0](std::string_view) mutable { return ++step != 5; });
+    CHECK(site.step("other").error().code == ErrorCode::kClosed);
+  };
+  die_before_inbox();
+  site.must(site.store->remove_messages(before_it, one(1)));
+  die_before_inbox();
+  site.router().set_checkpoint({});
+  const auto report = check(target);
+  REQUIRE(report.has_value());
+  CHECK(report->messages == 0);
+  CHECK(report->objects == 1);
+  CHECK(report->healthy());
+  CHECK(repair(target).value() == 0);
+  site.must(site.store->gc());
+  site.move("other");
+  const auto there = site.inbox(kAnn);
+  const auto view = site.must(site.store->snapshot(there));
+  REQUIRE(view->size() == 1);
+  CHECK(*site.must(site.store->read(there, (*view)[0].object)) == message("both"));
 }
 
 TEST_CASE("mailboxes of others and messages reach over the stores", "[store][move]") {

@@ -56,6 +56,20 @@ TEST_CASE("a segment is kept in chunks and counted", "[store][texts]") {
   CHECK(f.must(shelf.segments(f.inbox("bob@a.test"))).empty());
 }
 
+TEST_CASE("the words of mail are nobody else's to read", "[store][texts][files]") {
+  using std::filesystem::perms;
+  Fixture f;
+  const auto place = f.directory.path() / "text";
+  const auto stored = f.deliver(message("one"));
+  f.must(f.store->texts()->add(stored.mailbox, some_segment()));
+  CHECK(std::filesystem::status(place).permissions() == perms::owner_all);
+  f.store.reset();
+  std::filesystem::permissions(place, static_cast<perms>(0755));
+  f.store = must_open(test_options(f.directory));
+  f.must(f.store->texts()->add(stored.mailbox, some_segment()));
+  CHECK((std::filesystem::status(place).permissions() & perms::others_all) == perms::none);
+}
+
 TEST_CASE("what is replaced goes at once from the list, later from the disk", "[store][texts]") {
   Fixture f;
   const auto ref = f.deliver(message("one")).mailbox;
