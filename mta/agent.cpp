@@ -54,9 +54,6 @@ service::Status Agent::bind(async::LoopThreads& loops) {
         return serve(std::move(stream), listener);
       });
   passwords_ = std::make_unique<service::Passwords>(1, service::remembered_for(latest_->config.login_limits()));
-  auto guard = service::LoginGuard::open(service::login_limits(latest_->config.login_limits()));
-  if (!guard) return std::unexpected("login_limits: " + guard.error());
-  guard_ = *std::move(guard);
   odmr_ = std::make_unique<service::ListenerSet>(
       *relay_thread_, acceptor_options(),
       [this](std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener) {
@@ -73,6 +70,10 @@ service::Belongings Agent::belongings() const {
 }
 
 service::Status Agent::start() {
+  // As the user that the agent runs as: the other agents of the host have to write to its file, too.
+  auto guard = service::LoginGuard::open(service::login_limits(latest_->config.login_limits()));
+  if (!guard) return std::unexpected("login_limits: " + guard.error());
+  guard_ = *std::move(guard);
   // Before the queue, which tells it of connections.
   upstreams_ = std::make_unique<Upstreams>(
       (*relay_thread_)[0], latest_->upstreams,

@@ -295,6 +295,8 @@ class AsAnotherUser(unittest.TestCase):
         network = loopback.Network()
         self.addCleanup(network.close)
         becomes = {agent: lambda text: text.replace("agent {", f'agent {{ user: "{self.user}"', 1) for agent in AGENTS}
+        limits = f'login_limits {{ file: "{self.directory}/a/run/logins" }}\n'
+        becomes["mta"] = lambda text: text.replace("agent {", f'{limits}agent {{ user: "{self.user}"', 1)
         site = Site(self.directory / "a", "a.example", network.address(1), [("sender", "sends"), ("other", "reads")],
                     lmtp_socket=True, overrides=becomes)
         self.authority = Authority(self.directory / "ca")
@@ -315,7 +317,8 @@ class AsAnotherUser(unittest.TestCase):
             self.assertRegex(status, rf"Uid:\s{self.owner}\s{self.owner}\s{self.owner}\s{self.owner}\n")
         sockets = [site.endpoint(service).removeprefix("unix:") for service in
                    ("relay", "lmtp", *(f"{agent}_control" for agent in AGENTS))]
-        for path in (*sockets, *(site.directory / name for name in ("store", "spool", "msa-spool", "mda-spool"))):
+        made = ("store", "spool", "msa-spool", "mda-spool", "run/logins")
+        for path in (*sockets, *(site.directory / name for name in made)):
             self.assertEqual(os.stat(path).st_uid, self.owner, path)
             self.assertEqual(os.stat(path).st_mode & 0o007, 0, path)
         self._send_and_read(site)
