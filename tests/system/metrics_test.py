@@ -54,6 +54,9 @@ class Metrics(SitesTestCase):
             for number, expression in enumerate(dashboard_expressions())]}]}))
         self.run_program("promtool", "check", "rules", queries)
 
+    def test_alerts_come_when_they_are_due(self):
+        self.run_program("promtool", "test", "rules", pathlib.Path(__file__).with_name("quartet.rules.test.yml"))
+
     def test_dashboard_and_rules_name_what_there_is(self):
         self.letter_to_b()
         # Domains are shown while they are in the queue.
