@@ -187,7 +187,7 @@ class ImapTransfer(TransferTestCase):
     def test_below_another_mailbox_nothing_is_for_sent_mail(self):
         self.fill(self.dovecot_session("five"))
         self.transfer(*self.imap_words("five", "--into", "Attic"), account=self.other)
-        self.assertEqual(self.far("Attic/Sent Items", self.other), {"<1@many>": ("RS", [], 1_600_000_001)})
+        self.assertEqual(self.far('"Attic/Sent Items"', self.other), {"<1@many>": ("RS", [], 1_600_000_001)})
         rows = [row for row in self.reader(self.site, self.other, None).list()[1] if b"\\Sent" in row]
         self.assertEqual([row.rpartition(b" ")[2].strip(b'"') for row in rows], [b"Sent"])
 
