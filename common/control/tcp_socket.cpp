@@ -2,15 +2,11 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <cerrno>
-#include <cstdint>
 #include <cstring>
 
-#include "common/control/accept_all.h"
 #include "common/net/address.h"
 
 namespace quartet::control {
@@ -44,8 +40,8 @@ std::expected<std::unique_ptr<TcpSocket>, std::string> TcpSocket::open(const std
   parsed->to_sockaddr(wanted);
   const int listener = ::socket(wanted.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (listener < 0) return failed();
-  std::unique_ptr<TcpSocket> opened(new TcpSocket(listener, ::eventfd(0, EFD_CLOEXEC)));
-  if (opened->wake_ < 0 || !listen_on(listener, wanted)) return failed();
+  std::unique_ptr<TcpSocket> opened(new TcpSocket(listener));
+  if (!opened->acceptance_.ok() || !listen_on(listener, wanted)) return failed();
   sockaddr_storage bound{};
   socklen_t length = sizeof bound;
   if (::getsockname(listener, reinterpret_cast<sockaddr*>(&bound), &length) != 0) return failed();
@@ -53,20 +49,6 @@ std::expected<std::unique_ptr<TcpSocket>, std::string> TcpSocket::open(const std
   return opened;
 }
 
-TcpSocket::~TcpSocket() {
-  if (thread_.joinable()) {
-    const std::uint64_t one = 1;
-    // An eventfd that counts from 0 takes this at once.
-    [[maybe_unused]] const auto written = ::write(wake_, &one, sizeof one);
-    thread_.join();
-  }
-  ::close(listener_);
-  if (wake_ >= 0) ::close(wake_);
-}
-
-void TcpSocket::start(std::function<void(int)> take) {
-  take_ = std::move(take);
-  thread_ = std::thread([this] { accept_all(address_, listener_, wake_, take_); });
-}
+void TcpSocket::start(std::function<void(int)> take) { acceptance_.start(address_, std::move(take)); }
 
 }  // namespace quartet::control

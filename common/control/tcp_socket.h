@@ -5,7 +5,8 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <thread>
+
+#include "common/control/acceptance.h"
 
 namespace quartet::control {
 
@@ -14,9 +15,6 @@ class TcpSocket {
   /// Listens on `address`, "192.0.2.1:7001" or "[::]:7001" (which is IPv4 as well). The error is one line for the
   /// operator.
   static std::expected<std::unique_ptr<TcpSocket>, std::string> open(const std::string& address);
-  ~TcpSocket();
-  TcpSocket(const TcpSocket&) = delete;
-  TcpSocket& operator=(const TcpSocket&) = delete;
 
   /// Where it listens, with the port that the system chose if it was 0.
   const std::string& address() const { return address_; }
@@ -25,13 +23,10 @@ class TcpSocket {
   void start(std::function<void(int descriptor)> take);
 
  private:
-  TcpSocket(int listener, int wake) : listener_(listener), wake_(wake) {}
+  explicit TcpSocket(int listener) : acceptance_(listener) {}
 
-  int listener_;
-  int wake_;  // readable: the thread is to end
+  Acceptance acceptance_;
   std::string address_;
-  std::function<void(int)> take_;
-  std::thread thread_;
 };
 
 }  // namespace quartet::control

@@ -1,7 +1,6 @@
 #include "common/control/unix_socket.h"
 
 #include <fcntl.h>
-#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -11,8 +10,6 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-
-#include "common/control/accept_all.h"
 
 namespace quartet::control {
 namespace {
@@ -51,7 +48,7 @@ class DirectoryLock {
 
 /// Empty if `path` is free or the leavings of a process that is gone; else why it cannot be taken.
 std::string why_taken(const std::string& path, const sockaddr_un& address) {
-  struct stat status{};
+  struct stat status = {};
   if (::lstat(path.c_str(), &status) != 0) return errno == ENOENT ? "" : error_text(path, "cannot be examined");
   if (!S_ISSOCK(status.st_mode)) return path + ": is there and is not a socket";
   const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -81,9 +78,8 @@ std::expected<std::unique_ptr<UnixSocket>, std::string> UnixSocket::open(const s
   ::unlink(draft.c_str());
   if (::bind(listener, reinterpret_cast<const sockaddr*>(&draft_address), sizeof draft_address) != 0)
     return std::unexpected(error_text(path, "cannot be made"));
-  struct stat status{};
-  opened->wake_ = ::eventfd(0, EFD_CLOEXEC);
-  if (opened->wake_ < 0 || ::chmod(draft.c_str(), mode) != 0 || ::listen(listener, 128) != 0 ||
+  struct stat status = {};
+  if (!opened->acceptance_.ok() || ::chmod(draft.c_str(), mode) != 0 || ::listen(listener, 128) != 0 ||
       ::stat(draft.c_str(), &status) != 0 || ::rename(draft.c_str(), path.c_str()) != 0) {
     auto why = error_text(path, "cannot be listened on");
     ::unlink(draft.c_str());
@@ -95,26 +91,15 @@ std::expected<std::unique_ptr<UnixSocket>, std::string> UnixSocket::open(const s
 }
 
 UnixSocket::~UnixSocket() {
-  if (thread_.joinable()) {
-    const std::uint64_t one = 1;
-    // An eventfd that counts from 0 takes this at once.
-    [[maybe_unused]] const auto written = ::write(wake_, &one, sizeof one);
-    thread_.join();
-  }
-  if (inode_ != 0) {
-    const DirectoryLock lock(path_);
-    struct stat status{};
-    // Somebody may have put another one there.
-    if (::lstat(path_.c_str(), &status) == 0 && status.st_dev == device_ && status.st_ino == inode_)
-      ::unlink(path_.c_str());
-  }
-  ::close(listener_);
-  if (wake_ >= 0) ::close(wake_);
+  acceptance_.stop();
+  if (inode_ == 0) return;
+  const DirectoryLock lock(path_);
+  struct stat status = {};
+  // Somebody may have put another one there.
+  if (::lstat(path_.c_str(), &status) == 0 && status.st_dev == device_ && status.st_ino == inode_)
+    ::unlink(path_.c_str());
 }
 
-void UnixSocket::start(std::function<void(int)> take) {
-  take_ = std::move(take);
-  thread_ = std::thread([this] { accept_all(path_, listener_, wake_, take_); });
-}
+void UnixSocket::start(std::function<void(int)> take) { acceptance_.start(path_, std::move(take)); }
 
 }  // namespace quartet::control

@@ -7,7 +7,8 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <thread>
+
+#include "common/control/acceptance.h"
 
 namespace quartet::control {
 
@@ -23,15 +24,12 @@ class UnixSocket {
   void start(std::function<void(int descriptor)> take);
 
  private:
-  UnixSocket(std::string path, int listener) : path_(std::move(path)), listener_(listener) {}
+  UnixSocket(std::string path, int listener) : path_(std::move(path)), acceptance_(listener) {}
 
   std::string path_;
-  int listener_;
-  int wake_ = -1;  // readable: the thread is to end
+  Acceptance acceptance_;
   dev_t device_ = 0;
   ino_t inode_ = 0;
-  std::function<void(int)> take_;
-  std::thread thread_;
 };
 
 }  // namespace quartet::control

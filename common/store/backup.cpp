@@ -53,7 +53,7 @@ Done make(const std::string& directory) {
 }
 
 bool same_file(const struct stat& one, const std::string& other_path) {
-  struct stat other{};
+  struct stat other = {};
   return ::stat(other_path.c_str(), &other) == 0 && other.st_size == one.st_size &&
          other.st_mtim.tv_sec == one.st_mtim.tv_sec && other.st_mtim.tv_nsec == one.st_mtim.tv_nsec;
 }
@@ -90,7 +90,7 @@ class Copier {
     const int in = ::open(from.c_str(), O_RDONLY | O_CLOEXEC);
     if (in < 0) return failed(from, errno);
     const ScopeExit close_in([in] { ::close(in); });
-    struct stat info{};
+    struct stat info = {};
     if (::fstat(in, &info) != 0) return failed(from, errno);
     const auto size = static_cast<std::uint64_t>(info.st_size);
     ++report_.files;

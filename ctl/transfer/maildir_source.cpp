@@ -29,7 +29,7 @@ std::uint64_t size_of(const std::string& directory, const std::string& file, std
     const auto text = base.substr(at + 3);
     if (const auto size = ascii::to_number(text.substr(0, text.find(',')))) return *size;
   }
-  struct stat status{};
+  struct stat status = {};
   return ::stat((directory + "/" + file).c_str(), &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
 }
 
