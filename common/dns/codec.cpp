@@ -37,11 +37,17 @@ std::string_view bytes_of(const ldns_rdf* rdata) {
   return {reinterpret_cast<const char*>(ldns_rdf_data(rdata)), ldns_rdf_size(rdata)};
 }
 
+/// "::ffff:192.0.2.1" leads to an IPv4 address, and is one to who asks whether it is our own.
 std::optional<std::string> address_of(const ldns_rdf* rdata, int family) {
-  const auto bytes = bytes_of(rdata);
+  static constexpr std::string_view kMapped("\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);
+  auto bytes = bytes_of(rdata);
+  if (bytes.size() != (family == AF_INET ? 4U : 16U)) return std::nullopt;
+  if (family == AF_INET6 && bytes.starts_with(kMapped)) {
+    bytes.remove_prefix(kMapped.size());
+    family = AF_INET;
+  }
   char text[INET6_ADDRSTRLEN];
-  if (bytes.size() != (family == AF_INET ? 4U : 16U) || !inet_ntop(family, bytes.data(), text, sizeof(text)))
-    return std::nullopt;
+  if (!inet_ntop(family, bytes.data(), text, sizeof(text))) return std::nullopt;
   return text;
 }
 

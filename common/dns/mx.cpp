@@ -19,6 +19,8 @@ using async::Deadline;
 using async::Task;
 using HostResult = std::expected<HostAddresses, Error>;
 
+constexpr std::chrono::seconds kAskAgainAfterFailure{60};
+
 Error failure(Code code, std::string_view domain, std::string_view detail = {}) {
   return Error{code, fmt::format("{}: {}", domain, detail.empty() ? to_string(code) : detail), false};
 }
@@ -26,7 +28,10 @@ Error failure(Code code, std::string_view domain, std::string_view detail = {}) 
 std::optional<std::string> ip_of(std::string_view text) {
   const auto address = net::Address::from_ip(text, 0);
   if (!address) return std::nullopt;
-  return address->host();
+  // As the codec has it in AAAA records.
+  constexpr std::string_view kMapped = "::ffff:";
+  const auto& host = address->host();
+  return host.starts_with(kMapped) && host.contains('.') ? host.substr(kMapped.size()) : host;
 }
 
 /// RFC 5321 section 4.1.3; nullopt when the brackets hold no IP address.
@@ -40,6 +45,9 @@ std::optional<std::string> literal_ip(std::string_view literal) {
   return inner.contains(':') ? ip_of(inner) : std::nullopt;
 }
 
+/// No host has the others (RFC 1122 section 3.2.1.3), and a connection to them would end at this one.
+bool is_of_a_host(std::string_view address) { return address != "0.0.0.0" && address != "::"; }
+
 /// Of the two families' results one.
 HostResult combine(const Result<std::string>* first, const Result<std::string>* second) {
   HostAddresses all{{}, true, SteadyTime::max()};
@@ -47,7 +55,7 @@ HostResult combine(const Result<std::string>* first, const Result<std::string>* 
   for (const auto* result : {first, second}) {
     if (result == nullptr) continue;
     if (*result) {
-      std::ranges::copy((*result)->values, std::back_inserter(all.addresses));
+      std::ranges::copy_if((*result)->values, std::back_inserter(all.addresses), is_of_a_host);
       all.authentic = all.authentic && (*result)->authentic;
       all.expires = std::min(all.expires, (*result)->expires);
       if (all.canonical_name.empty()) all.canonical_name = (*result)->canonical_name;
@@ -56,7 +64,7 @@ HostResult combine(const Result<std::string>* first, const Result<std::string>* 
     }
   }
   if (!all.addresses.empty()) return all;
-  return std::unexpected(*error);
+  return std::unexpected(error != nullptr ? *error : failure(Code::kNoAddress, all.canonical_name));
 }
 
 Task<void> resolve_into(Resolver& resolver, const std::string& name, Families families, Deadline deadline,
@@ -81,11 +89,15 @@ Task<std::vector<HostResult>> resolve_all(Resolver& resolver, const std::vector<
   co_return results;
 }
 
+bool leads_here(const std::string& address, const Self& self) {
+  const auto parsed = net::Address::from_ip(address, 0);
+  if (self.loopback && parsed && parsed->is_loopback()) return true;
+  return std::ranges::any_of(self.addresses, [&](const auto& own) { return ip_of(own) == address; });
+}
+
 bool is_self(const MxHost& host, const Self& self) {
   return std::ranges::any_of(self.names, [&](const auto& name) { return ascii::iequals(name, host.name); }) ||
-         std::ranges::any_of(host.addresses, [&](const auto& address) {
-           return std::ranges::any_of(self.addresses, [&](const auto& own) { return ip_of(own) == address; });
-         });
+         std::ranges::any_of(host.addresses, [&](const auto& address) { return leads_here(address, self); });
 }
 
 /// In the order to try them: by preference, equal ones by lot.
@@ -107,6 +119,19 @@ Error nothing_left(const MxPlan& plan, const std::vector<Mx>& set, const std::ve
   return plan.implicit ? addresses.front().error() : failure(Code::kNoAddress, plan.domain);
 }
 
+/// A host that moves counts on the lifetime of its addresses, which is often shorter than that of the MX set. One that
+/// is left out because it cannot be looked up now may be the best of all: it is not done without for long.
+SteadyTime expiry_of(const std::vector<HostResult>& addresses) {
+  auto first = SteadyTime::max();
+  for (const auto& found : addresses) {
+    if (found)
+      first = std::min(first, found->expires);
+    else if (!found.error().permanent())
+      first = std::min(first, std::chrono::steady_clock::now() + kAskAgainAfterFailure);
+  }
+  return first;
+}
+
 /// The hosts of `plan` from the MX set, with addresses, without ourselves.
 Task<std::expected<MxPlan, Error>> complete(Resolver& resolver, MxPlan plan, std::vector<Mx> set, const Self& self,
                                             MxOptions options, Deadline deadline) {
@@ -126,6 +151,7 @@ Task<std::expected<MxPlan, Error>> complete(Resolver& resolver, MxPlan plan, std
   }
   std::erase_if(hosts, [own](const MxHost& host) { return host.preference >= own; });
   if (hosts.empty()) co_return std::unexpected(nothing_left(plan, set, addresses, own));
+  plan.expires = std::min(plan.expires, expiry_of(addresses));
   for (auto& host : hosts)
     if (host.addresses.size() > options.max_addresses_per_host) host.addresses.resize(options.max_addresses_per_host);
   plan.hosts = std::move(hosts);
@@ -157,6 +183,7 @@ Task<std::expected<MxPlan, Error>> resolve_mx(Resolver& resolver, std::string do
   if (domain.starts_with('[')) {
     const auto ip = literal_ip(domain);
     if (!ip) co_return std::unexpected(failure(Code::kBadName, domain, "not an address-literal"));
+    if (!is_of_a_host(*ip)) co_return std::unexpected(failure(Code::kNoAddress, domain));
     plan.implicit = true;
     plan.hosts.push_back({std::move(domain), 0, {*ip}, false});
     if (is_self(plan.hosts.front(), self)) co_return std::unexpected(failure(Code::kLoopsBack, plan.domain));

@@ -25,7 +25,7 @@ struct MxPlan {
   std::vector<MxHost> hosts;          // to be tried in this order: by preference, equal ones shuffled anew each time
   bool implicit = false;              // no MX record: the domain's own addresses, or an address-literal
   bool authentic = false;             // the MX set (or its absence) is DNSSEC-validated
-  SteadyTime expires;                 // of the MX set
+  SteadyTime expires;                 // when the first of all these records is to be asked for again
   std::string canonical_domain = {};  // where the MX set was found, at the end of all aliases
 };
 
@@ -34,6 +34,7 @@ struct MxPlan {
 struct Self {
   std::vector<std::string> names;
   std::vector<std::string> addresses;  // IP addresses as text
+  bool loopback = false;               // all of 127.0.0.0/8 and ::1 are ours
 };
 
 struct MxOptions {

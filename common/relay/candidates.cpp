@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <random>
+#include <utility>
 
 #include "common/log/log.h"
 #include "common/relay/transport.h"
@@ -83,6 +84,20 @@ std::string_view suffix_of(Sts sts) {
   return kSuffixes[static_cast<int>(sts)];
 }
 
+using RankedName = std::pair<std::uint16_t, std::string>;
+
+/// For the key of a site. Domains that share their MX hosts share it, in whatever order their records came, but only if
+/// they prefer the same ones: mail takes any connection of its site (RFC 5321 section 5.1). "," is between equal ones.
+std::string in_order(std::vector<RankedName> names) {
+  std::ranges::sort(names);
+  std::string out;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    out += i != 0 && names[i].first == names[i - 1].first ? "," : ":";
+    out += names[i].second;
+  }
+  return out;
+}
+
 async::Task<Result> mx_candidates(dns::Resolver& resolver, const NextHop& next_hop, std::string domain,
                                   const LookupOptions& options) {
   const auto deadline = async::Deadline::after(options.timeout);
@@ -98,7 +113,7 @@ async::Task<Result> mx_candidates(dns::Resolver& resolver, const NextHop& next_h
     found.sts = co_await options.sts->find(resolver, plan->domain, deadline);
     found.expires = std::min(found.expires, std::chrono::steady_clock::now() + kLookForPolicy);
   }
-  std::vector<std::string> names;
+  std::vector<RankedName> names;
   for (std::size_t i = 0; i < plan->hosts.size(); ++i) {
     const auto& host = plan->hosts[i];
     Candidate candidate{
@@ -111,11 +126,9 @@ async::Task<Result> mx_candidates(dns::Resolver& resolver, const NextHop& next_h
       found.expires = std::min(found.expires, findings[i].expires);
     }
     add_addresses(found.hosts, candidate, host.addresses, next_hop.mx_port);
-    names.push_back(host.name + std::string(suffix_of(candidate.sts)));
+    names.emplace_back(host.preference, host.name + std::string(suffix_of(candidate.sts)));
   }
-  // Domains that share an MX set share a site, in whatever order their records came.
-  std::ranges::sort(names);
-  for (const auto& name : names) found.site += ":" + name;
+  found.site += in_order(std::move(names));
   // But mail for a domain that is signed never goes by what an unsigned one says of its hosts.
   if ((by_dane(next_hop.tls) || required) && plan->authentic) found.site += "+signed";
   if (names_matter(findings)) found.site += "|" + plan->domain;

@@ -347,6 +347,7 @@ relay::Options relay_options(Checker& checker, const v1::Sending& sending, const
     if (is_wildcard(listener.address)) {
       const auto all = interface_addresses();
       addresses.insert(addresses.end(), all.begin(), all.end());
+      options.lookup.self.loopback = true;  // interfaces have 127.0.0.1 only
     } else {
       addresses.push_back(listener.address.host());
     }

@@ -49,6 +49,15 @@ TEST_CASE("every record type is read", "[dns]") {
   CHECK(message->answers[6].type == Type::kPtr);
 }
 
+TEST_CASE("an IPv4 address in an AAAA record is one", "[dns]") {
+  Packet packet(7, 0x8580, "b.example", Type::kAaaa);
+  packet.answer("b.example", Type::kAaaa, 60, std::string("\0\0\0\0\0\0\0\0\0\0\xff\xff\xc0\0\2\1", 16));
+  const auto message = decode_answer(packet.bytes());
+  REQUIRE(message);
+  REQUIRE(message->answers.size() == 1);
+  CHECK(std::get<std::string>(message->answers[0].data) == "192.0.2.1");
+}
+
 TEST_CASE("null MX and unknown types", "[dns]") {
   Packet packet(7, 0x8180, "b.example", Type::kMx);
   packet.answer("b.example", Type::kMx, 300, Packet::u16(0) + std::string(1, '\0'));

@@ -19,11 +19,16 @@ const testing::Nsd& server() {
                                   "equal MX 10 mx1\nequal MX 10 mx2\nequal MX 20 mx3\n"
                                   "implicit A 192.0.2.9\nempty TXT \"nothing to deliver to\"\n"
                                   "null MX 0 .\nmixed MX 0 .\nmixed MX 10 mx1\n"
+                                  "nobody MX 10 zero\ntrap MX 10 zero\ntrap MX 20 mx2\nzero A 0.0.0.0\n"
+                                  "here MX 10 inside\ninside A 127.9.9.9\n"
                                   "alias CNAME two\nvia MX 10 aliased\naliased CNAME mx1\n"
                                   "gone MX 10 nowhere\nhalf MX 10 nowhere\nhalf MX 20 mx2\n"
                                   "lame MX 10 host.elsewhere.test.\nlame2 MX 10 host.elsewhere.test.\nlame2 MX 20 mx2\n"
                                   "mx1 A 192.0.2.1\nmx1 AAAA 2001:db8::1\nmx2 A 192.0.2.2\nmx3 A 192.0.2.3\n"
-                                  "six MX 10 mx6\nmx6 AAAA 2001:db8::6\n"}});
+                                  "six MX 10 mx6\nmx6 AAAA 2001:db8::6\n"
+                                  "moves 3600 MX 10 short\nshort 30 A 192.0.2.8\nalone 30 A 192.0.2.8\n"
+                                  "doubt 3600 MX 10 host.elsewhere.test.\ndoubt 3600 MX 20 long\n"
+                                  "long 3600 A 192.0.2.8\n"}});
   return nsd;
 }
 
@@ -93,6 +98,8 @@ TEST_CASE_METHOD(Fixture, "this host and all that are no better are cut", "[dns]
   CHECK(code("equal.example", {{"mx2.example"}, {}}) == Code::kLoopsBack);
   CHECK(hosts("equal.example", {{"mx3.example"}, {}}).size() == 2);
   CHECK(code("implicit.example", {{}, {"192.0.2.9"}}) == Code::kLoopsBack);
+  CHECK(hosts("here.example") == Names{"inside.example"});
+  CHECK(code("here.example", {.names = {}, .addresses = {}, .loopback = true}) == Code::kLoopsBack);
 }
 
 TEST_CASE_METHOD(Fixture, "our own name counts without a usable address", "[dns]") {
@@ -103,16 +110,34 @@ TEST_CASE_METHOD(Fixture, "our own name counts without a usable address", "[dns]
 TEST_CASE_METHOD(Fixture, "hosts without address are left out", "[dns]") {
   CHECK(code("gone.example") == Code::kNoAddress);
   CHECK(hosts("half.example") == Names{"mx2.example"});
+  CHECK(code("nobody.example") == Code::kNoAddress);
+  CHECK(hosts("trap.example") == Names{"mx2.example"});
+  CHECK(plan("zero.example").error().permanent());
+  CHECK(code("[0.0.0.0]") == Code::kNoAddress);
   CHECK(code("lame.example") == Code::kServerFailed);
   CHECK(hosts("lame2.example") == Names{"mx2.example"});
   // The better host may well exist: for now this is not a loop.
   CHECK(code("lame2.example", {{"mx2.example"}, {}}) == Code::kServerFailed);
 }
 
+TEST_CASE_METHOD(Fixture, "a plan holds no longer than the addresses in it", "[dns]") {
+  const auto holds = [this](const char* domain) {
+    const auto result = plan(domain);
+    REQUIRE(result);
+    return result->expires - std::chrono::steady_clock::now();
+  };
+  CHECK(holds("moves.example") <= 30s);
+  CHECK(holds("alone.example") <= 30s);
+  // The better host may be there again soon.
+  CHECK(holds("doubt.example") <= 60s);
+  CHECK(plan("[192.0.2.7]")->expires == SteadyTime::max());
+}
+
 TEST_CASE_METHOD(Fixture, "address-literals", "[dns]") {
   CHECK(plan("[192.0.2.7]")->hosts.at(0).addresses == Names{"192.0.2.7"});
   CHECK(plan("[IPv6:2001:db8::7]")->hosts.at(0).addresses == Names{"2001:db8::7"});
   CHECK(code("[192.0.2.7]", {{}, {"192.0.2.7"}}) == Code::kLoopsBack);
+  CHECK(code("[IPv6:::ffff:192.0.2.7]", {{}, {"192.0.2.7"}}) == Code::kLoopsBack);
   for (const auto* bad : {"[]", "[", "[192.0.2.7", "[2001:db8::7]", "[IPv6:192.0.2.7]", "[x]"})
     CHECK(code(bad) == Code::kBadName);
 }

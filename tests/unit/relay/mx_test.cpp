@@ -15,7 +15,8 @@ namespace {
 
 std::string mx(unsigned preference, const std::string& host) { return Packet::u16(preference) + Packet::name(host); }
 
-/// b.test and c.test: mx1 (127.0.0.2), then mx2 (127.0.0.3); null.test takes no mail; fails.test never answers well.
+/// b.test and c.test: mx1 (127.0.0.2), then mx2 (127.0.0.3); other.test the other way round; null.test takes no mail;
+/// fails.test never answers well.
 std::vector<std::string> zone(const dns::testing::Query& query) {
   const auto& [name, type] = query.question;
   Packet packet(query.id, 0x8180, name, type);
@@ -23,6 +24,8 @@ std::vector<std::string> zone(const dns::testing::Query& query) {
   if (name == "none.test") return {Packet(query.id, 0x8183, name, type).bytes()};
   if (type == Type::kMx && (name == "b.test" || name == "c.test"))
     packet.answer(name, type, 60, mx(20, "mx2.test")).answer(name, type, 60, mx(10, "mx1.test"));
+  if (type == Type::kMx && name == "other.test")
+    packet.answer(name, type, 60, mx(10, "mx2.test")).answer(name, type, 60, mx(20, "mx1.test"));
   if (type == Type::kMx && name == "null.test") packet.answer(name, type, 60, mx(0, ""));
   if (type == Type::kA && name == "mx1.test") packet.answer(name, type, 60, std::string("\x7f\0\0\x02", 4));
   if (type == Type::kA && name == "mx2.test") packet.answer(name, type, 60, std::string("\x7f\0\0\x03", 4));
@@ -124,6 +127,19 @@ TEST_CASE("hosts that take no mail at all say so once (RFC 7504)", "[relay]") {
   const auto recipient = parse_report(home.mails()[0].body).recipients[0];
   CHECK(recipient.at("diagnostic-code") == "smtp; 521 mx.test takes no mail");
   CHECK(recipient.at("status").starts_with("5."));
+}
+
+TEST_CASE("domains with the same hosts but another first one do not share connections", "[relay]") {
+  const dns::testing::ScriptedServer server(zone);
+  Sink first({}, 0, "127.0.0.2");
+  Sink second({}, first.port(), "127.0.0.3");
+  Running running(by_mx(first.port()), with_dns(server));
+  running.enqueue(message_to({"a@b.test"}));
+  running.start();
+  REQUIRE(first.wait_for(1));
+  running.enqueue(message_to({"a@other.test"}));
+  REQUIRE(second.wait_for(1));
+  CHECK(first.mails().size() == 1);
 }
 
 TEST_CASE("failures of the DNS are final or not", "[relay]") {
