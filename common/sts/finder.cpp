@@ -6,7 +6,7 @@
 namespace quartet::sts {
 namespace {
 
-constexpr std::size_t kThreads = 4;
+constexpr std::size_t kFetchers = 16;  // a server that says nothing has one for 15 seconds
 constexpr std::size_t kMostKnown = 20'000;
 constexpr auto kPauseAfterFailure = std::chrono::minutes(5);  // RFC 8461 section 3.3
 constexpr auto kRefresh = std::chrono::hours(24);             // RFC 8461 section 10.2
@@ -32,13 +32,16 @@ Fetched fetch_and_save(const Store& store, const std::string& domain, const std:
 }  // namespace
 
 Finder::Finder(FinderOptions options)
-    : options_(std::move(options)), store_(options_.directory), pool_("mta-sts", kThreads) {}
+    : options_(std::move(options)),
+      store_(options_.directory),
+      disk_("mta-sts-disk", 1),
+      fetchers_("mta-sts", kFetchers) {}
 
 async::Task<Finding> Finder::find(dns::Resolver& resolver, std::string domain, async::Deadline deadline) {
   const auto canonical = dns::canonical_name(domain);
   if (!canonical) co_return Finding{};
   if (!known_.contains(*canonical)) {
-    auto entry = co_await async::offload(pool_, [this, name = *canonical] { return store_.load(name); });
+    auto entry = co_await async::offload(disk_, [this, name = *canonical] { return store_.load(name); });
     if (known_.size() >= kMostKnown) known_.clear();  // the disk has it all
     known_.try_emplace(*canonical, entry ? std::make_shared<const Entry>(*std::move(entry)) : nullptr, SteadyTime{},
                        nullptr);
@@ -67,7 +70,7 @@ async::Task<std::expected<std::shared_ptr<const Entry>, std::shared_ptr<const Fa
   const auto addresses = co_await dns::resolve_host(resolver, "mta-sts." + domain, options_.families, deadline);
   Fetched fetched;
   if (addresses) {
-    fetched = co_await async::offload(pool_, [this, domain, id, hosts = addresses->addresses] {
+    fetched = co_await async::offload(fetchers_, [this, domain, id, hosts = addresses->addresses] {
       return fetch_and_save(store_, domain, id, hosts, options_.fetch);
     });
   } else {

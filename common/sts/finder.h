@@ -49,7 +49,8 @@ class Finder {
 
   FinderOptions options_;
   Store store_;
-  async::ThreadPool pool_;
+  async::ThreadPool disk_;      // of its own: a domain without MTA-STS must not wait for servers of others
+  async::ThreadPool fetchers_;  // each busy until a server has answered
   std::unordered_map<std::string, Known> known_;
 };
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """MTA-STS (RFC 8461): policies from an HTTPS server of our own, and what they do to deliveries."""
 import http.server
+import socket
 import unittest
 
 from harness import SitesTestCase
@@ -29,7 +30,9 @@ DOMAINS = {
     "moved": (OWN_HOST, policy("enforce", "mx.moved.example")),
     "impostor": (OWN_HOST, policy("enforce", "mx.impostor.example")),
     "silent": (OWN_HOST, None),
+    "calm": (OWN_HOST, None),
 }
+SLOW = 17  # domains whose policy server takes connections and says nothing
 
 
 def zone(mx, text):
@@ -69,7 +72,8 @@ class PolicyServer(HttpsServer):
 class MtaSts(SitesTestCase):
     options = {
         "shared_spool": True,
-        "zones": {f"{name}.example": zone(*what) for name, what in DOMAINS.items()},
+        "zones": {**{f"{name}.example": zone(*what) for name, what in DOMAINS.items()},
+                  **{f"slow{number}.example": zone(TO_B, "").replace("NET.60", "NET.61") for number in range(SLOW)}},
         "overrides": {
             "a": {"mta": lambda text: text.replace(
                 "sending {\n", f"sending {{\n  mta_sts: true\n  mta_sts_port: {loopback.PORTS['https']}\n")},
@@ -107,6 +111,18 @@ class MtaSts(SitesTestCase):
 
     def log_of(self, event, **fields):
         return self.pair.a.processes["mta"].wait_for_event(event, **fields)
+
+    def test_servers_that_say_nothing_keep_nobody_else_waiting(self):
+        mta, sender = self.pair.a.processes["mta"], self.pair.a.users[0]
+        start = mta.log.stat().st_size
+        slow = [f"x@slow{number}.example" for number in range(SLOW)]
+        with socket.create_server((self.pair.network.address(61), loopback.PORTS["https"]), backlog=2 * SLOW):
+            client = self.submission(self.pair.a, sender)
+            client.send_message(letter.write(sender.address, slow[0]), sender.address, slow)
+            client.quit()
+            self.delivered("calm")
+            failed = [event for event in mta.events(start) if event.get("event") == "sts.fetch_failed"]
+        self.assertEqual(failed, [])
 
     def test_a_host_of_the_policy_with_a_certificate(self):
         self.assertEqual(self.delivered("exact"), "TLSv1.3 authority")
