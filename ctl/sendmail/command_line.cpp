@@ -5,8 +5,8 @@
 namespace quartet::sendmail {
 namespace {
 
-constexpr std::string_view kWithValue = "fFrCNRVoBhLOpX";  // the next word is the value if none is joined
-constexpr std::string_view kPlain = "tivnmUG";             // may be joined to others: -ti
+constexpr std::string_view kWithValue = "fFrCNRVoABehLOpX";  // the next word is the value if none is joined
+constexpr std::string_view kPlain = "tivnmUG";               // may be joined to others: -ti
 
 std::string without_brackets(std::string_view address) {
   address = ascii::trim(address);
@@ -116,7 +116,7 @@ class Parser {
         fail("X", "sessions are not recorded here");
         break;
       default:
-        break;  // B, h, L, O, p: nothing here depends on them
+        break;  // A, B, e, h, L, O, p: nothing here depends on them
     }
   }
 
@@ -171,7 +171,7 @@ Submits a message by SMTP to an agent of Quartet; lists the agent's queue, or ma
   --help      this text
   --version   the version of this program
 
--bm, -v, -n, -m, -U, -G, -B, -h, -L, -O, -p and other -o are taken and have no effect.
+-bm, -v, -n, -m, -U, -G, -A, -B, -e, -h, -L, -O, -p and other -o are taken and have no effect.
 
 environment: QUARTET_SENDMAIL_SERVER (ADDRESS:PORT or unix:/path; default 127.0.0.1:25), QUARTET_TARGET (control plane)
 

@@ -79,7 +79,8 @@ Letter make_letter(std::string_view input, bool dot_ends, bool take_recipients, 
 std::vector<std::string> addresses_in(std::string_view text, const std::string& domain) {
   std::vector<std::string> out;
   for (auto& address : mime::parse_addresses(text)) {
-    if (address.kind != mime::Address::Kind::kMailbox || address.local.empty()) continue;
+    // "@b.example" is kept, so that whoever calls hears of it and no recipient is lost in silence.
+    if (address.kind != mime::Address::Kind::kMailbox || (address.local.empty() && address.domain.empty())) continue;
     if (address.domain.empty()) address.domain = domain;
     out.push_back(address.address());
   }

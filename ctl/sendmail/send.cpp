@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <istream>
 #include <iterator>
+#include <numeric>
 #include <optional>
 #include <ostream>
 
@@ -86,13 +87,46 @@ Outcome outcome_of(const smtp::OutboundTransaction& transaction, const smtp::Tra
   return out;
 }
 
+/// No room for more recipients (RFC 5321 section 4.5.3.1.10); RFC 821 had 552 for it.
+bool is_too_many(const smtp::Reply& reply) {
+  const std::string_view enhanced = reply.enhanced;
+  return (reply.code == 452 || reply.code == 552) && (enhanced.empty() || enhanced.substr(1) == ".5.3");
+}
+
+/// In as many transactions as the server wants. Who called us would send it to all once more if some were left over.
+async::Task<smtp::TransactionResult> send_to_all(smtp::ClientSession& session,
+                                                 const smtp::OutboundTransaction& transaction) {
+  smtp::TransactionResult all;
+  all.recipients.resize(transaction.recipients.size());
+  std::vector<std::size_t> left(transaction.recipients.size());
+  std::iota(left.begin(), left.end(), std::size_t{0});
+  const auto limit = session.capabilities().recipients_limit;
+  while (!left.empty() && !all.broken) {
+    const auto count = limit == 0 ? left.size() : static_cast<std::size_t>(std::min<std::uint64_t>(left.size(), limit));
+    auto part = transaction;
+    part.recipients.clear();
+    for (std::size_t i = 0; i < count; ++i) part.recipients.push_back(transaction.recipients[left[i]]);
+    auto result = co_await session.send(part);
+    const bool some = std::ranges::any_of(result.recipients, &smtp::Reply::positive);
+    std::vector<std::size_t> again;
+    for (std::size_t i = 0; i < count; ++i) {
+      if (some && is_too_many(result.recipients[i])) again.push_back(left[i]);
+      all.recipients[left[i]] = std::move(result.recipients[i]);
+    }
+    again.insert(again.end(), left.begin() + static_cast<std::ptrdiff_t>(count), left.end());
+    left = std::move(again);
+    all.broken = std::move(result.broken);
+  }
+  co_return all;
+}
+
 async::Task<Outcome> submit(const net::Address& server, const smtp::ClientOptions& options,
                             const smtp::OutboundTransaction& transaction) {
   auto stream = co_await net::connect(server, {}, async::Deadline::after(kConnect));
   if (!stream) co_return Outcome{EX_TEMPFAIL, server.to_string() + ": " + net::to_string(stream.error())};
   auto session = co_await smtp::ClientSession::open(*std::move(stream), options);
   if (!session) co_return Outcome{exit_code(session.error()), server.to_string() + ": " + session.error().detail};
-  const auto result = co_await (*session)->send(transaction);
+  const auto result = co_await send_to_all(**session, transaction);
   if (!result.broken) co_await (*session)->quit();
   co_return outcome_of(transaction, result);
 }

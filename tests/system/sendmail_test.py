@@ -8,7 +8,8 @@ from harness import SitesTestCase
 
 
 class Sendmail(SitesTestCase):
-    options = {"shared_spool": False}  # so that a has a socket for its own programs
+    options = {"shared_spool": False,  # so that a has a socket for its own programs
+               "overrides": {"b": {"mta": "limits { recipients: 1 }\n"}}}
 
     def sendmail(self, *words, text="", server="", target="", name="sendmail"):
         """(exit code, standard output, standard error)"""
@@ -38,6 +39,15 @@ class Sendmail(SitesTestCase):
         received = self.wait_for_message(b, b.users[0], "<cron@a.example>")
         self.assertIn(f"From: CronDaemon <{self.pair.a.users[0].address}>".encode(), received)
         self.assertIn("d\u00e9j\u00e0".encode(), received)
+
+    def test_more_recipients_than_a_transaction_takes(self):
+        b = self.pair.b
+        addresses = [user.address for user in b.users]
+        text = "Message-ID: <many@a.example>\n\ntwo readers\n"
+        done = self.sendmail("-f", self.pair.a.users[0].address, *addresses, text=text, server=b.endpoint("mx"))
+        self.assertEqual(done, (0, "", ""))
+        for user in b.users:
+            self.wait_for_message(b, user, "<many@a.example>")
 
     def test_exit_codes(self):
         mx = self.pair.b.endpoint("mx")

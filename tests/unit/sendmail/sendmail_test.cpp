@@ -44,6 +44,7 @@ TEST_CASE("options as cron, PHP and mail programs write them", "[sendmail]") {
   CHECK(both->recipients == std::vector<std::string>{"-odd@b.example"});
   CHECK(parse({"-f", "<>"})->sender == "");
   CHECK_FALSE(parse({"-oi", "a"})->dot_ends);
+  CHECK(parse({"-Ac", "-em", "a"})->recipients == std::vector<std::string>{"a"});
   CHECK(parse({"-N", "failure,delay"})->notify == (smtp::kNotifyFailure | smtp::kNotifyDelay));
   CHECK(parse({"-bp"})->mode == Mode::kList);
   CHECK(parse({}, "mailq")->mode == Mode::kList);
@@ -90,6 +91,7 @@ TEST_CASE("recipients of the header, and Bcc is told to nobody", "[sendmail]") {
   const auto resent = make_letter("Resent-To: new@b.example\nTo: old@b.example\n\n", false, true, kAuthor, WallTime());
   REQUIRE(resent.recipients.size() == 1);
   CHECK(addresses_in(resent.recipients[0], "") == std::vector<std::string>{"new@b.example"});
+  CHECK(addresses_in("undisclosed:;, <>, @b.example", "") == std::vector<std::string>{"@b.example"});
 }
 
 TEST_CASE("exit codes tell the caller whether to try again", "[sendmail]") {
