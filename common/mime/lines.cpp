@@ -28,6 +28,17 @@ LineScan scan_lines(std::string_view bytes) {
   return scan;
 }
 
+bool has_long_line(std::string_view bytes) {
+  constexpr std::size_t kWithEnd = kLongestLine + 2;
+  while (bytes.size() > kLongestLine) {
+    // Of all line ends within reach the last one leads furthest.
+    const auto end = bytes.substr(0, kWithEnd).rfind('\n');
+    if (end == std::string_view::npos) return true;
+    bytes.remove_prefix(end + 1);
+  }
+  return false;
+}
+
 void append_crlf(std::string& out, std::string_view bytes) {
   for (;;) {
     const std::size_t newline = bytes.find('\n');

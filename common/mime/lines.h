@@ -19,6 +19,8 @@ struct LineScan {
   bool seven_bit() const { return !eight_bit && !nul && !lone_cr && !long_line; }
 };
 LineScan scan_lines(std::string_view bytes);
+/// Whether scan_lines() would find a long line; looks at few of the bytes.
+bool has_long_line(std::string_view bytes);
 
 /// Appends `bytes` with each lone LF made CRLF. Nothing else changes.
 void append_crlf(std::string& out, std::string_view bytes);

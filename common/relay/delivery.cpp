@@ -44,6 +44,7 @@ smtp::OutboundTransaction to_transaction(const Job& job, std::string_view body, 
   for (const auto& recipient : job.recipients)
     out.recipients.push_back({recipient.address, recipient.notify, recipient.orcpt});
   out.message = body;
+  out.long_lines = within_host || lmtp;
   out.to_seven_bit = [](std::string_view message) -> std::optional<std::string> {
     auto converted = mime::to_seven_bit(message);
     if (!converted) return std::nullopt;

@@ -126,6 +126,7 @@ struct OutboundTransaction {
   std::string_view message;
   /// Turns an 8-bit message into a 7-bit one for servers without 8BITMIME (RFC 6152 section 3); nullopt: it cannot.
   std::function<std::optional<std::string>(std::string_view)> to_seven_bit;
+  bool long_lines = false;  // the server is one of ours, or a program, and takes lines of over 998 octets
 };
 
 /// How much of a message went out to the server. For a recipient without a last word: before kEnd the server cannot

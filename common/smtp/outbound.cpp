@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "common/mime/charset.h"
+#include "common/mime/header.h"
+#include "common/mime/lines.h"
 #include "common/mime/seven_bit.h"
 #include "common/smtp/orcpt.h"
 
@@ -26,6 +28,13 @@ std::string notify_text(std::uint8_t notify) {
   if ((notify & kNotifyFailure) != 0) text += ",FAILURE";
   if ((notify & kNotifyDelay) != 0) text += ",DELAY";
   return text.substr(1);
+}
+
+/// RFC 5321 section 4.5.3.1.6: some hosts refuse longer lines, others cut them. What is signed stays as it is: changed,
+/// it would be refused by more of them.
+bool is_to_be_wrapped(const OutboundTransaction& transaction) {
+  return !transaction.long_lines && transaction.body != Body::kBinaryMime && mime::has_long_line(transaction.message) &&
+         mime::Header(transaction.message).find("DKIM-Signature") == nullptr;
 }
 
 std::expected<void, Reply> fits(std::size_t size, const Capabilities& offered) {
@@ -57,9 +66,10 @@ std::expected<void, Reply> prepare(const OutboundTransaction& transaction, const
   const bool cannot_eight_bit = out.body == Body::k8BitMime && !offered.eight_bit;
   // Clients send it without saying so.
   const bool undeclared = out.body == Body::k7Bit && !offered.eight_bit && !mime::is_ascii(out.message);
-  if (cannot_binary || cannot_eight_bit || undeclared) {
+  const bool must = cannot_binary || cannot_eight_bit;
+  if (must || undeclared || is_to_be_wrapped(transaction)) {
     auto converted = transaction.to_seven_bit ? transaction.to_seven_bit(transaction.message) : std::nullopt;
-    if (!converted && undeclared) return fits(out.message.size(), offered);
+    if (!converted && !must) return fits(out.message.size(), offered);
     // Binary by its name only: a signature, or octets of a header, are no reason to return it (RFC 3030 section 3).
     if (!converted && offered.eight_bit && !mime::needs(out.message).binary) {
       out.body = Body::k8BitMime;

@@ -38,6 +38,17 @@ TEST_CASE("what a message needs", "[mime]") {
   CHECK_FALSE(needs("A: b\r\n\r\n" + std::string(998, 'x') + "\r\n").binary);
 }
 
+TEST_CASE("lines of over 998 octets", "[mime]") {
+  const auto line = [](std::size_t size) { return std::string(size, 'x') + "\r\n"; };
+  CHECK_FALSE(has_long_line(""));
+  CHECK_FALSE(has_long_line(line(998)));
+  CHECK_FALSE(has_long_line(line(998) + line(0) + line(998)));
+  CHECK_FALSE(has_long_line(line(10) + std::string(998, 'x')));
+  CHECK(has_long_line(line(999)));
+  CHECK(has_long_line(line(997) + line(999) + line(3)));
+  CHECK(has_long_line(line(10) + std::string(999, 'x')));
+}
+
 TEST_CASE("a message that is 7bit stays as it is", "[mime]") {
   const std::string message =
       "Subject: x\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\npre\r\n--b\r\n\r\n"

@@ -235,6 +235,30 @@ TEST_CASE("8-bit mail that nobody declared is converted as well, where it can be
   CHECK(sent_as("=C3=A4\r\n"));
 }
 
+TEST_CASE("lines that are too long are encoded if nothing is signed (RFC 5321 section 4.5.3.1.6)", "[smtp][client]") {
+  const std::string longest = std::string(998, 'x') + "\r\n";
+  const std::string too_long = "x" + longest;
+  const std::string signed_one = "DKIM-Signature: v=1\r\n\r\n" + too_long;
+  const auto sent_as = [](const OutboundTransaction& transaction, const std::string& octets) {
+    const auto outcome = talk({kHello, ehlo(), kMail, kRcpt, kData, {octets + ".\r\n", "250 ok\r\n"}}, {transaction});
+    return codes(outcome.results[0]) == std::vector<int>{250};
+  };
+  const auto mail = [](std::string_view message) {
+    auto transaction = to({"b@mx.test"}, message);
+    transaction.to_seven_bit = [](std::string_view) { return std::optional<std::string>("short\r\n"); };
+    return transaction;
+  };
+  CHECK(sent_as(mail(longest), longest));
+  CHECK(sent_as(mail(too_long), "short\r\n"));
+  CHECK(sent_as(mail(signed_one), signed_one));
+  auto at_home = mail(too_long);
+  at_home.long_lines = true;
+  CHECK(sent_as(at_home, too_long));
+  auto stubborn = mail(too_long);
+  stubborn.to_seven_bit = [](std::string_view) { return std::optional<std::string>(); };
+  CHECK(sent_as(stubborn, too_long));
+}
+
 TEST_CASE("binary mail goes by BDAT, with or without pipelining (RFC 3030 section 3)", "[smtp][client]") {
   auto transaction = to({"b@mx.test"}, "a\nb");
   transaction.body = Body::kBinaryMime;
