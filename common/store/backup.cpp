@@ -58,6 +58,15 @@ bool same_file(const struct stat& one, const std::string& other_path) {
          other.st_mtim.tv_sec == one.st_mtim.tv_sec && other.st_mtim.tv_nsec == one.st_mtim.tv_nsec;
 }
 
+/// Whether the file could be written again, behind a look at it, and its time stay the same: that has the grain of a
+/// clock tick, on some file systems of a second.
+bool just_written(const struct stat& info) {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  const auto age = (now.tv_sec - info.st_mtim.tv_sec) * 1'000'000'000 + now.tv_nsec - info.st_mtim.tv_nsec;
+  return age < (info.st_mtim.tv_nsec == 0 ? 2'000'000'000 : 50'000'000);
+}
+
 /// Segments are allocated ahead: what is only zeros takes no room in the copy.
 Done copy_contents(int from, int to, const std::string& name) {
   std::vector<char> block(kBlock);
@@ -80,7 +89,8 @@ Done copy_contents(int from, int to, const std::string& name) {
   return ::ftruncate(to, offset) == 0 ? Done{} : failed(name, errno);
 }
 
-/// Copies files into one directory: beside, synced, renamed, with the time of the original as it was before.
+/// Copies files into one directory: beside, synced, renamed, with the time of the original as it was before. If that
+/// time may also be the one of what the original is a moment later, it gets none: the next backup copies it again.
 class Copier {
  public:
   Copier(BackupReport& report, const ShowProgress& progress, std::uint64_t total)
@@ -97,6 +107,7 @@ class Copier {
     report_.bytes += size;
     if (progress_) progress_(report_.bytes, std::max(total_, report_.bytes));
     if (same_file(info, to)) return {};
+    if (just_written(info)) info.st_mtim = {};
     ++report_.copied_files;
     report_.copied_bytes += size;
     return write(in, info, from, to);

@@ -15,20 +15,26 @@ std::vector<std::string> read_names(Database& database, const std::string& after
   return names;
 }
 
+bool is_on_its_way(const AccountRow& account) {
+  return account.standing.kind != Standing::Kind::kHere && account.standing.kind != Standing::Kind::kMoved;
+}
+
+StoreError being_moved() { return {ErrorCode::kCannot, "it is being moved to another store"}; }
+
 Result<std::uint64_t> erase_one(Transaction& transaction, const std::string& name) {
   Database& database = transaction.database();
   AccountRow* const account = transaction.account_anyhow(name);
   if (account == nullptr) return 0;
   if (account->standing.kind == Standing::Kind::kMoved) return purge_left(transaction, *account);
-  if (account->standing.kind != Standing::Kind::kHere)
-    return std::unexpected(StoreError{ErrorCode::kCannot, "it is being moved to another store"});
+  if (is_on_its_way(*account)) return std::unexpected(being_moved());
   const auto messages = account->used_messages;
   for (const auto& listed : read_mailboxes(database, account->id))
     if (MailboxRow* const mailbox = transaction.mailbox(listed.id)) transaction.remove_mailbox(*account, *mailbox);
   clear_account(database, account->id);
   account->used_bytes = account->used_messages = 0;
+  account->keywords.reset();  // whoever is behind this in the same transaction counts them anew
   transaction.create_first_mailboxes(*account);
-  transaction.outdate_rows();  // they know the keywords
+  transaction.outdate_rows();
   return messages;
 }
 
@@ -69,6 +75,10 @@ Store::Done Engine::leave_maildrop(std::string account, std::string holder) {
 // The account itself comes last: until then whoever repeats the call finds what is left to do.
 Store::Async<std::uint64_t> Engine::erase(std::string account) {
   const auto home = shard_of(account);
+  // Before anything is taken away.
+  const auto row = co_await row_of(account);
+  if (!row) co_return std::unexpected(row.error());
+  if (*row && is_on_its_way(**row)) co_return std::unexpected(being_moved());
   for (const auto& each : shards_) {
     const auto forgotten = co_await write_to<bool>(*each, [&](Transaction& transaction) -> Result<bool> {
       forget_grants(transaction.database(), account);

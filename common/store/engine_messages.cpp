@@ -32,9 +32,11 @@ Result<Copied> copy_rows(Transaction& transaction, MailboxRef from, const UidSet
   MailboxRow* const target = transaction.mailbox(to.mailbox);
   if (source == nullptr || source->account != from.account || target == nullptr || target->account != to.account)
     return no_mailbox();
+  // One after the other: why the second is refused, or that it is not, would take the place of the first's reason.
   AccountRow* const source_account = transaction.account(from.account);
+  if (source_account == nullptr) return refused(transaction);
   AccountRow* const target_account = transaction.account(to.account);
-  if (source_account == nullptr || target_account == nullptr) return refused(transaction);
+  if (target_account == nullptr) return refused(transaction);
   const auto messages = read_messages(database, from.mailbox, uids);
   Copied result;
   result.uidvalidity = target->status.uidvalidity;

@@ -56,6 +56,8 @@ void set_aside(const std::string& path) {
 Result<std::uint64_t> make_lost_shards(const std::string& directory, std::size_t shards) {
   std::uint64_t lost = 0;
   for (std::size_t n = 0; n < shards; ++n) {
+    if (const auto shard = open_shard(directory, n, true); !shard && shard.error().code == ErrorCode::kUnsupported)
+      return std::unexpected(shard.error());
     if (is_whole(directory, n)) continue;
     ++lost;
     const auto path = shard_file(directory, n);

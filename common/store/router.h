@@ -131,6 +131,7 @@ class Router final : public Store {
   Async<std::pair<std::size_t, std::size_t>> ends_of(std::string account, std::string to);
   Async<AccountMoved> move_between(std::size_t from, std::size_t to, AccountMove move);
   Done stop_move(std::string account, std::size_t from, std::size_t to, std::string run);
+  Async<AccountMoved> stay(std::string account, std::size_t home);
   Done point_to(std::string account, std::size_t to);
 
   std::vector<Home> homes_;

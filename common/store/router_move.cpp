@@ -250,7 +250,27 @@ Store::Async<AccountMoved> Router::abort_move(std::string account) {
     if (!stopped) co_return std::unexpected(stopped.error());
     co_return seen;
   }
-  co_return std::unexpected(cannot("it is not being moved"));
+  co_return co_await stay(std::move(account), *from);
+}
+
+/// Takes away the mark of a move that has nothing in another store: it has come no further than the mark, or its store
+/// is none of ours any more.
+Store::Async<AccountMoved> Router::stay(std::string account, std::size_t home) {
+  const auto name = homes_[home].name;
+  co_return co_await write_to<AccountMoved>(
+      at(home).home_of(account), [&](Transaction& transaction) -> Result<AccountMoved> {
+        AccountRow* const row = transaction.account_anyhow(account);
+        if (row == nullptr && transaction.database().failed()) return database_error(transaction.database());
+        if (row == nullptr || !row->standing.holds() || row->standing.kind == Standing::Kind::kHere)
+          return std::unexpected(cannot("it is not being moved"));
+        AccountMoved stopped;
+        stopped.from = name;
+        stopped.to = row->standing.peer;
+        stopped.messages = row->used_messages;
+        stopped.bytes = row->used_bytes;
+        transaction.set_standing(*row, {});
+        return stopped;
+      });
 }
 
 Store::Async<std::uint64_t> Router::purge_moved(std::string account) {

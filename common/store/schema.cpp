@@ -84,7 +84,18 @@ std::int64_t version_of(Database& database) {
   return query.step() ? query.integer(0) : -1;
 }
 
+StoreError unknown(std::int64_t version) {
+  return {ErrorCode::kUnsupported, fmt::format("the store has schema version {}, this is {}", version, kSchemaVersion)};
+}
+
 }  // namespace
+
+std::expected<void, StoreError> known_schema(Database& database) {
+  const auto version = version_of(database);
+  if (database.failed()) return std::unexpected(database.take_error());
+  if (version != 0 && version != kSchemaVersion) return std::unexpected(unknown(version));
+  return {};
+}
 
 std::expected<void, StoreError> prepare_schema(Database& database) {
   // Two processes may open a new store at the same moment: look again under the write lock.
@@ -98,9 +109,7 @@ std::expected<void, StoreError> prepare_schema(Database& database) {
   if (version == 0 || version == kSchemaVersion) database.execute(kLaterTables);
   database.execute("COMMIT");
   if (database.failed()) return std::unexpected(database.take_error());
-  if (version != 0 && version != kSchemaVersion)
-    return std::unexpected(StoreError{
-        ErrorCode::kUnsupported, fmt::format("the store has schema version {}, this is {}", version, kSchemaVersion)});
+  if (version != 0 && version != kSchemaVersion) return std::unexpected(unknown(version));
   return {};
 }
 

@@ -78,8 +78,9 @@ void Shard::commit(std::vector<Job*> batch) {
   bool running = false;
   auto error = attempt(batch, running);
   for (int n = 1; error && n < kTries && database_->recover(*error); ++n) error = attempt(batch, running);
-  if (error && running && batch.size() > 1) {
-    // One of them met a fault (a damaged row, a full disk): give each its own transaction, so that it fails alone.
+  if (error && running && batch.size() > 1 && database_->usable()) {
+    // One of them met a fault (a damaged row, a full disk): give each its own transaction, so that it fails alone. A
+    // server that is away is no fault of one, and each would wait for it anew.
     for (Job* const job : batch) {
       place_->lock();
       commit({job});

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "common/journal/journal.h"
+#include "common/store/schema.h"
 #include "common/store/sqlite_database.h"
 
 namespace quartet::store {
@@ -18,7 +19,12 @@ Result<std::unique_ptr<Database>> open_shard(const std::string& directory, std::
   std::error_code error;
   if (!std::filesystem::exists(path, error))
     return std::unexpected(StoreError{ErrorCode::kCorrupt, path + " is missing"});
-  return SqliteDatabase::open(path, {.read_only = read_only, .cache_kib = 4'096, .busy_ms = 60'000});
+  auto database = SqliteDatabase::open(path, {.read_only = read_only, .cache_kib = 4'096, .busy_ms = 60'000});
+  if (!database) return std::unexpected(database.error());
+  // What is damaged is found by who reads it; what a later version has made is not ours to judge or to change.
+  if (const auto known = known_schema(**database); !known && known.error().code == ErrorCode::kUnsupported)
+    return std::unexpected(StoreError{known.error().code, path + ": " + known.error().detail});
+  return database;
 }
 
 std::optional<StoreError> missing_shard(const std::string& file, const std::string& bytes_directory) {

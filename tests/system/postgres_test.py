@@ -5,6 +5,7 @@ import pathlib
 import poplib
 import smtplib
 import sys
+import threading
 import time
 import unittest
 
@@ -134,6 +135,42 @@ class Postgres(harness.SitesTestCase):
         self.assertEqual(senders.acknowledged - set(came), set())
         # Each was sent once: what was committed without an answer was not committed again.
         self.assertEqual(len(came), len(set(came)))
+
+    def test_an_outage_is_waited_for_once(self):
+        """By all the changes that it has interrupted together."""
+        site, user = self.pair.b, self.pair.b.users[1]
+        with smtplib.LMTP(site.address, site.port("lmtp"), local_hostname="client.example") as lmtp:
+            for _ in range(6):
+                lmtp.sendmail(user.address, [user.address], b"Subject: outage\r\n\r\ntext\r\n")
+        readers = [self.reader(site, user) for _ in range(6)]
+        shards = self.server.sql("SELECT schemaname FROM pg_tables WHERE tablename='message'").split()
+        self.server.sql("CREATE FUNCTION public.wait() RETURNS trigger LANGUAGE plpgsql AS "
+                        "'BEGIN PERFORM pg_sleep(1); RETURN NEW; END';" + "".join(
+                            f"CREATE TRIGGER wait BEFORE UPDATE ON {shard}.message FOR EACH ROW "
+                            "EXECUTE FUNCTION public.wait();" for shard in shards))
+        answers = []
+
+        def change_one(number):
+            answers.append(readers[number].store(str(number + 1), "+FLAGS", r"\Answered")[0])
+
+        def is_being_made():
+            return self.server.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event='PgSleep'").strip() == "1"
+
+        changes = [threading.Thread(target=change_one, args=[number]) for number in range(len(readers))]
+        changes[0].start()
+        wait_until(is_being_made, 30, "the first change")
+        for change in changes[1:]:  # carried out together, behind that one
+            change.start()
+        wait_until(lambda: answers and is_being_made(), 30, "the second transaction")
+        self.server.stop("immediate")
+        stopped = time.monotonic()
+        for change in changes:
+            change.join()
+        waited = time.monotonic() - stopped
+        self.server.start()
+        self.server.sql("DROP FUNCTION public.wait CASCADE")
+        self.assertEqual(sorted(answers), ["NO"] * 5 + ["OK"])
+        self.assertLess(waited, 25)  # one wait is of ten seconds
 
     def test_a_server_that_says_nothing_holds_up_only_who_needs_it(self):
         site = self.pair.b

@@ -122,6 +122,42 @@ TEST_CASE("A shard that is missing or no database is an index fault", "[store][f
   CHECK_FALSE(std::filesystem::exists(shard_file(store.path, 2)));
 }
 
+TEST_CASE("What comes behind a backup is in the next, though the time of its file stays the same", "[store][files]") {
+  Filled store;
+  const Directory place;
+  const auto to = (place.path() / "backup").string();
+  const auto time = std::filesystem::file_time_type::clock::now() + std::chrono::seconds(10);
+  const auto written_at_once = [&] {
+    for (const auto& entry : std::filesystem::directory_iterator(store.path + "/bytes"))
+      if (entry.path().extension() == ".log") std::filesystem::last_write_time(entry.path(), time);
+  };
+  written_at_once();
+  backed_up(store.path, to);
+  store.deliver(message("after"));
+  written_at_once();
+  backed_up(store.path, to);
+  const auto report = checked(to);
+  CHECK(report.healthy());
+  CHECK(report.messages == 22);
+}
+
+TEST_CASE("A shard that a later version has made is neither healthy nor repaired", "[store][files]") {
+  Filled store;
+  store.store.reset();
+  execute(store.path, "PRAGMA user_version=99");
+  const auto report = checked(store.path);
+  REQUIRE(report.faults.size() == 4);
+  CHECK(report.faults[0].kind == CheckFault::Kind::kIndex);
+  CHECK(report.faults[0].text.contains("schema version 99"));
+  const auto repaired = repair(store.path);
+  REQUIRE_FALSE(repaired.has_value());
+  CHECK(repaired.error().code == ErrorCode::kUnsupported);
+  const auto recovered = recover(store.path, "ann@a.test");
+  REQUIRE_FALSE(recovered.has_value());
+  CHECK(recovered.error().code == ErrorCode::kUnsupported);
+  CHECK(std::filesystem::exists(shard_file(store.path, 0)));
+}
+
 TEST_CASE("A backup of a store in use becomes a store with the same messages", "[store][files]") {
   Filled store;
   const Directory place;

@@ -255,6 +255,20 @@ TEST_CASE("a move that dies anywhere leaves the account whole and is gone on wit
   CHECK(deaths > 8);
 }
 
+TEST_CASE("a move that came no further than its mark is given up", "[store][move]") {
+  const Places places;
+  Site site(places);
+  fill(site);
+  const auto before = everything(site);
+  site.router().set_checkpoint([](std::string_view step) { return step != "begin the copy"; });
+  CHECK(site.step("other").error().code == ErrorCode::kClosed);
+  CHECK(site.error(site.store->erase(kAnn)) == ErrorCode::kCannot);
+  CHECK(site.must(site.store->abort_move(kAnn)).to == "other");
+  CHECK(site.error(site.store->abort_move(kAnn)) == ErrorCode::kCannot);
+  CHECK(everything(site) == before);
+  CHECK(site.must(site.store->erase(kAnn)) > 0);
+}
+
 TEST_CASE("a fence keeps others waiting, and falls when who put it up is gone", "[store][move]") {
   const Places places;
   Site site(places), other(places);
@@ -268,6 +282,19 @@ TEST_CASE("a fence keeps others waiting, and falls when who put it up is gone", 
   CHECK(std::chrono::steady_clock::now() - begun > std::chrono::milliseconds(100));
   CHECK(stored.uid == 15);
   CHECK(other.must(other.store->place(kAnn)) == "main");
+}
+
+TEST_CASE("who copies out of an account waits for the end of its fence as well", "[store][move]") {
+  const Places places;
+  Site site(places), other(places);
+  fill(site);
+  const auto from = other.inbox(kAnn);
+  auto to = other.inbox(kBob);
+  for (int n = 0; to.shard != from.shard && n < 100; ++n) to = other.inbox("near" + std::to_string(n) + "@a.test");
+  REQUIRE(to.shard == from.shard);
+  site.router().set_checkpoint([](std::string_view step) { return step != "seal"; });
+  CHECK(site.step("other", std::chrono::milliseconds(1'500)).error().code == ErrorCode::kClosed);
+  CHECK(other.must(other.store->copy(from, one(1), to)).uids.size() == 1);
 }
 
 TEST_CASE("a mover that is overtaken cannot take the account away", "[store][move]") {
