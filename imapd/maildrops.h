@@ -36,6 +36,8 @@ class Maildrops {
   /// From enter() to leave(), each Times::renewal: false if another host has it now, as it was not renewed in time.
   async::Task<store::Result<bool>> renew(std::string account);
   std::chrono::milliseconds renewal() const { return times_.renewal; }
+  /// How long what was renewed is ours.
+  std::chrono::milliseconds lease() const { return times_.lease; }
   /// For each enter() that said true.
   async::Task<void> leave(std::string account);
 

@@ -249,11 +249,15 @@ class Pop3Session {
   }
 
   async::Task<void> keep_maildrop() {
-    while (!lost_.is_set()) {
+    for (auto renewed = std::chrono::steady_clock::now(); !lost_.is_set();) {
       const auto slept = co_await async::sleep_for(services_.maildrops->renewal());
       if (slept == async::Wait::kCancelled) co_return;
+      const auto asked = std::chrono::steady_clock::now();
       const auto held = co_await services_.maildrops->renew(account_);
-      if (held && !*held) lost_.set();
+      if (held && *held)
+        renewed = asked;
+      else if (held || asked - renewed >= services_.maildrops->lease())
+        lost_.set();  // once the lease has ended another host may have it, or have had it, whatever is said later
     }
   }
 

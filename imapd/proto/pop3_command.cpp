@@ -84,14 +84,14 @@ std::expected<Pop3Command, std::string_view> parse_pop3(std::string_view line) {
   }
 }
 
+Top::Place Top::after(char octet) const {
+  if (octet == '\n') return place_ == Place::kLine ? Place::kLineBegin : Place::kBody;
+  return octet == '\r' && place_ == Place::kLineBegin ? Place::kCr : Place::kLine;
+}
+
 std::string_view Top::take(std::string_view piece) {
   std::size_t end = 0;
-  for (; seen_ < kHeaderEnd.size() && end < piece.size(); ++end) {
-    if (piece[end] == kHeaderEnd[seen_])
-      ++seen_;
-    else
-      seen_ = piece[end] == '\r' ? 1 : 0;
-  }
+  for (; place_ != Place::kBody && end < piece.size(); ++end) place_ = after(piece[end]);
   while (lines_ > 0 && end < piece.size()) {
     const auto newline = piece.find('\n', end);
     if (newline == std::string_view::npos) return piece;

@@ -49,12 +49,16 @@ class Top {
   /// What of the next piece is sent.
   std::string_view take(std::string_view piece);
   /// Nothing is sent of what follows.
-  bool done() const { return seen_ == kHeaderEnd.size() && lines_ == 0; }
+  bool done() const { return place_ == Place::kBody && lines_ == 0; }
 
  private:
-  static constexpr std::string_view kHeaderEnd = "\r\n\r\n";
-  std::size_t seen_ = 2;  // octets of kHeaderEnd; an empty first line is a message without a header
-  std::uint32_t lines_;   // still to come
+  // Of the last octet. An empty first line is a message without a header, and lines end in CRLF or in a lone LF, as
+  // they do for all else that looks for the body.
+  enum class Place : std::uint8_t { kLineBegin, kCr, kLine, kBody };
+  Place after(char octet) const;
+
+  Place place_ = Place::kLineBegin;
+  std::uint32_t lines_;  // still to come
 };
 
 }  // namespace quartet::imapd

@@ -54,11 +54,14 @@ TEST_CASE("the top of a message", "[pop3]") {
   CHECK(top_of("A: b\r\n", 5) == "A: b\r\n");
   CHECK(top_of("", 5).empty());
   CHECK(top_of("\r\r\n\r\nx", 0) == "\r\r\n\r\n");
+  CHECK(top_of("A: b\nC: d\n\none\ntwo\n", 0) == "A: b\nC: d\n\n");
+  CHECK(top_of("A: b\nC: d\n\none\ntwo\n", 1) == "A: b\nC: d\n\none\n");
+  CHECK(top_of("A: b\r\n\none\r\n", 0) == "A: b\r\n\n");
 }
 
 TEST_CASE("the top of a message does not depend on how the message was cut", "[pop3]") {
   for (const std::string_view message :
-       {"A: b\r\n\r\none\r\ntwo\r\nthree", "\r\nbody\r\n", "\r\r\n\r\n\r\n", "A: b\r\n"})
+       {"A: b\r\n\r\none\r\ntwo\r\nthree", "\r\nbody\r\n", "\r\r\n\r\n\r\n", "A: b\r\n", "A: b\n\none\ntwo"})
     for (std::uint32_t lines = 0; lines < 4; ++lines)
       for (std::size_t cut = 0; cut <= message.size(); ++cut) {
         INFO(message << lines << " " << cut);
