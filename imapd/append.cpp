@@ -5,7 +5,9 @@
 #include <algorithm>
 
 #include "common/mime/header.h"
+#include "common/mime/lines.h"
 #include "common/mime/seven_bit.h"
+#include "common/mime/structure.h"
 #include "imapd/access.h"
 #include "imapd/catenate.h"
 #include "imapd/commands.h"
@@ -16,6 +18,26 @@
 
 namespace quartet::imapd {
 namespace {
+
+bool has_lone_lf(std::string_view message) {
+  for (auto at = message.find('\n'); at != std::string_view::npos; at = message.find('\n', at + 1))
+    if (at == 0 || message[at - 1] != '\r') return true;
+  return false;
+}
+
+bool has_binary_part(const mime::Part& part) {
+  return part.encoding == mime::Encoding::kBinary || std::ranges::any_of(part.children, has_binary_part);
+}
+
+/// The lines of a message end in CRLF, which RFC822.SIZE counts (RFC 9051 section 2.3.4) and POP3 sends; some clients
+/// append what they have in a file. In a binary part a lone LF is no line end.
+void end_lines(AppendItem& item) {
+  if (!has_lone_lf(item.message) || has_binary_part(mime::parse_structure(item.message))) return;
+  std::string ended;
+  ended.reserve(item.message.size() + item.message.size() / 16);
+  mime::append_crlf(ended, item.message);
+  item.message = std::move(ended);
+}
 
 /// BODY[] cannot carry NUL, so parts that hold it are encoded anew; BINARY gives them back as they were.
 std::optional<Reply> encode_binary(AppendItem& item) {
@@ -46,6 +68,7 @@ async::Task<std::optional<Reply>> prepare(Context& context, Catenator& catenator
   if (item.message.empty()) co_return Reply::no("An empty message: nothing was appended");
   refusal = refuse_utf8(context.enabled, item);
   if (refusal) co_return refusal;
+  end_lines(item);
   co_return encode_binary(item);
 }
 
@@ -108,6 +131,7 @@ async::Task<std::optional<Reply>> append_to_own(Context& context, Append& comman
   }
   std::vector<store::AppendMessage> messages;
   for (auto& item : command.items) {
+    end_lines(item);
     if (auto refusal = encode_binary(item)) co_return refusal;
     messages.push_back(to_message(item, store::Rights::all()));
   }

@@ -40,7 +40,7 @@ void append_mime_fields(const mime::Part& part, std::string_view message, std::s
 }  // namespace
 
 std::uint32_t text_version() {
-  constexpr std::uint32_t kForm = 2;
+  constexpr std::uint32_t kForm = 3;
   return kForm << 16 | mime::casemap_version();
 }
 

@@ -49,18 +49,31 @@ std::u16string normalise(const std::u16string& text, const UNormalizer2* form) {
   }
 }
 
-/// Long texts in pieces: ICU counts in 32 bits, and a piece needs several times its size while it is mapped.
-constexpr std::size_t kPiece = 256 * 1024;
+/// Long texts in pieces: ICU counts in 32 bits, and it puts marks that follow one another in order in a time that is as
+/// the square of their number, of which a hostile text has millions.
+constexpr std::size_t kPiece = 2 * 1024;
+
+bool begins_character(char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }
+
+/// Whether a text may be cut before what `rest` begins with, and the pieces give what the whole would: no mark of the
+/// piece before it can act on that.
+bool is_boundary(std::string_view rest) {
+  if (static_cast<unsigned char>(rest.front()) < 0x80) return true;
+  if (!begins_character(rest.front())) return false;
+  UChar32 character = 0;
+  std::size_t size = 0;
+  U8_NEXT_OR_FFFD(rest.data(), size, rest.size(), character);
+  UErrorCode error = U_ZERO_ERROR;
+  return unorm2_hasBoundaryBefore(unorm2_getNFKDInstance(&error), u_totitle(character)) != 0;
+}
 
 std::string_view take_piece(std::string_view& text) {
   auto size = std::min(kPiece, text.size());
   if (size < text.size()) {
-    // Before an ASCII character, on which no mark of the piece before it can act: the pieces give what the whole would.
-    const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
-    while (size > kPiece / 2 && !is_ascii(text[size])) --size;
+    while (size > kPiece / 2 && !is_boundary(text.substr(size))) --size;
     // There is none, which no text of people is like: at least not inside a character.
     if (size == kPiece / 2)
-      while (size > kPiece / 2 - 4 && (static_cast<unsigned char>(text[size]) & 0xC0U) == 0x80U) --size;
+      while (size > kPiece / 2 - 4 && !begins_character(text[size])) --size;
   }
   const auto piece = text.substr(0, size);
   text.remove_prefix(size);

@@ -6,7 +6,10 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "common/base/ascii.h"
@@ -81,7 +84,8 @@ std::string iconv_name(std::string_view charset) {
       {"shift-jis", "CP932"},      {"iso-8859-8-i", "ISO-8859-8"},
       {"x-gbk", "GB18030"},        {"unicode-1-1-utf-7", "UTF-7"},
       {"big5", "BIG5-HKSCS"},      {"iso-2022-jp", "ISO-2022-JP-3"},
-      {"x-euc-jp", "EUC-JP"},      {"tis-620", "CP874"},
+      {"x-euc-jp", "EUC-JP-MS"},   {"tis-620", "CP874"},
+      {"euc-jp", "EUC-JP-MS"},     {"iso-8859-8-e", "ISO-8859-8"},
       {"x-mac-roman", "MACINTOSH"}};
   for (const auto& [alias, name] : kAliases)
     if (ascii::iequals(charset, alias)) return std::string(name);
@@ -92,28 +96,71 @@ std::string iconv_name(std::string_view charset) {
   return std::string(charset);
 }
 
+/// A set of characters of ISO-2022-JP.
+struct JapaneseSet {
+  std::string_view escape;  // which begins it
+  std::size_t octets;       // of a character; 0: it is ASCII
+};
+constexpr JapaneseSet kJapaneseSets[] = {{"\x1B(B", 0}, {"\x1B(J", 0}, {"\x1B$B", 2}, {"\x1B$@", 2}, {"\x1B(I", 1}};
+
+/// The octets of JIS X 0208 in 7 bits as those of Shift_JIS, or of its half width letters.
+void append_shift_jis(std::string& out, std::string_view character) {
+  const auto row = static_cast<unsigned char>(character.front());
+  if (character.size() == 1) {
+    out.push_back(static_cast<char>(row | 0x80));
+    return;
+  }
+  const auto cell = static_cast<unsigned char>(character[1]);
+  const bool odd = row % 2 == 1;
+  out.push_back(static_cast<char>((row + 1) / 2 + (row < 0x5F ? 0x70 : 0xB0)));
+  out.push_back(static_cast<char>(odd ? cell + (cell < 0x60 ? 0x1F : 0x20) : cell + 0x7E));
+}
+
+/// ISO-2022-JP as Shift_JIS, whose converter knows the circled digits, company marks and letters of names that vendors
+/// have added and that mail is full of. Those for ISO-2022-JP do not, and lose the character behind such a one as well.
+/// nullopt: there are other sets in it.
+std::optional<std::string> to_shift_jis(std::string_view bytes) {
+  std::string out;
+  const JapaneseSet* set = kJapaneseSets;
+  const auto graphic = [](char c) { return c > 32 && c < 127; };
+  while (!bytes.empty()) {
+    if (bytes.front() == '\x1B') {
+      set = std::ranges::find_if(kJapaneseSets, [bytes](const auto& one) { return bytes.starts_with(one.escape); });
+      if (set == std::end(kJapaneseSets)) return std::nullopt;
+      bytes.remove_prefix(set->escape.size());
+      continue;
+    }
+    if (bytes.front() == '\n') set = kJapaneseSets;  // RFC 1468: each line begins in ASCII
+    const auto character = bytes.substr(0, std::max<std::size_t>(set->octets, 1));
+    const bool shifted = character.size() == set->octets && std::ranges::all_of(character, graphic);
+    if (shifted) {
+      append_shift_jis(out, character);
+    } else {
+      out.push_back(bytes.front());
+    }
+    bytes.remove_prefix(shifted ? character.size() : 1);
+  }
+  return out;
+}
+
 struct CloseIconv {
   void operator()(void* handle) const { iconv_close(handle); }
 };
 using Converter = std::unique_ptr<void, CloseIconv>;
 
-/// To open a converter loads tables, so each thread keeps the last few.
+/// To open a converter loads a library, which takes a millisecond where none of the kind is open. So each thread keeps
+/// those it has had: else a header that names one charset after the other would take a minute. iconv knows some 1200
+/// names; a converter of each takes 5 MB.
 iconv_t converter(std::string_view charset) {
-  struct Slot {
-    std::string charset;
-    Converter handle;
-  };
-  thread_local std::array<Slot, 8> slots;
-  thread_local std::size_t next = 0;
-  for (const Slot& slot : slots)
-    if (slot.handle && ascii::iequals(slot.charset, charset)) return slot.handle.get();
-  const std::string name = iconv_name(charset);
+  thread_local std::map<std::string, Converter, std::less<>> opened;
+  const std::string name = ascii::upper(iconv_name(charset));
   if (name.empty()) return nullptr;
+  if (const auto found = opened.find(name); found != opened.end()) return found->second.get();
   const iconv_t handle = iconv_open("UTF-8", name.c_str());
   if (handle == reinterpret_cast<iconv_t>(-1)) return nullptr;
-  Slot& slot = slots[next++ % slots.size()];
-  slot = {std::string(charset), Converter(handle)};
-  return handle;
+  constexpr std::size_t kMost = 2000;  // more than iconv has names
+  if (opened.size() >= kMost) opened.clear();
+  return opened.emplace(name, Converter(handle)).first->second.get();
 }
 
 void append_converted(std::string& out, std::string_view bytes, iconv_t handle) {
@@ -174,6 +221,9 @@ void append_utf8(std::string& out, std::string_view bytes, std::string_view char
       return append_windows_1252(out, bytes);
     case Fast::kNo:
       break;
+  }
+  if (ascii::iequals(charset, "iso-2022-jp")) {
+    if (const auto shifted = to_shift_jis(bytes)) return append_utf8(out, *shifted, "shift_jis");
   }
   if (const iconv_t handle = converter(charset)) {
     append_converted(out, bytes, handle);

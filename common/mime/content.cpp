@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <utility>
 
 #include "common/base/ascii.h"
 #include "common/mime/charset.h"
@@ -137,22 +138,26 @@ Parameter join(const std::vector<RawParameter>& raws, std::size_t first) {
   return out;
 }
 
+/// The first of each form. The extended one goes before a plain one of the same name, which is there for old readers.
+void add(std::vector<Parameter>& out, Parameter parameter) {
+  const auto same = [&parameter](const Parameter& p) { return ascii::iequals(p.name, parameter.name); };
+  const bool plain = parameter.extended.empty();
+  if (std::ranges::any_of(out, [&](const Parameter& p) { return same(p) && p.extended.empty() == plain; })) return;
+  const auto place = plain ? out.end() : std::ranges::find_if(out, same);
+  out.insert(place, std::move(parameter));
+}
+
 std::vector<Parameter> parse_parameters(Lexer& in) {
   const std::vector<RawParameter> raws = scan_parameters(in);
   std::vector<Parameter> out;
-  const auto seen = [&out](std::string_view name) {
-    return std::ranges::any_of(out, [name](const Parameter& p) { return ascii::iequals(p.name, name); });
-  };
   for (std::size_t i = 0; i < raws.size(); ++i) {
     const RawParameter& raw = raws[i];
     if (raw.section) {
-      if (!seen(raw.name)) out.push_back(join(raws, i));
+      add(out, join(raws, i));
     } else if (raw.extended) {
-      // The extended form goes before a plain one of the same name, which is there for old readers.
-      std::erase_if(out, [&raw](const Parameter& p) { return ascii::iequals(p.name, raw.name); });
-      out.push_back({std::string(raw.name), decode_extended(raw.value), raw.value});
-    } else if (!seen(raw.name)) {
-      out.push_back({std::string(raw.name), raw.value, {}});
+      add(out, {std::string(raw.name), decode_extended(raw.value), raw.value});
+    } else {
+      add(out, {std::string(raw.name), raw.value, {}});
     }
   }
   return out;

@@ -21,7 +21,8 @@ struct ContentValue {
   std::string subtype;
   std::vector<Parameter> parameters;
 
-  /// Value of the parameter of that name (any case), "" if there is none.
+  /// Value of the parameter of that name (any case), "" if there is none. An extended one, if there is, comes before
+  /// a plain one of the same name.
   std::string_view parameter(std::string_view name) const;
   bool is(std::string_view a_type, std::string_view a_subtype) const;  // any case
 };

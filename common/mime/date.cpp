@@ -100,6 +100,23 @@ struct Time {
   bool valid() const { return hour <= 23 && minute <= 59 && second <= 60; }
 };
 
+/// As days since 1970-01-01.
+std::optional<std::int64_t> scan_day(DateScanner& scanner) {
+  scanner.letters();  // the weekday is of no use: it is often wrong
+  scanner.take('.');
+  scanner.take(',');
+  const auto day = scanner.number(2);
+  scanner.take('-');
+  const auto month = month_of(scanner.letters());
+  scanner.take('.');
+  scanner.take('-');
+  auto year = scanner.number(4);
+  if (!day || !month || !year) return std::nullopt;
+  *year = full_year(*year);
+  if (!valid_day(*year, *month, static_cast<unsigned>(*day))) return std::nullopt;
+  return days_from_civil(*year, *month, static_cast<unsigned>(*day));
+}
+
 std::optional<Time> scan_time(DateScanner& scanner) {
   const auto hour = scanner.number(2);
   if (!hour || (!scanner.take(':') && !scanner.take('.'))) return std::nullopt;
@@ -174,23 +191,20 @@ std::int64_t Date::local_day() const { return floor_div(seconds + std::int64_t{z
 
 std::optional<Date> parse_date(std::string_view value) {
   DateScanner scanner(value);
-  scanner.letters();  // the weekday is of no use: it is often wrong
-  scanner.take('.');
-  scanner.take(',');
-  const auto day = scanner.number(2);
-  scanner.take('-');
-  const auto month = month_of(scanner.letters());
-  scanner.take('.');
-  scanner.take('-');
-  auto year = scanner.number(4);
-  if (!day || !month || !year) return std::nullopt;
-  *year = full_year(*year);
-  if (!valid_day(*year, *month, static_cast<unsigned>(*day))) return std::nullopt;
+  const auto days = scan_day(scanner);
+  if (!days) return std::nullopt;
   const auto time = scan_time(scanner);
   if (!time) return std::nullopt;
   const std::int32_t zone = scanner.zone();
-  const std::int64_t days = days_from_civil(*year, *month, static_cast<unsigned>(*day));
-  return Date{days * 86'400 + time->hour * 3600 + time->minute * 60 + time->second - std::int64_t{zone} * 60, zone};
+  return Date{*days * 86'400 + time->hour * 3600 + time->minute * 60 + time->second - std::int64_t{zone} * 60, zone};
+}
+
+std::optional<Date> parse_sent_date(std::string_view value) {
+  if (const auto date = parse_date(value)) return date;
+  DateScanner scanner(value);
+  const auto days = scan_day(scanner);
+  if (!days) return std::nullopt;
+  return Date{*days * 86'400, 0};
 }
 
 std::string format_imap_date_time(WallTime time, std::int32_t zone_minutes) {
@@ -226,7 +240,11 @@ std::optional<Date> parse_imap_date_time(std::string_view text) {
   const auto second = ascii::to_number<std::int64_t>(text.substr(18, 2));
   const auto zone = numeric_zone(text.substr(21));
   if (!days || !hour || !minute || !second || !zone || !Time{*hour, *minute, *second}.valid()) return std::nullopt;
-  return Date{*days * 86'400 + *hour * 3600 + *minute * 60 + *second - std::int64_t{*zone} * 60, *zone};
+  const Date date{*days * 86'400 + *hour * 3600 + *minute * 60 + *second - std::int64_t{*zone} * 60, *zone};
+  // INTERNALDATE tells it in UTC, where the year has four digits as well.
+  const auto year = civil_from_days(floor_div(date.seconds, 86'400)).year;
+  if (year < 0 || year > 9999) return std::nullopt;
+  return date;
 }
 
 std::string format_date(WallTime time, std::int32_t zone_minutes) {

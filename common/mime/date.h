@@ -20,6 +20,9 @@ struct Date {
 
 /// The value of a Date field; comments, folding, a missing or wrong weekday, two-digit years and zone names are taken.
 std::optional<Date> parse_date(std::string_view value);
+/// The same for SEARCH, SORT and THREAD, which need the day alone: a time that is missing or wrong is 00:00:00 UTC (RFC
+/// 5256 section 2.2).
+std::optional<Date> parse_sent_date(std::string_view value);
 
 /// "24-Nov-2026 13:05:09 +0100" (date-time without its quotes; the day padded with a space as the grammar wants).
 std::string format_imap_date_time(WallTime time, std::int32_t zone_minutes = 0);

@@ -151,7 +151,7 @@ struct FirstAddress {
 
 std::string encode_headers(const Header& header) {
   const Collected collected(header);
-  const std::optional<Date> sent = parse_date(collected.date);
+  const std::optional<Date> sent = parse_sent_date(collected.date);
   const std::string& subjects = collected.texts[kSubject];
   const BaseSubject base = base_subject(std::string_view(subjects).substr(0, subjects.find('\n')));
   const FirstAddress from(collected.addresses[kFrom]);

@@ -69,7 +69,9 @@ bool append_content(std::string& out, std::string_view name, const ContentValue&
   out.append(name).append(": ").append(content.type);
   if (!content.subtype.empty()) out.append("/").append(content.subtype);
   for (const auto& parameter : content.parameters)
-    if (is_ascii(parameter.name)) append_parameter(out, parameter.name, parameter.value);
+    // One of each name: the plain form of an extended one may have to be extended itself.
+    if (is_ascii(parameter.name) && content.parameter(parameter.name).data() == parameter.value.data())
+      append_parameter(out, parameter.name, parameter.value);
   out += "\r\n";
   return true;
 }

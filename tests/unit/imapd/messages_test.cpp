@@ -44,6 +44,11 @@ async::Task<void> check_stores(Client& client, Server& here, bool together) {
   CHECK(has(flags, "* 2 FETCH (FLAGS (\\Seen \\Recent $Work))"));
 }
 
+async::Task<void> append(Client& client, std::string message) {
+  const auto made = co_await client.say("APPEND INBOX {" + std::to_string(message.size()) + "+}\r\n" + message);
+  CHECK(made.back().starts_with("OK [APPENDUID "));
+}
+
 }  // namespace
 
 TEST_CASE("FETCH gives all items of RFC 3501", "[imapd]") {
@@ -379,6 +384,20 @@ TEST_CASE("APPEND by both kinds of literals", "[imapd]") {
         CHECK(fetched.front().contains("}\r\n" + text));
       },
       capacity);
+}
+
+TEST_CASE("the lines of what is appended end in CRLF, but in what is binary", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server&) -> async::Task<void> {
+    const std::string binary = "Content-Type: application/x\r\nContent-Transfer-Encoding: binary\r\n\r\na\nb\r\n";
+    co_await append(client, "Subject: lf\nFrom: a@a.test\n\none\r\n.\ntwo");
+    co_await append(client, binary);
+    co_await client.say("SELECT INBOX");
+    const auto ended = co_await client.say("FETCH 1 (RFC822.SIZE BODY.PEEK[])");
+    CHECK(has(ended, "* 1 FETCH (RFC822.SIZE 42 BODY[] {42}\r\nSubject: lf\r\nFrom: a@a.test\r\n\r\none\r\n.\r\ntwo)"));
+    const auto kept = co_await client.say("FETCH 2 BODY.PEEK[]");
+    CHECK(kept.front().contains("}\r\n" + binary));
+  });
 }
 
 TEST_CASE("APPEND is refused before the literal where there is no room for it", "[imapd]") {

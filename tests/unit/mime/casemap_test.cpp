@@ -42,3 +42,8 @@ TEST_CASE("a long text is the same as its words", "[mime][rfc5051]") {
   const auto unbroken = repeated("\u00e9", 200'000);
   CHECK(casemap(unbroken) == repeated("E\u0301", 200'000));
 }
+
+TEST_CASE("marks without end cost linear time", "[mime][rfc5051]") {
+  const auto marks = "a" + repeated("\u0301\u0316", 500'000);
+  CHECK(casemap(marks).size() == marks.size());
+}

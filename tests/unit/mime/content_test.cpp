@@ -34,6 +34,10 @@ TEST_CASE("the parameters of RFC 2231", "[mime]") {
   CHECK(shuffled.parameter("filename") == "ab");
   const ContentValue preferred = parse_disposition("attachment; filename=old.txt; filename*=utf-8''%e2%82%ac.txt");
   CHECK(preferred.parameter("filename") == "\xE2\x82\xAC.txt");
+  REQUIRE(preferred.parameters.size() == 2);
+  CHECK(preferred.parameters[1].value == "old.txt");
+  const ContentValue cut = parse_disposition("attachment; filename=old; filename*0*=utf-8''%e2%82; filename*1*=%ac");
+  CHECK(cut.parameter("filename") == "\xE2\x82\xAC");
   CHECK(parse_disposition("attachment; filename*=broken%zz").parameter("filename") == "broken%zz");
 }
 

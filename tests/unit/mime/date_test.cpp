@@ -32,6 +32,19 @@ TEST_CASE("what is no date", "[mime]") {
     CHECK_FALSE(parse_date(bad));
 }
 
+TEST_CASE("a sent date needs no time: RFC 5256 section 2.2", "[mime]") {
+  for (const char* value : {"Mon, 5 Jan 2026", "5 Jan 2026 25:61:00 +0100", "Mon, 5 Jan 2026 24:00:00 +0100"}) {
+    INFO(value);
+    const auto date = parse_sent_date(value);
+    REQUIRE(date);
+    CHECK(date->seconds == days_from_civil(2026, 1, 5) * 86'400);
+    CHECK(date->local_day() == days_from_civil(2026, 1, 5));
+  }
+  CHECK(parse_sent_date("5 Jan 2026 10:00:00 +0100") == parse_date("5 Jan 2026 10:00:00 +0100"));
+  for (const char* bad : {"", "yesterday", "30 Feb 2026", "1 Foo 2026 10:00", "Jan 2026"})
+    CHECK_FALSE(parse_sent_date(bad));
+}
+
 TEST_CASE("IMAP's dates read back as written", "[mime]") {
   const WallTime time = from_micros(1'795'525'509'000'000);
   CHECK(format_imap_date_time(time, 60) == "24-Nov-2026 14:05:09 +0100");
@@ -49,6 +62,9 @@ TEST_CASE("IMAP's dates read back as written", "[mime]") {
   }
   CHECK_FALSE(parse_imap_date_time("24-Nov-2026 14:05:09 0100"));
   CHECK_FALSE(parse_imap_date_time("24-Nov-2026 24:05:09 +0100"));
+  CHECK_FALSE(parse_imap_date_time("31-Dec-9999 23:59:59 -0100"));
+  CHECK_FALSE(parse_imap_date_time("01-Jan-0000 00:00:00 +0100"));
+  CHECK(parse_imap_date_time("31-Dec-9999 23:59:59 +0000"));
   CHECK(format_date(time, 60) == "Tue, 24 Nov 2026 14:05:09 +0100");
   CHECK(format_date(from_micros(-1)) == "Wed, 31 Dec 1969 23:59:59 +0000");
 }

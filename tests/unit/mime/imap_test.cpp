@@ -82,6 +82,13 @@ TEST_CASE("extension data", "[mime]") {
       "(\"attachment\" (\"filename*\" \"utf-8''%e2%82%ac.png\" \"size\" \"3\")) (\"de\" \"en\") \"http://a.test/x\")");
 }
 
+TEST_CASE("BODYSTRUCTURE has both forms of a parameter", "[mime]") {
+  CHECK(structure("Content-Type: image/png\r\nContent-Disposition: attachment; filename=a.png;\r\n"
+                  " filename*=utf-8''%c3%a4.png\r\n\r\nx") ==
+        "(\"image\" \"png\" NIL NIL NIL \"7bit\" 1 NIL "
+        "(\"attachment\" (\"filename*\" \"utf-8''%c3%a4.png\" \"filename\" \"a.png\")) NIL NIL)");
+}
+
 TEST_CASE("envelopes of awkward headers", "[mime]") {
   CHECK(envelope("Subject:\r\n\r\n") == "(NIL \"\" NIL NIL NIL NIL NIL NIL NIL NIL)");
   CHECK(envelope("Subject: a \"quoted\\\r\n  folded\r\n\r\n").starts_with("(NIL \"a \\\"quoted\\\\  folded\" "));
