@@ -12,7 +12,7 @@
 #include <ostream>
 #include <thread>
 
-#include "ctl/read_file.h"
+#include "common/base/read_file.h"
 #include "ctl/values.h"
 
 namespace quartet::ctl {
@@ -25,7 +25,8 @@ constexpr int kLargestResponse = 64 << 20;
 std::expected<std::string, std::string> read_pem(const std::string& path) {
   if (path.empty()) return std::string();
   auto content = read_file(path);
-  if (content && content->empty()) return std::unexpected(path + ": is empty");
+  if (!content) return std::unexpected(path + ": " + content.error());
+  if (content->empty()) return std::unexpected(path + ": is empty");
   return content;
 }
 

@@ -3,11 +3,13 @@
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 
-#include <fstream>
+#include <expected>
 #include <iostream>
 #include <iterator>
 #include <ostream>
+#include <string>
 
+#include "common/base/read_file.h"
 #include "ctl/calls.h"
 #include "ctl/values.h"
 #include "quartet/control/v1/config.grpc.pb.h"
@@ -20,16 +22,17 @@ using Service = v1::ConfigService;
 
 /// The text of the file that the operand names, "-" for the standard input, into the request; none without an operand.
 template <typename Request>
-bool take_text(const Invocation& invocation, Request& request) {
+std::expected<void, std::string> take_text(const Invocation& invocation, Request& request) {
   const auto& operands = invocation.arguments.operands();
-  if (operands.empty()) return true;
-  const auto read = [&request](std::istream& in) {
-    request.set_text(std::string(std::istreambuf_iterator<char>(in), {}));
-    return !in.bad();
-  };
-  if (operands.front() == "-") return read(std::cin);
-  std::ifstream file(operands.front(), std::ios::binary);
-  return file && read(file);
+  if (operands.empty()) return {};
+  if (operands.front() == "-") {
+    request.set_text(std::string(std::istreambuf_iterator<char>(std::cin), {}));
+    return {};
+  }
+  auto text = read_file(operands.front());
+  if (!text) return std::unexpected(operands.front() + ": " + text.error());
+  request.set_text(*std::move(text));
+  return {};
 }
 
 /// Asks about a file, and prints the faults in it, or what `print` says of a good one.
@@ -38,7 +41,7 @@ int ask_about_file(const Invocation& invocation,
                    grpc::Status (Service::Stub::*method)(grpc::ClientContext*, const Request&, Response*),
                    void (*print)(const Invocation&, const Response&)) {
   Request request;
-  if (!take_text(invocation, request)) return usage_error(invocation, "the file cannot be read");
+  if (const auto taken = take_text(invocation, request); !taken) return usage_error(invocation, taken.error());
   const auto channel = connect(invocation);
   if (!channel) return usage_error(invocation, channel.error());
   Response response;

@@ -4,10 +4,9 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <optional>
 
+#include "common/base/read_file.h"
 #include "ctl/json.h"
 
 namespace quartet::ctl {
@@ -76,10 +75,9 @@ std::expected<std::vector<Context>, std::string> parse_contexts(std::string_view
 }
 
 std::expected<std::vector<Context>, std::string> read_contexts(const std::filesystem::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(stream), {}};
-  if (!stream.is_open() || stream.bad()) return std::unexpected(file.string() + ": cannot be read");
-  return parse_contexts(text, file);
+  const auto text = read_file(file);
+  if (!text) return std::unexpected(file.string() + ": " + text.error());
+  return parse_contexts(*text, file);
 }
 
 std::filesystem::path contexts_file() {

@@ -161,7 +161,7 @@ int edit(const Invocation& invocation) {
   request.set_verb(Request::VERB_EDIT_ENVELOPE);
   auto& edit = *request.mutable_change()->mutable_edit();
   const auto& arguments = invocation.arguments;
-  if (const auto sender = arguments.value("new-sender")) edit.set_sender(*sender);
+  if (const auto sender = arguments.value("new-sender")) edit.set_sender(*sender == "<>" ? "" : *sender);
   for (auto& address : arguments.values("add-recipient")) edit.add_add_recipient(std::move(address));
   for (auto& address : arguments.values("remove-recipient")) edit.add_remove_recipient(std::move(address));
   for (auto& address : arguments.values("mark-delivered")) edit.add_mark_delivered(std::move(address));
@@ -230,7 +230,7 @@ std::vector<Command> queue_change_commands() {
       {"queue", "requeue", "[ID...]", 0, kMany, "send recipients through rewriting, aliases and routing again",
        with({}), requeue},
       {"queue", "edit", "[ID...]", 0, kMany, "change the envelopes of messages",
-       with({{"new-sender", "ADDRESS", "their reverse-path from now on; \"\" is the null sender"},
+       with({{"new-sender", "ADDRESS", "their reverse-path from now on; \"<>\" is the null sender"},
              {"add-recipient", "ADDRESS", "somebody more; may be repeated"},
              {"remove-recipient", "ADDRESS", "who does not get them; may be repeated"},
              {"mark-delivered", "ADDRESS", "who has them already; may be repeated"},

@@ -6,11 +6,11 @@
 #include <ostream>
 #include <span>
 
+#include "common/base/read_file.h"
 #include "ctl/client.h"
 #include "ctl/json.h"
 #include "ctl/progress.h"
 #include "ctl/queue.h"
-#include "ctl/read_file.h"
 
 namespace quartet::ctl {
 namespace {
@@ -46,11 +46,12 @@ struct Exported {
 std::expected<Exported, std::string> read_exported(const fs::path& path) {
   Exported out;
   const auto envelope = read_file(path);
-  if (!envelope) return std::unexpected(envelope.error());
+  if (!envelope) return std::unexpected(path.string() + ": " + envelope.error());
   if (auto parsed = from_json(*envelope, out.message); !parsed)
     return std::unexpected(path.string() + ": " + parsed.error());
-  auto content = read_file(fs::path(path).replace_extension(".eml"));
-  if (!content) return std::unexpected(content.error());
+  const auto beside = fs::path(path).replace_extension(".eml");
+  auto content = read_file(beside);
+  if (!content) return std::unexpected(beside.string() + ": " + content.error());
   out.content = *std::move(content);
   // The content counts: it may have been mended.
   out.message.set_size(out.content.size());

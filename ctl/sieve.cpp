@@ -7,11 +7,11 @@
 
 #include "common/base/ascii.h"
 #include "common/base/expand_path.h"
+#include "common/base/read_file.h"
 #include "common/mime/header.h"
 #include "common/mime/lines.h"
 #include "common/sieve/run.h"
 #include "ctl/command.h"
-#include "ctl/read_file.h"
 #include "ctl/script_site.h"
 
 namespace quartet::ctl {
@@ -21,7 +21,7 @@ namespace {
 sieve::ProgramPtr read_script(const Invocation& invocation, const ScriptSite& site, const std::string& path) {
   const auto text = read_file(path);
   if (!text) {
-    invocation.err << "quartetctl: " << text.error() << '\n';
+    invocation.err << "quartetctl: " << path << ": " << text.error() << '\n';
     return nullptr;
   }
   auto program = sieve::compile(*text, site.compile_options);
@@ -105,7 +105,7 @@ int test(const Invocation& invocation) {
   if (script == nullptr) return kFailed;
   const auto file = read_file(operands[1]);
   if (!file) {
-    invocation.err << "quartetctl: " << file.error() << '\n';
+    invocation.err << "quartetctl: " << operands[1] << ": " << file.error() << '\n';
     return kFailed;
   }
   std::string message;

@@ -3,11 +3,10 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <optional>
-#include <sstream>
 
 #include "common/base/ascii.h"
+#include "common/base/read_file.h"
 
 namespace quartet::config {
 namespace {
@@ -64,15 +63,13 @@ std::string escaped(std::string_view value) {
 }  // namespace
 
 void Source::add_file(const std::string& path, std::vector<Error>& errors) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream content;
-  if (in) content << in.rdbuf();
-  if (!in || std::filesystem::is_directory(path)) {
-    errors.push_back({path, 0, 0, "cannot be read"});
+  const auto content = read_file(path);
+  if (!content) {
+    errors.push_back({path, 0, 0, content.error()});
     return;
   }
   open_.push_back(identity(path));
-  add_text(content.str(), path, errors);
+  add_text(*content, path, errors);
   open_.pop_back();
 }
 

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <iostream>
 #include <ostream>
+#include <system_error>
 
 #include "common/async/loop.h"
 #include "common/async/thread_pool.h"
@@ -144,25 +146,35 @@ Outcome<std::string> first_line_of(const std::string& file) {
   return lines->front();
 }
 
-Outcome<ImapAccount> imap_account(const Job& job) {
+/// What the command line says of it.
+Outcome<ImapAccount> named_account(const Job& job) {
   ImapAccount account;
   if (auto set = set_place(job.place, account); !set) return std::unexpected(set.error());
   account.user = job.value("user");
-  if (account.user.empty()) return std::unexpected("who logs in there? Give --user and --password-file");
+  if (account.user.empty() || job.value("password-file").empty())
+    return std::unexpected("who logs in there? Give --user and --password-file");
+  const auto tls = job.arguments.value("tls").value_or(account.port == kImaps ? "implicit" : "starttls");
+  if (tls == "starttls")
+    account.tls = ImapTls::kStartTls;
+  else if (tls == "implicit")
+    account.tls = ImapTls::kImplicit;
+  else if (tls == "none")
+    account.tls = ImapTls::kNone;
+  else
+    return std::unexpected("--tls: expected starttls, implicit or none");
+  return account;
+}
+
+Outcome<ImapAccount> imap_account(const Job& job) {
+  auto account = named_account(job);
+  if (!account) return account;
   auto password = first_line_of(job.value("password-file"));
   if (!password) return std::unexpected(password.error());
-  account.password = *std::move(password);
-  const auto tls = job.arguments.value("tls").value_or(account.port == kImaps ? "implicit" : "starttls");
-  if (tls != "starttls" && tls != "implicit" && tls != "none")
-    return std::unexpected("--tls: expected starttls, implicit or none");
-  if (tls == "none") {
-    account.tls = ImapTls::kNone;
-    return account;
-  }
-  account.tls = tls == "implicit" ? ImapTls::kImplicit : ImapTls::kStartTls;
+  account->password = *std::move(password);
+  if (account->tls == ImapTls::kNone) return account;
   auto context = tls::ClientContext::make({.verify = true, .ca = job.value("ca"), .certificate = {}, .key = {}});
   if (!context) return std::unexpected(context.error());
-  account.context = *std::move(context);
+  account->context = *std::move(context);
   return account;
 }
 
@@ -179,7 +191,12 @@ Outcome<std::unique_ptr<Source>> open_source(const Job& job, async::ThreadPool& 
 /// The name that a source has in a state file, wherever the command is run from.
 std::string source_name(const Job& job) {
   if (job.kind == "imap") return fmt::format("imap:{}@{}", job.value("user"), job.place);
-  return job.kind + ":" + std::filesystem::absolute(job.place).string();
+  const auto absolute = std::filesystem::absolute(job.place);
+  std::error_code error;
+  auto place = std::filesystem::weakly_canonical(absolute, error);
+  if (error) place = absolute;
+  if (!place.has_filename()) place = place.parent_path();  // "dir/" is "dir"
+  return job.kind + ":" + place.string();
 }
 
 /// An account is made by what comes first for it, so the store takes any name, and a wrong one is nobody's to read. The
@@ -294,7 +311,11 @@ int run(const std::vector<std::string>& words, const std::string& default_store,
           ascii::lower(arguments->value("account").value_or("")), out, err};
   if (job.store.empty()) return complain(err, "which store? Give --store, or set QUARTET_STORE", ctl::kUsage);
   if (job.account.empty()) return complain(err, "whose mailboxes? Give --account", ctl::kUsage);
-  return run_job(job, command->noun == "import");
+  const bool imports = command->noun == "import";
+  if (imports && job.kind == "imap") {
+    if (const auto named = named_account(job); !named) return complain(err, named.error(), ctl::kUsage);
+  }
+  return run_job(job, imports);
 }
 
 }  // namespace quartet::transfer

@@ -27,6 +27,9 @@ class Config(SitesTestCase):
 
     def test_a_configuration_is_checked_by_the_agent_that_would_run_it(self):
         self.assertEqual(self.run_ctl("config", "validate").stdout, "no faults\n")
+        gone = self.run_ctl("config", "validate", "/nonexistent.txtpb")
+        self.assertEqual((gone.returncode, gone.stderr.splitlines()[0]),
+                         (2, "quartetctl: /nonexistent.txtpb: No such file or directory"))
         bad = self.run_ctl("config", "validate", "-", stdin=self.file.read_text() + 'trusted: "nowhere"\nno_such: 1\n')
         self.assertEqual(bad.returncode, 1)
         lines = len(self.file.read_text().splitlines())

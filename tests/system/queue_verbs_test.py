@@ -72,6 +72,8 @@ class Verbs(QueueTestCase):
         self.assertIn(f"Return-Path: <{a.users[1].address}>".encode(), content)
         self.waiting("mta", "still@dead.example")
         self.assertEqual([one["recipient"] for one in self.shown(entry)["recipient"]], ["still@dead.example"])
+        self.ctl("mta", "queue", "edit", *where, "--new-sender", "<>")
+        self.assertEqual(self.shown(entry).get("sender", ""), "")
         self.ctl("mta", "queue", "edit", *where, "--mark-delivered", "still@dead.example")
         self.ctl("mta", "queue", "show", entry["message_id"], code=1)
 

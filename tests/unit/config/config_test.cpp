@@ -179,8 +179,8 @@ TEST_CASE("includes that are missing or go round", "[config]") {
   for (int i = 0; i < 20; ++i)
     files.write("deep" + std::to_string(i) + ".conf", "include: \"deep" + std::to_string(i + 1) + ".conf\"\n");
   CHECK(begins(errors_in(files.path("deep0.conf")), {files.path("deep15.conf") + ":1:1: files include each other"}));
-  CHECK(begins(errors_in(files.path("nothing.conf")), {files.path("nothing.conf") + ": cannot be read"}));
-  CHECK(begins(errors_in(files.path("sub")), {files.path("sub") + ": cannot be read"}));
+  CHECK(begins(errors_in(files.path("nothing.conf")), {files.path("nothing.conf") + ": No such file"}));
+  CHECK(begins(errors_in(files.path("sub")), {files.path("sub") + ": Is a directory"}));
 }
 
 TEST_CASE("checks beyond the schema find a field's position", "[config]") {

@@ -109,8 +109,9 @@ TEST_CASE("a second run brings what is new, and flags", "[transfer]") {
   Site site;
   const auto mail = site.path("mail");
   fill(mail);
-  const std::vector<std::string> words = {"import", "maildir", mail.string(), "--resume", site.path("state").string()};
+  std::vector<std::string> words = {"import", "maildir", mail.string(), "--resume", site.path("state").string()};
   REQUIRE(site.run(words) == 0);
+  words[2] += "/";  // as shells complete the name
   REQUIRE(site.run(words) == 0);
   CHECK(site.out.starts_with("3 mailboxes: 0 messages, 0 octets imported; 4 were there already, flags of 0"));
   std::filesystem::rename(mail / "new/1700000001.U1.h", mail / "cur/1700000001.U1.h,S=14:2,RSa");
@@ -225,6 +226,9 @@ TEST_CASE("wrong usage, and what is not there", "[transfer]") {
   CHECK(site.run({"import", "maildir"}) == 2);
   CHECK(site.run({"import", "tar", "x"}) == 2);
   CHECK(site.run({"export", "maildir", "x", "--into", "y"}) == 2);
+  CHECK(site.run({"import", "imap", "127.0.0.1:99999", "--user", "x", "--password-file", "y"}) == 2);
+  CHECK(site.run({"import", "imap", "127.0.0.1", "--user", "x"}) == 2);
+  CHECK(site.run({"import", "imap", "127.0.0.1", "--user", "x", "--password-file", "y", "--tls", "maybe"}) == 2);
   CHECK(site.run({"import", "maildir", site.path("none").string()}) == 1);
   CHECK(site.err.find("not a directory") != std::string::npos);
   std::filesystem::create_directory(site.path("empty"));

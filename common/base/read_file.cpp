@@ -1,10 +1,10 @@
-#include "ctl/read_file.h"
+#include "common/base/read_file.h"
 
 #include <cerrno>
 #include <fstream>
 #include <system_error>
 
-namespace quartet::ctl {
+namespace quartet {
 
 std::expected<std::string, std::string> read_file(const std::filesystem::path& path) {
   errno = 0;
@@ -15,8 +15,7 @@ std::expected<std::string, std::string> read_file(const std::filesystem::path& p
   while (file.read(buffer, sizeof buffer) || file.gcount() > 0)
     text.append(buffer, static_cast<std::size_t>(file.gcount()));
   if (file.is_open() && !file.bad()) return text;
-  const auto why = errno != 0 ? std::generic_category().message(errno) : std::string("cannot be read");
-  return std::unexpected(path.string() + ": " + why);
+  return std::unexpected(errno != 0 ? std::generic_category().message(errno) : std::string("cannot be read"));
 }
 
-}  // namespace quartet::ctl
+}  // namespace quartet

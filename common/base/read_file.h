@@ -4,9 +4,9 @@
 #include <filesystem>
 #include <string>
 
-namespace quartet::ctl {
+namespace quartet {
 
-/// The error is a text for people: the path and what the system said.
+/// The error is what the system says, without the path.
 std::expected<std::string, std::string> read_file(const std::filesystem::path& path);
 
-}  // namespace quartet::ctl
+}  // namespace quartet
