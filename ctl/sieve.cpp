@@ -76,6 +76,9 @@ class OptionsWorld final : public sieve::World {
   }
   std::int32_t zone(std::int64_t) override { return 0; }
 
+  /// "" for a recipient that is no address.
+  const std::string& account() const { return account_; }
+
  private:
   std::string own_directory() const {
     const auto at = account_.rfind('@');
@@ -116,11 +119,12 @@ int test(const Invocation& invocation) {
   input.message = message;
   input.from = invocation.arguments.value("from").value_or(address_in(header, "Return-Path"));
   input.to = invocation.arguments.value("to").value_or(address_in(header, "Delivered-To"));
-  input.user = input.to;
   input.now = wall_now();
   input.environment = {{"location", "MDA"}, {"phase", "during"}, {"name", "Quartet"}, {"version", QUARTET_VERSION}};
   input.verdicts = (*site)->verdicts.get();
   OptionsWorld world(invocation.arguments, **site, input.to);
+  // As the mda has it: mail to an address with a detail is mail to the account without it.
+  input.user = world.account().empty() ? input.to : world.account();
   const auto outcome = sieve::run(*script, input, world, (*site)->limits);
   for (const auto& action : outcome.actions) invocation.out << to_string(action) << '\n';
   if (outcome.actions.empty()) invocation.out << "discard\n";

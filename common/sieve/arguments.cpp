@@ -35,10 +35,19 @@ const Argument* Arguments::tag(std::string_view name) {
       ++i;
       continue;
     }
-    if (found != nullptr) fault(left_[i]->at, fmt::format("\":{}\" is there twice", name));
+    if (found != nullptr) {
+      there_twice(left_[i]->at, name);
+      return found;
+    }
     found = take_tag(i);
   }
   return found;
+}
+
+/// That is enough to know: to take out all the others would take time as the square of their number.
+void Arguments::there_twice(Position at, std::string_view name) {
+  fault(at, fmt::format("\":{}\" is there twice", name));
+  twice_ = true;
 }
 
 const Argument* Arguments::one_of(std::initializer_list<std::string_view> names) {
@@ -54,18 +63,27 @@ const Argument* Arguments::one_of(std::initializer_list<std::string_view> names)
 }
 
 const Argument* Arguments::tag_value(std::string_view name, Argument::Kind kind, std::string_view kind_name) {
-  for (std::size_t i = 0; i < left_.size(); ++i) {
-    if (left_[i]->kind != Argument::Kind::kTag || left_[i]->tag != name) continue;
+  const Argument* first = nullptr;
+  const Argument* value = nullptr;
+  for (std::size_t i = 0; i < left_.size();) {
+    if (left_[i]->kind != Argument::Kind::kTag || left_[i]->tag != name) {
+      ++i;
+      continue;
+    }
     const auto* tag = take_tag(i);
     if (i >= left_.size() || left_[i]->kind != kind) {
       fault(tag->at, fmt::format("expected {} after \":{}\"", kind_name, name));
       return nullptr;
     }
-    const auto* value = take(i);
-    if (tag_value(name, kind, kind_name) != nullptr) fault(tag->at, fmt::format("\":{}\" is there twice", name));
-    return value;
+    const auto* found = take(i);
+    if (first != nullptr) {
+      there_twice(first->at, name);
+      return value;
+    }
+    first = tag;
+    value = found;
   }
-  return nullptr;
+  return value;
 }
 
 const StringNode* Arguments::tag_string(std::string_view name) {
@@ -125,7 +143,7 @@ std::uint64_t Arguments::number(std::string_view name) {
 }
 
 void Arguments::finish() {
-  if (broken_) return;
+  if (broken_ || twice_) return;
   if (first_positional_ && last_tag_ > *first_positional_)
     return fault(last_tag_, fmt::format("tags of {} come before its other arguments", what_));
   for (const auto* argument : left_) {

@@ -42,6 +42,7 @@ class Arguments {
  private:
   const Argument* take(std::size_t index);
   const Argument* take_tag(std::size_t index);
+  void there_twice(Position at, std::string_view name);
   const Argument* tag_value(std::string_view name, Argument::Kind kind, std::string_view kind_name);
   const Argument* positional(Argument::Kind kind, std::string_view name, std::string_view kind_name);
 
@@ -53,6 +54,7 @@ class Arguments {
   Position last_tag_{0, 0};
   std::optional<Position> first_positional_;
   bool broken_ = false;  // one error about their order is enough
+  bool twice_ = false;   // a tag is, and may be left
 };
 
 }  // namespace quartet::sieve

@@ -11,6 +11,16 @@ namespace quartet::sieve {
 namespace {
 
 constexpr std::uint64_t kLastMatchVariable = 99;
+/// What encoded characters, and references to variables, are made of.
+constexpr std::string_view kOfEncoded = "0123456789abcdefABCDEF \t\r\nxXuUnNiIoO:hH";
+constexpr std::string_view kOfReference = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.";
+
+/// Where the "}" is behind `begin` that only characters of `set` come before. A text of many "${" is not searched to
+/// its end for each of them.
+std::size_t end_of(std::string_view text, std::size_t begin, std::string_view set) {
+  const auto end = text.find_first_not_of(set, begin);
+  return end != std::string_view::npos && text[end] == '}' ? end : std::string_view::npos;
+}
 
 void append_code_point(std::string& out, std::uint32_t code) {
   const auto tail = [&](int shift) { out += static_cast<char>(0x80 | ((code >> shift) & 0x3F)); };
@@ -74,9 +84,10 @@ std::optional<std::string> decode_characters(std::string_view text) {
   std::string out;
   for (;;) {
     const auto begin = text.find("${");
-    const auto end = begin == std::string_view::npos ? begin : text.find('}', begin);
-    if (end == std::string_view::npos) break;
-    const auto decoded = decode_one(text.substr(begin + 2, end - begin - 2));
+    if (begin == std::string_view::npos) break;
+    const auto end = end_of(text, begin + 2, kOfEncoded);
+    const auto decoded = end == std::string_view::npos ? Encoded{{}, Encoded::Fault::kNotEncoded}
+                                                       : decode_one(text.substr(begin + 2, end - begin - 2));
     if (decoded.fault == Encoded::Fault::kNoCharacter) return std::nullopt;
     if (decoded.fault == Encoded::Fault::kNotEncoded) {
       // Another may begin inside of what only looked like one.
@@ -135,7 +146,7 @@ void Compiler::interpolate(const StringNode& node, std::string_view in, Text& ou
     if (!literal.empty()) out.pieces.push_back({Text::Piece::Kind::kLiteral, std::exchange(literal, {}), 0});
   };
   while (!in.empty()) {
-    const auto end = in.starts_with("${") ? in.find('}') : std::string_view::npos;
+    const auto end = in.starts_with("${") ? end_of(in, 2, kOfReference) : std::string_view::npos;
     const auto piece = end == std::string_view::npos ? std::nullopt : reference(node, in.substr(2, end - 2));
     if (!piece) {
       literal += in.front();

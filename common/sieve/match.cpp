@@ -1,6 +1,7 @@
 #include "common/sieve/match.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "common/base/ascii.h"
 #include "common/mime/casemap.h"
@@ -44,6 +45,12 @@ std::string_view form_of(std::string_view text, Comparator comparator, std::stri
 std::uint64_t cost_of(std::string_view text, Comparator comparator) {
   constexpr std::uint64_t kMapped = 16;
   return text.size() * (comparator == Comparator::kUnicodeCasemap && !mime::is_ascii(text) ? kMapped : 1);
+}
+
+/// In time linear in both together, which contains() of the standard library does not promise.
+bool has_within(std::string_view text, std::string_view wanted) {
+  if (wanted.size() > text.size()) return false;
+  return wanted.empty() || ::memmem(text.data(), text.size(), wanted.data(), wanted.size()) != nullptr;
 }
 
 /// One element of a pattern (RFC 5228 section 2.7.1).
@@ -195,6 +202,7 @@ Matcher::Matcher(const Match& match, std::vector<std::string> keys, Budget& budg
     : match_(match), keys_(std::move(keys)), budget_(budget) {
   for (auto& key : keys_) {
     if (by_form()) {
+      if (!budget.spend(cost_of(key, match.comparator))) return;
       std::string storage;
       key = form_of(key, match.comparator, storage);
     }
@@ -235,10 +243,11 @@ bool Matcher::fits_key(std::string_view value, std::size_t key, std::vector<std:
     case Match::Type::kIs:
       return order(value, keys_[key]) == 0;
     case Match::Type::kContains:
-      return value.contains(keys_[key]);
+      return has_within(value, keys_[key]);
     case Match::Type::kMatches:
       return fits_pattern(value, keys_[key], captures);
     case Match::Type::kRegex: {
+      if (!budget_.spend(regexes_[key]->cost(value.size()))) return false;
       const auto groups = regexes_[key]->find(value);
       if (captures != nullptr && !groups.empty()) captures->assign(groups.begin(), groups.end());
       return !groups.empty();

@@ -17,6 +17,9 @@ re2::RE2::Options options_for(std::string_view pattern, Comparator comparator) {
   // Beyond POSIX, but what people write and other servers take.
   out.set_perl_classes(true);
   out.set_word_boundary(true);
+  // POSIX.1 section 9.4: anchors stand for the ends of the text, not of its lines, and a dot takes a line end as well.
+  out.set_one_line(true);
+  out.set_dot_nl(true);
   out.set_log_errors(false);
   out.set_max_mem(1 << 20);
   // Patterns that are no UTF-8 can come out of ${hex:...}.
@@ -47,6 +50,13 @@ std::vector<std::string_view> Regex::find(std::string_view text) const {
   for (const auto& group : groups)
     out.push_back(group.data() == nullptr ? std::string_view() : std::string_view(group.data(), group.size()));
   return out;
+}
+
+/// A pattern for which no automaton fits into memory is followed instruction by instruction, at each octet by all of
+/// them at worst.
+std::uint64_t Regex::cost(std::size_t octets) const {
+  constexpr int kAtOnce = 16;
+  return octets * static_cast<std::uint64_t>(1 + std::max(compiled_->ProgramSize(), 0) / kAtOnce);
 }
 
 }  // namespace quartet::sieve

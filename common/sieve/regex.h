@@ -1,6 +1,7 @@
 // POSIX extended regular expressions (draft-ietf-sieve-regex) that take time linear in the text, whatever the pattern.
 // For this folder.
 #pragma once
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -22,6 +23,8 @@ class Regex {
   std::string fault() const;
   /// The whole match and then each group; empty if it does not match. Views into `text`.
   std::vector<std::string_view> find(std::string_view text) const;
+  /// What find() costs in a text of so many octets, in octets compared.
+  std::uint64_t cost(std::size_t octets) const;
 
  private:
   std::unique_ptr<re2::RE2> compiled_;

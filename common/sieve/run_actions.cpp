@@ -219,6 +219,7 @@ void Interpreter::act(const FlagSpec& spec) {
 
 void Interpreter::act(const SetSpec& spec) {
   auto text = value(spec.value);
+  if (!budget_.spend(text.size())) return;
   modify(spec.modifiers, text);
   put(spec.variable, std::move(text));
 }
@@ -240,6 +241,8 @@ void Interpreter::act(const DeleteHeaderSpec& spec) {
   if (!is_field_name(name)) return fail(fmt::format("\"{}\" is no name of a header field", name));
   // RFC 5293 section 6: the traces that loops are seen by stay.
   if (ascii::iequals(name, "Received") || ascii::iequals(name, "Auto-Submitted")) return;
+  // As a test that looks at them.
+  if (!budget_.spend(letter_.field_count() * 10)) return;
   Matcher matcher(spec.match, values(spec.patterns), budget_);
   if (!matcher.fault().empty()) return fail(matcher.fault());
   const auto all = letter_.fields(name);

@@ -107,12 +107,13 @@ std::vector<std::string_view> Interpreter::fields(const MimeOptions& mime, const
   if (!budget_.spend(letter_.field_count() * 10)) return {};
   if (!mime.mime) return letter_.fields(name);
   const auto& root = part() == nullptr ? letter_.structure() : *part();
+  // Each part costs a look at its header; that of the message was looked at before.
+  if (part() != nullptr && !budget_.spend(root.body_offset - root.header_offset)) return {};
   auto out = letter_.fields(root, name);
   if (!mime.any_child) return out;
   std::vector<const mime::Part*> parts;
   add_descendants(root, parts);
   for (const auto* child : parts) {
-    // Each costs a look at its header.
     if (!budget_.spend(child->body_offset - child->header_offset)) break;
     const auto more = letter_.fields(*child, name);
     out.insert(out.end(), more.begin(), more.end());

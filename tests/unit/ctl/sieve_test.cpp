@@ -96,6 +96,13 @@ TEST_CASE("limits and scripts to include are those of a configuration", "[ctl][s
   CHECK(files.say("test", "require \"include\"; include \"two\";").code == 1);
 }
 
+TEST_CASE("mail to an address with a detail is for the account", "[ctl][sieve]") {
+  const Files files;
+  const auto said = files.say("test", "require \"vacation\"; vacation \"gone\";", {}, "To: ann@b.example\n");
+  CHECK(said.out.starts_with("vacation to zoe@c.example"));
+  CHECK(said.err.empty());
+}
+
 TEST_CASE("what is wrong with what is said of a site is told", "[ctl][sieve]") {
   const Files files;
   const auto wrong = [&files](std::vector<std::string> options) {

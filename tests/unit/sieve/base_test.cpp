@@ -128,6 +128,13 @@ TEST_CASE("regular expressions are those that people write", "[sieve][regex]") {
   CHECK(holds("header :regex \"subject\" \"a\\\\s+(present|gift)\\\\W\"", "\"regex\""));
 }
 
+TEST_CASE("to regular expressions a line end is a character", "[sieve][regex]") {
+  CHECK(holds("body :raw :regex \"^Look\"", "\"body\", \"regex\""));
+  CHECK_FALSE(holds("body :raw :regex \"^and I\"", "\"body\", \"regex\""));
+  CHECK_FALSE(holds("body :raw :regex \"thing,.$\"", "\"body\", \"regex\""));
+  CHECK(holds("body :raw :regex \"thing,..and\"", "\"body\", \"regex\""));
+}
+
 TEST_CASE("subaddress: user and detail", "[sieve][rfc5233]") {
   CHECK(holds("address :detail \"to\" \"sieve\"", "\"subaddress\""));
   CHECK(holds("address :user \"to\" \"ann\"", "\"subaddress\""));
@@ -233,6 +240,28 @@ TEST_CASE("what a script may do has limits", "[sieve]") {
   Run glob{"if header :matches \"subject\" \"*a*a*a*a*b\" { discard; }", letter};
   glob.limits.work = 1'000'000;
   CHECK(actions_of(glob).back().ends_with("the script takes too long"));
+}
+
+TEST_CASE("all that takes time is counted", "[sieve]") {
+  const auto letter = "Subject: " + std::string(900'000, 'a') + "\r\n\r\n";
+  // By the product of both lengths this would take minutes.
+  const auto key = std::string(400'000, 'a') + "b";
+  CHECK_FALSE(holds("header :contains \"subject\" \"" + key + "\"", "", {.script = {}, .message = letter}));
+  Run regex{"require \"regex\"; if header :regex \"subject\" \"a[ab]{900}c\" { discard; }", letter};
+  regex.limits.work = 10'000'000;
+  CHECK(actions_of(regex).back().ends_with("the script takes too long"));
+  std::string keys;
+  for (int i = 0; i < 60; ++i) keys += i == 0 ? "\"${a}\"" : ",\"${a}\"";
+  Run lists{"require \"variables\"; set \"a\" \"" + std::string(60'000, 'x') + "\";"};
+  for (int i = 0; i < 10; ++i) lists.script += "if header :is \"x-none\" [" + keys + "] {}";
+  lists.limits.work = 20'000'000;
+  CHECK(actions_of(lists).back().ends_with("the script takes too long"));
+  std::string header = "Subject: x\r\n";
+  for (int i = 0; i < 10'000; ++i) header += "A:\r\n";
+  Run fields{"require \"editheader\";", header};
+  for (int i = 0; i < 20; ++i) fields.script += "deleteheader \"x-none\";";
+  fields.limits.work = 1'000'000;
+  CHECK(actions_of(fields).back().ends_with("the script takes too long"));
 }
 
 TEST_CASE("after an error nothing but a keep is left", "[sieve]") {

@@ -19,6 +19,17 @@ TEST_CASE("an error names its line and column", "[sieve]") {
   CHECK(errors_of("if size :over \"x\" {}") == Lines{"1:15: expected a number as limit of size"});
 }
 
+TEST_CASE("what only begins a reference is text, however much of it there is", "[sieve]") {
+  std::string encoded, variables;
+  for (int i = 0; i < 150'000; ++i) encoded += "${hex:";
+  for (int i = 0; i < 250'000; ++i) variables += "${a";
+  CHECK(errors_of("require \"encoded-character\"; if header \"a\" \"" + encoded + "41}\" {}").empty());
+  const std::string require = "require [\"encoded-character\", \"fileinto\"];";
+  CHECK(actions_of({require + "fileinto \"${hex:${Unicode:263A}${hex: 41 62}${hex:}${hex:4\";"}) ==
+        Lines{"fileinto \"${hex:\u263aAb${hex:}${hex:4\""});
+  CHECK(errors_of("require \"variables\"; set \"a\" \"" + variables + "}\";").empty());
+}
+
 TEST_CASE("all errors of meaning are told at once, in order", "[sieve]") {
   CHECK(errors_of("fileinto \"a\";\nredirect \"nobody\";\nstop 1;") ==
         Lines{"1:1: fileinto needs: require \"fileinto\"", "2:10: \"nobody\" is no address",
@@ -30,6 +41,15 @@ TEST_CASE("arguments are held against what a command knows", "[sieve]") {
   CHECK(errors_of("if header :is :contains \"a\" \"b\" {}") ==
         Lines{"1:15: \":is\" and \":contains\" exclude each other"});
   CHECK(errors_of("if header :is :is \"a\" \"b\" {}") == Lines{"1:15: \":is\" is there twice"});
+  CHECK(errors_of("require \"vacation\"; vacation :days 1 :days 2 \"x\";") == Lines{"1:30: \":days\" is there twice"});
+  // So many that to follow them one within the other would leave no stack.
+  std::string days = "require \"vacation\"; vacation", plain = days;
+  for (int i = 0; i < 100'000; ++i) {
+    days += " :days 1";
+    plain += " :mime";
+  }
+  CHECK(errors_of(days + " \"x\";").front() == "1:30: \":days\" is there twice");
+  CHECK(errors_of(plain + " \"x\";") == Lines{"1:36: \":mime\" is there twice"});
   CHECK(errors_of("if header \"a\" :is \"b\" {}") == Lines{"1:15: tags of header come before its other arguments"});
   CHECK(errors_of("redirect [\"a@b.example\"];") ==
         Lines{"1:10: expected a string as address of redirect, not a list"});
