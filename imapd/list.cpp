@@ -2,6 +2,7 @@
 // (LIST-STATUS), RFC 8440 (LIST-MYRIGHTS), RFC 9590 (LIST-METADATA).
 #include <algorithm>
 
+#include "common/async/wait.h"
 #include "common/store/names.h"
 #include "imapd/access.h"
 #include "imapd/commands.h"
@@ -13,6 +14,9 @@
 
 namespace quartet::imapd {
 namespace {
+
+// Names that are held against the patterns before other sessions of the loop have their turn.
+constexpr std::size_t kNamesAtOnce = 256;
 
 /// What one LIST or LSUB looks at, beside one mailbox.
 struct Listing {
@@ -105,8 +109,12 @@ bool ends_in_percent(const List& command) {
 }  // namespace
 
 Answer list(Context& context, const List& command) {
-  for (const auto& pattern : command.patterns)
-    if (command.reference.size() + pattern.size() > Pattern::kMostBytes) co_return Reply::no("Too long", "LIMIT");
+  std::size_t bytes = 0;
+  for (const auto& pattern : command.patterns) {
+    const auto size = command.reference.size() + pattern.size();
+    bytes += size;
+    if (size > Pattern::kMostBytes || bytes > Pattern::kMostBytesOfAll) co_return Reply::no("Too long", "LIMIT");
+  }
   // RFC 3501 section 6.3.8: an empty pattern asks for the separator; among options it asks for nothing (RFC 5258
   // section 3).
   if (!command.lsub && !command.extended && command.patterns.front().empty()) {
@@ -117,8 +125,10 @@ Answer list(Context& context, const List& command) {
   if (!mailboxes) co_return failure(mailboxes.error());
   const auto listing = prepare(command, *mailboxes);
   const bool lsub_parents = command.lsub && ends_in_percent(command);
+  std::size_t looked_at = 0;
   for (const auto& known : *mailboxes) {
     const auto& mailbox = known.info;
+    if (++looked_at % kNamesAtOnce == 0) co_await async::yield();
     if (!listing.matches(mailbox.name)) continue;
     const bool above = listing.with_unlisted.contains(mailbox.name);
     const bool chosen = listing.chosen(mailbox);

@@ -112,15 +112,20 @@ struct Wish {
   std::optional<std::uint32_t> max_size;
 };
 
-/// Octets of the longest value that was too long to be told; 0 if none was.
+/// Each once, however often it is asked for: a client could else have memory without end filled with its values. Gives
+/// the octets of the longest value that was too long to be told; 0 if none was.
 std::size_t tell(Told& told, const Wish& wish, const std::vector<store::Annotation>& annotations) {
   std::size_t longest = 0;
+  std::vector<bool> was_told(annotations.size());
   for (const auto& entry : wish.entries) {
     bool there = false;
-    for (const auto& annotation : annotations) {
+    for (std::size_t n = 0; n < annotations.size(); ++n) {
+      const auto& annotation = annotations[n];
       const auto levels = levels_below(annotation.entry, entry.name);
       if (annotation.user.empty() != entry.shared || !levels || *levels > wish.depth) continue;
       there = there || *levels == 0;
+      if (was_told[n]) continue;
+      was_told[n] = true;
       if (wish.max_size && annotation.value.size() > *wish.max_size)
         longest = std::max(longest, annotation.value.size());
       else

@@ -148,12 +148,17 @@ async::Task<bool> read_rows(Context& session, SearchContext& context, store::Sna
 }
 
 /// Of equal messages, that with the lower UID is first, as SORT puts them.
+bool is_before(const SearchContext& context, std::size_t row, std::uint32_t uid, std::size_t other_row,
+               std::uint32_t other_uid) {
+  const auto order = context.rows.compare(row, other_row);
+  return order < 0 || (order == 0 && uid < other_uid);
+}
+
 std::ptrdiff_t place_for(const SearchContext& context, std::size_t row, std::uint32_t uid) {
   std::size_t low = 0;
   for (auto high = context.uids.size(); low < high;) {
     const auto middle = low + (high - low) / 2;
-    const auto order = context.rows.compare(context.row_of[middle], row);
-    if (order < 0 || (order == 0 && context.uids[middle] < uid))
+    if (is_before(context, context.row_of[middle], context.uids[middle], row, uid))
       low = middle + 1;
     else
       high = middle;
@@ -161,15 +166,47 @@ std::ptrdiff_t place_for(const SearchContext& context, std::size_t row, std::uin
   return static_cast<std::ptrdiff_t>(low);
 }
 
-void put_in(SearchContext& context, const store::Snapshot& view, const Found& added, std::size_t first_row) {
-  for (std::size_t n = 0; n < added.positions.size(); ++n) {
-    const auto uid = view[added.positions[n]].uid;
-    if (!context.sorted) {
-      context.uids.insert(std::ranges::lower_bound(context.uids, uid), uid);
-      continue;
+/// Many at a time: to put in one after the other would move what is behind for each of them. `uids` are those of the
+/// rows from the first on.
+void merge_in(SearchContext& context, const std::vector<std::uint32_t>& uids, std::size_t first_row) {
+  std::vector<std::size_t> order(uids.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::sort(order, [&](std::size_t a, std::size_t b) {
+    return is_before(context, first_row + a, uids[a], first_row + b, uids[b]);
+  });
+  std::vector<std::uint32_t> merged;
+  std::vector<std::size_t> rows;
+  auto next = order.begin();
+  for (std::size_t n = 0; n <= context.uids.size(); ++n) {
+    const bool last = n == context.uids.size();
+    for (; next != order.end() &&
+           (last || is_before(context, first_row + *next, uids[*next], context.row_of[n], context.uids[n]));
+         ++next) {
+      merged.push_back(uids[*next]);
+      rows.push_back(first_row + *next);
     }
-    const auto place = place_for(context, first_row + n, uid);
-    context.uids.insert(context.uids.begin() + place, uid);
+    if (last) break;
+    merged.push_back(context.uids[n]);
+    rows.push_back(context.row_of[n]);
+  }
+  context.uids = std::move(merged);
+  context.row_of = std::move(rows);
+}
+
+void put_in(SearchContext& context, const store::Snapshot& view, const Found& added, std::size_t first_row) {
+  constexpr std::size_t kFew = 16;
+  const auto uids = uids_at(view, added.positions);
+  if (!context.sorted) {
+    std::vector<std::uint32_t> merged;
+    merged.reserve(context.uids.size() + uids.size());
+    std::ranges::merge(context.uids, uids, std::back_inserter(merged));
+    context.uids = std::move(merged);
+    return;
+  }
+  if (uids.size() > kFew) return merge_in(context, uids, first_row);
+  for (std::size_t n = 0; n < uids.size(); ++n) {
+    const auto place = place_for(context, first_row + n, uids[n]);
+    context.uids.insert(context.uids.begin() + place, uids[n]);
     context.row_of.insert(context.row_of.begin() + place, first_row + n);
   }
 }
@@ -244,14 +281,16 @@ bool SearchContexts::has(std::string_view tag) const {
   return std::ranges::find(contexts_, tag, &SearchContext::tag) != contexts_.end();
 }
 
-bool SearchContexts::add(SearchContext context) {
-  std::size_t found = context.uids.size();
-  std::size_t sorted = context.row_of.size();
+bool SearchContexts::has_room(std::size_t found, std::size_t sorted) const {
   for (const auto& each : contexts_) {
     found += each.uids.size();
     sorted += each.row_of.size();
   }
-  if (contexts_.size() >= kMost || found > kMostFound || sorted > kMostSorted) return false;
+  return found <= kMostFound && sorted <= kMostSorted;
+}
+
+bool SearchContexts::add(SearchContext context) {
+  if (contexts_.size() >= kMost || !has_room(context.uids.size(), context.row_of.size())) return false;
   contexts_.push_back(std::move(context));
   return true;
 }
@@ -303,16 +342,18 @@ async::Task<SearchContexts::Wanted> SearchContexts::tell(Context& session) {
     auto positions = candidates(contexts_[n], *session.selected->view());
     std::optional<std::vector<std::uint32_t>> added(std::in_place);
     if (!positions.empty()) added = co_await look_again(session, contexts_[n], std::move(positions));
-    if (added) {
+    const bool fits = has_room(0, 0);
+    if (added && fits) {
       for (const auto uid : *added)
         if (uid >= first_new_ && !contexts_[n].items.empty()) add_items(wanted[uid], contexts_[n].items);
       ++n;
       continue;
     }
-    // The client is told that it knows no more, instead of being left with an old result.
+    // The client is told that it knows no more, instead of being left with an old result, or with one that grows
+    // without end.
     std::string tag;
     append_quoted(tag, contexts_[n].tag);
-    session.output.line("* NO [NOUPDATE " + tag + "] The mail store failed");
+    session.output.line("* NO [NOUPDATE " + tag + (added ? "] Too many messages by now" : "] The mail store failed"));
     contexts_.erase(contexts_.begin() + static_cast<std::ptrdiff_t>(n));
   }
   changed_.clear();

@@ -66,6 +66,8 @@ class SearchContexts {
   async::Task<Wanted> tell(Context& context);
 
  private:
+  /// For so many more, of which so many are sorted.
+  bool has_room(std::size_t found, std::size_t sorted) const;
   std::vector<std::size_t> candidates(const SearchContext& context, const store::Snapshot& view) const;
 
   std::vector<SearchContext> contexts_;

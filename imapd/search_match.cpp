@@ -58,6 +58,7 @@ std::size_t Matcher::column_for(std::size_t stored_field) {
 }
 
 Matcher::Node Matcher::compile(const Searched& mailbox, const SearchKey& key, bool fuzzy) {
+  ++size_;
   Node node;
   node.key = &key;
   node.fuzzy = fuzzy;

@@ -47,6 +47,8 @@ class Matcher {
   /// How relevant a message is that matches, 1 to 100, by what of the key is FUZZY (RFC 6203 section 4); nullopt where
   /// match() may be kUnknown.
   std::optional<int> relevancy(const Candidate& candidate) const;
+  /// How many keys a message is held against.
+  std::size_t size() const { return size_; }
   /// Whether details are needed to decide.
   bool uses_details() const { return uses_details_; }
   /// What decides about header fields; to be asked for before headers are.
@@ -88,6 +90,7 @@ class Matcher {
   std::optional<int> score_of_children(const Node& node, const Candidate& candidate) const;
   static Truth match_details(const Node& node, const Candidate& candidate);
 
+  std::size_t size_ = 0;
   Node root_;
   std::vector<Column> columns_;
   bool uses_details_ = false;

@@ -4,6 +4,7 @@
 #include <deque>
 #include <memory>
 
+#include "common/async/wait.h"
 #include "imapd/column_reader.h"
 #include "imapd/text_index.h"
 
@@ -11,6 +12,8 @@ namespace quartet::imapd {
 namespace {
 
 constexpr std::size_t kUndecided = 8192;
+// Keys that messages are held against before other sessions of the loop have their turn.
+constexpr std::size_t kLooksAtOnce = 16 * 1024;
 constexpr std::size_t kHeaderBatch = 256;
 constexpr std::uint64_t kTextBatchBytes = 8 * 1024 * 1024;
 
@@ -29,6 +32,7 @@ class Searcher {
       candidate.entry = &(*view_)[candidate.position];
       candidate.filter = filter_.get();
       decide(candidate, undecided_);
+      if (has_looked_long()) co_await async::yield();
       if (undecided_.size() < kUndecided) continue;
       co_await ask_index();
       if (undecided_.size() < kUndecided) continue;
@@ -62,6 +66,7 @@ class Searcher {
   };
 
   void decide(const Candidate& candidate, std::vector<Candidate>& undecided) {
+    looks_ += matcher_.size();
     const auto result = matcher_.match(candidate);
     if (result == Truth::kNo) return;
     const auto score = result == Truth::kYes ? score_of(candidate) : std::nullopt;
@@ -69,6 +74,12 @@ class Searcher {
       found_.push_back({candidate.position, *score});
     else
       undecided.push_back(candidate);
+  }
+
+  bool has_looked_long() {
+    if (looks_ < kLooksAtOnce) return false;
+    looks_ = 0;
+    return true;
   }
 
   std::optional<int> score_of(const Candidate& candidate) const {
@@ -81,9 +92,11 @@ class Searcher {
     if (index == nullptr || asked_index_ || matcher_.texts().empty() || !index->is_worth(undecided_.size())) co_return;
     asked_index_ = true;
     filter_ = co_await index->look_up(view_, matcher_.texts(), context_.services.workers);
-    for (auto& candidate : std::exchange(undecided_, {})) {
+    auto candidates = std::exchange(undecided_, {});
+    for (auto& candidate : candidates) {
       candidate.filter = filter_.get();
       decide(candidate, undecided_);
+      if (has_looked_long()) co_await async::yield();
     }
   }
 
@@ -102,7 +115,11 @@ class Searcher {
       if (failed_) co_return;
     } else if (!matcher_.uses_headers()) {
       // What has been found out may be enough now.
-      for (const auto& candidate : std::exchange(candidates, {})) decide(candidate, candidates);
+      const auto all = std::exchange(candidates, {});
+      for (const auto& candidate : all) {
+        decide(candidate, candidates);
+        if (has_looked_long()) co_await async::yield();
+      }
     }
     if (matcher_.uses_headers()) {
       candidates = co_await look_at_headers(std::move(candidates));
@@ -132,6 +149,7 @@ class Searcher {
         decide(*candidate, left);
         // It is looked at again with its text.
         if (left.size() > before) left.back().columns = seen_.texts.emplace_back(texts).data();
+        if (has_looked_long()) co_await async::yield();
       }
       seen_.blocks.insert(seen_.blocks.end(), (*group)->held.begin(), (*group)->held.end());
     }
@@ -157,6 +175,7 @@ class Searcher {
         const auto headers = mime::decode_headers(cached->items()[n].headers);
         if (headers) candidate.headers = &seen_.headers.emplace_back(*headers);
         decide(candidate, left);
+        if (has_looked_long()) co_await async::yield();
       }
       seen_.batches.push_back(*std::move(cached));
     }
@@ -217,6 +236,7 @@ class Searcher {
   const Matcher& matcher_;
   const store::SnapshotPtr view_;
   const LookFor what_;
+  std::size_t looks_ = 0;  // since others had their turn
   bool asked_index_ = false;
   std::unique_ptr<const TextFilter> filter_;  // null: nothing is known
   std::vector<Candidate> undecided_;

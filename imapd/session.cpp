@@ -20,6 +20,7 @@
 #include "imapd/login.h"
 #include "imapd/message_limit.h"
 #include "imapd/notifier.h"
+#include "imapd/numbers.h"
 #include "imapd/perform.h"
 #include "imapd/proto/parser.h"
 #include "imapd/proto/writer.h"
@@ -30,6 +31,8 @@ namespace {
 constexpr int kMostBadInARow = 10;
 // STOREs that wait in the input and are made in one go.
 constexpr std::size_t kMostTogether = 1'000;
+// Messages that these name, but for those of the last: what there is to tell of them is in memory until all are made.
+constexpr std::size_t kMostNamed = 20'000;
 constexpr std::string_view kKicked = "The operator ends this session";
 
 ReaderLimits limits(const Context& context) {
@@ -313,9 +316,11 @@ class Session {
     if (!may_go_on) co_return;
     std::vector<Command> run;
     run.push_back(std::move(first));
-    while (run.size() < kMostTogether) {
+    auto named = count_named(run.front());
+    while (run.size() < kMostTogether && named < kMostNamed) {
       auto next = next_store();
       if (!next) break;
+      named += count_named(*next);
       run.push_back(*std::move(next));
     }
     std::vector<std::string> limited;
@@ -332,6 +337,15 @@ class Session {
       answer(run[n].tag, answers[n].reply);
     }
     co_await end_command();
+  }
+
+  /// How many messages a STORE names; none if it is wrong.
+  std::size_t count_named(const Command& command) const {
+    const auto& set = std::get<Store>(command.arguments).set;
+    std::size_t count = 0;
+    for (const auto& range : find_messages(*context_.selected, set, command.uid).value_or(Positions()))
+      count += range.end - range.first;
+    return count;
   }
 
   /// The next command if it is in the input, whole, and a STORE that may go with those before it. Anything else is held

@@ -1,4 +1,5 @@
 // THREAD: RFC 5256.
+#include <algorithm>
 #include <span>
 
 #include "common/async/thread_pool.h"
@@ -15,6 +16,8 @@ namespace {
 
 // Threading more than these takes long enough to hold up the other sessions of the loop.
 constexpr std::size_t kMany = 4096;
+// References of all messages together, about: what they are is in memory as long as it takes.
+constexpr std::size_t kMostReferences = 4'000'000;
 
 }  // namespace
 
@@ -34,8 +37,9 @@ Answer thread(Context& context, const Thread& command, bool uid) {
   }
   const std::vector<Column> columns{{Column::Kind::kThread}, {Column::Kind::kSent}};
   const bool references = command.algorithm == Thread::Algorithm::kReferences;
-  const auto use = [&messages, references](std::size_t row, std::span<const std::string_view> texts) {
-    read_thread(texts[0], references, messages[row]);
+  const auto most = references ? kMostReferences / std::max<std::size_t>(messages.size(), 1) + 1 : 0;
+  const auto use = [&messages, most](std::size_t row, std::span<const std::string_view> texts) {
+    read_thread(texts[0], most, messages[row]);
     messages[row].sent = sent_time(texts[1], messages[row].sent);
   };
   // What they refer to.

@@ -64,6 +64,28 @@ const Part* message_of(const Part& root, const Section& section) {
   return part && part->kind == Part::Kind::kMessage ? &part->children.front() : nullptr;
 }
 
+/// The names that a client gave for header fields. Of many it keeps an order: a header may have thousands of fields,
+/// and each is looked up.
+class FieldNames {
+ public:
+  explicit FieldNames(const std::vector<std::string>& names) : names_(names) {
+    if (names.size() <= kFew) return;
+    for (const auto& name : names) ordered_.push_back(ascii::lower(name));
+    std::ranges::sort(ordered_);
+  }
+
+  bool has(const Field& field) const {
+    if (!ordered_.empty()) return std::ranges::binary_search(ordered_, ascii::lower(field.name));
+    return std::ranges::any_of(names_, [&field](const std::string& name) { return field.is(name); });
+  }
+
+ private:
+  static constexpr std::size_t kFew = 16;  // are compared faster than put into lower case
+
+  const std::vector<std::string>& names_;
+  std::vector<std::string> ordered_;  // in lower case; empty: there are few
+};
+
 }  // namespace
 
 std::optional<Section> parse_section(std::string_view text) {
@@ -148,9 +170,10 @@ std::optional<ByteRange> locate(const Part& root, const Section& section) {
 
 std::string select_fields(std::string_view header, const std::vector<std::string>& names, bool except) {
   std::string out;
-  for (const Field& field : Header(header).fields()) {
-    const bool named = std::ranges::any_of(names, [&field](const std::string& name) { return field.is(name); });
-    if (named == except) continue;
+  const FieldNames wanted(names);
+  const Header all(header);
+  for (const Field& field : all.fields()) {
+    if (wanted.has(field) == except) continue;
     out += field.raw;
     if (!field.raw.ends_with('\n')) out += "\r\n";
   }

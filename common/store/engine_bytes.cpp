@@ -1,6 +1,7 @@
 // The bytes of messages: one, several, one to be read in ranges, and a look at many.
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <optional>
 
 #include "common/async/task_group.h"
@@ -10,7 +11,9 @@ namespace quartet::store {
 namespace {
 
 // Messages that a thread looks at before it asks for more.
-constexpr std::size_t kLookedAtTogether = 16;
+constexpr std::size_t kLookedAtTogether = 4;
+// Of a thread with the messages of one look, until what others have asked for meanwhile comes.
+constexpr std::chrono::milliseconds kTurn{20};
 
 /// Where the bytes of an object are.
 struct Place {
@@ -142,13 +145,18 @@ Store::Done Engine::look_at(MailboxRef mailbox, std::vector<ObjectId> objects, L
 }
 
 async::Task<void> Engine::look_on(Looking& looking) {
-  co_await async::offload(*pool_, [&] {
-    for (;;) {
-      const auto first = looking.next.fetch_add(kLookedAtTogether);
-      if (first >= looking.objects.size()) return;
-      look_at_some(looking, first, std::min(first + kLookedAtTogether, looking.objects.size()));
-    }
-  });
+  // Several looks at a time have all threads, and take as long as their caller wants of each message.
+  for (bool over = false; !over;) {
+    over = co_await async::offload(*pool_, [&] {
+      const auto end = std::chrono::steady_clock::now() + kTurn;
+      do {
+        const auto first = looking.next.fetch_add(kLookedAtTogether);
+        if (first >= looking.objects.size()) return true;
+        look_at_some(looking, first, std::min(first + kLookedAtTogether, looking.objects.size()));
+      } while (std::chrono::steady_clock::now() < end);
+      return false;
+    });
+  }
 }
 
 void Engine::look_at_some(Looking& looking, std::size_t first, std::size_t end) {

@@ -186,3 +186,21 @@ TEST_CASE("SORT and THREAD say the same with what is in memory", "[imapd]") {
     co_await other.say("LOGOUT");
   });
 }
+
+TEST_CASE("of very many references the first and the last ones make the thread", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server& here) -> async::Task<void> {
+    std::string many = "<first@x>";
+    for (int n = 0; n < 5'000; ++n) many += "\r\n <none" + std::to_string(n) + "@x>";
+    const auto message = [](const std::string& id, const std::string& references) {
+      return "Message-ID: <" + id + "@x>\r\nSubject: " + id + "\r\nReferences: " + references + "\r\n\r\nText\r\n";
+    };
+    co_await here.deliver(message("first", ""));
+    co_await here.deliver(message("other", "<nobody@x>"));
+    co_await here.deliver(message("last", many));
+    co_await here.deliver(message("answer", many + " <last@x>"));
+    co_await client.say("SELECT INBOX");
+    const auto threads = co_await client.say("THREAD REFERENCES UTF-8 ALL");
+    CHECK(has(threads, "* THREAD (1 3 4)(2)"));
+  });
+}

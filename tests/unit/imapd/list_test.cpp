@@ -1,5 +1,6 @@
 // LIST with its options: RFC 9051 section 6.3.9, RFC 5258, RFC 6154; and what it says of a name that the client spelled
 // otherwise (RFC 9051 section 6.3.9.7).
+#include "imapd/pattern.h"
 #include "tests/unit/imapd/harness.h"
 
 using namespace quartet;
@@ -163,5 +164,43 @@ TEST_CASE("a client of IMAP4rev2 is told the true name of what it spelled otherw
       CHECK(plain.back().starts_with("OK "));
       for (const auto& line : plain) CHECK_FALSE(line.contains("OLDNAME"));
     }
+  });
+}
+
+TEST_CASE("Patterns are matched whatever their length", "[imapd]") {
+  using quartet::imapd::Pattern;
+  const std::string level(100, 'a');
+  CHECK(Pattern("*").matches("a/b"));
+  CHECK(Pattern("%").matches("ab"));
+  CHECK_FALSE(Pattern("%").matches("a/b"));
+  CHECK(Pattern("%%/*%").matches("a/"));
+  CHECK(Pattern("iNb%").matches("INBOX"));
+  CHECK_FALSE(Pattern("inbox/X").matches("INBOX/x"));
+  CHECK_FALSE(Pattern("").matches("a"));
+  // Past the 64 places that are looked at together, wildcards among them.
+  for (const std::size_t size : {62UL, 63UL, 64UL, 65UL, 127UL, 128UL}) {
+    const std::string text(size, 'x');
+    CHECK(Pattern(text).matches(text));
+    CHECK(Pattern(text + "%").matches(text));
+    CHECK(Pattern(text + "*y").matches(text + "y"));
+    CHECK(Pattern(text + "%y").matches(text + "zy"));
+    CHECK_FALSE(Pattern(text + "%y").matches(text + "/y"));
+    CHECK_FALSE(Pattern(text).matches(text + "x"));
+    CHECK_FALSE(Pattern(text + "x").matches(text));
+  }
+  std::string pattern;
+  for (int n = 0; n < 50; ++n) pattern += "*a";
+  CHECK(Pattern(pattern).matches(level));
+  CHECK_FALSE(Pattern(pattern + "*b").matches(level));
+}
+
+TEST_CASE("The patterns of one LIST have a limit together", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server&) -> async::Task<void> {
+    const std::string pattern(2000, 'a');
+    std::string patterns = pattern;
+    for (int n = 1; n < 4; ++n) patterns += " " + pattern;
+    CHECK(has(co_await client.say("LIST \"\" (" + patterns + ")"), "OK Listed"));
+    CHECK(has(co_await client.say("LIST \"\" (" + patterns + " " + pattern + ")"), "NO [LIMIT] Too long"));
   });
 }

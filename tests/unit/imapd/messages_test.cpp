@@ -1,4 +1,6 @@
 // The message commands: RFC 3501 sections 6.3.11 and 6.4, RFC 4315 (UIDPLUS), RFC 7888 (LITERAL+).
+#include <fmt/format.h>
+
 #include "tests/unit/imapd/harness.h"
 
 using namespace quartet;
@@ -179,6 +181,27 @@ TEST_CASE("STOREs that come together are answered as if they came one by one", "
   SECTION("octet by octet") {
     server.run_in([](Client& client, Server& here) { return check_stores(client, here, false); });
   }
+}
+
+TEST_CASE("STOREs that come together and name many messages are made in parts", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server& here) -> async::Task<void> {
+    co_await here.deliver(letter("one"));
+    co_await client.say("SELECT INBOX");
+    for (int n = 0; n < 12; ++n) co_await client.say("COPY 1:* INBOX");  // then there are 4096
+    const std::string tags = "abcdefg";
+    std::string commands;
+    for (const char tag : tags)
+      commands += fmt::format("{} STORE 1:* {}FLAGS.SILENT (\\Flagged)\r\n", tag, (tag - 'a') % 2 == 0 ? '+' : '-');
+    co_await client.send(commands);
+    for (const char tag : tags) {
+      const auto answer = co_await client.until(std::string(1, tag));
+      CHECK(answer == std::vector<std::string>{fmt::format("{} OK Stored", tag)});
+    }
+    const auto flags = co_await client.say("FETCH 1,4096 FLAGS");
+    CHECK(has(flags, "* 1 FETCH (FLAGS (\\Flagged \\Recent))"));
+    CHECK(has(flags, "* 4096 FETCH (FLAGS (\\Flagged \\Recent))"));
+  });
 }
 
 TEST_CASE("STOREs that come together mean the messages their client knows of", "[imapd]") {

@@ -25,6 +25,19 @@ TEST_CASE("annotations are set, told and taken away", "[imapd]") {
   });
 }
 
+TEST_CASE("each annotation is told once, however often it is asked for", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server&) -> async::Task<void> {
+    co_await client.say("SETMETADATA INBOX (/private/a \"1\" /private/a/b \"2\")");
+    auto done = co_await client.say("GETMETADATA (DEPTH infinity) INBOX (/private/a /private /private /private/a/b)");
+    CHECK(has(done, R"(* METADATA INBOX (/private/a "1" /private/a/b "2"))"));
+    done = co_await client.say("GETMETADATA INBOX (/private/a /private/a)");
+    CHECK(has(done, R"(* METADATA INBOX (/private/a "1"))"));
+    done = co_await client.say("LIST \"\" INBOX RETURN (METADATA (/private/a/b /private/a/b))");
+    CHECK(has(done, R"(* METADATA INBOX (/private/a/b "2"))"));
+  });
+}
+
 TEST_CASE("the use of a mailbox is one, and not for the client to make up: RFC 6154 section 4", "[imapd]") {
   Server server;
   server.run_in([](Client& client, Server&) -> async::Task<void> {

@@ -18,6 +18,11 @@ bool tells(const std::vector<std::string>& lines, std::string_view start) {
   return std::ranges::any_of(lines, [start](const std::string& line) { return line.starts_with(start); });
 }
 
+async::Task<void> note(Client& client, std::string command, std::string& order, char name) {
+  co_await client.say(std::move(command));
+  order += name;
+}
+
 }  // namespace
 
 TEST_CASE("a client hears how far its command is", "[imapd]") {
@@ -53,5 +58,23 @@ TEST_CASE("what is done at once needs no word on how far it is", "[imapd]") {
     co_await fill(client, server);
     const auto done = co_await client.say("SEARCH BODY y");
     CHECK(done.size() == 2);
+  });
+}
+
+TEST_CASE("a search for many things lets others have their turn", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server& server) -> async::Task<void> {
+    co_await server.deliver(letter("one"));
+    co_await client.say("SELECT INBOX");
+    for (int n = 0; n < 12; ++n) co_await client.say("COPY 1:* INBOX");  // then there are 4096
+    std::string search = "SEARCH RETURN (COUNT)";
+    for (int n = 0; n < 500; ++n) search += " NOT KEYWORD nothing";
+    auto other = co_await server.second_logged_in();
+    std::string order;
+    async::TaskGroup group;
+    group.spawn(note(client, search, order, 's'));
+    group.spawn(note(other, "NOOP", order, 'n'));
+    co_await group.join();
+    CHECK(order == "ns");
   });
 }

@@ -118,6 +118,33 @@ TEST_CASE("UPDATE of SORT tells places in the order", "[imapd]") {
   });
 }
 
+TEST_CASE("UPDATE of SORT takes in many messages at once", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server& here) -> async::Task<void> {
+    constexpr int kMany = 20;
+    for (int n = 0; n < kMany; ++n) co_await here.deliver(mail("ann", std::string(1, static_cast<char>('a' + n))));
+    co_await client.say("CREATE Box");
+    co_await client.say("SELECT Box");
+    co_await tagged(client, "A", "UID SORT RETURN (UPDATE) (REVERSE SUBJECT) UTF-8 ALL");
+    co_await tagged(client, "B", "UID SEARCH RETURN (UPDATE) ALL");
+    auto other = co_await other_session(here);
+    co_await other.say("COPY 1:* Box");
+    auto told = co_await client.say("NOOP");
+    std::string numbers = std::to_string(kMany);
+    for (int n = kMany - 1; n > 0; --n) numbers += "," + std::to_string(n);
+    CHECK(has(told, R"(* ESEARCH (TAG "A") UID ADDTO (1 )" + numbers + ")"));
+    CHECK(has(told, R"(* ESEARCH (TAG "B") UID ADDTO (0 1:20))"));
+    // The same again: each goes behind its equal.
+    co_await other.say("COPY 1:* Box");
+    told = co_await client.say("NOOP");
+    std::string places;
+    for (int n = 1; n <= kMany; ++n)
+      places += (n > 1 ? " " : "") + std::to_string(2 * n) + " " + std::to_string(2 * kMany + 1 - n);
+    CHECK(has(told, R"(* ESEARCH (TAG "A") UID ADDTO ()" + places + ")"));
+    co_await other.say("LOGOUT");
+  });
+}
+
 TEST_CASE("a SORT by relevancy is kept up to date", "[imapd]") {
   Server server;
   server.run_in([](Client& client, Server& here) -> async::Task<void> {

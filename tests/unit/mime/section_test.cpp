@@ -1,6 +1,8 @@
 #include "common/mime/section.h"
 
 #include <catch2/catch.hpp>
+#include <string>
+#include <vector>
 
 #include "tests/unit/mime/letters.h"
 
@@ -57,4 +59,12 @@ TEST_CASE("a message of one part has a part 1", "[mime]") {
   CHECK(get(message, "1.MIME") == "Subject: x\n\n");
   CHECK(get(message, "2") == "NIL");
   CHECK(get(message, "1.1") == "NIL");
+}
+
+TEST_CASE("fields are selected by many names as by few", "[mime]") {
+  const std::string header = "Subject: one\r\nX-7: seven\r\nTO: b\r\nsubject: two\r\nX-77: other\r\n\r\n";
+  std::vector<std::string> names{"subject", "To"};
+  for (int n = 0; n < 40; ++n) names.push_back("x-" + std::to_string(n));
+  CHECK(select_fields(header, names, false) == "Subject: one\r\nX-7: seven\r\nTO: b\r\nsubject: two\r\n\r\n");
+  CHECK(select_fields(header, names, true) == "X-77: other\r\n\r\n");
 }

@@ -1,4 +1,6 @@
 #include <atomic>
+#include <chrono>
+#include <thread>
 
 #include "common/async/loop_threads.h"
 #include "common/async/run_on.h"
@@ -50,7 +52,40 @@ async::Task<void> look_at_once(Store& store, MailboxRef mailbox, int count, std:
   co_await group.join();
 }
 
+async::Task<void> look_through(Store& store, MailboxRef mailbox, std::vector<ObjectId> objects,
+                               std::atomic<int>& looked_at) {
+  const auto done = co_await store.look_at(mailbox, std::move(objects), [&looked_at](std::size_t, std::string_view) {
+    ++looked_at;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  });
+  CHECK(done.has_value());
+}
+
+/// How many messages had been looked at by two that have all reader threads when a third had read one.
+async::Task<void> read_beside(Store& store, MailboxRef mailbox, std::vector<ObjectId> objects, int& before) {
+  std::atomic<int> looked_at = 0;
+  async::TaskGroup group;
+  for (int n = 0; n < 2; ++n) group.spawn(look_through(store, mailbox, objects, looked_at));
+  while (looked_at < 2) co_await async::sleep_for(std::chrono::milliseconds(1));
+  const auto read = co_await store.read(mailbox, objects.front());
+  CHECK(read.has_value());
+  before = looked_at;
+  co_await group.join();
+}
+
 }  // namespace
+
+TEST_CASE("who reads has a turn while others look at many messages", "[store]") {
+  Fixture fixture;
+  constexpr int kMessages = 60;
+  for (int n = 0; n < kMessages; ++n) fixture.deliver(message(std::to_string(n)));
+  const auto view = fixture.must(fixture.store->snapshot(fixture.inbox()));
+  std::vector<ObjectId> objects;
+  for (std::size_t n = 0; n < view->size(); ++n) objects.push_back((*view)[n].object);
+  int before = 0;
+  fixture.run(read_beside(*fixture.store, view->mailbox(), objects, before));
+  CHECK(before < kMessages);
+}
 
 TEST_CASE("every view has what was changed before it was asked for, however many ask", "[store]") {
   Fixture fixture;
