@@ -300,7 +300,7 @@ class Actions {
 
   /// The mark of the account is what a loop of redirects is seen by when the message comes again.
   async::Task<void> send_on(const sieve::Redirect& redirect) {
-    auto message = onward(in_);
+    auto message = onward(in_, header_);
     const bool outside = !services_.filters->options().accounts()->is_local(mime::domain_of(redirect.address));
     if (outside && filtering_.forwarded_from) message.envelope.reverse_path = *filtering_.forwarded_from;
     message.recipients.push_back({redirect.address, notify_of_redirect(), filtering_.orcpt});
@@ -346,7 +346,7 @@ class Actions {
 
   /// With the null sender: nobody answers an answer.
   async::Task<smtp::Reply> answer(std::string text, std::vector<std::string> recipients) {
-    auto message = onward(in_);
+    auto message = onward(in_, header_);
     message.envelope.reverse_path.clear();
     message.envelope.envid.clear();
     message.envelope.ret = spool::Ret::kDefault;

@@ -234,7 +234,7 @@ class Carrier {
       return job.target.kind == Kind::kSend && job.open() && (job.target.outside && forwarded_from) == other_sender;
     };
     if (std::ranges::none_of(jobs_of_[recipient], [&](auto index) { return is_wanted(jobs_[index]); })) co_return;
-    auto message = onward(*in_);
+    auto message = onward(*in_, header_);
     if (other_sender) message.envelope.reverse_path = forwarded_from.value_or("");
     for (const auto index : jobs_of_[recipient]) {
       const auto& job = jobs_[index];
@@ -273,7 +273,7 @@ class Carrier {
                                      smtp::Reply good) {
     if (services_.spool == nullptr || !services_.redelivers)
       co_return bad.transient() ? bad : smtp::Reply(451, "4.3.0", bad.text());
-    auto message = onward(*in_);
+    auto message = onward(*in_, header_);
     for (const auto* job : lost)
       message.recipients.push_back({job->target.via, notify_of(recipient), in_->recipients[recipient].rcpt.orcpt});
     message.body = forwarded_copy(in_->message, header_, {}, in_->received);
@@ -338,7 +338,7 @@ class Carrier {
   /// was sent on to one place took the duty along.
   async::Task<void> notify(const std::vector<smtp::Reply>& replies) {
     if (services_.spool == nullptr) co_return;
-    auto about = onward(*in_);
+    auto about = onward(*in_, header_);
     spool::Message message{
         {}, std::move(about.envelope), in_->message.size(), static_cast<std::uint32_t>(in_->recipients.size())};
     std::vector<relay::Notice> notices;

@@ -6,10 +6,11 @@
 #include "common/log/log.h"
 #include "common/mime/charset.h"
 #include "common/service/intake.h"
+#include "common/spool/handling.h"
 
 namespace quartet::mda {
 
-spool::NewMessage onward(const Incoming& incoming) {
+spool::NewMessage onward(const Incoming& incoming, const mime::Header& header) {
   static constexpr spool::BodyType kBodies[] = {spool::BodyType::k7Bit, spool::BodyType::k8BitMime,
                                                 spool::BodyType::kBinaryMime};
   static constexpr spool::Ret kRets[] = {spool::Ret::kDefault, spool::Ret::kFull, spool::Ret::kHeaders};
@@ -21,6 +22,8 @@ spool::NewMessage onward(const Incoming& incoming) {
   out.envelope.body_type = kBodies[static_cast<int>(mail.body)];
   out.envelope.smtputf8 = mail.smtputf8;
   out.envelope.require_tls = mail.require_tls;
+  // The queue reads no fields: what the sender wants of TLS has to hold on this way, too.
+  if (!mail.require_tls && service::has_tls_optional(header)) spool::set_tls_optional(out.envelope);
   out.envelope.client = incoming.client;
   out.envelope.trace_id = incoming.trace;
   out.envelope.received = incoming.time;

@@ -42,29 +42,41 @@ Asked heard(Kind kind, std::string method, const smtp::Reply& reply) {
   return {kind, std::move(method), static_cast<std::uint16_t>(reply.code), reply.text()};
 }
 
-async::Task<std::expected<std::unique_ptr<Session>, Asked>> connect(const Upstream& upstream, const Means& means) {
+using Opened = std::expected<std::unique_ptr<Session>, Asked>;
+
+async::Task<Opened> open_session(const relay::Candidate& host, const Upstream& upstream, const Means& means) {
+  smtp::ClientOptions options;
+  options.hostname = means.options.hostname;
+  options.implicit_tls = upstream.implicit_tls;
+  if (upstream.hop.credentials)
+    options.login = smtp::ClientLogin{upstream.hop.credentials->user, upstream.hop.credentials->password};
+  if (const auto allowed = relay::choose_tls(host, means.options.tls, options); !allowed)
+    co_return std::unexpected(Asked{Kind::kFailed, "", 0, allowed.error().text});
+  for (;;) {
+    auto stream = co_await net::connect(host.address, {}, async::Deadline::after(means.options.connect_timeout));
+    if (!stream) {
+      const auto reason = net::to_string(stream.error());
+      co_return std::unexpected(
+          Asked{Kind::kFailed, "", 0, fmt::format("{} ({}): {}", host.name, host.address.to_string(), reason)});
+    }
+    auto session = co_await Session::open(*std::move(stream), options);
+    if (session) co_return *std::move(session);
+    // As for mail: TLS that is only taken where it is offered must not stand in the way.
+    const bool without = options.starttls == smtp::StartTls::kIfOffered && !options.login &&
+                         session.error().kind == smtp::ClientError::Kind::kTls;
+    if (!without) co_return std::unexpected(failed(session.error()));
+    options.starttls = smtp::StartTls::kNever;
+  }
+}
+
+async::Task<Opened> connect(const Upstream& upstream, const Means& means) {
   auto found = co_await relay::find_candidates(means.resolver, upstream.hop, {}, means.options.lookup);
   if (!found) co_return std::unexpected(Asked{Kind::kFailed, "", 0, found.error().text});
   Asked last;
   for (const auto& host : found->hosts) {
-    auto stream = co_await net::connect(host.address, {}, async::Deadline::after(means.options.connect_timeout));
-    if (!stream) {
-      last = {Kind::kFailed, "", 0,
-              fmt::format("{} ({}): {}", host.name, host.address.to_string(), net::to_string(stream.error()))};
-      continue;
-    }
-    smtp::ClientOptions options;
-    options.hostname = means.options.hostname;
-    options.implicit_tls = upstream.implicit_tls;
-    if (upstream.hop.credentials)
-      options.login = smtp::ClientLogin{upstream.hop.credentials->user, upstream.hop.credentials->password};
-    if (const auto allowed = relay::choose_tls(host, means.options.tls, options); !allowed) {
-      last = {Kind::kFailed, "", 0, allowed.error().text};
-      continue;
-    }
-    auto session = co_await Session::open(*std::move(stream), std::move(options));
+    auto session = co_await open_session(host, upstream, means);
     if (session) co_return *std::move(session);
-    last = failed(session.error());
+    last = std::move(session.error());
     if (last.kind == Kind::kStopped) break;
   }
   co_return std::unexpected(std::move(last));

@@ -62,7 +62,7 @@ async::Task<std::vector<DaneFinding>> find_dane_of_plan(dns::Resolver& resolver,
                                                         std::uint16_t port, async::Deadline deadline) {
   std::vector<DaneHost> hosts;
   for (const auto& host : plan.hosts)
-    hosts.push_back({host.name, host.canonical_name, port, plan.authentic && host.authentic});
+    hosts.push_back({host.name, host.canonical_name, port, host.authentic, plan.authentic});
   std::vector<std::string> reference;
   if (!plan.implicit) reference.push_back(plan.domain);
   if (!plan.canonical_domain.empty() && plan.canonical_domain != plan.domain)

@@ -26,6 +26,14 @@ DaneFinding from_records(const dns::Records<dns::Tlsa>& found, const std::string
   return finding;
 }
 
+DaneFinding insecure(const std::string& name) {
+  return {State::kInsecure, {}, fmt::format("{} is not secured by DNSSEC", name), SteadyTime::max()};
+}
+
+DaneFinding failed(std::string detail) {
+  return {State::kFailed, {}, std::move(detail), std::chrono::steady_clock::now() + kAskAgainAfterFailure};
+}
+
 async::Task<DaneFinding> look_up(dns::Resolver& resolver, std::string base, std::uint16_t port,
                                  async::Deadline deadline) {
   const auto again = std::chrono::steady_clock::now() + kAskAgain;
@@ -40,8 +48,17 @@ async::Task<DaneFinding> look_up(dns::Resolver& resolver, std::string base, std:
     default:
       break;
   }
-  co_return DaneFinding{
-      State::kFailed, {}, found.error().detail, std::chrono::steady_clock::now() + kAskAgainAfterFailure};
+  co_return failed(found.error().detail);
+}
+
+/// A host whose addresses are not signed: it may be an alias out of a zone that is (RFC 7672 section 2.2.2). The owner
+/// of that zone has its TLSA records there, and no use of DNSSEC at the other end.
+async::Task<DaneFinding> find_at_alias(dns::Resolver& resolver, const DaneHost& host, async::Deadline deadline) {
+  if (host.name == host.canonical_name) co_return insecure(host.name);
+  const auto alias = co_await resolver.lookup({host.name, dns::Type::kCname}, deadline);
+  if (!alias && !alias.error().permanent()) co_return failed(alias.error().detail);
+  if (!alias || !(*alias)->authentic) co_return insecure(host.name);
+  co_return co_await look_up(resolver, host.name, host.port, deadline);
 }
 
 async::Task<void> find_into(dns::Resolver& resolver, DaneHost host, std::vector<std::string> reference,
@@ -54,13 +71,15 @@ async::Task<void> find_into(dns::Resolver& resolver, DaneHost host, std::vector<
 
 async::Task<DaneFinding> find_dane(dns::Resolver& resolver, DaneHost host, std::vector<std::string> reference,
                                    async::Deadline deadline) {
-  if (!host.authentic) {
-    co_return DaneFinding{
-        State::kInsecure, {}, fmt::format("{} is not secured by DNSSEC", host.name), SteadyTime::max()};
+  if (!host.named) co_return insecure(host.name);
+  DaneFinding finding;
+  if (host.authentic) {
+    finding = co_await look_up(resolver, host.canonical_name, host.port, deadline);
+    if (finding.state == State::kNone && host.name != host.canonical_name)
+      finding = co_await look_up(resolver, host.name, host.port, deadline);
+  } else {
+    finding = co_await find_at_alias(resolver, host, deadline);
   }
-  auto finding = co_await look_up(resolver, host.canonical_name, host.port, deadline);
-  if (finding.state == State::kNone && host.name != host.canonical_name)
-    finding = co_await look_up(resolver, host.name, host.port, deadline);
   for (auto& name : reference) {
     if (name != finding.dane.base_domain) finding.dane.names.push_back(std::move(name));
   }

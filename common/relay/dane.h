@@ -31,11 +31,13 @@ struct DaneHost {
   std::string name;
   std::string canonical_name;  // where its addresses were found, at the end of all aliases
   std::uint16_t port = 25;
-  bool authentic = false;  // all its addresses, and the MX set that named it, if one did
+  bool authentic = false;  // all its addresses
+  bool named = true;       // the MX set that named it, if one did, is validated
 };
 
 /// `reference` are more names its certificate may have (RFC 7672 section 3.2.2). The canonical name is the first base
-/// domain to try, the name itself the second (section 2.2.2). `resolver` outlives the task.
+/// domain to try, the name itself the second, and the only one of a signed alias for a name that is not signed (section
+/// 2.2.2). `resolver` outlives the task.
 async::Task<DaneFinding> find_dane(dns::Resolver& resolver, DaneHost host, std::vector<std::string> reference,
                                    async::Deadline deadline);
 

@@ -408,9 +408,11 @@ async::Task<void> Relay::Impl::leave(Site& site, Connection& connection, const s
   if (!result.broken) co_await connection.session->quit();
 }
 
-/// Only hosts that MX records name: the TLS of others is between them and us.
+/// Only hosts that MX records name: the TLS of others is between them and us. And only mail that wants TLS as the
+/// domain says: of other mail, the reports themselves above all, nothing is to be learnt (RFC 8460 section 3).
 bool Relay::Impl::counts_tls(const Site& site) const {
-  return tls_reports_ != nullptr && site.next_hop().kind == NextHop::Kind::kMx;
+  const auto& next_hop = site.next_hop();
+  return tls_reports_ != nullptr && next_hop.kind == NextHop::Kind::kMx && next_hop.sender_tls != SenderTls::kOptional;
 }
 
 /// A session counts for each domain whose mail it carries, by what that domain wants of the host; domains of one site

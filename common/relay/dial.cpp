@@ -13,6 +13,8 @@ namespace quartet::relay {
 namespace {
 
 bool during_tls(const smtp::ClientError& error) { return error.kind == smtp::ClientError::Kind::kTls; }
+/// Also for what a server says to STARTTLS: 454 and the like.
+bool about_tls(const smtp::ClientError& error) { return during_tls(error) || error.starttls; }
 
 /// Source addresses that cannot be used are passed over.
 async::Task<std::expected<std::unique_ptr<net::Stream>, NoSession>> connect_from(const Sources& ours,
@@ -114,11 +116,11 @@ async::Task<std::expected<std::unique_ptr<smtp::ClientSession>, NoSession>> dial
     }
     count_connection_failure(true);
     auto reason = reply_of(session.error(), describe(host));
-    if (during_tls(session.error())) note_once(reported_failure(host, session.error()));
+    if (about_tls(session.error())) note_once(reported_failure(host, session.error()));
     // A connection that was lost may do better next time.
     if (needs_tls(host) && during_tls(session.error()) && !session.error().lost) reason.enhanced = "5.7.10";
     if (!needs_tls(host) && host.sts == Sts::kTesting && client.tls == contexts.verified &&
-        during_tls(session.error())) {
+        about_tls(session.error())) {
       log::warn("relay.sts_testing", {{"domain", domain}, {"host", host.name}, {"reason", reason.text}});
       host.sts = Sts::kNone;
       (void)choose_tls(host, contexts, client);

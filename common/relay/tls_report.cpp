@@ -83,7 +83,7 @@ tlsrpt::v1::Policy reported_policy(const Candidate& host, const std::string& dom
 }
 
 FailureDetails reported_failure(const Candidate& host, const smtp::ClientError& error) {
-  if (error.kind != smtp::ClientError::Kind::kTls) return {};
+  if (error.kind != smtp::ClientError::Kind::kTls && !error.starttls) return {};
   return details(host, type_of(error.handshake), error.detail);
 }
 

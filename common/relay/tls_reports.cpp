@@ -7,6 +7,7 @@
 
 #include "common/dns/codec.h"
 #include "common/log/log.h"
+#include "common/spool/handling.h"
 
 namespace quartet::relay {
 namespace {
@@ -188,6 +189,8 @@ async::Task<bool> TlsReports::mail(const Period& period, const tlsrpt::v1::Repor
     message.envelope.reverse_path = options_.author.sender;
     message.envelope.received = wall_now();
     message.envelope.trace_id = Id::make().to_string();
+    // RFC 8460 section 3: whatever is wrong with the TLS that it tells of. Our own queue reads no fields.
+    spool::set_tls_optional(message.envelope);
     message.recipients = {{address, spool::kNotifyNever, ""}};
     message.body.push_back(*std::move(letter));
     const auto queued = co_await spool_.enqueue(std::move(message));

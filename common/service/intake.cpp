@@ -239,9 +239,8 @@ class Intake final : public smtp::MessageSink {
   void set_handling(spool::NewMessage& message, const mime::Header& header) {
     const auto& mail = transaction_.mail;
     auto& envelope = message.envelope;
-    // RFC 8689 section 4.1: the parameter counts more than the field, and two fields are as good as none.
-    if (!envelope.require_tls && header.count("TLS-Required") == 1 && ascii::iequals(header.text("TLS-Required"), "No"))
-      spool::set_tls_optional(envelope);
+    // RFC 8689 section 4.1: the parameter counts more than the field.
+    if (!envelope.require_tls && has_tls_optional(header)) spool::set_tls_optional(envelope);
     auto asked = mail.priority.value_or(0);
     if (!mail.priority && options_.priority_field) asked = smtp::parse_priority(header.text("MT-Priority")).value_or(0);
     priority_ = std::min(asked, options_.highest_priority);
@@ -336,6 +335,10 @@ class Intake final : public smtp::MessageSink {
 std::unique_ptr<smtp::MessageSink> open_intake(const IntakeOptions& options, const smtp::Peer& peer,
                                                Followed followed) {
   return std::make_unique<Intake>(options, peer, std::move(followed));
+}
+
+bool has_tls_optional(const mime::Header& header) {
+  return header.count("TLS-Required") == 1 && ascii::iequals(header.text("TLS-Required"), "No");
 }
 
 smtp::Reply reply_to(const spool::SpoolError& error) {

@@ -58,6 +58,9 @@ inline std::unique_ptr<smtp::MessageSink> open_intake(const IntakeOptions& optio
   return open_intake(options, peer, Followed{std::move(transaction)});
 }
 
+/// RFC 8689 section 4.1: "TLS-Required: No". Two such fields are as good as none.
+bool has_tls_optional(const mime::Header& header);
+
 /// Of a fault of ours: always 4yz.
 smtp::Reply reply_to(const spool::SpoolError& error);
 

@@ -195,7 +195,9 @@ class Session final : public ClientSession {
     if (!reply) co_return std::unexpected(reply.error());
     if (reply->code != 220) {
       if (!required) co_return Outcome<void>();
-      co_return std::unexpected(refused("STARTTLS", *reply));
+      auto error = refused("STARTTLS", *reply);
+      error.starttls = true;
+      co_return std::unexpected(std::move(error));
     }
     if (!parser_.unconsumed().empty()) {
       co_return std::unexpected(ClientError{

@@ -95,7 +95,8 @@ struct ClientError {
   std::string detail;                                  // for people
   std::optional<Reply> reply;                          // the server's, if it said something
   std::optional<tls::Fault> handshake = std::nullopt;  // kTls: how the handshake failed; nothing: there was none
-  bool lost = false;  // kTls: the connection broke or time ran out; another time it may work
+  bool lost = false;      // kTls: the connection broke or time ran out; another time it may work
+  bool starttls = false;  // kRefused: it was STARTTLS, which the server offers, that it said no to
 };
 
 struct OutboundRecipient {

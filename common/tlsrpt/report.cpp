@@ -57,7 +57,8 @@ v1::Report make_report(const Author& author, const v1::Period& period, const std
   report.mutable_date_range()->set_start(date_time(period.start()));
   report.mutable_date_range()->set_end(date_time(last_second(period)));
   report.set_contact_info(author.contact);
-  report.set_report_id(fmt::format("{}_{}@{}", report.date_range().start(), domain, author.hostname));
+  // Also an id of RFC 5322, which has no colons: the subject must have it as one (section 5.3).
+  report.set_report_id(fmt::format("{}_{}@{}", period.start(), domain, author.hostname));
   for (const auto& result : period.result()) {
     if (result.policy().domain() == domain) *report.add_policies() = result;
   }

@@ -18,7 +18,7 @@ POLICIES = """
 """
 # Their mail is taken by the mta at b, each under a host name of its own.
 DOMAINS = ("match", "ta", "foreign", "mismatch", "next", "unusable", "none", "bogus", "badmx", "insecure", "only", "plain",
-           "encrypt", "alias")
+           "encrypt", "alias", "leaving")
 
 
 def take_all(domains):
@@ -67,6 +67,7 @@ class Dane(SitesTestCase):
             "unusable": host(tlsa("1 1 1 " + 64 * "7") + tlsa("3 1 1 7777")),
             "insecure": host(tlsa(WRONG)),
             "alias": f"@ MX 10 mx\nmx CNAME mx.match.example.\n",
+            "leaving": "@ MX 10 mx\nmx CNAME mx.insecure.example.\n" + tlsa(WRONG),
         }
         prefix = cls.pair.network.prefix + "."
         cls.pair.name_server.set_zones({f"{name}.example": text.replace("NET.", prefix) for name, text in zones.items()})
@@ -146,6 +147,11 @@ class Dane(SitesTestCase):
 
     def test_the_host_is_an_alias(self):
         self.assertEqual(self.delivered("alias"), "TLSv1.3 dane-ee")
+
+    def test_an_alias_out_of_a_signed_zone(self):
+        status, reply = self.deferred("leaving")
+        self.assertEqual(status, "4.7.5")
+        self.assertIn("no matching DANE TLSA records", reply)
 
     def test_policies(self):
         status, reply = self.deferred("only")

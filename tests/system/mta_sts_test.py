@@ -6,6 +6,7 @@ import unittest
 
 from harness import SitesTestCase
 from https_server import HttpsServer
+from no_tls import NoTlsNow
 from sites import letter, loopback
 from sites.process import wait_until
 
@@ -24,6 +25,7 @@ DOMAINS = {
     "unnamed": (TO_B, policy("enforce", "mx.other.example")),
     "badcert": (OWN_HOST, policy("enforce", "mx.badcert.example")),
     "testing": (OWN_HOST, policy("testing", "mx.testing.example")),
+    "later": ("@ MX 10 mx\nmx A NET.61", policy("testing", "mx.later.example")),
     "astray": (TO_B, policy("testing", "mx.other.example")),
     "off": (OWN_HOST, policy("none", "mx.off.example")),
     "nonsense": (OWN_HOST, "<html>sorry</html>"),
@@ -139,6 +141,12 @@ class MtaSts(SitesTestCase):
         self.assertIn("hostname mismatch", self.log_of("relay.sts_testing", host="mx.testing.example")["reason"])
         self.assertEqual(self.delivered("astray"), "TLSv1.3 unverified")
         self.log_of("relay.sts_testing", domain="astray.example")
+
+    def test_testing_where_starttls_is_refused(self):
+        host = NoTlsNow(self.pair.network.address(61), loopback.PORTS["mx"])
+        self.addCleanup(host.stop)
+        self.assertEqual(self.delivered("later"), "none")
+        self.assertIn("not now", self.log_of("relay.sts_testing", host="mx.later.example")["reason"])
 
     def test_no_policy(self):
         for domain in ("off", "silent"):

@@ -34,6 +34,9 @@ DOMAINS = {
            "_mta-sts TXT \"v=STSv1; id=1;\"\nmta-sts A NET.60",
     "silent": OWN_HOST,
 }
+# Its policy does not name its host: no mail gets there but the report about that.
+STRICT = ("@ MX 10 mx.b.example.\n_smtp._tls TXT \"v=TLSRPTv1; rua=mailto:reader@strict.example\"\n"
+          "_mta-sts TXT \"v=STSv1; id=1;\"\nmta-sts A NET.60")
 
 
 class Collector(HttpsServer):
@@ -49,6 +52,8 @@ class Collector(HttpsServer):
                     self._answer(404, b"")
                 elif "nonsense" in self.headers["Host"]:
                     self._answer(200, b"<html>")
+                elif "strict" in self.headers["Host"]:
+                    self._answer(200, b"version: STSv1\r\nmode: enforce\r\nmx: mx.strict.example\r\nmax_age: 86400\r\n")
                 else:
                     self._answer(200, b"version: STSv1\r\nmode: testing\r\nmx: mx.web.example\r\nmax_age: 86400\r\n")
 
@@ -77,10 +82,11 @@ class Collector(HttpsServer):
 class TlsReports(SitesTestCase):
     options = {
         "shared_spool": True,
-        "zones": {f"{name}.example": zone.replace("PORT", str(loopback.PORTS["https"])) for name, zone in DOMAINS.items()},
+        "zones": {f"{name}.example": zone.replace("PORT", str(loopback.PORTS["https"]))
+                  for name, zone in (*DOMAINS.items(), ("strict", STRICT))},
         "overrides": {
             "b": {"directory": "".join(f'domain {{ name: "{name}.example" }}\nalias {{ address: "reader@{name}.example" '
-                                       f'target: "reader@b.example" }}\n' for name in DOMAINS) +
+                                       f'target: "reader@b.example" }}\n' for name in (*DOMAINS, "strict")) +
                   'alias { address: "reports@b.example" target: "reader@b.example" }\n'},
         },
     }
@@ -88,7 +94,7 @@ class TlsReports(SitesTestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        names = ["collector.web.example", *(f"mta-sts.{name}.example" for name in ("web", "missing", "nonsense"))]
+        names = ["collector.web.example", *(f"mta-sts.{name}.example" for name in ("web", "missing", "nonsense", "strict"))]
         cls.collector = Collector(cls.pair.network.address(60), *cls.pair.authority.issue("collector.example", names))
         cls.addClassCleanup(cls.collector.stop)
         cls.public_key = cls._turn_reports_on()
@@ -122,11 +128,11 @@ class TlsReports(SitesTestCase):
         assert code == 0, code
         a.start_agent("mta", cls.pair.binaries)
 
-    def deliver(self, domain):
+    def deliver(self, domain, event="relay.delivered"):
         a = self.pair.a
         recipient = f"reader@{domain}.example"
         self.send(a, a.users[0], recipient, letter.write(a.users[0].address, recipient, domain))
-        a.processes["mta"].wait_for_event("relay.delivered", to=recipient)
+        a.processes["mta"].wait_for_event(event, to=recipient)
 
     def check(self, report, domain):
         self.assertEqual(report["organization-name"], "A and partners")
@@ -167,6 +173,7 @@ class TlsReports(SitesTestCase):
     def test_reports(self):
         for domain in DOMAINS:
             self.deliver(domain)
+        self.deliver("strict", "relay.deferred")
         self._restart()  # what was counted is not forgotten
 
         raw = self.mailed("plain")
@@ -184,6 +191,12 @@ class TlsReports(SitesTestCase):
         # One letter may open more than one session.
         self.assertGreaterEqual(result["summary"]["total-successful-session-count"], 1)
         self.assertEqual(result["summary"]["total-failure-session-count"], 0)
+
+        message = email.message_from_bytes(self.mailed("strict"), policy=email.policy.default)
+        attached = [part for part in message.walk() if part.get_content_type() == "application/tlsrpt+gzip"]
+        result = self.check(json.loads(gzip.decompress(attached[0].get_content())), "strict")
+        self.assertEqual(result["summary"]["total-successful-session-count"], 0)
+        self.assertEqual({details["result-type"] for details in result["failure-details"]}, {"validation-failure"})
 
         results = self.collected(["web", "twin", *UNFETCHED])
         self.assertEqual(self.collector.refused, 1)
@@ -207,7 +220,7 @@ class TlsReports(SitesTestCase):
         counts = next(self.directory.rglob("tls-reports"))
         wait_until(lambda: not list(counts.glob("*.period")), 60, "no report left to be sent")
         sent = {event["domain"] for event in self.pair.a.processes["mta"].events() if event.get("event") == "tls_report.sent"}
-        self.assertEqual(sent, {f"{name}.example" for name in DOMAINS if name != "silent"})
+        self.assertEqual(sent, {f"{name}.example" for name in (*DOMAINS, "strict") if name != "silent"})
 
 
 if __name__ == "__main__":

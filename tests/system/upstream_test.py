@@ -2,6 +2,7 @@
 """The customer's side: b.example is behind a wall and asks its provider a.example for its mail, by ATRN or ETRN."""
 import json
 import socket
+import socketserver
 import ssl
 import subprocess
 import threading
@@ -109,6 +110,22 @@ class ScriptedProvider:
         self.listener.close()
 
 
+class BrokenTls(socketserver.StreamRequestHandler):
+    """Offers STARTTLS, and hangs up in the middle of it; nothing waits there."""
+
+    def handle(self):
+        self.wfile.write(b"220 broken.example\r\n")
+        while line := self.rfile.readline():
+            verb = line.decode().split()[0]
+            self.server.commands.append(verb)
+            answer = {"EHLO": "250-broken.example\r\n250-STARTTLS\r\n250 ETRN", "STARTTLS": "220 begin",
+                      "ETRN": "251 nothing waits"}.get(verb, "221 bye")
+            self.wfile.write(answer.encode() + b"\r\n")
+            if verb == "STARTTLS":
+                self.connection.recv(1)
+                return
+
+
 def provider(text):
     return text + f"""
 odmr {{ address: "{network_of(text)}.1:{PORT}" }}
@@ -130,6 +147,7 @@ upstream {{ name: "unverified" host: "{network}.99:{PORT}" domain: "b.example" l
            not_at_start: true }}
 upstream {{ name: "half" host: "{network}.98:{PORT}" domain: "b.example" login: "b" password: "no" tls: ENCRYPT
            implicit_tls: true not_at_start: true }}
+upstream {{ name: "broken" host: "{network}.97:{PORT}" method: ETRN domain: "etrn.example" not_at_start: true }}
 upstream {{ name: "old" host: "{network}.1:10025" method: ETRN domain: "etrn.example" tls: NONE not_at_start: true }}
 """
 
@@ -211,6 +229,18 @@ class Upstream(SitesTestCase):
     def test_etrn(self):
         last = self.trigger("old")
         self.assertEqual((last["upstream"]["method"], last["upstream"]["code"]), ("ETRN", 251))
+
+    def test_etrn_where_tls_is_broken(self):
+        """Without a login it is only taken where it is offered."""
+        with socketserver.ThreadingTCPServer((f"{self.pair.network.prefix}.97", PORT), BrokenTls) as server:
+            server.daemon_threads, server.commands = True, []
+            thread = threading.Thread(target=server.serve_forever, daemon=True)
+            thread.start()
+            last = self.trigger("broken")
+            self.assertEqual(last["upstream"]["code"], 251, last)
+            self.assertEqual(server.commands, ["EHLO", "STARTTLS", "EHLO", "ETRN", "QUIT"])
+            server.shutdown()
+            thread.join()
 
     def test_etrn_where_atrn_is_only_offered(self):
         half = self.scripted({"ATRN": "502 not here", "ETRN": "251 nothing waits"})

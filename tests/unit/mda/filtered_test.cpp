@@ -1,4 +1,5 @@
 // What scripts of users do to messages that come by LMTP: RFC 5228, RFC 5429, RFC 5230, RFC 5233.
+#include "common/spool/handling.h"
 #include "tests/unit/mda/session_harness.h"
 
 using namespace quartet;
@@ -88,6 +89,17 @@ TEST_CASE("a redirect goes out with what the sender asked to be told (RFC 3461 s
     CHECK(sent.orcpt == "rfc822;ann@x.test");
   }
   CHECK(found);
+}
+
+TEST_CASE("a redirect goes out as the sender wants TLS (RFC 8689 section 4.1)", "[mda]") {
+  Mda mda;
+  mda.script("ann@a.test", R"(redirect "far@far.test";)");
+  for (const bool optional : {true, false}) {
+    mda.say(transaction("ann@a.test", std::string(optional ? "TLS-Required: No\r\n" : "") + kShort));
+    const auto sent = mda.queued();
+    REQUIRE(sent.size() == 1);
+    CHECK(spool::tls_optional(sent[0].envelope) == optional);
+  }
 }
 
 TEST_CASE("whatever leads to the user is the user's own", "[mda]") {

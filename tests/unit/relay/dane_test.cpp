@@ -30,16 +30,20 @@ std::string tlsa(int usage, int selector, int matching, const std::string& data)
 const std::string kDigest(32, 'd');
 
 /// signed.test and other.test: mx.signed.test with DANE-EE; ta.test: mx.ta.test with DANE-TA; plain.test: insecure MX
-/// to mx.signed.test; the other hosts as they are called.
+/// to mx.signed.test; mx.leaving.test: an alias for mx.insecure.test, as are mx.astray.test, which is not signed, and
+/// mx.lame.test, of which the alias alone cannot be had; the other hosts as they are called.
 std::vector<std::string> zone(const dns::testing::Query& query) {
   const auto& [asked, type] = query.question;
   // Tests deliver to any port.
   const auto tcp = asked.find("._tcp.");
   const auto name = tcp == std::string::npos ? asked : "_25" + asked.substr(tcp);
-  const bool plain = name == "plain.test" || name.starts_with("mx.insecure");
+  const bool alias = name == "mx.leaving.test" || name == "mx.astray.test" || name == "mx.lame.test";
+  const bool plain = name == "plain.test" || name.starts_with("mx.insecure") || name == "mx.astray.test" ||
+                     (alias && type == Type::kA);
   const auto flags = plain || name.contains("unsigned") ? kPlain : kAuthentic;
   Packet packet(query.id, flags, asked, type);
   if (name == "_25._tcp.mx.bogus.test") return {Packet(query.id, kFailed, asked, type).bytes()};
+  if (name == "mx.lame.test" && type == Type::kCname) return {Packet(query.id, kFailed, asked, type).bytes()};
   if (name == "_25._tcp.mx.none.test") return {Packet(query.id, flags | kUnknown, asked, type).bytes()};
   const auto answer = [&](const std::string& data) { packet.answer(asked, type, 60, data); };
   if (type == Type::kMx) {
@@ -51,13 +55,18 @@ std::vector<std::string> zone(const dns::testing::Query& query) {
       answer(mx(10, "mx." + name));
     }
   }
-  if (type == Type::kA && name == "mx.cname.test") {
+  if (type == Type::kCname && alias) answer(Packet::name("mx.insecure.test"));
+  if (type == Type::kA && alias) {
+    packet.answer(name, Type::kCname, 60, Packet::name("mx.insecure.test"));
+    packet.answer("mx.insecure.test", type, 60, std::string("\x7f\0\0\x02", 4));
+  } else if (type == Type::kA && name == "mx.cname.test") {
     packet.answer(name, Type::kCname, 60, Packet::name("real.cname.test"));
     packet.answer("real.cname.test", type, 60, std::string("\x7f\0\0\x02", 4));
   } else if (type == Type::kA && name.starts_with("mx.")) {
     answer(std::string("\x7f\0\0\x02", 4));
   }
-  if (type == Type::kTlsa && (name == "_25._tcp.mx.signed.test" || name == "_25._tcp.mx.cname.test"))
+  if (type == Type::kTlsa && (name == "_25._tcp.mx.signed.test" || name == "_25._tcp.mx.cname.test" ||
+                              name == "_25._tcp.mx.leaving.test" || name == "_25._tcp.mx.astray.test"))
     answer(tlsa(3, 1, 1, kDigest));
   if (type == Type::kTlsa && name == "_25._tcp.mx.ta.test") answer(tlsa(2, 0, 1, kDigest));
   if (type == Type::kTlsa && name == "_25._tcp.mx.unsigned.test") answer(tlsa(3, 1, 1, kDigest));
@@ -118,6 +127,15 @@ TEST_CASE("a host that is an alias has its records at either end", "[relay][dane
   const auto found = find("cname.test");
   CHECK(found.hosts[0].dane->state == State::kUsable);
   CHECK(found.hosts[0].dane->dane.base_domain == "mx.cname.test");
+}
+
+TEST_CASE("an alias out of a signed zone has its records in that zone", "[relay][dane]") {
+  const auto found = find("leaving.test");
+  CHECK(found.hosts[0].dane->state == State::kUsable);
+  CHECK(found.hosts[0].dane->dane.base_domain == "mx.leaving.test");
+  CHECK(found.hosts[0].dane->dane.names == std::vector<std::string>{"leaving.test"});
+  CHECK(state_of("astray.test") == State::kInsecure);  // the alias is not signed
+  CHECK(state_of("lame.test") == State::kFailed);      // nobody knows
 }
 
 TEST_CASE("an alias of a domain is a name of its certificate, too", "[relay][dane]") {

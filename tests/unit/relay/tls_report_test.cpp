@@ -63,6 +63,9 @@ TEST_CASE("how sessions fail", "[relay][tlsrpt]") {
   CHECK(type(tls::Fault::kHandshake) == "validation-failure");
   for (const auto kind : {Kind::kNetwork, Kind::kProtocol, Kind::kRefused, Kind::kLogin})
     CHECK(type(std::nullopt, kind).empty());
+  smtp::ClientError refused{Kind::kRefused, "STARTTLS: 454 later", std::nullopt};
+  refused.starttls = true;
+  CHECK(reported_failure(plain(), refused).result_type() == "starttls-not-supported");
   const auto failure = reported_failure(plain(), smtp::ClientError{Kind::kTls, "detail", std::nullopt});
   CHECK(failure.mx_host() == "mx.b.example");
   CHECK(failure.receiving_ip() == "192.0.2.1");

@@ -368,8 +368,10 @@ TEST_CASE("TLS that is required must be offered and agreed to", "[smtp][client]"
   options.starttls = StartTls::kRequired;
   CHECK(talk({kHello, ehlo()}, {}, options).refused->kind == Kind::kTls);
   options.tls = *tls::ClientContext::make({.verify = false, .ca = {}, .certificate = {}, .key = {}});
-  CHECK(talk({kHello, ehlo("250 STARTTLS\r\n"), {"STARTTLS\r\n", "454 4.7.0 later\r\n"}}, {}, options)
-            .refused.has_value());
+  const auto said = talk({kHello, ehlo("250 STARTTLS\r\n"), {"STARTTLS\r\n", "454 4.7.0 later\r\n"}}, {}, options);
+  REQUIRE(said.refused.has_value());
+  CHECK(said.refused->kind == Kind::kRefused);
+  CHECK(said.refused->starttls);
   // More in clear text behind the 220 would be read as if it came by TLS.
   CHECK(talk({kHello, ehlo("250 STARTTLS\r\n"), {"STARTTLS\r\n", "220 go\r\n250 injected\r\n"}}, {}, options)
             .refused->kind == Kind::kProtocol);

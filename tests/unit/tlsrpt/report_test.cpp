@@ -39,7 +39,7 @@ TEST_CASE("a report is about one domain, in the words of the RFC", "[tlsrpt]") {
   CHECK(
       to_json(report) ==
       R"({"organization-name":"A","date-range":{"start-datetime":"2023-11-15T00:00:00Z","end-datetime":"2023-11-15T23:59:59Z"},)"
-      R"("contact-info":"postmaster@a.example","report-id":"2023-11-15T00:00:00Z_b.example@mta.a.example",)"
+      R"("contact-info":"postmaster@a.example","report-id":"1700006400_b.example@mta.a.example",)"
       R"("policies":[{"policy":{"policy-type":"sts","policy-string":["version: STSv1"],"policy-domain":"b.example",)"
       R"("mx-host":["*.b.example"]},"summary":{"total-successful-session-count":0,"total-failure-session-count":1},)"
       R"("failure-details":[{"result-type":"certificate-expired","receiving-mx-hostname":"mx.b.example",)"
@@ -58,7 +58,7 @@ TEST_CASE("the letter that brings it", "[tlsrpt]") {
   CHECK(header.text("TLS-Required") == "No");
   CHECK(header.text("To") == "tls@b.example");
   CHECK(header.text("Subject") ==
-        "Report Domain: b.example Submitter: a.example Report-ID: <2023-11-15T00:00:00Z_b.example@mta.a.example>");
+        "Report Domain: b.example Submitter: a.example Report-ID: <1700006400_b.example@mta.a.example>");
   CHECK(header.text("Content-Type").starts_with("multipart/report; report-type=tlsrpt; boundary="));
   CHECK(letter->contains("Content-Type: application/tlsrpt+gzip\r\n"));
   CHECK(letter->contains("a.example!b.example!1700006400!1700092799.json.gz"));
