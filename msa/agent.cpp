@@ -38,6 +38,10 @@ Agent::Agent(SettingsPtr settings)
 service::Status Agent::bind(async::LoopThreads& loops) {
   service::Acceptor::Options options;
   options.connections_per_client = [this] { return service::connections_per_client(current_.get()->config.limits()); };
+  // What a proxy passes on are many clients.
+  options.exempt = [this](const net::Address& client) {
+    return service::contains(current_.get()->forwarders.xclient, client);
+  };
   options.refusal = service::too_many_connections(latest_->config.agent());
   acceptor_ = std::make_unique<service::Acceptor>(
       loops, std::move(options), [this](std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener) {

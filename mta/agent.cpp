@@ -42,7 +42,10 @@ Agent::Agent(SettingsPtr settings)
 service::Acceptor::Options Agent::acceptor_options() {
   service::Acceptor::Options options;
   options.connections_per_client = [this] { return service::connections_per_client(current_.get()->config.limits()); };
-  options.exempt = [this](const net::Address& client) { return service::contains(current_.get()->trusted, client); };
+  options.exempt = [this](const net::Address& client) {
+    const auto settings = current_.get();
+    return service::contains(settings->trusted, client) || service::contains(settings->forwarders.xclient, client);
+  };
   options.refusal = service::too_many_connections(latest_->config.agent());
   return options;
 }

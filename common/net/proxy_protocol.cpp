@@ -4,6 +4,7 @@
 #include <array>
 
 #include "common/base/ascii.h"
+#include "common/net/mapped.h"
 
 namespace quartet::net {
 namespace {
@@ -24,7 +25,7 @@ std::optional<Address> address(std::string_view ip, std::string_view port, Addre
   const auto number = ascii::to_number<std::uint16_t>(port);
   if (!number || port.size() > 5) return std::nullopt;
   const auto made = Address::from_ip(ip, *number);
-  return made && made->family() == family ? std::optional(*made) : std::nullopt;
+  return made && made->family() == family ? std::optional(unmapped(*made)) : std::nullopt;
 }
 
 Result text_header(std::string_view line) {
@@ -54,7 +55,7 @@ Address from_bytes(std::string_view ip, std::size_t port) {
     if (i != 0) text += ':';
     for (int shift = 12; shift >= 0; shift -= 4) text += kHex[group >> shift & 15];
   }
-  return *Address::from_ip(text, static_cast<std::uint16_t>(port));
+  return unmapped(*Address::from_ip(text, static_cast<std::uint16_t>(port)));
 }
 
 /// Section 2.2; `rest` is what follows the length.

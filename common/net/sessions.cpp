@@ -23,6 +23,13 @@ void SessionRecord::secured(const TlsInfo& tls) {
   info_.tls = tls.version + " " + tls.cipher;
 }
 
+void SessionRecord::passed_on(const Address& client, std::string_view login) {
+  const std::lock_guard lock(mutex_);
+  info_.peer = client;
+  info_.login = login;
+  info_.hello.clear();
+}
+
 void SessionRecord::message_taken() {
   const std::lock_guard lock(mutex_);
   ++info_.messages;

@@ -40,6 +40,8 @@ class SessionRecord {
   void hello(std::string_view name);
   void logged_in(std::string_view login);
   void secured(const TlsInfo& tls);
+  /// A host in between passes on the session of this client, who may be logged in.
+  void passed_on(const Address& client, std::string_view login);
   void message_taken();
 
   /// Whether the session is to end as soon as it can say so.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/ascii.h"
+#include "common/net/mapped.h"
 #include "common/smtp/path.h"
 
 namespace quartet::smtp {
@@ -29,7 +30,7 @@ bool take_address(const std::string& value, std::optional<std::optional<net::Add
   const bool marked = ascii::istarts_with(value, "IPV6:");
   const auto address = net::Address::from_ip(marked ? std::string_view(value).substr(5) : value, 0);
   if (!address || (marked && address->family() != net::Address::Family::kIpv6)) return false;
-  *out = *address;
+  *out = net::unmapped(*address);
   return true;
 }
 

@@ -270,6 +270,7 @@ class Session {
     keep(peer_.address, said.address, said.port);
     keep(peer_.local, said.local, said.local_port);
     if (said.login) peer_.login = *said.login;
+    if (record_ != nullptr) record_->passed_on(peer_.address, peer_.login);
     peer_.hello.clear();
     peer_.esmtp = false;
     peer_.origin.reset();

@@ -11,6 +11,7 @@ from sites.process import Process, wait_until
 
 CLIENT = "70"      # of HAProxy's own address, from which it connects
 FRONT = {"mx": 11025, "submission": 11587, "submissions": 11465, "imap": 11143, "lmtp": 11124}
+MIXED = 11325      # an IPv6 socket to which IPv4 clients come, as with HAProxy's `v4v6`
 
 
 def believed(text):
@@ -40,6 +41,9 @@ class ProxyProtocol(SitesTestCase):
             for version, send in ((1, "send-proxy"), (2, "send-proxy-v2")):
                 text += (f"listen {service}{version}\n  bind {cls.front}:{port + version}\n"
                          f"  source {cls.front}\n  server b {cls.pair.b.endpoint(service)} {send}\n")
+                if service == "mx":
+                    text += (f"listen mixed{version}\n  bind ipv6@::ffff:{cls.front}:{MIXED + version}\n"
+                             f"  source {cls.front}\n  server b {cls.pair.b.endpoint(service)} {send}\n")
         config.write_text(text)
         cls.proxy = Process("haproxy", [program, "-db", "-f", config], cls.directory / "haproxy.log").start()
         cls.addClassCleanup(cls.proxy.stop)
@@ -99,6 +103,15 @@ class ProxyProtocol(SitesTestCase):
         clients = [self.smtp("mx", 2, 84 + i % 2) for i in range(80)]
         for client in clients:
             self.assertEqual(client.noop()[0], 250)
+
+    def test_a_client_by_ipv4_of_a_socket_for_both(self):
+        for version, number in ((1, 86), (2, 87)):
+            client = smtplib.SMTP(self.front, MIXED + version, local_hostname=f"client{version}.example", timeout=60,
+                                  source_address=(self.visitor(number), 0))
+            self.addCleanup(client.close)
+            client.sendmail("x@a.example", self.pair.b.users[0].address, "Subject: x\r\n\r\n")
+            event = self.pair.b.processes["mta"].wait_for_event("mta.accepted", helo=f"client{version}.example")
+            self.assertTrue(event["peer"].startswith(self.visitor(number) + ":"), event)
 
     def test_who_is_no_balancer_is_not_believed(self):
         host, port = self.pair.b.address, self.pair.b.port("mx")

@@ -46,6 +46,16 @@ class Xclient(SitesTestCase):
         self.assertEqual(other.docmd("XCLIENT", "ADDR=192.0.2.7")[0], 550)
         self.assertEqual(other.docmd("XFORWARD", "ADDR=192.0.2.7")[0], 550)
 
+    def test_an_operator_sees_and_ends_the_clients_session(self):
+        account = self.pair.b.users[1]
+        client = self.client("submission")
+        self.assertEqual(client.docmd("XCLIENT", f"LOGIN={account.address} ADDR=192.0.2.7 PORT=4000")[0], 220)
+        listed = self.quartetctl(self.pair.b, "msa", "session", "list")
+        self.assertIn(("192.0.2.7:4000", account.address), [(each["peer"], each.get("login")) for each in listed])
+        self.run_program(self.pair.binaries / "quartetctl", "--target", self.pair.b.endpoint("msa_control"), "session", "kick",
+                         "--login", account.address)
+        self.assertEqual(client.getreply()[0], 421)
+
     def test_the_session_is_the_clients(self):
         client = self.client()
         self.assertFalse(client.has_extn("xtrace"))
@@ -80,6 +90,13 @@ class Xclient(SitesTestCase):
         self.assertEqual(client.docmd("XCLIENT", "LOGIN=[UNAVAILABLE]")[0], 220)
         client.ehlo()
         self.assertEqual(client.docmd("MAIL", f"FROM:<{account.address}>")[0], 530)
+
+    def test_a_proxy_has_more_connections_than_a_client_may_have(self):
+        for service in ("submission", "mx"):
+            clients = [self.client(service) for _ in range(60)]
+            self.assertEqual({client.noop()[0] for client in clients}, {250})
+            for client in clients:
+                client.close()
 
     def test_by_swaks(self):
         start = self.log_end()

@@ -57,6 +57,10 @@ TEST_CASE("version 1, however it was cut", "[net]") {
   CHECK(v4.rest == "EHLO x\r\n");
   const auto v6 = parse("PROXY TCP6 2001:db8::7 2001:db8::1 4000 25\r\n", cut);
   CHECK(v6.client == "[2001:db8::7]:4000");
+  // HAProxy says so of an IPv4 client that came to an IPv6 socket.
+  const auto mapped = parse("PROXY TCP6 ::ffff:192.0.2.7 ::ffff:198.51.100.1 4000 25\r\n", cut);
+  CHECK(mapped.client == "192.0.2.7:4000");
+  CHECK(mapped.server == "198.51.100.1:25");
   CHECK(parse("PROXY UNKNOWN\r\nhi", cut).client == "none");
   CHECK(parse("PROXY UNKNOWN ffff::1 ffff::2 1 2\r\nhi", cut).rest == "hi");
 }
@@ -90,6 +94,9 @@ TEST_CASE("version 2, however it was cut", "[net]") {
   const auto v6 = parse(binary('\x21', '\x21', end + end + std::string("\x0f\xa0\x00\x19", 4)), cut);
   CHECK(v6.client == "[2001:db8::7]:4000");
   CHECK(v6.server == "[2001:db8::7]:25");
+  const std::string mapped("\0\0\0\0\0\0\0\0\0\0\xff\xff\xc0\x00\x02\x07", 16);
+  CHECK(parse(binary('\x21', '\x21', mapped + end + std::string("\x0f\xa0\x00\x19", 4)), cut).client ==
+        "192.0.2.7:4000");
   CHECK(parse(binary('\x20', '\0', "") + "hi", cut).client == "none");  // LOCAL
   CHECK(parse(binary('\x20', '\x11', v4) + "hi", cut).client == "none");
   CHECK(parse(binary('\x21', '\x31', std::string(216, 'x')), cut).client == "none");  // UNIX sockets

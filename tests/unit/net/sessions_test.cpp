@@ -31,6 +31,10 @@ async::Task<void> live(Sessions& sessions) {
   CHECK(list[0].login == "ann@a.test");
   CHECK(list[0].tls == "TLSv1.3 X");
   CHECK(list[0].messages == 1);
+  first.record().passed_on(*Address::from_ip("192.0.2.7", 4000), "bob@a.test");
+  CHECK(sessions.list()[0].peer.to_string() == "192.0.2.7:4000");
+  CHECK(sessions.list()[0].login == "bob@a.test");
+  CHECK(sessions.list()[0].hello.empty());
   const auto third = sessions.enter("smtp", *other);
   CHECK(sessions.list()[1].id == 3);  // an id is not used again
   co_return;

@@ -19,6 +19,9 @@ TEST_CASE("XCLIENT", "[smtp]") {
   CHECK(all->login == "ann@a.test");
   CHECK((*all->local)->host() == "2001:db8::1");
   CHECK(all->local_port == 25);
+  const auto mapped = parse_attributes(AttributeCommand::kXclient, "ADDR=IPV6:::ffff:192.0.2.7");
+  REQUIRE(mapped.has_value());
+  CHECK((*mapped->address)->host() == "192.0.2.7");
   const auto unknown = parse_attributes(AttributeCommand::kXclient,
                                         "name=[UNAVAILABLE] addr=[TEMPUNAVAIL] proto=smtp login=[unavailable]");
   REQUIRE(unknown.has_value());
