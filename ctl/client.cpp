@@ -60,16 +60,28 @@ void set_stream_deadline(grpc::ClientContext& context, const Invocation& invocat
   if (invocation.timeout) context.set_deadline(std::chrono::system_clock::now() + *invocation.timeout);
 }
 
+namespace {
+
+/// What gRPC says of a status, in words that help: of a certificate, key or authorities that it cannot use it says only
+/// that there is no address.
+std::string words_of(const grpc::Status& status) {
+  if (status.error_code() == grpc::StatusCode::UNAVAILABLE && status.error_message().starts_with("empty address list"))
+    return "no connection could be set up: are --ca, --cert and --key PEM files, and do the last two belong together?";
+  // gRPC's own answer for a service that the agent does not have is without words.
+  if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED && status.error_message().empty())
+    return "this agent has nothing that the command is about";
+  return plain(status.error_message());
+}
+
+}  // namespace
+
 int report(const grpc::Status& status, const Invocation& invocation) {
   if (status.ok()) return kOk;
   const bool silence = status.error_code() == grpc::StatusCode::UNAVAILABLE ||
                        status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED;
   invocation.err << "quartetctl: ";
   if (silence) invocation.err << invocation.target << ": ";
-  // gRPC's own answer for a service that the agent does not have is without words.
-  const bool unknown = status.error_code() == grpc::StatusCode::UNIMPLEMENTED && status.error_message().empty();
-  invocation.err << (unknown ? "this agent has nothing that the command is about" : plain(status.error_message()))
-                 << '\n';
+  invocation.err << words_of(status) << '\n';
   return silence ? kUnreachable : kFailed;
 }
 

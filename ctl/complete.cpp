@@ -1,6 +1,7 @@
 #include "ctl/complete.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
 #include "ctl/command.h"
@@ -76,7 +77,26 @@ class Collector {
   Completion out_;
 };
 
-bool names_a_file(const Option& option) { return option.value == "FILE" || option.value == "PLACE"; }
+/// By what the help calls it: files and directories, which the shell knows.
+bool names_a_file(std::string_view value) {
+  constexpr std::array<std::string_view, 6> kFiles = {"FILE", "PLACE", "DIRECTORY", "SCRIPT", "MESSAGE", "BACKUP"};
+  return std::ranges::find(kFiles, value) != kFiles.end();
+}
+
+/// Whether an operand of a command, from 0, is one; the last stands for all that follow if it ends with "...".
+bool is_file(const Command& command, std::size_t operand) {
+  auto names = command.operands;
+  std::string_view name;
+  for (std::size_t n = 0; n <= operand; ++n) {
+    if (names.empty()) return name.ends_with("...") && names_a_file(name.substr(0, name.size() - 3));
+    const auto end = std::min(names.find(' '), names.size());
+    name = names.substr(0, end);
+    names.remove_prefix(std::min(end + 1, names.size()));
+  }
+  if (name.starts_with('[')) name = name.substr(1, name.size() - 2);
+  if (name.ends_with("...")) name.remove_suffix(3);
+  return names_a_file(name);
+}
 
 }  // namespace
 
@@ -91,7 +111,7 @@ Completion complete(std::span<const std::string> words) {
       const auto contexts = read_contexts(contexts_file());
       for (const auto& context : contexts ? *contexts : std::vector<Context>()) collector.add(context.name, {});
     }
-    return collector.take(names_a_file(*typed.open));
+    return collector.take(names_a_file(typed.open->value));
   }
   const auto* const command = command_of(typed);
   if (begun.starts_with('-')) {
@@ -100,8 +120,9 @@ Completion complete(std::span<const std::string> words) {
     return collector.take();
   }
   if (command != nullptr) {
-    if (typed.words.size() == (command->verb.empty() ? 1 : 2)) collector.add_words(command->choices);
-    return collector.take();
+    const auto operand = typed.words.size() - (command->verb.empty() ? 1 : 2);
+    if (operand == 0) collector.add_words(command->choices);
+    return collector.take(is_file(*command, operand));
   }
   for (const auto& one : all_commands()) {
     if (typed.words.empty()) collector.add(std::string(one.noun), one.verb.empty() ? one.summary : std::string_view());
@@ -125,16 +146,31 @@ std::string_view completion_script(std::string_view shell) {
   if (shell == "bash")
     return R"(# quartetctl completion bash > /etc/bash_completion.d/quartetctl
 _quartetctl() {
-  local line
+  local i line piece cut rest=$COMP_LINE words=()
+  # bash takes words apart at ':' and '=', of which targets, keys of sites and --option=value are full.
+  for ((i = 0; i <= COMP_CWORD; i++)); do
+    piece=${COMP_WORDS[i]}
+    if ((i > 1)) && [[ $rest != [[:blank:]]* && ($piece == [:=]* || ${COMP_WORDS[i-1]} == *[:=]) ]]; then
+      words[-1]+=$piece
+    else
+      words+=("$piece")
+    fi
+    rest=${rest#"${rest%%[![:blank:]]*}"}
+    rest=${rest#"$piece"}
+  done
+  # Of the word only what is behind the last of them is replaced.
+  if [[ $piece == [:=]* ]]; then cut=${words[-1]}; else cut=${words[-1]%"$piece"}; fi
   COMPREPLY=()
   while IFS= read -r line; do
     if [[ $line == :files ]]; then
       compopt -o filenames 2>/dev/null
-      mapfile -t COMPREPLY < <(compgen -f -- "${COMP_WORDS[COMP_CWORD]}")
+      mapfile -t COMPREPLY < <(compgen -f -- "${words[-1]}")
+      COMPREPLY=("${COMPREPLY[@]#"$cut"}")
       return
     fi
-    COMPREPLY+=("${line%%$'\t'*}")
-  done < <("${COMP_WORDS[0]}" complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+    line=${line%%$'\t'*}
+    COMPREPLY+=("${line#"$cut"}")
+  done < <("${words[0]}" complete "${words[@]:1}" 2>/dev/null)
 }
 complete -F _quartetctl quartetctl
 )";

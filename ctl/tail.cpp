@@ -93,7 +93,10 @@ std::vector<Command> tail_commands() {
         {"event", "NAME", "only events whose names begin so, such as mta.accepted"},
         {"trace", "ID", "only those of one message, by its trace id"},
         {"text", "TEXT", "only lines in which it occurs"}},
-       log_tail},
+       log_tail,
+       true,
+       {},
+       Command::Several::kNo},
       {"session",
        "trace",
        "",
@@ -104,7 +107,10 @@ std::vector<Command> tail_commands() {
         {"peer", "NETWORK", "only with this address or network, such as 192.0.2.0/24"},
         {"host", "NAME", "only with the host of this name, where the agent sends"},
         {"address", "ADDRESS", "only transactions from or to this address or domain"}},
-       session_trace},
+       session_trace,
+       true,
+       {},
+       Command::Several::kNo},
   };
 }
 

@@ -59,7 +59,9 @@ std::unique_ptr<service::Acceptor> Agent::make_acceptor(async::LoopThreads& loop
   service::Acceptor::Options options;
   options.connections_per_client = [this] { return settings_.get()->connections_per_client; };
   options.exempt = [this](const net::Address& client) { return service::contains(settings_.get()->trusted, client); };
-  options.refusal = refusal(protocol == Protocol::kPop3, "Too many connections from your address");
+  options.refusal = [pop3 = protocol == Protocol::kPop3] {
+    return refusal(pop3, "Too many connections from your address");
+  };
   return std::make_unique<service::Acceptor>(
       loops, std::move(options),
       [this, protocol](std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener) {

@@ -1,6 +1,9 @@
 #include "imapd/settings.h"
 
 #include <fmt/format.h>
+#include <google/protobuf/util/message_differencer.h>
+
+#include <algorithm>
 
 #include "common/service/additional_stores.h"
 #include "common/service/settings.h"
@@ -13,10 +16,12 @@ namespace {
 constexpr std::uint32_t kLeastIdle = 1800;          // RFC 3501 section 5.4
 constexpr std::uint64_t kMostMessage = 0xFFFFFFFF;  // numbers of RFC 3501 have 32 bits
 
-bool same(const std::vector<service::ListenerSpec>& a, const std::vector<service::ListenerSpec>& b) {
-  return std::ranges::equal(a, b, [](const service::ListenerSpec& x, const service::ListenerSpec& y) {
-    return x.address == y.address && x.implicit_tls == y.implicit_tls;
-  });
+using Listeners = google::protobuf::RepeatedPtrField<config::v1::Listener>;
+
+/// All that is said of them: the networks of load balancers, too, are those of the start.
+bool same(const Listeners& a, const Listeners& b) {
+  return std::ranges::equal(
+      a, b, [](const auto& x, const auto& y) { return google::protobuf::util::MessageDifferencer::Equals(x, y); });
 }
 
 void check_login(service::Checker& checker, const Settings& settings) {
@@ -31,8 +36,9 @@ void check_login(service::Checker& checker, const Settings& settings) {
 
 void check_unchanged(service::Checker& checker, const Settings& settings, const Settings& now) {
   constexpr const char* kRestart = "cannot change while the agent runs: restart it";
-  if (!same(settings.listeners, now.listeners)) checker.fault(settings.config, "listener", kRestart);
-  if (!same(settings.pop3_listeners, now.pop3_listeners)) checker.fault(settings.config, "pop3_listener", kRestart);
+  if (!same(settings.config.listener(), now.config.listener())) checker.fault(settings.config, "listener", kRestart);
+  if (!same(settings.config.pop3_listener(), now.config.pop3_listener()))
+    checker.fault(settings.config, "pop3_listener", kRestart);
   if (settings.config.store() != now.config.store()) checker.fault(settings.config, "store", kRestart);
   if (settings.config.store_database() != now.config.store_database())
     checker.fault(settings.config, "store_database", kRestart);

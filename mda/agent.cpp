@@ -37,7 +37,7 @@ Agent::Agent(SettingsPtr settings)
 service::Status Agent::bind(async::LoopThreads& loops) {
   service::Acceptor::Options options;
   options.connections_per_client = [this] { return service::connections_per_client(settings_.get()->config.limits()); };
-  options.refusal = service::too_many_connections(first_->config.agent());
+  options.refusal = [this] { return service::too_many_connections(first_->config.agent()); };
   acceptor_ = std::make_unique<service::Acceptor>(
       loops, std::move(options), [this](std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener) {
         return serve(std::move(stream), listener);
@@ -45,7 +45,8 @@ service::Status Agent::bind(async::LoopThreads& loops) {
   if (auto bound = acceptor_->bind(first_->listeners); !bound || first_->sieve_listeners.empty()) return bound;
   service::Acceptor::Options scripts;
   scripts.connections_per_client = [this] { return service::connections_per_client(settings_.get()->config.limits()); };
-  scripts.refusal = "BYE (TRYLATER) \"Too many connections from your address\"\r\n";  // RFC 5804 section 1.3
+  // RFC 5804 section 1.3
+  scripts.refusal = [] { return std::string("BYE (TRYLATER) \"Too many connections from your address\"\r\n"); };
   managesieve_acceptor_ = std::make_unique<service::Acceptor>(
       loops, std::move(scripts), [this](std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener) {
         return serve_scripts(std::move(stream), listener);

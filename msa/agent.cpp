@@ -42,7 +42,7 @@ service::Status Agent::bind(async::LoopThreads& loops) {
   options.exempt = [this](const net::Address& client) {
     return service::contains(current_.get()->forwarders.xclient, client);
   };
-  options.refusal = service::too_many_connections(latest_->config.agent());
+  options.refusal = [this] { return service::too_many_connections(current_.get()->config.agent()); };
   acceptor_ = std::make_unique<service::Acceptor>(
       loops, std::move(options), [this](std::unique_ptr<net::Stream> stream, const service::ListenerSpec& listener) {
         return serve(std::move(stream), listener);

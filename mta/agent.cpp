@@ -46,7 +46,7 @@ service::Acceptor::Options Agent::acceptor_options() {
     const auto settings = current_.get();
     return service::contains(settings->trusted, client) || service::contains(settings->forwarders.xclient, client);
   };
-  options.refusal = service::too_many_connections(latest_->config.agent());
+  options.refusal = [this] { return service::too_many_connections(current_.get()->config.agent()); };
   return options;
 }
 

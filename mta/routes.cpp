@@ -132,9 +132,20 @@ class Routes {
     return common_action(route);
   }
 
+  /// Which field is written decides, so "discard: false" would discard: the opposite of what it says.
+  template <typename Route>
+  void refuse_false(const Route& route) const {
+    const char* const field = route.has_hold() && !route.hold()         ? "hold"
+                              : route.has_discard() && !route.discard() ? "discard"
+                              : route.has_mx() && !route.mx()           ? "mx"
+                                                                        : nullptr;
+    if (field != nullptr) checker_.fault(route, field, "can only be true: without it name another action");
+  }
+
   /// What both kinds of routes may say.
   template <typename Route>
   NextHop common_action(const Route& route) const {
+    refuse_false(route);
     if (route.has_next_hop()) return next_hop(route.next_hop());
     if (route.has_mx()) return table_.mx;
     NextHop out;

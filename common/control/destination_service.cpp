@@ -260,7 +260,8 @@ class DestinationService final : public v1::DestinationService::CallbackService 
     if (!suspension) return refused(invalid(suspension.error()));
     auto before = relay_.suspend(*suspension);
     if (!before)
-      return refused({StatusCode::UNAVAILABLE, "the disk does not take the suspension: " + utf8(before.error())});
+      return refused(
+          {StatusCode::RESOURCE_EXHAUSTED, "the disk does not take the suspension: " + utf8(before.error())});
     audit({.verb = "suspend",
            .peer = who,
            .selector = suspension->destination,
@@ -284,7 +285,8 @@ class DestinationService final : public v1::DestinationService::CallbackService 
     };
     if (request.reason().size() > kLongestReason) return refused(invalid("reason: longer than 1000 octets"));
     auto ended = relay_.resume(destination_of(request.destination()));
-    if (!ended) return refused({StatusCode::UNAVAILABLE, "the disk does not take the change: " + utf8(ended.error())});
+    if (!ended)
+      return refused({StatusCode::RESOURCE_EXHAUSTED, "the disk does not take the change: " + utf8(ended.error())});
     if (!*ended) return refused({StatusCode::NOT_FOUND, "no such suspension"});
     relay_.settle([this, call, request, who, domains = std::move(**ended)]() mutable {
       call->submit([this, call, request, who, domains = std::move(domains)]() mutable {

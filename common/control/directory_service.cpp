@@ -43,7 +43,7 @@ Status status_of(const directory::EditError& error) {
     case Kind::kFile:
       break;
   }
-  return {StatusCode::UNAVAILABLE, text};
+  return {StatusCode::FAILED_PRECONDITION, text};
 }
 
 bool is_in(std::string_view address, std::string_view domain) {

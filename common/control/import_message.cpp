@@ -25,7 +25,7 @@ Status to_status(const spool::SpoolError& error) {
     case spool::ErrorCode::kTooLarge:
       return invalid("recipient: too many for one message");
     default:
-      return {StatusCode::UNAVAILABLE, "the disk does not take it: " + utf8(error.detail)};
+      return {StatusCode::RESOURCE_EXHAUSTED, "the disk does not take it: " + utf8(error.detail)};
   }
 }
 

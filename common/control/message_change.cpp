@@ -181,8 +181,9 @@ class Requeueing final : public MessageChange {
 
 }  // namespace
 
+/// Not UNAVAILABLE, by which gRPC says that nobody is there.
 grpc::Status no_changes(const SpoolError& fault) {
-  return {grpc::StatusCode::UNAVAILABLE, "the disk does not take changes: " + utf8(fault.detail)};
+  return {grpc::StatusCode::RESOURCE_EXHAUSTED, "the disk does not take changes: " + utf8(fault.detail)};
 }
 
 std::expected<std::unique_ptr<MessageChange>, std::string> make_edit(spool::Spool& spool,

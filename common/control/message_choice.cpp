@@ -123,8 +123,9 @@ grpc::Status status_of(const store::StoreError& error) {
       return {StatusCode::UNIMPLEMENTED, text};
     case ErrorCode::kCorrupt:
       return {StatusCode::DATA_LOSS, text};
-    case ErrorCode::kBusy:
     case ErrorCode::kIo:
+      return {StatusCode::RESOURCE_EXHAUSTED, text};
+    case ErrorCode::kBusy:
     case ErrorCode::kClosed:
     case ErrorCode::kMoving:
     case ErrorCode::kMoved:

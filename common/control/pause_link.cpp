@@ -15,7 +15,7 @@ constexpr std::size_t kLongestReason = 1000;
 constexpr std::chrono::hours kLongestPause{366 * 24};
 
 Status disk_refuses(const std::string& why) {
-  return {StatusCode::UNAVAILABLE, "the disk does not take the change: " + utf8(why)};
+  return {StatusCode::RESOURCE_EXHAUSTED, "the disk does not take the change: " + utf8(why)};
 }
 
 std::expected<relay::Suspension, std::string> pause_of(const v1::PauseLinkRequest& request, std::string who) {

@@ -28,8 +28,10 @@ std::shared_ptr<grpc::Channel> peer_channel(const Options& options, const PeerOp
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
   if (peer.address.starts_with("unix:"))
     return grpc::CreateCustomChannel(peer.address, grpc::InsecureChannelCredentials(), arguments);
-  const grpc::SslCredentialsOptions tls{read_file(options.peer_ca), read_file(options.key),
-                                        read_file(options.certificate)};
+  auto authorities = read_file(options.peer_ca);
+  // Of a file that cannot be read, or is empty, gRPC would make the authorities of the system: any host's certificate.
+  if (authorities.empty() && !options.peer_ca.empty()) authorities = "none";
+  const grpc::SslCredentialsOptions tls{authorities, read_file(options.key), read_file(options.certificate)};
   return grpc::CreateCustomChannel(peer.address, grpc::SslCredentials(tls), arguments);
 }
 

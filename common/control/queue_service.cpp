@@ -38,7 +38,7 @@ Status to_status(const spool::SpoolError& error) {
     case spool::ErrorCode::kClosed:
       return stopping();
     default:
-      return {StatusCode::UNAVAILABLE, utf8(error.detail)};
+      return {StatusCode::RESOURCE_EXHAUSTED, utf8(error.detail)};
   }
 }
 

@@ -88,7 +88,7 @@ class RuleService final : public v1::RuleService::CallbackService {
       }
     }
     if (auto added = relay_.add_rule(*rule); !added)
-      return refused({StatusCode::UNAVAILABLE, "the disk does not take the rule: " + utf8(added.error())});
+      return refused({StatusCode::RESOURCE_EXHAUSTED, "the disk does not take the rule: " + utf8(added.error())});
     audit({.verb = "rule_add",
            .peer = who,
            .selector = selector,
@@ -106,7 +106,11 @@ class RuleService final : public v1::RuleService::CallbackService {
       call->submit([this, call, who, rule] {
         auto change = change_of(rule);
         auto sweep = std::make_unique<Operation>(means_, change.verb(), change.change(), who, rule.id);
-        if (auto status = sweep->begin(); !status.ok()) return call->end(std::move(status));
+        if (const auto status = sweep->begin(); !status.ok()) {
+          // Who hears only of a refusal makes another rule.
+          return call->end({status.error_code(),
+                            "rule " + rule.id + " holds, but what is queued is as it was: " + status.error_message()});
+        }
         carry_out(call, rule, std::move(sweep));
       });
     });
@@ -163,7 +167,8 @@ class RuleService final : public v1::RuleService::CallbackService {
     };
     if (request.reason().size() > kLongestReason) return refused(invalid("reason: longer than 1000 octets"));
     auto found = relay_.end_rule(request.id());
-    if (!found) return refused({StatusCode::UNAVAILABLE, "the disk does not take the change: " + utf8(found.error())});
+    if (!found)
+      return refused({StatusCode::RESOURCE_EXHAUSTED, "the disk does not take the change: " + utf8(found.error())});
     if (!*found) return refused({StatusCode::NOT_FOUND, "no such rule"});
     say({});
     auto rule = std::move(**found);
@@ -177,7 +182,8 @@ class RuleService final : public v1::RuleService::CallbackService {
                const std::string& who) {
     if (rule.kind != Rule::Kind::kHold || request.keep()) {
       if (const auto forgotten = relay_.forget_rule(rule.id); !forgotten)
-        return call->end({StatusCode::UNAVAILABLE, "the disk does not take the change: " + utf8(forgotten.error())});
+        return call->end(
+            {StatusCode::RESOURCE_EXHAUSTED, "the disk does not take the change: " + utf8(forgotten.error())});
       return call->finish([&](auto& response) {
         fill(*response.mutable_rule(), rule);
         return Status::OK;

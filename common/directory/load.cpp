@@ -5,6 +5,7 @@
 
 #include "common/crypto/password.h"
 #include "common/directory/directory.h"
+#include "common/mime/idna.h"
 #include "quartet/config/v1/directory.pb.h"
 
 namespace quartet::directory {
@@ -43,7 +44,7 @@ class Check {
       const std::string name = ascii::lower(domain.name());
       if (name.empty() || name.find_first_of("@ \t") != std::string::npos)
         error(domain, "name", -1, "\"" + domain.name() + "\" is not the name of a domain");
-      else if (!domains_.insert(name).second)
+      else if (!domains_.insert(name).second || !spellings_.insert(mime::ascii_domain(name)).second)
         error(domain, "name", -1, "domain \"" + domain.name() + "\" is there twice");
     }
   }
@@ -93,7 +94,7 @@ class Check {
     const std::string from = ascii::lower(alias.from());
     if (from.empty() || from.find_first_of("@ \t") != std::string::npos)
       error(alias, "from", -1, "\"" + alias.from() + "\" is not the name of a domain");
-    else if (domains_.contains(from) || !alias_domains_.insert(from).second)
+    else if (!spellings_.insert(mime::ascii_domain(from)).second)
       error(alias, "from", -1, "domain \"" + alias.from() + "\" is there twice");
     if (!domains_.contains(ascii::lower(alias.to())))
       error(alias, "to", -1, "\"" + alias.to() + "\" is not one of the domains");
@@ -108,7 +109,7 @@ class Check {
   const config::Positions& positions_;
   std::vector<config::Error> errors_;
   std::unordered_set<std::string> domains_;
-  std::unordered_set<std::string> alias_domains_;
+  std::unordered_set<std::string> spellings_;  // of them and of alias domains: A-labels and U-labels are one name
   std::unordered_set<std::string> addresses_;
   std::unordered_set<std::string> logins_;
 };

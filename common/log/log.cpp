@@ -1,5 +1,6 @@
 #include "common/log/log.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -153,17 +154,21 @@ class Writer {
       lines.clear();
       if (lines.capacity() > kMostKept) std::string().swap(lines);
       lines.swap(buffer_);
-      if (dropped_ > 0) {
+      const auto told = std::exchange(dropped_, 0);
+      if (told > 0) {
         lines += format_line(options_.format, to_rfc3339(wall_now()), options_.agent, Level::kWarn, "log.dropped",
-                             {{"lines", std::exchange(dropped_, 0)}}) +
+                             {{"lines", told}}) +
                  "\n";
       }
       const int descriptor = options_.descriptor;
       writing_ = true;
       lock.unlock();
-      write_all(descriptor, lines);
+      const auto left = write_lines(descriptor, lines);
       lock.lock();
       writing_ = false;
+      // Among them, as the last, the one that was to tell of others.
+      if (!left.empty())
+        dropped_ += static_cast<std::uint64_t>(std::ranges::count(left, '\n')) + told - (told > 0 ? 1 : 0);
       flushing_ = flushing_ && !buffer_.empty();
       if (buffer_.empty()) written_.notify_all();
     }
@@ -184,12 +189,29 @@ class Writer {
     }
   }
 
-  static void write_all(int descriptor, std::string_view bytes) {
+  /// What was not written. Behind a line that a full disk cut off, the next begins on a line of its own.
+  std::string_view write_lines(int descriptor, std::string_view lines) {
+    if (cut_ && !write_all(descriptor, "\n").empty()) return lines;
+    const auto left = write_all(descriptor, lines);
+    cut_ = left.size() < lines.size() && lines[lines.size() - left.size() - 1] != '\n';
+    return left;
+  }
+
+  /// What was not written: the disk is full, or nobody reads the log any more.
+  static std::string_view write_all(int descriptor, std::string_view bytes) {
     while (!bytes.empty()) {
       const auto written = ::write(descriptor, bytes.data(), bytes.size());
-      if (written < 0 && errno != EINTR) return;  // nobody reads the log any more
-      if (written > 0) bytes.remove_prefix(static_cast<std::size_t>(written));
+      if (written >= 0) {
+        bytes.remove_prefix(static_cast<std::size_t>(written));
+      } else if (errno == EAGAIN) {
+        // Somebody else who has the same pipe or terminal has made it so that it does not wait.
+        pollfd wanted{.fd = descriptor, .events = POLLOUT, .revents = 0};
+        ::poll(&wanted, 1, -1);
+      } else if (errno != EINTR) {
+        break;
+      }
     }
+    return bytes;
   }
 
   std::mutex mutex_;
@@ -200,6 +222,7 @@ class Writer {
   std::atomic<std::uint64_t> generation_ = 1;  // of options_
   std::string buffer_;
   std::uint64_t dropped_ = 0;
+  bool cut_ = false;  // of the thread that writes: the last line is not whole
   bool writing_ = false;
   bool flushing_ = false;
   bool closing_ = false;

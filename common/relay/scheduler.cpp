@@ -37,6 +37,15 @@ std::chrono::milliseconds jitter(std::chrono::milliseconds span) {
   return std::chrono::milliseconds(any(random));
 }
 
+/// Of what the configuration holds or discards the log says nothing else.
+void log_not_sent(const spool::Claim& claim, const char* kind) {
+  log::info("relay.not_sent", {{"kind", kind},
+                               {"message", claim.message->id.to_string()},
+                               {"trace", claim.message->envelope.trace_id},
+                               {"from", claim.message->envelope.reverse_path},
+                               {"to", claim.address}});
+}
+
 WallTime wall_time_of(SteadyTime time) {
   return wall_now() + std::chrono::duration_cast<std::chrono::microseconds>(time - std::chrono::steady_clock::now());
 }
@@ -187,11 +196,13 @@ void Relay::Impl::dispatch(spool::Claim claim) {
     case NextHop::Kind::kBatch:
       return to_site(std::move(claim), next_hop, std::move(policy));
     case NextHop::Kind::kHold:
+      log_not_sent(claim, "hold");
       spool_.record({{.recipient = claim.id(),
                       .result = spool::Result::kHeld,
                       .reply = {0, "", "held by the transport table", ""}}});
       return;
     case NextHop::Kind::kDiscard:
+      log_not_sent(claim, "discard");
       spool_.record({{.recipient = claim.id(),
                       .result = spool::Result::kDropped,
                       .reply = {0, "", "discarded by the transport table", ""}}});

@@ -143,7 +143,8 @@ async::Task<void> Acceptor::run_client(std::unique_ptr<net::Stream> stream, cons
   if (const auto most = limit_of(client); most != 0 && !place.take(most)) {
     refused.add();
     log::info("connection.refused", {{"peer", client.to_string()}, {"reason", "too many connections of one client"}});
-    co_return co_await turn_away(std::move(stream), listener, options_.refusal);
+    auto words = options_.refusal ? options_.refusal() : std::string();
+    co_return co_await turn_away(std::move(stream), listener, std::move(words));
   }
   sessions_.fetch_add(1, std::memory_order_relaxed);
   static auto& taken = metrics::counter("quartet_connections_total", "Connections of clients that were taken");

@@ -41,8 +41,9 @@ class Acceptor {
     /// to ask: no limit. UNIX sockets and the clients `exempt` names have none.
     std::function<std::size_t()> connections_per_client{};
     std::function<bool(const net::Address& client)> exempt{};
-    /// What those hear that are closed, in the protocol they speak; "" for nothing.
-    std::string refusal{};
+    /// What those hear that are closed, in the protocol they speak; asked for each, on any loop. Nobody to ask:
+    /// nothing.
+    std::function<std::string()> refusal{};
     bool metrics = true;  // false: not among the connections that the metrics count
   };
 

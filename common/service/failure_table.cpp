@@ -20,12 +20,20 @@ namespace quartet::service {
 namespace {
 
 constexpr char kMagic[8] = {'Q', 'L', 'O', 'G', 'I', 'N', '0', '1'};
+constexpr std::size_t kName = 6;  // of them: the same in every version
 constexpr std::size_t kSlots = 64 * 1024 - 4;
 constexpr std::size_t kWays = 4;
 /// Less than so many failures is forgotten.
 constexpr double kNothing = 0.01;
 /// Scores are kept in units of this.
 constexpr double kUnit = 1.0 / 1024;
+
+/// A file that is named by mistake, a key or the directory, must not be lost. Blank: one that is new.
+bool is_ours(int descriptor) {
+  char begin[sizeof kMagic] = {};
+  if (::pread(descriptor, begin, sizeof begin, 0) < 0) return false;
+  return std::ranges::all_of(begin, [](char c) { return c == 0; }) || std::memcmp(begin, kMagic, kName) == 0;
+}
 
 std::uint64_t seconds_of(WallTime now) { return static_cast<std::uint64_t>(to_micros(now) / 1'000'000); }
 
@@ -65,6 +73,7 @@ std::expected<std::unique_ptr<FailureTable>, std::string> FailureTable::open(con
     if (::flock(descriptor, LOCK_EX) != 0) return fault("cannot be locked");
     struct stat status{};
     if (::fstat(descriptor, &status) != 0) return fault("cannot be read");
+    if (!is_ours(descriptor)) return std::unexpected(file + ": is there and is something else");
     if (static_cast<std::size_t>(status.st_size) != sizeof(Memory) &&
         (::ftruncate(descriptor, 0) != 0 || ::ftruncate(descriptor, sizeof(Memory)) != 0))
       return fault("cannot be written");

@@ -64,6 +64,16 @@ void check_peers(Checker& checker, const v1::Control& control) {
   }
 }
 
+/// Peers are shown the certificate of `tls`, and have to show one of `peer_ca`, or of `client_ca` in its place.
+void check_peer_tls(Checker& checker, const v1::Control& control) {
+  const auto by_tls = [](const v1::ControlPeer& peer) { return !peer.address().starts_with("unix:"); };
+  if (!std::ranges::any_of(control.peer(), by_tls) || control.tls().certificate().empty()) return;
+  const bool own = !control.peer_ca().empty();
+  const auto made = tls::ClientContext::make(
+      {true, own ? control.peer_ca() : control.client_ca(), control.tls().certificate(), control.tls().key()});
+  if (!made) checker.fault(control, own ? "peer_ca" : "tls", made.error());
+}
+
 }  // namespace
 
 std::string hostname(const v1::Agent& agent) { return agent.hostname().empty() ? system_hostname() : agent.hostname(); }
@@ -82,10 +92,11 @@ void check_agent(Checker& checker, const v1::Agent& agent) {
     checker.fault(role, field, std::move(text), index);
   });
   check_peers(checker, control);
+  check_peer_tls(checker, control);
   if (control.address().empty()) return;
   if (control.client_ca().empty()) checker.fault(control, "client_ca", "is required with an address");
   checker.require(control, "tls", control.tls().certificate());
-  server_tls(checker, control, control.tls());
+  server_tls(checker, control, control.tls(), control.client_ca());
 }
 
 std::vector<ListenerSpec> listeners(Checker& checker, const google::protobuf::Message& owner,

@@ -155,6 +155,6 @@ TEST_CASE("what an account may not become", "[control]") {
   std::filesystem::remove(served.people);
   update.set_login("ann@a.test");
   update.set_enabled(false);
-  served.update(update, StatusCode::UNAVAILABLE);
+  served.update(update, StatusCode::FAILED_PRECONDITION);
   CHECK(served.show("ann@a.test").enabled());
 }

@@ -96,6 +96,8 @@ TEST_CASE("a command goes to the context it names, or to all", "[ctl]") {
   CHECK(two.run({"--context", "third", "queue", "count"}) == 2);
   CHECK(two.run({"--context", "one", "--target", "unix:/x", "queue", "count"}) == 2);
   CHECK(two.run({"--all-contexts", "queue", "watch"}) == 2);
+  CHECK(two.run({"--all-contexts", "log", "tail"}) == 2);
+  CHECK(two.run({"--all-contexts", "session", "trace"}) == 2);
   CHECK(two.run({"complete", "--context", "s"}) == 0);
   CHECK(two.out == "second\n");
 }

@@ -130,6 +130,11 @@ TEST_CASE("nobody there", "[ctl]") {
   CHECK(said.code == 3);
   CHECK(said.out.empty());
   CHECK(quartetctl("127.0.0.1:1", {"--timeout", "5s", "node", "status"}).code == 3);
+  const auto no_pem = (directory.path() / "ca.pem").string();
+  std::ofstream(no_pem) << "not a certificate\n";
+  const auto unusable = quartetctl("127.0.0.1:1", {"--timeout", "5s", "--ca", no_pem, "node", "status"});
+  CHECK(unusable.code == 3);
+  CHECK(contains(unusable.err, "are --ca, --cert and --key PEM files"));
 }
 
 TEST_CASE("from list to drop", "[ctl]") {

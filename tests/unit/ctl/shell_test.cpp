@@ -45,6 +45,13 @@ TEST_CASE("nouns, verbs and options are completed where they belong", "[ctl]") {
   CHECK(completed({"nothing", ""}).empty());
   CHECK(completed({"queue", "list", "--sender", ""}).empty());
   CHECK(complete(std::vector<std::string>{"--ca", "/et"}).files);
+  const auto files = [](std::vector<std::string> words) { return complete(words).files; };
+  CHECK(files({"sieve", "check", "a.sieve", "b"}));
+  CHECK(files({"config", "validate", ""}));
+  CHECK(files({"store", "backup", "/store", "/b"}));
+  CHECK_FALSE(files({"store", "backup", "/store", "/backup", ""}));
+  CHECK_FALSE(files({"queue", "show", ""}));
+  CHECK_FALSE(files({"mailbox", "rename", "ann@a.test", "Old", "N"}));
   CHECK_FALSE(completed({}).empty());
 }
 

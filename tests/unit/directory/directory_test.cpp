@@ -245,4 +245,8 @@ TEST_CASE("what may be an alias domain", "[directory]") {
   CHECK(faults(R"(alias_domain { from: "x.test" to: "c.test" } alias_domain { from: "X.test" to: "b.test" })") == 1);
   CHECK(faults(R"(alias_domain { from: "x.test" to: "c.test" } alias_domain { from: "y.test" to: "x.test" })") == 1);
   CHECK(faults(R"(alias_domain { from: "x.test" to: "c.test" } account { login: "a@x.test" })") == 1);
+  // One name, written in two ways: whose accounts they are could not be told.
+  CHECK(faults("domain { name: \"b\u00fccher.test\" } domain { name: \"xn--bcher-kva.test\" }") == 1);
+  CHECK(faults("domain { name: \"b\u00fccher.test\" } "
+               "alias_domain { from: \"xn--bcher-kva.test\" to: \"b.test\" }") == 1);
 }

@@ -111,6 +111,10 @@ TEST_CASE("a reload may not move the listeners or the store", "[imapd]") {
   CHECK(files.faults(std::string(kListener) + "login_in_clear: true\nsessions_per_account: 3\n", first->get()).empty());
   CHECK(files.faults("listener { address: \"127.0.0.1:1431\" }\nlogin_in_clear: true\n", first->get())
             .contains("restart it"));
+  CHECK(files
+            .faults("listener { address: \"127.0.0.1:1430\" proxy_protocol: \"10.0.0.1\" }\nlogin_in_clear: true\n",
+                    first->get())
+            .contains("listener: cannot change while"));
 }
 
 TEST_CASE("limits of clients can be set, and changed by a reload", "[imapd]") {

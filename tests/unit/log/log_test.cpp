@@ -1,8 +1,12 @@
 #include "common/log/log.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <csignal>
+#include <cstdio>
+#include <sstream>
 #include <thread>
 
 #include "common/log/level.h"
@@ -50,6 +54,40 @@ TEST_CASE("after flush() every line has left the process", "[log]") {
   CHECK(std::count(all.begin(), all.end(), '\n') == 100);
   CHECK(all.find("never.seen") == std::string::npos);
   CHECK(all.find("\"i\":99}") != std::string::npos);
+}
+
+TEST_CASE("what a full disk did not take is counted, and spoils no other line", "[log]") {
+  std::FILE* const file = std::tmpfile();
+  REQUIRE(file != nullptr);
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
+  const rlimit small{1000, before.rlim_max};
+  const auto usual = std::signal(SIGXFSZ, SIG_IGN);
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &small) == 0);
+  configure({.agent = "test", .level = Level::kInfo, .format = Format::kJson, .descriptor = fileno(file)});
+  for (int i = 0; i < 100; ++i) info("one.line", {{"i", i}});
+  flush();
+  setrlimit(RLIMIT_FSIZE, &before);
+  info("last.line");
+  flush();
+  configure({});
+  std::signal(SIGXFSZ, usual);
+  std::string all(1 << 20, '\0');
+  all.resize(static_cast<std::size_t>(pread(fileno(file), all.data(), all.size(), 0)));
+  std::fclose(file);
+
+  std::istringstream lines(all);
+  std::size_t kept = 0, lost = 0;
+  bool last = false;
+  for (std::string line; std::getline(lines, line);) {
+    const bool whole = line.starts_with("{\"time\"") && line.ends_with('}');
+    if (whole && line.contains("one.line")) ++kept;
+    if (whole && line.contains("last.line")) last = true;
+    if (const auto at = line.find("\"lines\":"); whole && at != line.npos) lost += std::stoul(line.substr(at + 8));
+  }
+  CHECK(kept > 0);
+  CHECK(kept + lost == 100);
+  CHECK(last);
 }
 
 TEST_CASE("a level for a time ends by itself, or with the next configuration", "[log]") {

@@ -47,6 +47,18 @@ TEST_CASE("routes: links, transports, local domains, smart host, MX", "[mta]") {
   CHECK((*settings)->server.features.etrn);
 }
 
+TEST_CASE("a route that says not to do something is a fault", "[mta]") {
+  const Site site;
+  const auto found = faults(site,
+                            "transport { match: \"a.test\" discard: false }\n"
+                            "transport { match: \"b.test\" hold: false }\n"
+                            "sender_route { sender: \"c.test\" mx: false }\n");
+  REQUIRE(found.size() == 3);
+  CHECK(found[0].starts_with("2:29: discard: can only be true"));
+  CHECK(found[1].starts_with("3:29: hold: can only be true"));
+  CHECK(found[2].starts_with("4:33: mx: can only be true"));
+}
+
 TEST_CASE("faults are all found, each at its place", "[mta]") {
   const Site site;
   CHECK(faults(site, "").empty());

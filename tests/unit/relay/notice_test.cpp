@@ -1,4 +1,7 @@
 // When the sender is told, and that what it gets is a notification as RFC 3464 and RFC 3461 have it.
+#include <mutex>
+
+#include "common/log/tap.h"
 #include "common/spool/handling.h"
 #include "helpers.h"
 
@@ -20,6 +23,24 @@ Script by_name(std::vector<std::string> extensions = Script().extensions) {
   };
   return script;
 }
+
+/// What the log tells of recipients that are held or discarded.
+class NotSent final : public log::Tap {
+ public:
+  void take(log::Level, std::string_view event, std::string_view line) override {
+    if (event != "relay.not_sent") return;
+    const std::lock_guard lock(mutex_);
+    lines_ += line;
+  }
+  bool has(const std::string& text) const {
+    const std::lock_guard lock(mutex_);
+    return lines_.contains(text);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::string lines_;
+};
 
 /// The mails with the null sender: notices on their way back.
 std::vector<Mail> notices(const Sink& sink) {
@@ -238,6 +259,8 @@ TEST_CASE("tables may hold, discard and refuse", "[relay]") {
   table.transports["no.test"].kind = NextHop::Kind::kError;
   table.transports["no.test"].error = "not from here";
   table.smart_host = to_port(home.port());
+  const auto not_sent = std::make_shared<NotSent>();
+  const auto attached = log::attach(not_sent, log::Level::kInfo);
   Running running(std::move(table));
   running.enqueue(message_to({"a@hold.test", "a@gone.test", "a@no.test"}));
   running.start();
@@ -249,4 +272,6 @@ TEST_CASE("tables may hold, discard and refuse", "[relay]") {
   CHECK_FALSE(report.recipients[0].contains("remote-mta"));
   REQUIRE(before_long([&] { return running.spool().counts().total_recipients() == 1; }));
   CHECK(running.entry("a@hold.test").state == spool::State::kHeld);
+  CHECK(not_sent->has("a@hold.test"));
+  CHECK(not_sent->has("\"kind\":\"discard\""));
 }

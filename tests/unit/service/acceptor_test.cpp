@@ -90,7 +90,7 @@ TEST_CASE("a client address has so many connections and no more", "[acceptor]") 
 }
 
 TEST_CASE("a client that is refused hears why, unless TLS begins at once", "[acceptor]") {
-  Fixture fixture({.connections_per_client = [] { return 1; }, .refusal = "no room\r\n"});
+  Fixture fixture({.connections_per_client = [] { return 1; }, .refusal = [] { return std::string("no room\r\n"); }});
   REQUIRE(fixture.acceptor.bind({{kAnyPort, false}, {kAnyPort, true}}).has_value());
   fixture.acceptor.start();
   const auto& listeners = fixture.acceptor.listeners();

@@ -61,13 +61,19 @@ TEST_CASE("who opens the same file counts together, and later, too", "[failures]
   CHECK(table(file)->score("a", kNow) == 2);
 }
 
-TEST_CASE("a file of another form is made anew, one that cannot be had is a fault", "[failures]") {
+TEST_CASE("a file of another form is made anew, one that cannot be had or is no such file is a fault", "[failures]") {
   test::TemporaryDirectory directory;
   const auto file = directory.file("logins");
-  std::ofstream(file) << "something else";
+  std::ofstream(file) << "QLOGIN00, and what an older one had";
   const auto failures = table(file);
   CHECK(std::filesystem::file_size(file) == 1024 * 1024);
   CHECK(failures->add("a", kNow) == 1);
+  const auto key = directory.file("key.pem");
+  std::ofstream(key) << "something else";
+  const auto refused = FailureTable::open(key, seconds(100));
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().contains("something else"));
+  CHECK(std::filesystem::file_size(key) == 14);
   const auto missing = FailureTable::open(directory.file("none/logins"), seconds(100));
   REQUIRE_FALSE(missing.has_value());
   CHECK(missing.error().contains("none/logins: cannot be opened"));

@@ -51,6 +51,21 @@ TEST_CASE("faults of an agent are all found, each at its place", "[settings]") {
   CHECK(faults[4].find("is required with an address") != std::string::npos);
 }
 
+TEST_CASE("authorities of peers that cannot be read are a fault", "[settings]") {
+  const auto faults = [](const std::string& control) {
+    Parsed parsed("agent { hostname: \"a.test\" control { " + control + " } }");
+    check_agent(*parsed.checker, parsed.mta.agent());
+    return parsed.faults();
+  };
+  const std::string tls = "tls { certificate: \"/none/cert.pem\" key: \"/none/key.pem\" } ";
+  const std::string ca = "peer_ca: \"/none/ca.pem\" ";
+  const auto found = faults("peer { name: \"mta@b.test\" address: \"127.0.0.1:7001\" } " + tls + ca);
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].find("peer_ca: /none/ca.pem") != std::string::npos);
+  // Over a UNIX socket they are of no use.
+  CHECK(faults("peer { name: \"mta@b.test\" address: \"unix:/x\" } " + tls + ca).empty());
+}
+
 TEST_CASE("listeners, at least one", "[settings]") {
   Parsed good("listener { address: \"127.0.0.1:25\" }\nlistener { address: \"unix:/x\" implicit_tls: true }\n");
   const auto specs = listeners(*good.checker, good.mta, good.mta.listener());
