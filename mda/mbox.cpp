@@ -4,7 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <condition_variable>
+#include <map>
+#include <mutex>
 #include <optional>
 #include <thread>
 
@@ -72,6 +76,35 @@ bool is_still(const File& file, const std::string& path) {
          ours.st_dev == named.st_dev;
 }
 
+/// Deliveries of this process to one mbox come one after the other, so only one of them waits for somebody else's lock.
+class Turns {
+ public:
+  /// False: time is up, or the one whose turn it is takes longer than `longest`.
+  bool begin(const std::string& path, Clock::time_point deadline, std::chrono::milliseconds longest) {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      const auto [turn, is_ours] = begun_.try_emplace(path, Clock::now());
+      if (is_ours) return true;
+      const auto until = std::min<Clock::time_point>(deadline, turn->second + longest);
+      if (Clock::now() >= until) return false;
+      ended_.wait_until(lock, until);
+    }
+  }
+
+  void end(const std::string& path) {
+    {
+      const std::lock_guard lock(mutex_);
+      begun_.erase(path);
+    }
+    ended_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable ended_;
+  std::map<std::string, Clock::time_point> begun_;  // by path
+};
+
 FileResult<File> open_locked(const std::string& path, Clock::time_point deadline) {
   for (;;) {
     auto file = open_mbox(path);
@@ -102,6 +135,8 @@ FileResult<void> write_entry(const File& file, const std::string& path, std::str
   if (!*whole) entry.insert(0, "\n");
   auto written = write_all(file, entry, path);
   if (written) written = sync(file, path);
+  // Of an empty one the name may be as new as what is in it.
+  if (written && status.st_size == 0) written = sync_directory(parent_of(path));
   // If the cut fails too, the next message still begins on a line of its own.
   if (!written && ::ftruncate(file.get(), status.st_size) == 0) (void)sync(file, path);
   return written;
@@ -112,16 +147,22 @@ FileResult<void> write_entry(const File& file, const std::string& path, std::str
 FileResult<void> append_mbox(const std::string& path, std::string_view message, std::string_view reverse_path,
                              WallTime now, const MboxOptions& options) {
   const auto deadline = Clock::now() + options.lock_timeout;
-  const bool existed = ::access(path.c_str(), F_OK) == 0;
-  const auto file = open_locked(path, deadline);
-  if (!file) return std::unexpected(file.error());
+  static Turns turns;
+  if (!turns.begin(path, deadline, options.long_turn)) {
+    errno = EAGAIN;
+    return file_error("lock", path);
+  }
+  const ScopeExit end([&path] { turns.end(path); });
   const auto lock = path + ".lock";
-  const auto locked = until(deadline, path, [&] { return try_dotlock(lock, options.stale_lock); });
-  if (!locked) return locked;
-  const ScopeExit unlock([&lock] { ::unlink(lock.c_str()); });
-  auto written = write_entry(*file, path, mime::mbox_entry(message, reverse_path, now));
-  if (written && !existed) written = sync_directory(parent_of(path));
-  return written;
+  for (;;) {
+    const auto file = open_locked(path, deadline);
+    if (!file) return std::unexpected(file.error());
+    const auto locked = until(deadline, path, [&] { return try_dotlock(lock, options.stale_lock); });
+    if (!locked) return locked;
+    const ScopeExit unlock([&lock] { ::unlink(lock.c_str()); });
+    // A reader that knows only the lock file may have put another mbox in the place of the one that we have locked.
+    if (is_still(*file, path)) return write_entry(*file, path, mime::mbox_entry(message, reverse_path, now));
+  }
 }
 
 }  // namespace quartet::mda

@@ -15,6 +15,9 @@ namespace quartet::mda {
 struct MboxOptions {
   std::chrono::milliseconds lock_timeout{30'000};
   std::chrono::seconds stale_lock{300};  // a ".lock" of that age was left behind by a crash
+  /// Who waits behind a delivery of this process that takes longer comes again later: else a mailbox that its reader
+  /// keeps locked would take all threads that deliver, and others their mail.
+  std::chrono::milliseconds long_turn{5'000};
 };
 
 /// Returns when the message is on disk. Makes the file (0600) if it is missing, not its directory. `reverse_path`

@@ -67,6 +67,8 @@ struct Options {
   std::chrono::milliseconds lazy_delay{5};   // the longest a lazy append waits for company
   bool publish = false;                      // keep WWWW.end up to date, so that a Tail may follow live
   Position replay_from;                      // earlier records are not read
+  /// Nothing from replay_from on was given back: what another segment follows and is not there is damage.
+  bool unbroken = false;
   /// For whom another record says what was acknowledged: of a last unit that is not whole, the records that are stay.
   bool keeps_tail = false;
   std::function<int(FileOperation, const std::string&)> fault;  // tests: errno to fail with, 0 to go on
@@ -152,6 +154,10 @@ class Reader {
 
   /// Lets the system fetch a piece of a segment from the disk, for who is about to read records in it. Does not wait.
   void will_need(SegmentId segment, std::uint64_t offset, std::uint64_t size) const;
+
+  /// The segment's file was given back, and may be removed: it is not kept open, which would keep its room on the disk.
+  /// Files that other processes remove are found out, and closed, by later reads.
+  void forget(SegmentId segment) const;
 
   /// Every record of one segment, in order (for compaction and checks). Damage is reported, what follows it still read.
   std::expected<ReplayReport, Error> scan(SegmentId segment, const ReplayHandler& handler) const;

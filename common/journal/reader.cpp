@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <list>
 #include <mutex>
 #include <span>
@@ -13,10 +14,16 @@
 #include "common/base/ascii.h"
 #include "common/base/crc32c.h"
 #include "common/base/gather.h"
+#include "common/base/time.h"
 #include "common/journal/journal.h"
 #include "common/journal/segments.h"
 
 namespace quartet::journal {
+namespace {
+
+constexpr std::chrono::seconds kLookAtRemoved{10};
+
+}  // namespace
 
 /// Open segment files, the least recently used closed first. A descriptor in use stays open although it left the table.
 class Reader::Impl {
@@ -34,6 +41,7 @@ class Reader::Impl {
   std::expected<std::shared_ptr<const Open>, Error> open(SegmentId segment) {
     {
       const std::lock_guard lock(mutex_);
+      forget_removed_locked();
       if (const auto it = table_.find(segment); it != table_.end()) {
         order_.splice(order_.begin(), order_, it->second);
         return it->second->second;
@@ -64,12 +72,24 @@ class Reader::Impl {
     table_.erase(it);
   }
 
+  void forget_removed_locked() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < look_at_removed_) return;
+    look_at_removed_ = now + kLookAtRemoved;
+    for (auto it = order_.begin(); it != order_.end();) {
+      const auto& [segment, file] = *it++;
+      struct stat info = {};
+      if (::fstat(file->fd.get(), &info) == 0 && info.st_nlink == 0) forget_locked(segment);
+    }
+  }
+
   using Entry = std::pair<SegmentId, std::shared_ptr<const Open>>;
   std::filesystem::path directory_;
   std::size_t open_files_;
   std::mutex mutex_;
   std::list<Entry> order_;
   std::unordered_map<SegmentId, std::list<Entry>::iterator> table_;
+  SteadyTime look_at_removed_{};
 };
 
 namespace {
@@ -140,6 +160,8 @@ std::expected<std::string, Error> Reader::read(const Location& location) const {
     impl_->forget(location.segment);
   }
 }
+
+void Reader::forget(SegmentId segment) const { impl_->forget(segment); }
 
 void Reader::will_need(SegmentId segment, std::uint64_t offset, std::uint64_t size) const {
   const auto fd = impl_->open(segment);

@@ -44,6 +44,17 @@ std::optional<std::uint32_t> known_end(const std::vector<SegmentFile>& segments,
   return std::nullopt;
 }
 
+std::vector<Damage> missing_segments(const std::vector<SegmentFile>& segments, SegmentId from) {
+  std::vector<Damage> missing;
+  for (const auto& segment : segments) {
+    const auto& header = segment.header;
+    if (!header || header->previous == 0 || header->previous < from) continue;
+    if (std::ranges::find(segments, header->previous, &SegmentFile::id) == segments.end())
+      missing.push_back({header->previous, 0, header->previous_end, "the segment is not there"});
+  }
+  return missing;
+}
+
 std::expected<ScanEnd, Error> scan_segment(const std::filesystem::path& directory, const SegmentFile& segment,
                                            std::uint32_t from, std::optional<std::uint32_t> end,
                                            const ReplayHandler& handler, ReplayReport& report) {

@@ -22,6 +22,9 @@ std::expected<std::vector<SegmentFile>, Error> segments_of(const std::filesystem
 /// Where segment `index` ends according to its successor's header; nullopt if none tells.
 std::optional<std::uint32_t> known_end(const std::vector<SegmentFile>& segments, std::size_t index);
 
+/// Segments from `from` on that others name as the one before them, and that are not there.
+std::vector<Damage> missing_segments(const std::vector<SegmentFile>& segments, SegmentId from);
+
 struct ScanEnd {
   std::uint32_t offset = 0;    // after the last unit
   std::uint64_t next_lsn = 0;  // 0: no record was read

@@ -62,6 +62,8 @@ std::expected<ReplayReport, Error> Tail::poll(const ReplayHandler& handler) {
     if (!segment.header && found.records == 0 && found.damage.empty()) continue;
     if (!found.damage.empty()) quarantine(directory_, segment.id);
     add(total, found);
+    if (const auto& header = segment.header; header && position_.segment != 0 && header->previous > position_.segment)
+      total.damage.push_back({header->previous, 0, header->previous_end, "the segment is not there"});
     position_ = found.end;
   }
   total.end = position_;

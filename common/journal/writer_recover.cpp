@@ -2,16 +2,20 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "common/journal/writer_impl.h"
 
 namespace quartet::journal {
 namespace {
 
 /// Segments whose header was never written (a crash between naming and filling them) hold nothing; one that was damaged
-/// still has records and must be read.
-bool holds_records(const std::filesystem::path& directory, const SegmentFile& segment) {
+/// still has records, or the next one says that it had, and must be read.
+bool holds_records(const std::filesystem::path& directory, const std::vector<SegmentFile>& segments,
+                   std::size_t index) {
   ReplayReport found;
-  const auto end = scan_segment(directory, segment, 0, std::nullopt, {}, found);
+  const auto end = scan_segment(directory, segments[index], 0, known_end(segments, index), {}, found);
   return !end || found.records != 0 || !found.damage.empty();
 }
 
@@ -39,16 +43,19 @@ Status Writer::Impl::recover(const ReplayHandler& handler) {
 
 Status Writer::Impl::recover_segments(const ReplayHandler& handler, std::vector<SegmentFile> segments) {
   std::vector<SegmentFile> used;
-  for (auto& segment : segments) {
-    if (segment.header || holds_records(files_.directory(), segment)) {
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    const auto& segment = segments[i];
+    if (segment.header || holds_records(files_.directory(), segments, i)) {
       if (!segment.header)
         report_.damage.push_back({segment.id, 0, kSegmentHeaderSize, "the segment's header cannot be read"});
       own_.insert(segment.id);
-      used.push_back(std::move(segment));
+      used.push_back(segment);
     } else {
       pool_.give(segment.id);
     }
   }
+  if (options_.unbroken)
+    std::ranges::move(missing_segments(used, options_.replay_from.segment), std::back_inserter(report_.damage));
   for (std::size_t i = 0; i < used.size(); ++i)
     if (const auto ok = recover_one(handler, used, i); !ok) return ok;
   for (const auto& damage : report_.damage) quarantine(files_.directory(), damage.segment);
@@ -74,9 +81,13 @@ Status Writer::Impl::recover_one(const ReplayHandler& handler, const std::vector
   next_lsn_ = std::max(end->next_lsn, segment.header ? segment.header->first_lsn : 1);
   // What is behind the end was never acknowledged, or only damage could make it look so and the user keeps it; cut off,
   // the rest can never come back, and takes no room.
-  if (const auto fd = files_.open_for_writing(segment_name(segment.id)))
-    (void)!::ftruncate(fd->get(), static_cast<off_t>(previous_end_));
-  return {};
+  const auto name = segment_name(segment.id);
+  const auto fd = files_.open_for_writing(name);
+  if (!fd) return {};
+  (void)!::ftruncate(fd->get(), static_cast<off_t>(previous_end_));
+  // A process that was killed between its write and its sync left what only the page cache has; from now on others go
+  // by it, and the next segment says that it is durable.
+  return files_.sync(*fd, name);
 }
 
 }  // namespace quartet::journal

@@ -13,7 +13,7 @@ WallTime look_again(const spool::Claim& claim, const Options& options, const Ret
                     WallTime until) {
   const auto& envelope = claim.message->envelope;
   until = std::min(until, expiry(retry, spool::released(envelope), envelope.reverse_path.empty()));
-  const auto notice = envelope.received + options.notices.delay_after;
+  const auto notice = spool::released(envelope) + options.notices.delay_after;
   if (options.notices.delay_after.count() > 0 && !claim.delay_notified && notice > now) until = std::min(until, notice);
   return until;
 }

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "common/journal/files.h"
+#include "common/journal/segments.h"
 #include "common/journal/tail.h"
 #include "common/spool/checkpoint.h"
 #include "common/spool/names.h"
@@ -29,6 +30,7 @@ class Checker {
     if (!segments) return std::unexpected(to_error(segments.error()));
     Replay replay(index_, live_);
     for (const auto writer : writers) {
+      if (const auto ok = note_missing(writer); !ok) return std::unexpected(to_error(ok.error()));
       for (const auto& segment : *segments) {
         if (journal::writer_of(segment.id) != writer) continue;
         if (const auto ok = read_segment(segment.id, replay); !ok) return std::unexpected(to_error(ok.error()));
@@ -60,6 +62,18 @@ class Checker {
       if (loaded.error().code != journal::ErrorCode::kDamaged) return std::unexpected(loaded.error());
       report_.damage.push_back({0, 0, 0, loaded.error().detail});
     }
+    return {};
+  }
+
+  /// What of a log is gone although no checkpoint stands for it. Those of other writers have no changes: without a
+  /// checkpoint, nothing is lost with what was given back.
+  journal::Status note_missing(journal::WriterId writer) {
+    const auto mark = marks_.find(writer);
+    if (writer != 0 && mark == marks_.end()) return {};
+    const auto segments = journal::segments_of(directory_, writer);
+    if (!segments) return std::unexpected(segments.error());
+    const auto from = mark == marks_.end() ? journal::SegmentId{0} : mark->second.segment;
+    std::ranges::move(journal::missing_segments(*segments, from), std::back_inserter(report_.damage));
     return {};
   }
 

@@ -226,7 +226,7 @@ class Spool::Impl {
   std::uint64_t checkpoint_bytes_ = 0;
   std::uint64_t bytes_at_checkpoint_ = 0;
   Stats stats_;
-  std::uint64_t replayed_bytes_ = 0;              // as much log as there is behind the checkpoint that was loaded
+  std::uint64_t read_bytes_ = 0;                  // of log behind the checkpoint: at the start, and from other writers
   std::set<journal::SegmentId> not_compactable_;  // something alive in them cannot be read
   bool closing_ = false;
 

@@ -68,6 +68,7 @@ std::expected<journal::ReplayReport, journal::Error> Spool::Impl::import_writer(
   if (found) {
     const std::lock_guard lock(mutex_);
     cursors_[writer] = tail.position();
+    read_bytes_ += found->bytes;
     if (replay.unreadable() != 0)
       found->damage.push_back({from.segment, 0, 0, std::to_string(replay.unreadable()) + " records not understood"});
   }

@@ -89,6 +89,8 @@ std::expected<void, SpoolError> Spool::Impl::replay() {
   options.large_payload = options_.large_body;
   options.fault = options_.fault;
   if (const auto mark = checkpoint_.find(0); mark != checkpoint_.end()) options.replay_from = mark->second;
+  // Only with a checkpoint can what it stands for be missing; without, changes that were in it are lost.
+  options.unbroken = true;
   Replay replay(index_, live_);
   Replay::Result result;
   auto log = journal::Writer::open(std::move(options), [&](const journal::RecordView& record) {
@@ -97,7 +99,7 @@ std::expected<void, SpoolError> Spool::Impl::replay() {
   if (!log) return std::unexpected(to_error(log.error()));
   log_ = std::move(*log);
   const auto& report = log_->replay_report();
-  replayed_bytes_ = report.bytes;
+  read_bytes_ += report.bytes;
   open_report_.replayed_records = taken->records + report.records;
   for (const auto* damage : {&taken->damage, &report.damage})
     open_report_.damage.insert(open_report_.damage.end(), damage->begin(), damage->end());

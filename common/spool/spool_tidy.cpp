@@ -48,15 +48,20 @@ std::expected<void, SpoolError> Spool::Impl::tidy() {
 bool Spool::Impl::checkpoint_is_due() {
   const auto written = log_->stats().written_bytes;
   const std::lock_guard lock(mutex_);
-  return written - bytes_at_checkpoint_ + replayed_bytes_ >= std::max(options_.checkpoint_every, checkpoint_bytes_);
+  return written - bytes_at_checkpoint_ + read_bytes_ >= std::max(options_.checkpoint_every, checkpoint_bytes_);
 }
 
+/// Other writers do not say that they have no room: for them the disk is asked.
 bool Spool::Impl::starves() {
   const auto fault = log_->fault();
-  if (!fault || fault->code != journal::ErrorCode::kNoSpace) return false;
-  const auto written = log_->applied().segment;
+  std::error_code error;
+  const auto room = std::filesystem::space(options_.directory, error).available;
+  if (!(fault && fault->code == journal::ErrorCode::kNoSpace) && (error || room >= options_.segment_size)) return false;
+  auto marks = Marks{};
+  marks[0] = log_->applied();
   const std::lock_guard lock(mutex_);
-  return !live_.dead(written).empty();
+  marks.insert(cursors_.begin(), cursors_.end());
+  return std::ranges::any_of(marks, [this](const auto& mark) { return !live_.dead(mark.second.segment).empty(); });
 }
 
 /// The marks are taken before the index is looked at: what changes meanwhile is behind them in the log and is read on
@@ -64,10 +69,12 @@ bool Spool::Impl::starves() {
 std::expected<void, SpoolError> Spool::Impl::write_checkpoint() {
   const auto log_bytes = log_->stats().written_bytes;
   Marks marks;
+  std::uint64_t read_bytes = 0;
   {
     const std::lock_guard lock(mutex_);
     marks = cursors_;
     marks[0] = log_->applied();
+    read_bytes = read_bytes_;
   }
   CheckpointWriter writer(files_);
   auto ok = writer.begin(marks);
@@ -96,7 +103,7 @@ std::expected<void, SpoolError> Spool::Impl::write_checkpoint() {
   old_checkpoint_ = std::move(old_marks);
   checkpoint_bytes_ = writer.bytes();
   bytes_at_checkpoint_ = log_bytes;
-  replayed_bytes_ = 0;
+  read_bytes_ -= read_bytes;
   ++stats_.checkpoints;
   return {};
 }
@@ -129,6 +136,7 @@ void Spool::Impl::free_segments() {
     } else if (const auto retired = journal::retire(options_.directory, segment); !retired) {
       log::warn("spool.retire_failed", {{"reason", retired.error().detail}});
     }
+    reader_.forget(segment);
   }
 }
 

@@ -257,6 +257,7 @@ void BodyLog::remove(journal::SegmentId segment) {
     writer_->recycle(segment);
   else
     (void)journal::retire(directory_, segment);  // what fails is tried again at the next collection
+  reader_.forget(segment);
 }
 
 }  // namespace quartet::store

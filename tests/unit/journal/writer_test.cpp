@@ -155,6 +155,21 @@ TEST_CASE("lazy appends that wait go when it is urgent, with one commit", "[jour
   CHECK(writer->stats().commits == 1);
 }
 
+TEST_CASE("what a killed process left behind is on disk before anybody goes by it", "[journal]") {
+  const TemporaryDirectory directory;
+  REQUIRE(outcome(append(*open_writer(options_for(directory.path())), {"left"})) == "ok");
+  auto options = options_for(directory.path());
+  std::atomic<int> syncs = 0;
+  options.fault = [&syncs](FileOperation operation, const std::string& name) {
+    syncs += operation == FileOperation::kSync && name.ends_with(".log");
+    return 0;
+  };
+  Collector seen;
+  const auto writer = open_writer(options, seen.handler());
+  CHECK(seen.payloads == std::vector<std::string>{"left"});
+  CHECK(syncs == 1);
+}
+
 TEST_CASE("places are told before what they hold is durable, and are those of the result", "[journal]") {
   const TemporaryDirectory directory;
   auto options = options_for(directory.path());

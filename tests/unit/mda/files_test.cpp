@@ -31,6 +31,15 @@ std::vector<std::string> files_in(const std::string& path) {
   return out;
 }
 
+/// Whether somebody else has locked it.
+bool has_fcntl_lock(const std::string& path) {
+  const File file(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+  struct flock lock{};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  return ::fcntl(file.get(), F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
 }  // namespace
 
 TEST_CASE("messages follow one another in an mbox", "[mda]") {
@@ -88,6 +97,41 @@ TEST_CASE("a lock of somebody else is waited for, and not for ever", "[mda]") {
     writer.join();
     CHECK(result.has_value());
   }
+  SECTION("by file, with another mbox in the place of the first") {
+    std::ofstream(path) << "";
+    std::ofstream(path + ".lock") << "";
+    FileResult<void> result = std::unexpected(FileError{});
+    std::thread writer([&] { result = append_mbox(path, "A: 1\r\n\r\n", "", kThen); });
+    for (int tries = 0; tries < 1000 && !has_fcntl_lock(path); ++tries)
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    std::ofstream(directory.file("other")) << "From x\n\n";
+    std::filesystem::rename(directory.file("other"), path);
+    std::filesystem::remove(path + ".lock");
+    writer.join();
+    CHECK(result.has_value());
+    CHECK(read_file(path).starts_with("From x\n\nFrom MAILER-DAEMON "));
+    CHECK_FALSE(std::filesystem::exists(path + ".lock"));
+  }
+}
+
+TEST_CASE("of several deliveries to an mbox that stays locked one waits", "[mda]") {
+  const Directory directory;
+  const auto path = directory.file("box");
+  auto file = File(::open(path.c_str(), O_RDWR | O_CREAT, 0600));
+  struct flock lock{};
+  lock.l_type = F_WRLCK;
+  REQUIRE(::fcntl(file.get(), F_OFD_SETLK, &lock) == 0);
+  const MboxOptions options{.lock_timeout = std::chrono::seconds(60), .long_turn = std::chrono::milliseconds(50)};
+  std::atomic<int> delivered = 0, refused = 0;
+  std::vector<std::thread> writers;
+  for (int i = 0; i < 3; ++i)
+    writers.emplace_back([&] { ++(append_mbox(path, "A: 1\r\n\r\n", "", kThen, options) ? delivered : refused); });
+  for (int tries = 0; tries < 4000 && refused < 2; ++tries) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  CHECK(delivered == 0);
+  file = File();
+  for (auto& writer : writers) writer.join();
+  CHECK(refused == 2);
+  CHECK(delivered == 1);
 }
 
 TEST_CASE("an mbox is no link and no directory", "[mda]") {

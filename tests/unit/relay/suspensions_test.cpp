@@ -4,6 +4,7 @@
 #include <fstream>
 #include <future>
 
+#include "common/spool/handling.h"
 #include "settle.h"
 
 using namespace quartet;
@@ -232,6 +233,11 @@ TEST_CASE("time goes on for withheld mail: its sender hears of the delay, and it
   auto message = message_to({"a@b.test"});
   message.envelope.reverse_path = "sender@home.test";
   message.recipients[0].notify = spool::kNotifyDelay | spool::kNotifyFailure;
+  const bool held_for_its_sender = GENERATE(false, true);
+  if (held_for_its_sender) {  // which is no delay
+    message.envelope.received = wall_now() - std::chrono::seconds(10);
+    spool::set_release(message.envelope, wall_now() + std::chrono::seconds(1));
+  }
   running.enqueue(std::move(message));
   REQUIRE(sink.wait_for(2));
   REQUIRE(running.empty());

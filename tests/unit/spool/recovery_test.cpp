@@ -282,6 +282,31 @@ TEST_CASE("a message whose body is damaged is kept on hold and told of", "[spool
   CHECK(claim_all(*reopened).size() == 2);
 }
 
+TEST_CASE("a segment that is gone or empty is told of", "[spool]") {
+  const TemporaryDirectory directory;
+  const auto spool = open_spool(directory.path());
+  for (int i = 0; i < 20; ++i) enqueue(*spool, message_to({"a@b.test"}, std::string(10'000, 'x')));
+  const CrashCopy copy(directory.path());
+  const auto segments = journal::segments_of(copy.path(), 0);
+  REQUIRE(segments.has_value());
+  REQUIRE(segments->size() >= 3);
+  const auto id = (*segments)[1].id;
+  const bool gone = GENERATE(true, false);
+  const auto file = copy.path() / journal::segment_name(id);
+  if (gone) {
+    std::filesystem::remove(file);
+  } else {
+    std::filesystem::resize_file(file, 0);
+  }
+  const auto checked = check(copy.path());
+  REQUIRE(checked.has_value());
+  CHECK_FALSE(checked->healthy());
+  const auto reopened = open_spool(copy.path());
+  REQUIRE_FALSE(reopened->open_report().damage.empty());
+  CHECK(reopened->open_report().damage.front().segment == id);
+  CHECK(reopened->open_report().messages < 20);
+}
+
 TEST_CASE("check() of a spool in use, of an empty one and of none", "[spool]") {
   const TemporaryDirectory directory;
   CHECK_FALSE(check(directory.path() / "none").has_value());

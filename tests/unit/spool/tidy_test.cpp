@@ -1,4 +1,6 @@
 // The log stays short: dead segments are freed, mostly dead ones copied forward, and what lives stays readable.
+#include <algorithm>
+
 #include "common/spool/names.h"
 #include "helpers.h"
 
@@ -18,6 +20,17 @@ void deliver(Spool& spool, const std::vector<Claim>& claims, std::size_t keep_ev
     outcomes.push_back(i % keep_every == 0 ? deferral_of(claims[i], wall_now() + std::chrono::hours(1))
                                            : outcome_of(claims[i], Result::kDelivered));
   REQUIRE(record(spool, std::move(outcomes)));
+}
+
+/// How many files of the directory are gone and still open here.
+std::size_t open_although_removed(const std::filesystem::path& directory) {
+  std::size_t found = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code error;
+    const auto target = std::filesystem::read_symlink(entry.path(), error).string();
+    if (target.starts_with(directory.string()) && target.ends_with(" (deleted)")) ++found;
+  }
+  return found;
 }
 
 /// Two checkpoints are kept, so what they hold is free after the second.
@@ -47,6 +60,23 @@ TEST_CASE("delivered mail leaves nothing behind", "[spool]") {
   for (int i = 0; i < 60; ++i) enqueue(*spool, message_to({"a@b.test"}, std::string(3'000, 'x')));
   CHECK(spool->stats().log.recycled > 0);
   CHECK(spool->stats().log.created <= created + 2);
+}
+
+TEST_CASE("segments that were given back are not kept open", "[spool]") {
+  const TemporaryDirectory directory;
+  auto options = options_for(directory.path());
+  options.body_cache = 0;
+  auto spool = open_spool(std::move(options));
+  for (int i = 0; i < 200; ++i) enqueue(*spool, message_to({"a@b.test"}, std::string(3'000, 'x')));
+  std::vector<Outcome> outcomes;
+  for (const auto& claim : claim_all(*spool)) {
+    CHECK(body_of(*spool, claim.message->id).size() == 3'000);
+    outcomes.push_back(outcome_of(claim, Result::kDelivered));
+  }
+  REQUIRE(record(*spool, std::move(outcomes)));
+  tidy_twice(*spool);
+  CHECK(spool->stats().segments <= 2);
+  CHECK(open_although_removed(directory.path()) == 0);
 }
 
 TEST_CASE("a few survivors do not keep the log", "[spool]") {
@@ -106,6 +136,31 @@ TEST_CASE("other writers' segments are freed by the owner", "[spool]") {
   auto reopened = open_spool(copy.path());
   CHECK(picture(*reopened) == before);
   CHECK(body_of(*reopened, kept) == std::string(3'000, 'x'));
+}
+
+TEST_CASE("what other writers put in counts for checkpoints, or their segments would stay", "[spool]") {
+  const TemporaryDirectory directory;
+  auto options = options_for(directory.path());
+  options.checkpoint_every = 100'000;
+  auto spool = open_spool(std::move(options));
+  HandOffOptions others;
+  others.directory = directory.path();
+  others.segment_size = 64u << 10;
+  auto hand_off = HandOff::open(std::move(others));
+  REQUIRE(hand_off.has_value());
+  constexpr unsigned kRounds = 3, kEach = 60;
+  for (unsigned round = 1; round <= kRounds; ++round) {
+    for (unsigned i = 0; i < kEach; ++i) enqueue(**hand_off, message_to({"a@b.test"}, std::string(3'000, 'x')));
+    REQUIRE(before_long([&] { return spool->stats().handed_over == round * kEach; }));
+    std::vector<Outcome> outcomes;
+    for (const auto& claim : claim_all(*spool)) outcomes.push_back(outcome_of(claim, Result::kDelivered));
+    REQUIRE(record(*spool, std::move(outcomes)));
+    REQUIRE(before_long([&] { return spool->stats().checkpoints >= round; }));
+  }
+  CHECK(before_long([&] {
+    const auto segments = journal::list_segments(directory.path());
+    return std::ranges::count_if(*segments, [](const auto& one) { return journal::writer_of(one.id) != 0; }) <= 6;
+  }));
 }
 
 TEST_CASE("bodies beyond the cache are read from the log", "[spool]") {
