@@ -63,6 +63,7 @@ class Pop3Session {
     // Before the last words: who has heard them may come back at once.
     co_await leave();
     co_await output_.flush();
+    co_await tls::say_end(stream_.get());
   }
 
  private:

@@ -83,6 +83,7 @@ class Session {
       co_await end_idle(std::move(reply));
     }
     co_await context_.output.flush();
+    co_await tls::say_end(stream_.get());
     log::debug("imap.disconnected", {{"account", context_.account}, {"peer", context_.peer}});
   }
 

@@ -75,6 +75,7 @@ class Session {
     out_ += greeting();
     while (!over_) co_await next();
     co_await flush();
+    co_await tls::say_end(stream_.get());
   }
 
  private:

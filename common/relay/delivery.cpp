@@ -116,6 +116,21 @@ bool has_to_come_back(const spool::Message& message, WallTime now) {
   return deadline && !deadline->notify && deadline->at <= now;
 }
 
+/// Takes those out of the job whose domains are too many for the connection, which has had mail for `domains` (RFC 9422
+/// section 4.3).
+std::optional<Job> beyond(Job& job, std::set<std::string>& domains, std::uint64_t most) {
+  Job rest{job.message, {}};
+  Job within{job.message, {}};
+  for (auto& claim : job.recipients) {
+    auto domain = mime::domain_of(claim.address);
+    const bool fits = domains.contains(domain) || domains.size() < most;
+    if (fits) domains.insert(std::move(domain));
+    (fits ? within : rest).recipients.push_back(std::move(claim));
+  }
+  job = std::move(within);
+  return rest.recipients.empty() ? std::nullopt : std::optional(std::move(rest));
+}
+
 /// Leaves `most` recipients in the job and gives the others.
 Job split(Job& job, std::size_t most) {
   Job rest{job.message, {}};
@@ -125,9 +140,10 @@ Job split(Job& job, std::size_t most) {
   return rest;
 }
 
-/// No room for more recipients; RFC 821 had 552 for it.
+/// No room for more recipients; RFC 821 had 552 for it, some servers say 451 with the code of RFC 3463 section 3.6.
 bool is_too_many(const smtp::Reply& reply) {
   const std::string_view enhanced = reply.enhanced;
+  if (enhanced == "4.5.3") return true;
   return (reply.code == 452 || reply.code == 552) && (enhanced.empty() || enhanced.substr(1) == ".5.3");
 }
 
@@ -343,6 +359,13 @@ async::Task<bool> Relay::Impl::transmit(Site& site, Connection& connection, Job 
   }
   if (const auto most = offered(connection).recipients_limit; most != 0 && job.recipients.size() > most)
     site.untake(split(job, static_cast<std::size_t>(most)));
+  if (const auto most = offered(connection).domains_limit; most != 0) {
+    if (auto rest = beyond(job, connection.domains, most)) site.untake(*std::move(rest));
+    if (job.recipients.empty()) {  // another connection may have them
+      co_await connection.session->quit();
+      co_return false;
+    }
+  }
   if (connection.tls && counts_tls(site)) {
     for (const auto& claim : job.recipients) {
       auto domain = mime::domain_of(claim.address);

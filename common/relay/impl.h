@@ -189,6 +189,7 @@ class Relay::Impl {
     std::optional<TlsOutcome> tls = std::nullopt;  // of the session, for reports
     std::set<std::string> reported{};              // domains for which it has been counted
     std::optional<net::Address> address{};         // of a host that we dialled
+    std::set<std::string> domains{};               // of its recipients, if the host limits their number
   };
   async::Task<void> connection(Site& site);
   async::Task<void> reach(Site& site, std::optional<Connection>& connection);

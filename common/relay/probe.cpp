@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "common/mime/charset.h"
 #include "common/mime/idna.h"
 #include "common/net/socket.h"
 #include "common/relay/dial.h"
@@ -44,7 +45,9 @@ class Teller final : public smtp::ClientObserver {
 
 /// MAIL, RCPT, RSET; false when the session is broken.
 async::Task<bool> try_recipient(smtp::ClientSession& session, std::string recipient, Teller& teller) {
-  const std::string lines[] = {"MAIL FROM:<>\r\n", fmt::format("RCPT TO:<{}>\r\n", recipient), "RSET\r\n"};
+  const bool utf8 = !mime::is_ascii(recipient) && session.capabilities().smtputf8;
+  const std::string lines[] = {utf8 ? "MAIL FROM:<> SMTPUTF8\r\n" : "MAIL FROM:<>\r\n",
+                               fmt::format("RCPT TO:<{}>\r\n", recipient), "RSET\r\n"};
   for (const auto& line : lines) {
     const auto reply = co_await session.ask(line, kPatience);
     const auto verb = std::string_view(line).substr(0, 4);

@@ -33,6 +33,33 @@ bool share(const std::vector<std::string>& some, const std::vector<std::string>&
                              [&others](const auto& one) { return std::ranges::find(others, one) != others.end(); });
 }
 
+using Opened = std::expected<std::unique_ptr<smtp::ClientSession>, smtp::ClientError>;
+
+async::Task<void> open_into(std::unique_ptr<net::Stream> stream, smtp::ClientOptions options, Opened& session) {
+  session = co_await smtp::ClientSession::open(std::move(stream), std::move(options));
+}
+
+async::Task<void> stop_at(async::Event& event, async::TaskGroup& group) {
+  const auto waited = co_await event.wait(async::Deadline::never());
+  if (waited == async::Wait::kReady) group.request_stop();
+}
+
+/// A site that does not greet us holds up neither the end of the agent, which stops what is in `dialling`, nor an
+/// operator who wishes it away.
+async::Task<Opened> greeted(std::unique_ptr<net::Stream> stream, smtp::ClientOptions options,
+                            net::SessionRecord* record, std::vector<async::TaskGroup*>& dialling) {
+  Opened session = std::unexpected(smtp::ClientError());
+  async::TaskGroup greeting;
+  async::TaskGroup watching;
+  dialling.push_back(&greeting);
+  greeting.spawn(open_into(std::move(stream), std::move(options), session));
+  if (record != nullptr) watching.spawn(stop_at(record->end_wish(), greeting));
+  co_await greeting.join();
+  co_await watching.close();
+  std::erase(dialling, &greeting);
+  co_return std::move(session);
+}
+
 std::string joined(const std::vector<std::string>& words) { return fmt::format("{}", fmt::join(words, ",")); }
 
 }  // namespace
@@ -61,7 +88,7 @@ async::Task<void> Relay::Impl::turned(std::unique_ptr<net::Stream> stream, Turn 
   smtp::ClientOptions options;
   options.hostname = options_.hostname;
   options.starttls = smtp::StartTls::kNever;  // it is there, or it was not wanted
-  auto session = co_await smtp::ClientSession::open(std::move(stream), std::move(options));
+  auto session = co_await greeted(std::move(stream), std::move(options), turn.record, dialling_);
   if (!session) {
     log::warn("relay.turn_failed", {{"peer", turn.peer}, {"reason", session.error().detail}});
     co_return;

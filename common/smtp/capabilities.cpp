@@ -13,6 +13,7 @@ void take_limits(Capabilities& capabilities, const std::vector<std::string_view>
     const auto value = ascii::to_number(word.substr(equals + 1));
     if (!value) continue;
     if (ascii::iequals(word.substr(0, equals), "RCPTMAX")) capabilities.recipients_limit = *value;
+    if (ascii::iequals(word.substr(0, equals), "RCPTDOMAINMAX")) capabilities.domains_limit = *value;
     if (ascii::iequals(word.substr(0, equals), "MAILMAX")) capabilities.transactions_limit = *value;
   }
 }

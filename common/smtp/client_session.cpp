@@ -22,8 +22,9 @@ using Outcome = std::expected<T, ClientError>;
 /// Commands go out in pieces of this size before their replies are read: more could fill both directions at once, with
 /// each side waiting for the other to read (RFC 2920 section 3.1). A message up to this size joins its commands.
 constexpr std::size_t kBatch = 16 * 1024;
-/// Each block of a message has a time-out of its own (RFC 5321 section 4.5.3.2.5).
-constexpr std::size_t kBlock = 256 * 1024;
+/// Each block of a message has a time-out of its own (RFC 5321 section 4.5.3.2.5): with 180 s a line may be as slow as
+/// 364 octets a second, which is less than our own server asks for.
+constexpr std::size_t kBlock = 64 * 1024;
 constexpr std::chrono::seconds kLastWords{5};
 
 /// A transaction under way.
@@ -81,6 +82,7 @@ class Session final : public ClientSession {
     wire_.commands(*stream_, options_.server_name, "QUIT");
     const auto sent = co_await write("QUIT\r\n", kLastWords);
     if (sent) co_await read_reply(kLastWords);
+    co_await tls::say_end(stream_.get());
   }
 
   async::Task<Outcome<Reply>> ask(std::string line, std::chrono::seconds timeout) override {
@@ -221,7 +223,10 @@ class Session final : public ClientSession {
     for (;;) {
       const auto reply = co_await round_trip(std::move(line), "AUTH");
       if (!reply) co_return std::unexpected(reply.error());
-      if (reply->code == 235 && auth->may_end()) co_return Outcome<void>();
+      if (reply->code == 235 && auth->may_end()) {
+        offered_.logged_in = true;
+        co_return Outcome<void>();
+      }
       if (reply->code == 235) co_return fail("AUTH: the server did not show that it knows the password");
       if (reply->code != 334)
         co_return std::unexpected(

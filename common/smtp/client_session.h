@@ -59,6 +59,7 @@ struct ClientOptions {
 };
 
 struct Capabilities {
+  bool logged_in = false;  // by AUTH of the session, after EHLO
   bool esmtp = false;
   bool pipelining = false;
   bool eight_bit = false;
@@ -77,6 +78,7 @@ struct Capabilities {
   bool size = false;
   std::uint64_t size_limit = 0;          // 0: none told
   std::uint64_t recipients_limit = 0;    // RCPTMAX of RFC 9422; 0: none told
+  std::uint64_t domains_limit = 0;       // RCPTDOMAINMAX: of the recipients of a session
   std::uint64_t transactions_limit = 0;  // MAILMAX
   std::vector<std::string> mechanisms;   // of AUTH, upper case
 };

@@ -97,6 +97,8 @@ std::string mail_command(const OutboundTransaction& transaction, const Capabilit
   if (offered.dsn && transaction.ret != Ret::kDefault)
     line += transaction.ret == Ret::kFull ? " RET=FULL" : " RET=HDRS";
   if (offered.dsn && !transaction.envid.empty()) line += " ENVID=" + xtext_encode(transaction.envid);
+  // RFC 4954 section 5: who submitted the message we do not vouch for, and it is no submission of our own login's.
+  if (offered.logged_in) line += " AUTH=<>";
   if (offered.trace && !transaction.trace.empty()) line += " XTRACE=" + xtext_encode(transaction.trace);
   if (offered.require_tls && transaction.require_tls != RequireTls::kNo) line += " REQUIRETLS";
   if (offered.priority && transaction.priority != 0) line += fmt::format(" MT-PRIORITY={}", transaction.priority);

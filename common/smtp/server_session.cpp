@@ -134,6 +134,7 @@ class Session {
     say(reply);
     closing_ = true;
     co_await flush();  // if the group is stopping: what the kernel takes at once, for waits are over
+    co_await tls::say_end(stream_.get());
     end(why);
   }
 

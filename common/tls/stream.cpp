@@ -11,6 +11,7 @@ using net::IoCode;
 using net::IoError;
 
 constexpr std::size_t kReadSize = 16 * 1024;
+constexpr std::chrono::seconds kLastWords{5};
 
 class TlsStream final : public net::Stream {
  public:
@@ -147,6 +148,11 @@ async::Task<ConnectResult> secured(std::unique_ptr<TlsStream> stream, Role role,
 std::vector<std::string> peer_names(const net::Stream& stream) {
   const auto* const secured = dynamic_cast<const TlsStream*>(&stream);
   return secured == nullptr ? std::vector<std::string>() : secured->peer_names();
+}
+
+async::Task<void> say_end(net::Stream* stream) {
+  if (stream == nullptr || stream->tls() == nullptr) co_return;
+  (void)co_await stream->shutdown(async::Deadline::after(kLastWords));
 }
 
 async::Task<net::StreamResult> accept(std::unique_ptr<net::Stream> stream, std::shared_ptr<const ServerContext> context,

@@ -20,6 +20,10 @@ async::Task<net::StreamResult> accept(std::unique_ptr<net::Stream> stream, std::
 /// Engine::peer_names() of the peer of accept() or connect(); none for any other stream.
 std::vector<std::string> peer_names(const net::Stream& stream);
 
+/// For who ends a connection in good order: says close_notify (RFC 8446 section 6.1), without which the peer takes the
+/// end for a cut. Waits a moment at most; does nothing without TLS, or without a stream.
+async::Task<void> say_end(net::Stream* stream);
+
 /// Why there is no TLS with a server.
 struct ConnectError : net::IoError {
   Fault fault = Fault::kHandshake;

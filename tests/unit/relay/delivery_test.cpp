@@ -1,5 +1,7 @@
 // Mail on its way to servers that take it, refuse it, put it off or break off.
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "helpers.h"
 
@@ -252,9 +254,28 @@ TEST_CASE("a server's limits are kept", "[relay]") {
   CHECK(std::ranges::unique(connections).empty());
 }
 
+TEST_CASE("no more domains go over a connection than the server takes (RFC 9422 section 4.3)", "[relay]") {
+  Script script;
+  script.extensions = {"PIPELINING", "LIMITS RCPTDOMAINMAX=1"};
+  Sink sink(std::move(script));
+  auto options = options_for_tests();
+  options.retry.delays = {std::chrono::hours(1)};
+  Running running(all_to(to_port(sink.port())), std::move(options));
+  running.enqueue(message_to({"a@b.test", "b@c.test", "c@b.test", "d@d.test"}));
+  running.start();
+  REQUIRE(running.empty());
+  std::map<int, std::set<std::string>> domains;
+  for (const auto& mail : sink.mails()) {
+    for (const auto& line : mail.recipients) domains[mail.connection].insert(line.substr(line.find('@')));
+  }
+  CHECK(domains.size() == 3);
+  for (const auto& [connection, names] : domains) CHECK(names.size() == 1);
+}
+
 TEST_CASE("recipients for whom a transaction had no room go in the next one at once (RFC 5321 section 4.5.3.1.10)",
           "[relay]") {
-  const std::string full = GENERATE("452 4.5.3 too many recipients", "452 too many recipients", "552 5.5.3 too many");
+  const std::string full = GENERATE("452 4.5.3 too many recipients", "452 too many recipients", "552 5.5.3 too many",
+                                    "451 4.5.3 too many recipients");
   std::atomic<int> taken = 0;
   Script script;
   script.command = [&](int, const std::string& line) -> std::string {

@@ -67,6 +67,21 @@ TEST_CASE("a probe goes as deep as it is told", "[relay]") {
   CHECK(sites_of(running.relay()).empty());
 }
 
+TEST_CASE("a probe of an address beyond ASCII is made as a delivery would be (RFC 6531 section 3.1)", "[relay]") {
+  std::atomic<bool> utf8 = false;
+  Script script;
+  script.extensions = {"SMTPUTF8"};
+  script.command = [&utf8](int, const std::string& line) -> std::string {
+    if (line.starts_with("MAIL")) utf8 = line.ends_with(" SMTPUTF8");
+    return line.starts_with("RCPT") && utf8 != line.contains('\xc3') ? "553 5.6.7 no" : "";
+  };
+  Sink sink(std::move(script));
+  Running running(all_to(to_port(sink.port())));
+  running.start();
+  CHECK(names(run(running, {"b.test", Depth::kRcpt, "\xc3\xa4@b.test"}))[5] == "reply RCPT 250");
+  CHECK(names(run(running, {"b.test", Depth::kRcpt, "a@b.test"}))[5] == "reply RCPT 250");
+}
+
 TEST_CASE("a probe of a site asks its hosts one after the other", "[relay]") {
   Script refusing;
   refusing.greeting = "554 5.3.2 no";

@@ -215,6 +215,25 @@ TEST_CASE("a turned connection ends when its link is paused, and at a suspension
   REQUIRE(rests(running, 1));
 }
 
+TEST_CASE("a site that does not greet is sent away when an operator wishes it, and holds up no end", "[relay]") {
+  Script script;
+  script.greeting = "220-more of this";
+  Sink site(std::move(script));
+  Running running(links_without_route());
+  running.start();
+  running.turn(site.port(), for_branch());
+  REQUIRE(before_long([&] { return site.connections() == 1 && running.sessions().list().size() == 1; }));
+  SECTION("an operator") {
+    CHECK(running.sessions().end(1));
+    CHECK(before_long([&] { return running.sessions().list().empty(); }));
+  }
+  SECTION("the end") {
+    const auto begun = std::chrono::steady_clock::now();
+    running.stop(seconds(60));
+    CHECK(std::chrono::steady_clock::now() - begun < seconds(30));
+  }
+}
+
 TEST_CASE("an operator ends a turned connection", "[relay]") {
   std::atomic<int> quits = 0;
   std::atomic<bool> answer = true;

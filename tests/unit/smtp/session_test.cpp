@@ -105,6 +105,32 @@ async::Task<void> read_until(net::Stream& stream, std::string wanted) {
   }
 }
 
+/// How the server's side of a TLS connection ends for a client that says QUIT.
+async::Task<void> quit_in_tls(net::IoCode& end) {
+  auto options = tls_options();
+  options.implicit_tls = true;
+  TestHandler handler;
+  SessionEnd why{};
+  auto [mine, theirs] = net::make_pipe();
+  async::TaskGroup group;
+  group.spawn(run_server(std::move(theirs), options, handler, why));
+  {
+    auto client = co_await tls::connect(std::move(mine), client_options().tls, "mx.test", soon());
+    REQUIRE(client.has_value());
+    const auto sent = co_await (*client)->write("QUIT\r\n", soon());
+    REQUIRE(sent.has_value());
+    for (;;) {
+      const auto bytes = co_await (*client)->read_some(soon());
+      if (bytes) continue;
+      end = bytes.error().code;
+      break;
+    }
+  }
+  const bool ended = co_await group.join(soon());
+  REQUIRE(ended);
+  CHECK(why == SessionEnd::kQuit);
+}
+
 /// An idle session behind `theirs`, a drain flag that rises or a group that stops, and what the client then reads.
 async::Task<void> end_idle(bool by_flag, std::string said, std::unique_ptr<net::Stream> mine,
                            std::unique_ptr<net::Stream> theirs, std::string& last_words, SessionEnd& end) {
@@ -353,6 +379,7 @@ TEST_CASE("STARTTLS and AUTH", "[smtp][session]") {
   CHECK(out.results.at(0).recipients[0].code == 250);
   CHECK(handler.messages.at(0).tls);
   CHECK(handler.messages.at(0).login == "tim");
+  CHECK(handler.messages.at(0).transaction.mail.auth == std::optional<std::string>(""));
   CHECK(handler.messages.at(0).hello == "c.test");
 
   client.login->password = "wrong";
@@ -415,6 +442,12 @@ TEST_CASE("TLS from the first octet (RFC 8314 section 3)", "[smtp][session]") {
   const auto out = run(options, handler, client, {to({"b@mx.test"}, "text\r\n")});
   REQUIRE_FALSE(out.refused);
   CHECK(handler.messages.at(0).tls);
+}
+
+TEST_CASE("who says QUIT in TLS hears close_notify (RFC 8446 section 6.1)", "[smtp][session]") {
+  net::IoCode end{};
+  async::Loop().block_on(quit_in_tls(end));
+  CHECK(end == net::IoCode::kEndOfStream);
 }
 
 TEST_CASE("a certificate that is not believed ends the session", "[smtp][session]") {
