@@ -188,15 +188,20 @@ Outcome<std::unique_ptr<Source>> open_source(const Job& job, async::ThreadPool& 
   return open_mbox(job.place, pool);
 }
 
-/// The name that a source has in a state file, wherever the command is run from.
+/// Files and directories as a state file names them, however the command line does, and wherever it is given.
+std::string canonical(const std::string& place) {
+  const auto absolute = std::filesystem::absolute(place);
+  std::error_code error;
+  auto path = std::filesystem::weakly_canonical(absolute, error);
+  if (error) path = absolute;
+  if (!path.has_filename()) path = path.parent_path();  // "dir/" is "dir"
+  return path.string();
+}
+
+/// The name that a source has in a state file.
 std::string source_name(const Job& job) {
   if (job.kind == "imap") return fmt::format("imap:{}@{}", job.value("user"), job.place);
-  const auto absolute = std::filesystem::absolute(job.place);
-  std::error_code error;
-  auto place = std::filesystem::weakly_canonical(absolute, error);
-  if (error) place = absolute;
-  if (!place.has_filename()) place = place.parent_path();  // "dir/" is "dir"
-  return job.kind + ":" + place.string();
+  return job.kind + ":" + job.place;
 }
 
 /// An account is made by what comes first for it, so the store takes any name, and a wrong one is nobody's to read. The
@@ -314,6 +319,8 @@ int run(const std::vector<std::string>& words, const std::string& default_store,
   const bool imports = command->noun == "import";
   if (imports && job.kind == "imap") {
     if (const auto named = named_account(job); !named) return complain(err, named.error(), ctl::kUsage);
+  } else if (imports) {
+    job.place = canonical(job.place);
   }
   return run_job(job, imports);
 }
