@@ -117,7 +117,7 @@ class Accounts(SitesTestCase):
         text = file.read_text()
         try:
             file.write_text(text + "acount {}\n")
-            self.assertIn("acount", self.ctl("imapd", "account", "add", self.account.address, "--no-password", code=3))
+            self.assertIn("acount", self.ctl("imapd", "account", "add", self.account.address, "--no-password", code=1))
             self.assertEqual(file.read_text(), text + "acount {}\n")
         finally:
             file.write_text(text)
