@@ -279,7 +279,10 @@ class Session {
     said_hello_ = said.hello.value_or("");
     certificate_.clear();  // was that of the host in between
     machine_.client_changed(!peer_.login.empty());
-    machine_.set_features(handler_.features_for(peer_, machine_.features()));
+    auto features = handler_.features_for(peer_, machine_.features());
+    // Some proxies pass on from here whatever the client says, who must not become somebody else.
+    if (said.address || said.login) features.xclient = features.xforward = false;
+    machine_.set_features(std::move(features));
     const auto welcome = co_await handler_.on_open(peer_);
     if (!welcome.positive()) co_return co_await close_with(welcome, SessionEnd::kRefused);
     say(machine_.greeting());

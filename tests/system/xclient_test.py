@@ -69,6 +69,8 @@ class Xclient(SitesTestCase):
         client.sendmail("x@a.example", self.pair.b.users[0].address, "Subject: x\r\n\r\n")
         event = self.accepted(start, peer="192.0.2.7:4000")
         self.assertEqual(event["helo"], "client.example")
+        self.assertEqual(client.docmd("XCLIENT", "ADDR=198.51.100.7")[0], 550)  # the client may have said it
+        client = self.client()
         self.assertEqual(client.docmd("XCLIENT", "ADDR=198.51.100.7")[0], 220)
         client.ehlo()
         self.assertFalse(client.has_extn("xtrace"))
@@ -85,11 +87,8 @@ class Xclient(SitesTestCase):
         client.ehlo()
         self.assertEqual(client.docmd("MAIL", f"FROM:<{self.pair.b.users[1].address}>")[0], 550)
         self.assertEqual(client.docmd("MAIL", f"FROM:<{account.address}>")[0], 250)
-        self.assertEqual(client.docmd("XCLIENT", "LOGIN=[UNAVAILABLE]")[0], 503)
         client.rset()
-        self.assertEqual(client.docmd("XCLIENT", "LOGIN=[UNAVAILABLE]")[0], 220)
-        client.ehlo()
-        self.assertEqual(client.docmd("MAIL", f"FROM:<{account.address}>")[0], 530)
+        self.assertEqual(client.docmd("XCLIENT", f"LOGIN={self.pair.b.users[1].address}")[0], 550)
 
     def test_a_proxy_has_more_connections_than_a_client_may_have(self):
         for service in ("submission", "mx"):
