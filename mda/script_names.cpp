@@ -97,7 +97,8 @@ FileResult<void> each_stem(const std::string& directory, const std::function<boo
   for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
        entry.increment(error)) {
     auto stem = entry->path().filename().string();
-    if (!stem.ends_with(kScriptSuffix)) continue;
+    std::error_code unknown;
+    if (!stem.ends_with(kScriptSuffix) || !entry->is_regular_file(unknown)) continue;
     stem.resize(stem.size() - kScriptSuffix.size());
     if (!take(stem)) return {};
   }

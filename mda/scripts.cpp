@@ -93,7 +93,11 @@ bool Scripts::has_none(const std::string& login) const {
 
 FileResult<std::optional<std::string>> Scripts::read(const std::string& login, const std::string& name) const {
   const auto path = path_of(login, name);
-  return path ? read_file(*path) : std::nullopt;
+  if (!path) return std::nullopt;
+  auto text = read_file(*path);
+  if (!text || !*text || (*text)->size() <= sieve::SyntaxLimits{}.bytes) return text;
+  errno = EFBIG;  // somebody has put it there by other ways: its beginning alone would be another script
+  return file_error("read", *path);
 }
 
 FileResult<std::vector<std::string>> Scripts::list(const std::string& login) const {

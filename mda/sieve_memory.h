@@ -2,6 +2,7 @@
 // and messages that were seen (RFC 7352). A file beside the scripts, shared by all processes of the host. All of it
 // blocks.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -24,9 +25,14 @@ class SieveMemory {
   FileResult<bool> claim(std::string_view key, std::uint64_t seconds, WallTime now, bool renew);
 
  private:
-  using Entries = std::unordered_map<std::string, std::int64_t>;  // digest of the key, second of its end
-  FileResult<Entries> read(WallTime now) const;
-  FileResult<void> write(const Entries& entries) const;
+  struct Contents {
+    std::unordered_map<std::string, std::int64_t> entries;  // digest of the key, second of its end
+    std::size_t lines = 0;                                  // of which some may be of no use any more
+    bool whole = true;                                      // the last line is
+  };
+  FileResult<Contents> read(WallTime now) const;
+  FileResult<void> append(const std::string& digest, std::int64_t end, const Contents& before) const;
+  FileResult<void> write(const Contents& contents) const;
   std::string path() const { return directory_ + "/memory"; }
 
   const std::string directory_;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 
 #include "common/base/ascii.h"
 #include "common/sieve/compiler.h"
@@ -11,6 +12,10 @@
 
 namespace quartet::sieve {
 namespace {
+
+// To compile all of a script is to take a second or so: what one costs, in instructions, beside its own.
+constexpr std::uint64_t kOfOneRegex = 100;
+constexpr std::uint64_t kMostOfRegexes = 1'000'000;
 
 /// Fields that hold addresses: RFC 5228 section 5.1 lets a site say which.
 constexpr std::array<std::string_view, 21> kAddressFields = {"from",
@@ -184,10 +189,13 @@ Comparator Compiler::comparator(Arguments& arguments, const Argument* plain) {
 Texts Compiler::keys(Arguments& arguments, const Match& match, std::string_view name) {
   const auto& nodes = arguments.strings(name);
   auto out = texts(nodes);
-  for (std::size_t i = 0; match.type == Match::Type::kRegex && i < nodes.size(); ++i) {
+  for (std::size_t i = 0; match.type == Match::Type::kRegex && regexes_ <= kMostOfRegexes && i < nodes.size(); ++i) {
     if (!out[i].constant()) continue;
-    if (const auto wrong = Regex(out[i].literal(), match.comparator).fault(); !wrong.empty())
+    const Regex regex(out[i].literal(), match.comparator);
+    if (const auto wrong = regex.fault(); !wrong.empty())
       fault(nodes[i].at, fmt::format("not a regular expression: {}", wrong));
+    regexes_ += kOfOneRegex + regex.size();
+    if (regexes_ > kMostOfRegexes) fault(nodes[i].at, "too many regular expressions, or too large ones");
   }
   for (std::size_t i = 0; match.type == Match::Type::kList && i < nodes.size(); ++i) list_name(nodes[i], out[i]);
   return out;

@@ -1,6 +1,7 @@
 // How compile() works, for the files of this folder: compile.cpp has the control commands, compile_tests.cpp and
 // compile_actions.cpp the rest, compile_text.cpp strings.
 #pragma once
+#include <cstdint>
 #include <map>
 #include <set>
 #include <string>
@@ -132,6 +133,7 @@ class Compiler {
   const CompileOptions& options_;
   std::shared_ptr<Program> program_;
   std::vector<Error> errors_;
+  std::uint64_t regexes_ = 0;  // instructions of all that were compiled
   Arguments::Report report_;
   std::map<std::string, std::uint32_t, std::less<>> slots_;
   std::set<std::string, std::less<>> globals_;

@@ -210,6 +210,7 @@ Matcher::Matcher(const Match& match, std::vector<std::string> keys, Budget& budg
     // To compile one costs more than to use it.
     if (!budget.spend(10'000 + 100 * key.size())) return;
     regexes_.push_back(std::make_unique<Regex>(key, match.comparator));
+    if (!budget.spend(100 * regexes_.back()->size())) return;
     if (auto wrong = regexes_.back()->fault(); !wrong.empty()) fault_ = "not a regular expression: " + wrong;
   }
 }

@@ -52,11 +52,13 @@ std::vector<std::string_view> Regex::find(std::string_view text) const {
   return out;
 }
 
+std::uint64_t Regex::size() const { return static_cast<std::uint64_t>(std::max(compiled_->ProgramSize(), 0)); }
+
 /// A pattern for which no automaton fits into memory is followed instruction by instruction, at each octet by all of
 /// them at worst.
 std::uint64_t Regex::cost(std::size_t octets) const {
-  constexpr int kAtOnce = 16;
-  return octets * static_cast<std::uint64_t>(1 + std::max(compiled_->ProgramSize(), 0) / kAtOnce);
+  constexpr std::uint64_t kAtOnce = 16;
+  return octets * (1 + size() / kAtOnce);
 }
 
 }  // namespace quartet::sieve

@@ -23,6 +23,8 @@ class Regex {
   std::string fault() const;
   /// The whole match and then each group; empty if it does not match. Views into `text`.
   std::vector<std::string_view> find(std::string_view text) const;
+  /// In instructions: by it goes the time to compile it.
+  std::uint64_t size() const;
   /// What find() costs in a text of so many octets, in octets compared.
   std::uint64_t cost(std::size_t octets) const;
 

@@ -1,6 +1,8 @@
 // Users' scripts as files, and what is remembered beside them.
 #include "mda/scripts.h"
 
+#include <sys/stat.h>
+
 #include <catch2/catch.hpp>
 
 #include "helpers.h"
@@ -212,6 +214,33 @@ TEST_CASE("what is remembered is forgotten in time", "[scripts]") {
   CHECK(memory.claim("y", 60, at(0), false).value());
   CHECK(memory.claim("y", 0, at(1), false).value());
   // Damage costs what is damaged.
-  std::ofstream(directory.path().string() + "/b.example/ann/memory", std::ios::app) << "rubbish\nmore rubbish\n";
+  const auto file = directory.path().string() + "/b.example/ann/memory";
+  std::ofstream(file, std::ios::app) << "rubbish\nmore rubbish\n";
   CHECK(memory.has("a", at(150)).value());
+  // A line that a full disk cut off spoils no other.
+  std::ofstream(file, std::ios::app) << "0123456789";
+  CHECK(memory.claim("x", 60, at(110), false).value());
+  CHECK(memory.has("x", at(169)).value());
+  // A renewal for a shorter time counts as well.
+  CHECK_FALSE(memory.claim("x", 10, at(111), true).value());
+  CHECK_FALSE(memory.has("x", at(122)).value());
+}
+
+TEST_CASE("a thing that is remembered costs a line, and what is forgotten its room", "[scripts]") {
+  const Directory directory;
+  SieveMemory memory(directory.path().string());
+  const auto file = directory.path().string() + "/memory";
+  const auto at = [](std::int64_t seconds) { return from_micros((1'795'525'509 + seconds) * 1'000'000); };
+  REQUIRE(memory.claim("first", 1'000, at(0), false).value());
+  struct stat before = {};
+  REQUIRE(::stat(file.c_str(), &before) == 0);
+  for (int n = 0; n < 50; ++n) REQUIRE(memory.claim("k" + std::to_string(n), 60, at(0), false).value());
+  struct stat after = {};
+  REQUIRE(::stat(file.c_str(), &after) == 0);
+  CHECK(after.st_ino == before.st_ino);
+  for (int n = 0; n < 100; ++n) REQUIRE(memory.claim("l" + std::to_string(n), 60, at(100), false).value());
+  REQUIRE(memory.claim("last", 60, at(200), false).value());
+  REQUIRE(::stat(file.c_str(), &after) == 0);
+  CHECK(after.st_size == 2 * before.st_size);
+  CHECK(memory.has("first", at(200)).value());
 }

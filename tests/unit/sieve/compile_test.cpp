@@ -30,6 +30,18 @@ TEST_CASE("what only begins a reference is text, however much of it there is", "
   CHECK(errors_of("require \"variables\"; set \"a\" \"" + variables + "}\";").empty());
 }
 
+TEST_CASE("all regular expressions of a script have a limit together", "[sieve][regex]") {
+  const auto script = [](int count) {
+    std::string keys;
+    for (int i = 0; i < count; ++i) keys += (i == 0 ? "" : ",") + std::string("\"[a-z]{999}\"");
+    return "require \"regex\"; if header :regex \"subject\" [" + keys + "] {}";
+  };
+  CHECK(errors_of(script(50)).empty());
+  const auto errors = errors_of(script(2000));
+  REQUIRE(errors.size() == 1);
+  CHECK(errors[0].ends_with("too many regular expressions, or too large ones"));
+}
+
 TEST_CASE("all errors of meaning are told at once, in order", "[sieve]") {
   CHECK(errors_of("fileinto \"a\";\nredirect \"nobody\";\nstop 1;") ==
         Lines{"1:1: fileinto needs: require \"fileinto\"", "2:10: \"nobody\" is no address",
