@@ -97,11 +97,6 @@ Positions part_of(const Positions& positions, const PartialRange& range) {
   return part;
 }
 
-/// Whether there is a keyword among the flags that another session has made up and the client has not heard of yet.
-bool has_unknown_keyword(std::uint64_t flags, const store::Snapshot& view) {
-  return flags >> store::kFirstKeywordBit >> view.keywords().size() != 0;
-}
-
 /// Sets \Seen where it is missing, and notes the new flags in the sources.
 async::Task<void> mark_seen(Context& context, std::vector<FetchSource>& sources) {
   store::UidSet unseen;
@@ -119,12 +114,14 @@ async::Task<void> mark_seen(Context& context, std::vector<FetchSource>& sources)
   for (const auto& state : stored->messages) {
     const auto found = std::ranges::find_if(sources, [&](const FetchSource& s) { return s.entry->uid == state.uid; });
     if (found == sources.end()) continue;
-    found->flags = state.flags;
+    // What another session has given it since may have a name that the view does not know yet. It is left out here: the
+    // refresh at the end, which brings the names, tells the flags again.
+    const auto unknown = state.flags & ~found->entry->flags & store::kAllKeywords;
+    found->flags = state.flags & ~unknown;
     found->modseq = state.modseq;
     found->tell_flags = true;
     found->tell_modseq = found->tell_modseq || context.enabled.condstore;
-    // What cannot be named yet is left out here: the refresh at the end, which tells the names, tells the flags again.
-    if (!has_unknown_keyword(state.flags, *context.selected->view())) context.told.push_back(state);
+    if (unknown == 0) context.told.push_back(state);
   }
   context.changed = true;
 }

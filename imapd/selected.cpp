@@ -20,6 +20,11 @@ std::uint64_t all_flags(const store::Snapshot& view) {
   return kAllSystemFlags | keywords << store::kFirstKeywordBit;
 }
 
+/// Keywords come at the end of the list; one that no message had any more may have given its place to another.
+bool is_beginning(const std::vector<std::string>& older, const std::vector<std::string>& names) {
+  return older.size() <= names.size() && std::equal(older.begin(), older.end(), names.begin());
+}
+
 /// Position of the first message that is not \Seen; size() if all are.
 std::size_t first_unseen(const store::Snapshot& view) {
   for (std::size_t n = 0; n < view.blocks().size(); ++n) {
@@ -52,9 +57,7 @@ async::Task<store::Result<void>> Selected::open() {
   auto view = co_await store_.snapshot(info_.ref);
   if (!view) co_return std::unexpected(std::move(view.error()));
   view_ = *std::move(view);
-  if (!all_rights_)
-    for (const auto& block : view_->blocks())
-      for (const auto& entry : *block) seen_keywords_ |= entry.flags;
+  if (!all_rights_) note_all_keywords();
   // Of messages that the view does not show yet, the client hears when it does.
   if (claims_recent() && view_->head().recent > 0) co_await claim_recent();
   if (read_only_ && own_) {
@@ -90,6 +93,12 @@ std::size_t Selected::recent_count() const {
   return count;
 }
 
+void Selected::note_all_keywords() {
+  seen_keywords_ = 0;
+  for (const auto& block : view_->blocks())
+    for (const auto& entry : *block) seen_keywords_ |= entry.flags;
+}
+
 /// An account has one list of keywords for all its mailboxes: others learn of those they come across, and not what the
 /// owner calls the messages that they may not see.
 std::uint64_t Selected::listed_flags() const {
@@ -103,7 +112,7 @@ void Selected::append_keywords(std::string& out) const {
   out += ")\r\n* OK [PERMANENTFLAGS (";
   if (!read_only_) {
     append_flags(out, listed_flags() & store::changeable_flags(rights_), view_->keywords(), false);
-    if (view_->keywords().size() < store::kMaxKeywords && rights_.has("w")) out += " \\*";
+    if (rights_.has("w")) out += " \\*";
   }
   out += read_only_ ? ")] No flag can be changed\r\n" : ")] Flags that stay\r\n";
 }
@@ -205,10 +214,12 @@ void Selected::append_changes(const store::Snapshot& older, const Refresh& how, 
     first_new_ = std::min(first_new_, (*view_)[delta.first_new].uid);
   }
   const auto listed = listed_flags();
+  const bool renamed = !is_beginning(older.keywords(), view_->keywords());
+  if (renamed) note_all_keywords();
   for (const auto position : delta.changed) note_keywords(position);
   for (auto position = delta.first_new; position < view_->size(); ++position) note_keywords(position);
   const bool more = all_rights_ ? view_->keywords().size() != older.keywords().size() : listed_flags() != listed;
-  if (more) append_keywords(out);
+  if (more || renamed) append_keywords(out);
   for (const auto position : delta.changed) {
     const auto& entry = (*view_)[position];
     untold_.erase(entry.uid);

@@ -81,6 +81,8 @@ class Selected {
   async::Task<void> claim_recent();
   /// Notes the keywords of the message at this position of the view.
   void note_keywords(std::size_t position) { seen_keywords_ |= (*view_)[position].flags; }
+  /// Those of all messages of the view, and no others.
+  void note_all_keywords();
   std::uint64_t listed_flags() const;
   void append_expunged(const store::Snapshot& older, const std::vector<std::size_t>& positions, std::string& out) const;
   void append_exists(std::string& out) const;

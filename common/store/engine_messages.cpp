@@ -85,8 +85,7 @@ Result<FlagsStored> change_flags(Transaction& transaction, MailboxRef ref, const
   if (account == nullptr) return refused(transaction);
   const auto named = transaction.keyword_bits(*account, change.keywords, change.mode != FlagMode::kRemove);
   if (!named) return std::unexpected(StoreError{ErrorCode::kTooManyKeywords, account->name});
-  constexpr std::uint64_t kKeywords = ((std::uint64_t{1} << kMaxKeywords) - 1) << kFirstKeywordBit;
-  const std::uint64_t bits = (change.flags & (flag::kSystem | kKeywords)) | *named;
+  const std::uint64_t bits = (change.flags & flag::kSystem) | *named;
   FlagsStored result;
   for (const MessageRow& message : read_messages(transaction.database(), ref.mailbox, uids)) {
     if (change.unchanged_since && message.modseq > *change.unchanged_since) {

@@ -23,6 +23,9 @@ struct AccountRow {
   bool in_use = false;                               // by the transaction under way
   std::optional<QuotaLimit> limit;                   // looked up when first needed
   std::optional<std::vector<std::string>> keywords;  // read when first needed
+  std::uint64_t free_keywords = 0;                   // bits of those that no message has
+  std::uint64_t lent_keywords = 0;                   // bits that the transaction under way may be about to set
+  std::int64_t keywords_looked_at = 0;               // microseconds: when free ones were last looked for
 };
 
 struct MailboxRow {

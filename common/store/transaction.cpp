@@ -1,6 +1,7 @@
 #include "common/store/transaction.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "common/base/ascii.h"
@@ -263,19 +264,57 @@ std::optional<std::uint64_t> Transaction::keyword_bits(AccountRow& account, cons
     const auto same = [&](const std::string& other) { return ascii::iequals(other, name); };
     if (find(name) == known.size() && std::none_of(missing.begin(), missing.end(), same)) missing.push_back(name);
   }
-  if (create && known.size() + missing.size() > kMaxKeywords) return std::nullopt;
-  for (const std::string& name : create ? missing : std::vector<std::string>{}) {
-    database_.prepare("INSERT INTO keyword(account,id,name) VALUES(?,?,?)")
-        .bind(account.id)
-        .bind(static_cast<std::int64_t>(known.size()))
-        .bind(name)
-        .run();
+  const auto bits_of = [&] {
+    std::uint64_t bits = 0;
+    for (const std::string& name : names)
+      if (const std::size_t n = find(name); n < known.size()) bits |= std::uint64_t{1} << (kFirstKeywordBit + n);
+    account.lent_keywords |= bits;
+    account.free_keywords &= ~account.lent_keywords;
+    return bits;
+  };
+  const auto bits = bits_of();
+  if (!create || missing.empty()) return bits;
+  constexpr std::size_t kMost = kMaxKeywords;
+  if (known.size() + missing.size() > kMost) find_free_keywords(account);
+  const auto room = kMost - known.size() + static_cast<std::size_t>(std::popcount(account.free_keywords));
+  if (missing.size() > room) return std::nullopt;
+  for (const std::string& name : missing) add_keyword(account, name);
+  return bits_of();
+}
+
+/// An account has had them for good otherwise, and programs make up ever new ones. To look at all its messages takes a
+/// while for a large one, so not at each wish.
+void Transaction::find_free_keywords(AccountRow& account) {
+  constexpr std::int64_t kPause = 10'000'000;  // microseconds
+  const bool lately = account.keywords_looked_at != 0 && now_ - account.keywords_looked_at < kPause;
+  // What has been copied of an account that is moved has the old names.
+  if (account.free_keywords != 0 || lately || account.standing.kind != Standing::Kind::kHere) return;
+  account.keywords_looked_at = now_;
+  std::uint64_t used = account.lent_keywords;
+  auto query = database_.prepare(
+      "SELECT DISTINCT message.flags FROM mailbox JOIN message ON message.mailbox=mailbox.id WHERE mailbox.account=?");
+  query.bind(account.id);
+  while (query.step()) used |= static_cast<std::uint64_t>(query.integer(0));
+  account.free_keywords = kAllKeywords & ~used;
+}
+
+void Transaction::add_keyword(AccountRow& account, const std::string& name) {
+  auto& known = *account.keywords;
+  const bool anew = known.size() < static_cast<std::size_t>(kMaxKeywords);
+  const auto id =
+      anew ? known.size() : static_cast<std::size_t>(std::countr_zero(account.free_keywords)) - kFirstKeywordBit;
+  database_
+      .prepare(anew ? "INSERT INTO keyword(name,account,id) VALUES(?,?,?)"
+                    : "UPDATE keyword SET name=? WHERE account=? AND id=?")
+      .bind(name)
+      .bind(account.id)
+      .bind(static_cast<std::int64_t>(id))
+      .run();
+  if (anew)
     known.push_back(name);
-  }
-  std::uint64_t bits = 0;
-  for (const std::string& name : names)
-    if (const std::size_t n = find(name); n < known.size()) bits |= std::uint64_t{1} << (kFirstKeywordBit + n);
-  return bits;
+  else
+    known[id] = name;
+  account.free_keywords &= ~(std::uint64_t{1} << (kFirstKeywordBit + id));
 }
 
 ObjectId Transaction::insert_object(const Id& email_id, std::uint64_t size, const journal::Location& location,
@@ -484,6 +523,7 @@ void Transaction::count_segment(journal::SegmentId segment, std::int64_t objects
 void Transaction::flush() {
   for (AccountRow* const account : accounts_) {
     account->in_use = false;
+    account->lent_keywords = 0;
     if (!std::exchange(account->dirty, false)) continue;
     database_.prepare("UPDATE account SET uidvalidity_next=?,modseq=?,used_bytes=?,used_messages=? WHERE id=?")
         .bind(account->uidvalidity_next)

@@ -61,7 +61,8 @@ class Transaction {
   bool fits(AccountRow& account, std::uint64_t bytes, std::uint64_t messages);
   bool fits(MailboxRow& mailbox, std::uint64_t bytes, std::uint64_t messages);
 
-  /// The bits of these keywords; new ones are made if `create`, else left out. nullopt: too many.
+  /// The bits of these keywords, to be set in this transaction; new ones are made if `create`, if need be in the place
+  /// of ones that no message has any more, else left out. nullopt: too many.
   std::optional<std::uint64_t> keyword_bits(AccountRow& account, const std::vector<std::string>& names, bool create);
 
   ObjectId insert_object(const Id& email_id, std::uint64_t size, const journal::Location& location,
@@ -110,6 +111,8 @@ class Transaction {
   AccountRow* create_account(std::string_view name);
   AccountRow* insert_account(std::string_view name);
   AccountRow* admit(AccountRow* row);
+  void find_free_keywords(AccountRow& account);
+  void add_keyword(AccountRow& account, const std::string& name);
   void insert_copies(MailboxRow& mailbox, std::int64_t from, UidRange uids, std::uint64_t modseq);
   void inherit_rights(const AccountRow& account, const MailboxRow& row);
 

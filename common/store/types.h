@@ -71,6 +71,7 @@ inline constexpr std::uint64_t kSystem = 31;
 }  // namespace flag
 inline constexpr int kFirstKeywordBit = 16;
 inline constexpr int kMaxKeywords = 46;  // SQL integers are signed: the two top bits stay clear
+inline constexpr std::uint64_t kAllKeywords = ((std::uint64_t{1} << kMaxKeywords) - 1) << kFirstKeywordBit;
 
 /// A set of UIDs as ascending ranges, both ends inclusive. kMaxUid as `last` stands for "*": the highest there is.
 struct UidRange {
@@ -174,7 +175,7 @@ enum class FlagMode { kReplace, kAdd, kRemove };
 
 struct FlagChange {
   FlagMode mode = FlagMode::kAdd;
-  std::uint64_t flags = 0;                       // system flags, and keyword bits already known from a snapshot
+  std::uint64_t flags = 0;                       // system flags
   std::vector<std::string> keywords;             // by name; made known when kAdd or kReplace names a new one
   std::optional<std::uint64_t> unchanged_since;  // RFC 7162 section 3.1.3
   std::uint64_t may_change = ~std::uint64_t{0};  // all other flags stay as they are

@@ -204,6 +204,35 @@ TEST_CASE("STOREs that come together and name many messages are made in parts", 
   });
 }
 
+TEST_CASE("a keyword that no message has any more gives its place to a new one, of which clients hear", "[imapd]") {
+  Server server;
+  server.run_in([](Client& client, Server& here) -> async::Task<void> {
+    co_await here.deliver(letter("one"));
+    co_await client.say("SELECT INBOX");
+    std::string names = "k0";
+    for (int n = 1; n < store::kMaxKeywords; ++n) names += fmt::format(" k{}", n);
+    co_await client.say("STORE 1 +FLAGS (" + names + ")");
+    co_await client.say("STORE 1 -FLAGS (k3)");
+    auto other = co_await here.second_logged_in();
+    co_await other.say("SELECT INBOX");
+    const auto tells = [](const std::vector<std::string>& lines, std::string_view start) {
+      return std::ranges::any_of(lines, [start](const std::string& line) {
+        return line.starts_with(start) && line.contains(" fresh ") && !line.contains(" k3 ");
+      });
+    };
+    const auto stored = co_await client.say("STORE 1 +FLAGS (fresh)");
+    CHECK(stored.back() == "OK Stored");
+    CHECK(tells(stored, "* FLAGS ("));
+    CHECK(tells(stored, "* 1 FETCH (FLAGS ("));
+    const auto heard = co_await other.say("NOOP");
+    CHECK(tells(heard, "* FLAGS ("));
+    CHECK(tells(heard, "* 1 FETCH (UID 1 FLAGS ("));
+    CHECK(has(co_await other.say("SEARCH KEYWORD fresh"), "* SEARCH 1"));
+    CHECK(has(co_await other.say("SEARCH KEYWORD k3"), "* SEARCH"));
+    co_await other.say("LOGOUT");
+  });
+}
+
 TEST_CASE("STOREs that come together mean the messages their client knows of", "[imapd]") {
   Server server;
   server.run_in([](Client& client, Server& here) -> async::Task<void> {

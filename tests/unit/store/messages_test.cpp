@@ -178,6 +178,29 @@ TEST_CASE("an account has a limit of keywords and says so", "[store]") {
   CHECK(f.error(f.store->store_flags(f.inbox(), {{1, 1}}, add(0, {"onemore"}))) == ErrorCode::kTooManyKeywords);
 }
 
+TEST_CASE("keywords that no message has any more give their place to new ones", "[store]") {
+  Fixture f;
+  const auto inbox = f.inbox();
+  for (int n = 0; n < 2; ++n) f.deliver(message(std::to_string(n)));
+  std::vector<std::string> many;
+  for (int n = 0; n < kMaxKeywords; ++n) many.push_back("k" + std::to_string(n));
+  f.must(f.store->store_flags(inbox, {{1, 1}}, add(0, many)));
+  f.must(f.store->store_flags(inbox, {{1, 1}}, {FlagMode::kRemove, 0, {"k3", "k7", "k9"}, {}}));
+  f.must(f.store->store_flags(inbox, {{2, 2}}, add(0, {"k7"})));
+  // Both at once: the first must not have lost its place to the second. And one that is there, but not used.
+  const auto stored = f.must(
+      f.store->store_flags(inbox, std::vector<FlagRequest>{{{{2, 2}}, add(0, {"new"})}, {{{1, 1}}, add(0, {"K9"})}}));
+  REQUIRE(stored[0].has_value());
+  REQUIRE(stored[1].has_value());
+  const auto view = f.must(f.store->snapshot(inbox));
+  const auto bit = [](int n) { return std::uint64_t{1} << (kFirstKeywordBit + n); };
+  CHECK(view->keywords()[3] == "new");
+  CHECK(view->keywords().size() == static_cast<std::size_t>(kMaxKeywords));
+  CHECK((*view)[0].flags == (kAllKeywords & ~bit(3) & ~bit(7)));
+  CHECK((*view)[1].flags == (bit(7) | bit(3)));
+  CHECK(f.error(f.store->store_flags(inbox, {{1, 1}}, add(0, {"onemore"}))) == ErrorCode::kTooManyKeywords);
+}
+
 TEST_CASE("only messages marked deleted are expunged, and the log tells of them", "[store]") {
   Fixture f;
   const auto inbox = f.inbox();
