@@ -60,13 +60,24 @@ async::Task<std::optional<Reply>> Catenator::add_url(std::string& message, const
   if (failed) co_return failed;
   const auto position = view_->find(url->uid);
   if (!position || url->uidvalidity.value_or(view_->uidvalidity()) != view_->uidvalidity()) co_return bad;
-  const auto read = co_await context_.store().read(view_->mailbox(), (*view_)[*position].object);
-  if (!read && read.error().code == store::ErrorCode::kNoMessage) co_return bad;
-  if (!read) co_return failure(read.error());
-  if (url->section == mime::Section()) co_return add(message, part_of(**read, url->partial));
-  const auto section = mime::section_bytes(**read, mime::parse_structure(**read), url->section);
+  failed = co_await look_at(*position);
+  if (failed) co_return failed;
+  if (url->section == mime::Section()) co_return add(message, part_of(*bytes_, url->partial));
+  if (!parts_) parts_ = mime::parse_structure(*bytes_);
+  const auto section = mime::section_bytes(*bytes_, *parts_, url->section);
   if (!section) co_return bad;
   co_return add(message, part_of(*section, url->partial));
+}
+
+async::Task<std::optional<Reply>> Catenator::look_at(std::size_t position) {
+  if (bytes_ != nullptr && position == position_) co_return std::nullopt;
+  auto read = co_await context_.store().read(view_->mailbox(), (*view_)[position].object);
+  if (!read && read.error().code == store::ErrorCode::kNoMessage) co_return Reply::no("No such message", "BADURL");
+  if (!read) co_return failure(read.error());
+  parts_.reset();
+  bytes_ = *std::move(read);
+  position_ = position;
+  co_return std::nullopt;
 }
 
 async::Task<std::optional<Reply>> Catenator::look_into(const std::string& mailbox) {
@@ -85,6 +96,7 @@ async::Task<std::optional<Reply>> Catenator::look_into(const std::string& mailbo
   if (!view) co_return bad_url(failure(view.error()));
   view_ = *std::move(view);
   mailbox_ = mailbox;
+  bytes_ = nullptr;
   co_return std::nullopt;
 }
 

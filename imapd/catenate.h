@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "common/mime/structure.h"
 #include "common/store/snapshot.h"
 #include "imapd/context.h"
 #include "imapd/proto/command.h"
@@ -28,11 +29,16 @@ class Catenator {
   std::optional<Reply> add(std::string& message, std::string_view bytes);
   async::Task<std::optional<Reply>> add_url(std::string& message, const std::string& text);
   async::Task<std::optional<Reply>> look_into(const std::string& mailbox);
+  async::Task<std::optional<Reply>> look_at(std::size_t position);
 
   Context& context_;
   std::uint64_t octets_ = 0;
   std::string mailbox_{};      // that was looked into last
   store::SnapshotPtr view_{};  // of it; null: of none
+  // The message that was looked at last, for who wants several parts of it; null: none of this view.
+  store::Bytes bytes_{};
+  std::size_t position_ = 0;
+  std::optional<mime::Part> parts_{};  // nothing: not asked for yet
 };
 
 }  // namespace quartet::imapd

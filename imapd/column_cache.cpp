@@ -76,7 +76,7 @@ void Column::append(std::string& out, const mime::StoredHeaders& headers) const 
       out += mime::casemap(headers.*stored_field_at(which));
       break;
     case Kind::kSorted:
-      out += mime::casemap(sort_text(static_cast<SortCriterion::Kind>(which), headers));
+      out += mime::casemap(compared_part(sort_text(static_cast<SortCriterion::Kind>(which), headers)));
       break;
     case Kind::kSent:
       if (headers.sent) put_le(out, headers.sent->seconds);

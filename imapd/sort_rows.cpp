@@ -26,6 +26,15 @@ struct SortRows::Key {
   std::uint32_t row = 0;
 };
 
+std::string_view compared_part(std::string_view text) {
+  constexpr std::size_t kMost = 1024;
+  if (text.size() <= kMost) return text;
+  auto size = kMost;
+  while (size > kMost - 4 && (static_cast<unsigned char>(text[size]) & 0xC0U) == 0x80U)
+    --size;  // not inside a character
+  return text.substr(0, size);
+}
+
 std::string_view sort_text(Kind kind, const mime::StoredHeaders& headers) {
   switch (kind) {
     case Kind::kCc:

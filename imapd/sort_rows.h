@@ -56,6 +56,9 @@ class SortRows {
   std::vector<Column> header_columns_;
 };
 
+/// What SORT and THREAD compare of a text, its beginning: they have those of all messages in memory, and a header may
+/// have a megabyte.
+std::string_view compared_part(std::string_view text);
 /// The text that SORT compares, of criteria that are texts.
 std::string_view sort_text(SortCriterion::Kind kind, const mime::StoredHeaders& headers);
 /// When a message was sent, in seconds, from the column kSent; when it arrived, if its Date cannot be read (RFC 5256

@@ -5,6 +5,7 @@
 
 #include "common/mime/casemap.h"
 #include "common/mime/varint.h"
+#include "imapd/sort_rows.h"
 
 namespace quartet::imapd {
 namespace {
@@ -12,6 +13,14 @@ namespace {
 // Of one message: who writes to us can put 60,000 into a header, of messages that have never been. Threads of what is
 // there hold together by the last of them, and by the first they find each other.
 constexpr std::size_t kMostReferences = 100;
+
+/// None that is longer than a line can be: nobody has such a one.
+std::vector<std::string> ids_in(std::string_view field) {
+  constexpr std::size_t kLongest = 998;
+  auto ids = message_ids(field);
+  std::erase_if(ids, [](const auto& id) { return id.size() > kLongest; });
+  return ids;
+}
 
 template <typename Id>
 void keep_some(std::vector<Id>& references, std::size_t most) {
@@ -25,12 +34,12 @@ void keep_some(std::vector<Id>& references, std::size_t most) {
 
 void append_thread(std::string& out, const mime::StoredHeaders& headers) {
   out += headers.is_reply_or_forward ? '\1' : '\0';
-  mime::put_text(out, mime::casemap(headers.base_subject));
-  const auto own = message_ids(headers.message_id);
+  mime::put_text(out, mime::casemap(compared_part(headers.base_subject)));
+  const auto own = ids_in(headers.message_id);
   mime::put_text(out, own.empty() ? std::string() : own.front());
-  auto references = message_ids(headers.references);
+  auto references = ids_in(headers.references);
   if (references.empty()) {
-    references = message_ids(headers.in_reply_to);
+    references = ids_in(headers.in_reply_to);
     if (references.size() > 1) references.resize(1);
   }
   keep_some(references, kMostReferences);

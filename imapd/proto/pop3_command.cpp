@@ -64,6 +64,11 @@ std::expected<Pop3Command, std::string_view> parse_pop3(std::string_view line) {
   command.verb = static_cast<Verb>(found - std::begin(kVerbs));
   std::optional<std::string_view> argument;
   if (space != std::string_view::npos) argument = line.substr(space + 1);
+  // Some clients end each command with a space; a password may.
+  if (command.verb != Verb::kPass && argument) {
+    argument = argument->substr(0, argument->find_last_not_of(' ') + 1);
+    if (argument->empty()) argument.reset();
+  }
   switch (command.verb) {
     case Verb::kUser:
     case Verb::kPass:

@@ -10,6 +10,9 @@ TEST_CASE("POP3 commands and their arguments (RFC 1939)", "[pop3]") {
   CHECK(parse_pop3("Stat")->verb == Verb::kStat);
   CHECK(parse_pop3("USER ann@a.test")->text == "ann@a.test");
   CHECK(parse_pop3("PASS  two words ")->text == " two words ");
+  CHECK(parse_pop3("STAT ").has_value());
+  CHECK_FALSE(parse_pop3("LIST ")->message.has_value());
+  CHECK(parse_pop3("RETR 7 ")->message == 7);
   CHECK_FALSE(parse_pop3("LIST")->message.has_value());
   CHECK(parse_pop3("UIDL 7")->message == 7);
   CHECK(parse_pop3("RETR 4294967295")->message == 4294967295);
@@ -23,11 +26,34 @@ TEST_CASE("POP3 commands and their arguments (RFC 1939)", "[pop3]") {
 }
 
 TEST_CASE("what is no POP3 command is refused", "[pop3]") {
-  for (const char* bad :
-       {"",          " ",      "APOP x y", "STATS",          "STAT ",   "QUIT now", "USER",     "USER ",
-        "PASS",      "RETR",   "RETR ",    "RETR 0",         "RETR -1", "RETR 1x",  "RETR 1 2", "RETR 4294967296",
-        "DELE",      "LIST 0", "LIST ",    "UIDL a",         "TOP 1",   "TOP 1 ",   "TOP 0 1",  "TOP 1 -1",
-        "TOP 1 2 3", "AUTH",   "AUTH ",    "AUTH PLAIN a b", "CAPA x",  "NOOP x"}) {
+  for (const char* bad : {"",
+                          " ",
+                          "APOP x y",
+                          "STATS",
+                          "QUIT now",
+                          "USER",
+                          "USER ",
+                          "PASS",
+                          "RETR",
+                          "RETR ",
+                          "RETR 0",
+                          "RETR -1",
+                          "RETR 1x",
+                          "RETR 1 2",
+                          "RETR 4294967296",
+                          "DELE",
+                          "LIST 0",
+                          "UIDL a",
+                          "TOP 1",
+                          "TOP 1 ",
+                          "TOP 0 1",
+                          "TOP 1 -1",
+                          "TOP 1 2 3",
+                          "AUTH",
+                          "AUTH ",
+                          "AUTH PLAIN a b",
+                          "CAPA x",
+                          "NOOP x"}) {
     INFO(bad);
     CHECK_FALSE(parse_pop3(bad).has_value());
   }

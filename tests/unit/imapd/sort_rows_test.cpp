@@ -124,3 +124,12 @@ TEST_CASE("rows are in the order of their texts, however long these are", "[sort
           return std::tie(a.sent, a.subject) < std::tie(b.sent, b.subject);
         }));
 }
+
+TEST_CASE("of long texts the beginning is compared", "[imapd]") {
+  CHECK(compared_part("short") == "short");
+  CHECK(compared_part(std::string(2000, 'x')).size() == 1024);
+  // Not inside a character.
+  CHECK(compared_part(std::string(1023, 'x') + "\u263a and more").size() == 1023);
+  CHECK(compared_part(std::string(1021, 'x') + "\u263a and more") == std::string(1021, 'x') + "\u263a");
+  CHECK(compared_part(std::string(2000, '\x80')).size() == 1020);
+}
