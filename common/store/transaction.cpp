@@ -295,7 +295,8 @@ void Transaction::find_free_keywords(AccountRow& account) {
       "SELECT DISTINCT message.flags FROM mailbox JOIN message ON message.mailbox=mailbox.id WHERE mailbox.account=?");
   query.bind(account.id);
   while (query.step()) used |= static_cast<std::uint64_t>(query.integer(0));
-  account.free_keywords = kAllKeywords & ~used;
+  const auto named = ((std::uint64_t{1} << account.keywords->size()) - 1) << kFirstKeywordBit;
+  account.free_keywords = named & ~used;
 }
 
 void Transaction::add_keyword(AccountRow& account, const std::string& name) {

@@ -178,6 +178,19 @@ TEST_CASE("an account has a limit of keywords and says so", "[store]") {
   CHECK(f.error(f.store->store_flags(f.inbox(), {{1, 1}}, add(0, {"onemore"}))) == ErrorCode::kTooManyKeywords);
 }
 
+TEST_CASE("more keywords than there can be are refused, however few there are", "[store]") {
+  Fixture f;
+  f.deliver(message("x"));
+  f.must(f.store->store_flags(f.inbox(), {{1, 1}}, add(0, {"a", "b"})));
+  f.must(f.store->store_flags(f.inbox(), {{1, 1}}, {FlagMode::kRemove, 0, {"b"}, {}}));
+  std::vector<std::string> many;
+  for (int n = 0; n < kMaxKeywords; ++n) many.push_back("k" + std::to_string(n));
+  CHECK(f.error(f.store->store_flags(f.inbox(), {{1, 1}}, add(0, many))) == ErrorCode::kTooManyKeywords);
+  many.pop_back();
+  const auto stored = f.must(f.store->store_flags(f.inbox(), {{1, 1}}, add(0, many)));
+  CHECK(stored.messages[0].flags == kAllKeywords);
+}
+
 TEST_CASE("keywords that no message has any more give their place to new ones", "[store]") {
   Fixture f;
   const auto inbox = f.inbox();
