@@ -39,7 +39,7 @@ FileResult<void> until(Clock::time_point deadline, const std::string& path, Try 
 /// A lock of the open file description: also against other threads of this process, and against everybody who uses
 /// fcntl.
 FileResult<bool> try_fcntl(const File& file, const std::string& path) {
-  struct flock lock{};
+  struct flock lock = {};
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;
   if (::fcntl(file.get(), F_OFD_SETLK, &lock) == 0) return true;
@@ -48,7 +48,7 @@ FileResult<bool> try_fcntl(const File& file, const std::string& path) {
 }
 
 void remove_stale(const std::string& lock, std::chrono::seconds age) {
-  struct stat status{};
+  struct stat status = {};
   if (::lstat(lock.c_str(), &status) != 0) return;
   if (std::time(nullptr) - status.st_mtime >= age.count()) ::unlink(lock.c_str());
 }
@@ -70,8 +70,8 @@ FileResult<File> open_mbox(const std::string& path) {
 
 /// Whether the name still leads to the open file: a reader may have put another in its place while we waited.
 bool is_still(const File& file, const std::string& path) {
-  struct stat ours{};
-  struct stat named{};
+  struct stat ours = {};
+  struct stat named = {};
   return ::fstat(file.get(), &ours) == 0 && ::lstat(path.c_str(), &named) == 0 && ours.st_ino == named.st_ino &&
          ours.st_dev == named.st_dev;
 }
@@ -124,7 +124,7 @@ FileResult<bool> ends_in_line_end(const File& file, off_t size, const std::strin
 }
 
 FileResult<void> write_entry(const File& file, const std::string& path, std::string entry) {
-  struct stat status{};
+  struct stat status = {};
   if (::fstat(file.get(), &status) != 0) return file_error("stat", path);
   if (!S_ISREG(status.st_mode)) {
     errno = EINVAL;

@@ -10,6 +10,7 @@
 #include "common/relay/tls_choice.h"
 #include "common/relay/tls_report.h"
 #include "common/smtp/client_session.h"
+#include "common/smtp/too_many.h"
 #include "common/smtp/within_host.h"
 #include "common/spool/handling.h"
 
@@ -140,13 +141,6 @@ Job split(Job& job, std::size_t most) {
   return rest;
 }
 
-/// No room for more recipients; RFC 821 had 552 for it, some servers say 451 with the code of RFC 3463 section 3.6.
-bool is_too_many(const smtp::Reply& reply) {
-  const std::string_view enhanced = reply.enhanced;
-  if (enhanced == "4.5.3") return true;
-  return (reply.code == 452 || reply.code == 552) && (enhanced.empty() || enhanced.substr(1) == ".5.3");
-}
-
 /// Takes those out of the job, and out of the result, for whom the transaction had no room while it took others: they
 /// go in the next one at once (RFC 5321 section 4.5.3.1.10), for by the retry schedule a list would take days.
 std::optional<Job> without_room(Job& job, smtp::TransactionResult& result) {
@@ -155,7 +149,7 @@ std::optional<Job> without_room(Job& job, smtp::TransactionResult& result) {
   Job told{job.message, {}};
   std::vector<smtp::Reply> words;
   for (std::size_t i = 0; i < job.recipients.size(); ++i) {
-    const bool again = is_too_many(result.recipients[i]);
+    const bool again = smtp::is_too_many(result.recipients[i]);
     (again ? rest : told).recipients.push_back(std::move(job.recipients[i]));
     if (!again) words.push_back(std::move(result.recipients[i]));
   }

@@ -71,7 +71,7 @@ std::expected<std::unique_ptr<FailureTable>, std::string> FailureTable::open(con
     if (descriptor < 0) return fault("cannot be opened");
     // Only one process gives the file its form.
     if (::flock(descriptor, LOCK_EX) != 0) return fault("cannot be locked");
-    struct stat status{};
+    struct stat status = {};
     if (::fstat(descriptor, &status) != 0) return fault("cannot be read");
     if (!is_ours(descriptor)) return std::unexpected(file + ": is there and is something else");
     if (static_cast<std::size_t>(status.st_size) != sizeof(Memory) &&

@@ -15,6 +15,7 @@
 #include "common/mime/lines.h"
 #include "common/mime/seven_bit.h"
 #include "common/net/socket.h"
+#include "common/smtp/too_many.h"
 #include "ctl/sendmail/exit_code.h"
 #include "ctl/sendmail/letter.h"
 #include "ctl/values.h"
@@ -87,12 +88,6 @@ Outcome outcome_of(const smtp::OutboundTransaction& transaction, const smtp::Tra
   return out;
 }
 
-/// No room for more recipients (RFC 5321 section 4.5.3.1.10); RFC 821 had 552 for it.
-bool is_too_many(const smtp::Reply& reply) {
-  const std::string_view enhanced = reply.enhanced;
-  return (reply.code == 452 || reply.code == 552) && (enhanced.empty() || enhanced.substr(1) == ".5.3");
-}
-
 /// In as many transactions as the server wants. Who called us would send it to all once more if some were left over.
 async::Task<smtp::TransactionResult> send_to_all(smtp::ClientSession& session,
                                                  const smtp::OutboundTransaction& transaction) {
@@ -110,7 +105,7 @@ async::Task<smtp::TransactionResult> send_to_all(smtp::ClientSession& session,
     const bool some = std::ranges::any_of(result.recipients, &smtp::Reply::positive);
     std::vector<std::size_t> again;
     for (std::size_t i = 0; i < count; ++i) {
-      if (some && is_too_many(result.recipients[i])) again.push_back(left[i]);
+      if (some && smtp::is_too_many(result.recipients[i])) again.push_back(left[i]);
       all.recipients[left[i]] = std::move(result.recipients[i]);
     }
     again.insert(again.end(), left.begin() + static_cast<std::ptrdiff_t>(count), left.end());

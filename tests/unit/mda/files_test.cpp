@@ -16,6 +16,7 @@
 #include "mda/maildir.h"
 #include "mda/mbox.h"
 #include "tests/unit/mda/helpers.h"
+#include "tests/unit/spool/helpers.h"
 
 using namespace quartet;
 using namespace quartet::mda;
@@ -34,7 +35,7 @@ std::vector<std::string> files_in(const std::string& path) {
 /// Whether somebody else has locked it.
 bool has_fcntl_lock(const std::string& path) {
   const File file(::open(path.c_str(), O_RDWR | O_CLOEXEC));
-  struct flock lock{};
+  struct flock lock = {};
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;
   return ::fcntl(file.get(), F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
@@ -49,7 +50,7 @@ TEST_CASE("messages follow one another in an mbox", "[mda]") {
   REQUIRE(append_mbox(path, "B: 2\r\n\r\ny\r\n", "b@b.test", kThen));
   CHECK(read_file(path) ==
         "From a@a.test Tue Nov 24 13:05:09 2026\nA: 1\n\nx\n\nFrom b@b.test Tue Nov 24 13:05:09 2026\nB: 2\n\ny\n\n");
-  struct stat status{};
+  struct stat status = {};
   REQUIRE(::stat(path.c_str(), &status) == 0);
   CHECK((status.st_mode & 0777) == 0600);
   CHECK_FALSE(std::filesystem::exists(path + ".lock"));
@@ -79,7 +80,7 @@ TEST_CASE("a lock of somebody else is waited for, and not for ever", "[mda]") {
   }
   SECTION("by fcntl") {
     const File file(::open(path.c_str(), O_RDWR | O_CREAT, 0600));
-    struct flock lock{};
+    struct flock lock = {};
     lock.l_type = F_WRLCK;
     REQUIRE(::fcntl(file.get(), F_OFD_SETLK, &lock) == 0);
     const auto refused = append_mbox(path, "A: 1\r\n\r\n", "", kThen, quick);
@@ -88,7 +89,7 @@ TEST_CASE("a lock of somebody else is waited for, and not for ever", "[mda]") {
   }
   SECTION("given back in time") {
     auto file = File(::open(path.c_str(), O_RDWR | O_CREAT, 0600));
-    struct flock lock{};
+    struct flock lock = {};
     lock.l_type = F_WRLCK;
     REQUIRE(::fcntl(file.get(), F_OFD_SETLK, &lock) == 0);
     FileResult<void> result = std::unexpected(FileError{});
@@ -102,8 +103,7 @@ TEST_CASE("a lock of somebody else is waited for, and not for ever", "[mda]") {
     std::ofstream(path + ".lock") << "";
     FileResult<void> result = std::unexpected(FileError{});
     std::thread writer([&] { result = append_mbox(path, "A: 1\r\n\r\n", "", kThen); });
-    for (int tries = 0; tries < 1000 && !has_fcntl_lock(path); ++tries)
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    CHECK(spool::test::before_long([&] { return has_fcntl_lock(path); }));
     std::ofstream(directory.file("other")) << "From x\n\n";
     std::filesystem::rename(directory.file("other"), path);
     std::filesystem::remove(path + ".lock");
@@ -118,7 +118,7 @@ TEST_CASE("of several deliveries to an mbox that stays locked one waits", "[mda]
   const Directory directory;
   const auto path = directory.file("box");
   auto file = File(::open(path.c_str(), O_RDWR | O_CREAT, 0600));
-  struct flock lock{};
+  struct flock lock = {};
   lock.l_type = F_WRLCK;
   REQUIRE(::fcntl(file.get(), F_OFD_SETLK, &lock) == 0);
   const MboxOptions options{.lock_timeout = std::chrono::seconds(60), .long_turn = std::chrono::milliseconds(50)};
@@ -126,7 +126,7 @@ TEST_CASE("of several deliveries to an mbox that stays locked one waits", "[mda]
   std::vector<std::thread> writers;
   for (int i = 0; i < 3; ++i)
     writers.emplace_back([&] { ++(append_mbox(path, "A: 1\r\n\r\n", "", kThen, options) ? delivered : refused); });
-  for (int tries = 0; tries < 4000 && refused < 2; ++tries) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  CHECK(spool::test::before_long([&] { return refused == 2; }));
   CHECK(delivered == 0);
   file = File();
   for (auto& writer : writers) writer.join();

@@ -56,7 +56,7 @@ async::Task<void> look_through(Store& store, MailboxRef mailbox, std::vector<Obj
                                std::atomic<int>& looked_at) {
   const auto done = co_await store.look_at(mailbox, std::move(objects), [&looked_at](std::size_t, std::string_view) {
     ++looked_at;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));  // of work: so long a search may take for each
   });
   CHECK(done.has_value());
 }
@@ -66,7 +66,8 @@ async::Task<void> read_beside(Store& store, MailboxRef mailbox, std::vector<Obje
   std::atomic<int> looked_at = 0;
   async::TaskGroup group;
   for (int n = 0; n < 2; ++n) group.spawn(look_through(store, mailbox, objects, looked_at));
-  while (looked_at < 2) co_await async::sleep_for(std::chrono::milliseconds(1));
+  for (int tries = 0; tries < 20'000 && looked_at < 2; ++tries) co_await async::sleep_for(std::chrono::milliseconds(1));
+  CHECK(looked_at >= 2);
   const auto read = co_await store.read(mailbox, objects.front());
   CHECK(read.has_value());
   before = looked_at;
